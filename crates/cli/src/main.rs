@@ -1,0 +1,3 @@
+//! The binary `hw`.
+
+fn main() {}
