@@ -1,1 +1,13 @@
-//! Placeholder until the first module lands.
+//! Highwater: dbt projects with exact incremental models.
+//!
+//! | module | what it does | reads |
+//! | --- | --- | --- |
+//! | [`diagnostics`] | problems as data, and their renderings | |
+//! | [`clock`] | the present moment, replaceable | |
+//! | [`engine`] | the databases | |
+//! | [`manifest`] | nodes, configuration, graph, selection | engine (names only) |
+
+pub mod clock;
+pub mod diagnostics;
+pub mod engine;
+pub mod manifest;

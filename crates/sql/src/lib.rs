@@ -1,1 +1,1 @@
-//! Placeholder until the first module lands.
+//! What a query means.
