@@ -1,1 +1,33 @@
-//! Placeholder until the first module lands.
+//! dbt's Jinja: parse a template once, render it many times, know where each byte of the output came from.
+//!
+//! This crate knows no dbt: names such as `ref` or `config` come from the caller through [`Lookup`], macros are
+//! [`macro_value`]s the caller puts there.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use highwater_jinja::{Lookup, Options, Template, Value, render};
+//!
+//! let template = Template::parse("models/greeting.sql", "select '{{ name | upper }}'")?;
+//! let context: Arc<dyn Lookup> = Arc::new(|name: &str| (name == "name").then(|| Value::from("ada")));
+//! let output = render(&template, &context, &Options::default())?;
+//! assert_eq!(output.text, "select 'ADA'");
+//! # Ok::<(), highwater_jinja::Error>(())
+//! ```
+
+mod engine;
+mod error;
+mod function;
+mod options;
+mod sourcemap;
+mod template;
+pub mod value;
+
+pub use minijinja::Value;
+
+pub use engine::{macro_value, modules, render, render_native};
+pub use error::{Error, ErrorKind, Span, TraceEntry};
+pub use function::{Arguments, call, function};
+pub use options::{Clock, Lookup, Options, UndefinedPolicy};
+pub use sourcemap::SourceMap;
+pub use template::{Block, BlockKind, MacroDef, MacroKind, Output, StaticCall, Template};
+pub use value::{dict, from_json, list, to_json};
