@@ -12,8 +12,17 @@
 //! | `discover.rs` | which files belong to a package, and as what |
 //! | `render.rs` | Jinja in the values of these YAML files |
 //! | `yaml.rs` | YAML with the place of every value |
+//! | `suggest.rs` | "did you mean" |
 
+mod discover;
+mod load;
+mod package;
+pub mod packages;
+mod profile;
+pub mod render;
+pub(crate) mod suggest;
 mod target;
+pub mod yaml;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +30,10 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::Value;
 
+pub(crate) use discover::checksum;
+pub use load::load;
+pub(crate) use load::target_value;
+pub use package::PROJECT_FILE;
 pub use target::Target;
 
 use crate::diagnostics::{Diagnostic, SourceFile};
@@ -96,6 +109,19 @@ impl Project {
             .get(name)
             .or_else(|| self.main.scoped_var(package, name))
             .or_else(|| self.package(package)?.scoped_var(package, name))
+    }
+
+    /// Every variable that code of `package` sees; see [`Project::var`].
+    pub fn vars_for(&self, package: &str) -> IndexMap<String, Value> {
+        let mut vars = IndexMap::new();
+        let own = self.package(package).filter(|package| package.name != self.main.name);
+        for file in own.into_iter().chain([&self.main]) {
+            vars.extend(file.vars.clone());
+            let scoped = file.vars.get(package).and_then(Value::as_object);
+            vars.extend(scoped.cloned().unwrap_or_default());
+        }
+        vars.extend(self.cli_vars.clone());
+        vars
     }
 }
 
@@ -239,13 +265,4 @@ impl ProjectFile {
         let name = self.path.rsplit('/').next().unwrap_or(&self.path);
         name.rsplit_once('.').map_or(name, |(stem, _)| stem)
     }
-}
-
-/// Reads the project of a folder, its profile, its packages and all their files.
-///
-/// # Errors
-/// Everything found wrong, not only the first thing: missing files, broken YAML, unknown profile or target.
-pub fn load(options: &LoadOptions) -> Result<Project, Vec<Diagnostic>> {
-    let place = options.project_dir.display();
-    Err(vec![Diagnostic::error("HW0101", format!("no dbt_project.yml in {place}"))])
 }
