@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use highwater_jinja::value::{DynObject, Object, ObjectRepr};
-use highwater_jinja::{Arguments, Error, ErrorKind, Value};
+use highwater_jinja::{Arguments, Error, Value};
 use minijinja::State;
 
 use crate::engine::{Column, quote_identifier};
@@ -195,18 +195,4 @@ impl Object for ColumnClass {
     ) -> Result<Value, minijinja::Error> {
         class_method(method, &Arguments::from_values(values))?.ok_or_else(|| minijinja::ErrorKind::UnknownMethod.into())
     }
-}
-
-/// The names of columns in a template value: a list of columns.
-///
-/// # Errors
-/// When something in it is no column.
-pub(crate) fn names_of(columns: &Value) -> Result<Vec<String>, Error> {
-    columns
-        .try_iter()?
-        .map(|column| {
-            let name = column.get_attr("name")?;
-            name.as_str().map(ToOwned::to_owned).ok_or_else(|| Error::new(ErrorKind::Type, "a column is needed here"))
-        })
-        .collect()
 }

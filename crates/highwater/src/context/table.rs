@@ -29,11 +29,6 @@ impl TableValue {
         })
     }
 
-    /// The rows as lists, without names.
-    pub(crate) fn data(table: &Table) -> Value {
-        list(table.rows.iter().map(|row| list(row.iter().map(cell_value).collect())).collect())
-    }
-
     fn row(&self, index: usize) -> Value {
         Value::from_object(Mapped::new(&self.names, self.rows[index].clone()))
     }
