@@ -13,5 +13,6 @@ pub mod clock;
 pub mod context;
 pub mod diagnostics;
 pub mod engine;
+mod macros;
 pub mod manifest;
 pub mod project;
