@@ -181,6 +181,10 @@ pub struct SelectionArguments {
     #[arg(long, num_args = 1.., action = ArgAction::Append, value_name = "SELECTOR")]
     pub exclude: Vec<String>,
 
+    /// A selector of selectors.yml
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["select", "exclude"])]
+    pub selector: Option<String>,
+
     /// Only nodes of these types
     #[arg(long, visible_alias = "resource-types", num_args = 1.., action = ArgAction::Append, value_name = "TYPE")]
     pub resource_type: Vec<ResourceTypeArgument>,
