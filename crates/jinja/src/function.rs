@@ -195,11 +195,7 @@ pub fn call(
     positional: &[Value],
     keyword: &[(&str, Value)],
 ) -> Result<Value, Error> {
-<<<<<<< HEAD
     crate::eval::call_value(value, Arguments::new(positional, keyword))
-=======
-    call_with(value, Arguments::new(positional, keyword))
->>>>>>> exact
 }
 
 /// Calls a callable object that is no macro.

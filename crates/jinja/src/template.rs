@@ -110,7 +110,6 @@ impl Template {
     /// # Errors
     /// [`crate::ErrorKind::Syntax`] with the place.
     pub fn parse(name: &str, source: &str) -> Result<Template, Error> {
-<<<<<<< HEAD
         let source = Arc::new(Source {
             name: name.to_string(),
             text: source.to_string(),
@@ -124,11 +123,6 @@ impl Template {
             source,
             body: Arc::new(parsed.body),
             contents: Arc::new(contents),
-=======
-        Ok(Template {
-            name: name.into(),
-            source: source.into(),
->>>>>>> exact
         })
     }
 
