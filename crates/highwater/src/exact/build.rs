@@ -16,9 +16,7 @@ use super::error::ExactError;
 use super::job::Job;
 use super::ledger::{self, ModelRow, RunRow};
 use super::model::RunIdentity;
-use super::prepare::{
-    Analyse, Prepared, column_change, columns_of, embedded, located, logic_change, pairs, prepare,
-};
+use super::prepare::{Analyse, Prepared, column_change, columns_of, embedded, located, logic_change, pairs, prepare};
 use super::report::{DirtyPartition, LISTED, Mode, SwapReport};
 use super::slice::{Filter, slice};
 use super::swap::{self, Swapped, changed_by_hand, partitions, stage};
@@ -229,7 +227,10 @@ fn choose(
         return Ok(if news { Choice::Note } else { Choice::Nothing });
     }
     if prepared.axis.partitioning == Partitioning::Whole {
-        return Ok(Choice::widened("it has neither event_time with batch_size nor unique_key, so it is one partition", Vec::new()));
+        return Ok(Choice::widened(
+            "it has neither event_time with batch_size nor unique_key, so it is one partition",
+            Vec::new(),
+        ));
     }
     if prepared.analysis.slice.is_none() {
         return Ok(Choice::widened("its query cannot be cut into partitions", prepared.analysis.notes.clone()));
@@ -314,7 +315,14 @@ fn act(job: &mut Job, prepared: &Prepared, look: &Look, run: &RunIdentity) -> Re
     }
 }
 
-fn finish(job: &mut Job, prepared: &Prepared, look: &Look, run: &RunIdentity, query: &str, mode: Mode) -> Result<Done, ExactError> {
+fn finish(
+    job: &mut Job,
+    prepared: &Prepared,
+    look: &Look,
+    run: &RunIdentity,
+    query: &str,
+    mode: Mode,
+) -> Result<Done, ExactError> {
     let scope = look.dirty.as_ref().filter(|_| mode == Mode::Incremental);
     let staged = stage(job, prepared, query, scope, look.here.as_deref(), look.salt)?;
     // Keys of partitions that are about to lose their rows can be named only now.
@@ -344,7 +352,13 @@ fn finish(job: &mut Job, prepared: &Prepared, look: &Look, run: &RunIdentity, qu
             salt: look.salt,
             change_seq: known.change_seq + u64::from(swapped.recorded > 0),
         };
-        let word = if mode == Mode::New { "new" } else if mode == Mode::Whole { "whole" } else { "incremental" };
+        let word = if mode == Mode::New {
+            "new"
+        } else if mode == Mode::Whole {
+            "whole"
+        } else {
+            "incremental"
+        };
         ledger::write_model(job, &row, word, run)?;
         ledger::write_run(job, &run_row(&report, word), run)?;
     }
@@ -434,7 +448,13 @@ pub(crate) struct Kept {
 pub(crate) fn kept(job: &mut Job, prepared: &Prepared) -> Result<Kept, ExactError> {
     let by_time = prepared.axis.unit().is_some();
     let (null, latest) = if by_time {
-        ("interval_start is null", format!("(select {} from (select max(interval_start) as p from mine) where p is not null)", prepared.axis.label("p")))
+        (
+            "interval_start is null",
+            format!(
+                "(select {} from (select max(interval_start) as p from mine) where p is not null)",
+                prepared.axis.label("p")
+            ),
+        )
     } else {
         ("false", "null".to_owned())
     };

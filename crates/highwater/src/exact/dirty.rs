@@ -77,7 +77,8 @@ fn walk(job: &mut Job, index: usize, term: &Term, set: &str) -> Result<String, E
     let mut current = set.to_owned();
     for (number, step) in term.steps.iter().enumerate() {
         let query = step.sql.replace("{changed}", &current);
-        current = job.store(&format!("step_{index}_{number}"), &format!("select distinct p from (\n{query}\n) as arrived"))?;
+        current =
+            job.store(&format!("step_{index}_{number}"), &format!("select distinct p from (\n{query}\n) as arrived"))?;
     }
     Ok(current)
 }

@@ -31,11 +31,7 @@ pub(crate) fn order(_left: &Value, _right: &Value) -> Option<Option<Ordering>> {
 }
 
 /// An operator, when one side is a value of these modules.
-pub(crate) fn arithmetic(
-    _operator: BinaryOperator,
-    _left: &Value,
-    _right: &Value,
-) -> Option<Result<Value, Error>> {
+pub(crate) fn arithmetic(_operator: BinaryOperator, _left: &Value, _right: &Value) -> Option<Result<Value, Error>> {
     None
 }
 

@@ -70,7 +70,9 @@ fn keys_come_and_go() {
     let mut world = World::with_orders();
     let known = lifetime();
     world.run_and_compare(&known);
-    world.sql("delete from raw_orders where customer_id = 2; insert into raw_orders values (9, 3, now()::timestamp, 1, null)");
+    world.sql(
+        "delete from raw_orders where customer_id = 2; insert into raw_orders values (9, 3, now()::timestamp, 1, null)",
+    );
     let report = world.run_and_compare(&known);
     let labels: Vec<String> =
         report.dirty.iter().map(|dirty| format!("{}: {}", dirty.label, dirty.reasons.join("; "))).collect();
@@ -138,7 +140,8 @@ fn changes_by_hand_are_mended() {
     }
     world.sql("update facts set amount = 0 where order_id = 3; delete from facts where created_at is null; insert into facts values (77, 7, '2026-03-01', 7, 'x')");
     let report = world.run_and_compare(&parent);
-    let dirty: Vec<String> = report.dirty.iter().map(|dirty| format!("{}: {}", dirty.label, dirty.reasons.join("; "))).collect();
+    let dirty: Vec<String> =
+        report.dirty.iter().map(|dirty| format!("{}: {}", dirty.label, dirty.reasons.join("; "))).collect();
     insta::assert_snapshot!(dirty.join("\n"), @"");
     world.run_and_compare(&child);
     // Dropped altogether.
@@ -163,7 +166,9 @@ fn two_runs_at_once_cannot_both_commit() {
     first.execute("rollback").expect("rollback");
 
     // The other way round: a run meets one that has raised the fence and not yet committed.
-    first.execute("begin transaction; update highwater.fence set epoch = epoch + 1 where model = 'model.shop.daily'").expect("fence");
+    first
+        .execute("begin transaction; update highwater.fence set epoch = epoch + 1 where model = 'model.shop.daily'")
+        .expect("fence");
     world.sql("insert into raw_orders values (8, 1, '2026-02-02', 5, null)");
     let before = world.ledger();
     assert!(matches!(world.run(&known), Err(ExactError::Conflict { .. })));
@@ -275,8 +280,9 @@ fn an_error_in_the_query_changes_nothing() {
     world.run_and_compare(&known);
     let (table, ledger) = (world.rows("from daily"), world.ledger());
     world.sql("insert into raw_orders values (9, 1, '2026-02-02', 0, null)");
-    known.analysis.slice.as_mut().expect("slice").pieces[0] =
-        super::world::text("select date_trunc('day', created_at) as day, count(*) as orders, sum(error('no')) as revenue from ");
+    known.analysis.slice.as_mut().expect("slice").pieces[0] = super::world::text(
+        "select date_trunc('day', created_at) as day, count(*) as orders, sum(error('no')) as revenue from ",
+    );
     let error = world.run(&known).expect_err("error()");
     assert!(matches!(error, ExactError::Engine { .. }), "{error:?}");
     assert_eq!((world.rows("from daily"), world.ledger()), (table, ledger));
@@ -298,7 +304,9 @@ fn the_grain_is_checked_before_anything_is_swapped() {
 #[test]
 fn policies_choose() {
     let mut world = World::new();
-    world.sql("insert into raw_orders select i, 1, timestamp '2026-02-01' + interval (i) day, i, null from range(20) t(i)");
+    world.sql(
+        "insert into raw_orders select i, 1, timestamp '2026-02-01' + interval (i) day, i, null from range(20) t(i)",
+    );
     let mut known = daily();
     known.model.policy = Policy::Auto;
     world.run_and_compare(&known);
@@ -340,7 +348,10 @@ fn columns_that_change_are_taken_or_refused() {
 fn a_table_of_someone_else_is_taken_over() {
     let mut world = World::with_orders();
     let known = daily();
-    world.sql(&format!("create table daily as {}; update daily set orders = 99 where day = '2026-02-01'", known.model.sql));
+    world.sql(&format!(
+        "create table daily as {}; update daily set orders = 99 where day = '2026-02-01'",
+        known.model.sql
+    ));
     let report = world.run_and_compare(&known);
     assert_eq!((report.mode, report.replaced_count, report.recreated), (Mode::Whole, 1, false));
     world.sql(&format!("drop table daily; create view daily as {}", known.model.sql));
@@ -352,10 +363,8 @@ fn a_column_of_nothing_settles() {
     let mut world = World::with_orders();
     let mut known = daily();
     known.model.sql = "select date_trunc('day', created_at) as day, null as nothing from raw_orders".into();
-    known.analysis.slice = Some(highwater_sql::Slice {
-        drivers: Vec::new(),
-        pieces: vec![super::world::text(&known.model.sql)],
-    });
+    known.analysis.slice =
+        Some(highwater_sql::Slice { drivers: Vec::new(), pieces: vec![super::world::text(&known.model.sql)] });
     world.run_and_compare(&known);
     assert_eq!(world.run_and_compare(&known).mode, Mode::Unchanged);
 }
