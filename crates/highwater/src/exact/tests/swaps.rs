@@ -206,15 +206,11 @@ fn changes_by_hand_are_mended() {
     let report = world.run_and_compare(&parent);
     let dirty: Vec<String> =
         report.dirty.iter().map(|dirty| format!("{}: {}", dirty.label, dirty.reasons.join("; "))).collect();
-<<<<<<< HEAD
     insta::assert_snapshot!(dirty.join("\n"), @r#"
 2026-02-02: changed by hand
 2026-03-01: changed by hand
 NULL: changed by hand
 "#);
-=======
-    insta::assert_snapshot!(dirty.join("\n"), @"");
->>>>>>> run
     world.run_and_compare(&child);
     // Dropped altogether.
     world.sql("drop table facts");
