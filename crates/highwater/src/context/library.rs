@@ -19,13 +19,12 @@ const INTERNAL: &str = "dbt";
 /// Our own macros for one engine.
 const INTERNAL_DUCKDB: &str = "dbt_duckdb";
 
-/// A macro and the template that holds it.
+/// A macro and where it belongs.
 #[derive(Debug, Clone)]
 pub(crate) struct MacroEntry {
     pub(crate) unique_id: String,
     pub(crate) package: String,
     pub(crate) definition: Arc<MacroDef>,
-    template: Template,
 }
 
 /// Every macro of the project, of its packages and of Highwater itself, parsed once and shared by all threads.
@@ -233,26 +232,20 @@ fn add_file(macros: &mut Macros, candidate: &Candidate, template: &Template) -> 
             problems.push(label(problem, &place, definition.span, "the second"));
             continue;
         }
-        macros.nodes.insert(unique_id.clone(), macro_node(&unique_id, &package, candidate, template, definition));
-        let entry = MacroEntry {
-            unique_id,
-            package: package.clone(),
-            definition: Arc::clone(definition),
-            template: template.clone(),
-        };
+        macros.nodes.insert(unique_id.clone(), macro_node(&unique_id, &package, candidate, definition));
+        let entry = MacroEntry { unique_id, package: package.clone(), definition: Arc::clone(definition) };
         macros.packages.entry(package).or_default().insert(definition.name.clone(), entry);
     }
     problems
 }
 
-fn macro_node(id: &str, package: &str, candidate: &Candidate, template: &Template, definition: &MacroDef) -> MacroNode {
-    let span = definition.span;
+fn macro_node(id: &str, package: &str, candidate: &Candidate, definition: &MacroDef) -> MacroNode {
     MacroNode {
         unique_id: id.to_owned(),
         name: definition.name.clone(),
         package_name: package.to_owned(),
         original_file_path: candidate.path.clone(),
-        macro_sql: template.source().get(span.start..span.end).unwrap_or_default().to_owned(),
+        macro_sql: definition.source().to_owned(),
         description: String::new(),
         arguments: definition.arguments.clone(),
     }
