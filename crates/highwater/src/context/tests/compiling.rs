@@ -57,6 +57,28 @@ fn ephemeral_parents_are_put_in_front_in_order() {
     select n.id from n join __dbt__cte__middle using (id)
     ");
     assert_eq!(fixture.column(&fixture.compile("own")), "1");
+    let compiled = fixture.compiler.compile(fixture.node("own"), &fixture.connection).expect("compiled");
+    let line = |words: &str| compiled.map.line(compiled.sql.find(words).expect("in the query"));
+    assert_eq!(compiled.injected, ["model.shop.base", "model.shop.middle"]);
+    assert_eq!(line("the base"), Some(("models/base.sql".to_owned(), 1)));
+    assert_eq!(line("select n.id"), Some(("models/own.sql".to_owned(), 2)));
+    assert_eq!(line("__dbt__cte__middle as"), None, "what Highwater writes itself has no place");
+}
+
+#[test]
+fn docs_blocks_can_be_read_in_models() {
+    let fixture = Fixture::new(&[
+        ("models/docs.md", "{% docs orders %}\nOne row per order.\n{% enddocs %}\n"),
+        ("models/a.sql", "-- {{ doc('orders') }}\nselect 1"),
+        ("models/b.sql", "-- {{ doc('oders') }}\nselect 1"),
+    ]);
+    insta::assert_snapshot!(format!("{}\n{}", fixture.compile("a"), fixture.compile("b")), @"
+    -- One row per order.
+    select 1
+    HW0311: no docs block 'oders' was found
+     --> models/b.sql:1:7 `doc('oders')`
+    help: did you mean orders?
+    ");
 }
 
 #[test]

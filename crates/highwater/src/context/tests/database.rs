@@ -149,6 +149,7 @@ fn results_of_queries_go_by_position_and_name() {
     {{ r.select(['id']).columns | length }} {{ r.exclude(['id']).column_names }}  =>  1 ['Name', 'price']
     {{ load_result('run_query_statement').response.code }} {{ load_result('run_query_statement').data }}  =>  OK [[1, 'a', 1.5], [2, None, 2.25]]
     {{ run_query('select date \'2026-02-01\' as d, timestamp \'2026-02-01 10:00:00\' as t').rows[0].values() | join(' ') }}  =>  2026-02-01 2026-02-01 10:00:00
+    {{ run_query('select timestamptz \'2026-02-01 10:00:00+02\' as t').rows[0].t.strftime('%d.%m.%Y %H:%M %Z') }} {{ (run_started_at - modules.datetime.timedelta(days=1)).date() }}  =>  01.02.2026 08:00 UTC 2026-01-31
     {{ run_query('select 12345678901234567.25::decimal(20,2)').rows[0][0] }}  =>  12345678901234567.25
     {{ run_query('select 1 where false').rows | length }} {{ run_query('select null').columns[0].values()[0] is none }}  =>  0 True
     "#);
@@ -167,8 +168,9 @@ fn macros_of_incremental_models_work_with_relations_from_outside() {
         (Value::from("dest_columns"), super::super::columns_value(&columns)),
         (Value::from("incremental_predicates"), Value::from(())),
     ]);
-    let sql = ["append", "delete_insert", "merge"]
-        .map(|strategy| fixture.call("orders", &format!("get_incremental_{strategy}_sql"), &[arguments.clone()], &[]));
+    let sql = ["append", "delete_insert", "merge"].map(|strategy| {
+        fixture.call("orders", &format!("get_incremental_{strategy}_sql"), std::slice::from_ref(&arguments), &[])
+    });
     insta::assert_snapshot!(sql.join("\n---\n"), @r#"
     insert into "memory"."main"."orders" ("id", "Name")
       select "id", "Name" from "memory"."main"."fresh"

@@ -151,6 +151,16 @@ fn packages_are_namespaces_and_can_be_overridden() {
 }
 
 #[test]
+fn the_project_says_where_dispatch_looks() {
+    let mut files = PACKAGE.to_vec();
+    let rule = "name: shop\nversion: '1.0'\nprofile: shop\ndispatch:\n  - macro_namespace: tools\n    search_order: [tools, shop]\n";
+    files.push(("dbt_project.yml", rule));
+    files.push(("macros/over.sql", "{% macro default__pivot(column, values=[]) %}own pivot{% endmacro %}"));
+    let fixture = Fixture::new(&files);
+    assert_eq!(fixture.render("{{ tools.pivot('size', ['l']) }}"), "size_l");
+}
+
+#[test]
 fn what_macros_call_is_known_without_rendering() {
     let fixture = Fixture::new(&PACKAGE);
     assert_eq!(fixture.macros.calls_of("macro.tools.pivot"), ["macro.tools.default__pivot"]);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::{Captured, NameKind, ParseContext, load_macros, render_profile_value};
+use super::super::{Captured, NameKind, ParseContext, load_macros};
 use super::{Fixture, load, text, texts, write};
 
 /// What a template calls, one line for each kind.
@@ -127,40 +127,4 @@ fn names_follow_the_macros_of_the_project() {
     assert_eq!(name(&[("macros/s.sql", own)], NameKind::Schema, Some("x"), node()), "x_of_orders");
     let own = "{% macro default__generate_schema_name(custom_schema_name, node) %}dispatched{% endmacro %}";
     assert_eq!(name(&[("macros/s.sql", own)], NameKind::Schema, None, node()), "dispatched");
-}
-
-#[test]
-fn values_of_settings_keep_their_types() {
-    let vars = [("port".to_owned(), json!(8080))].into_iter().collect();
-    let render =
-        |text: &str| render_profile_value("profiles.yml", text, &vars).map_err(|problem| super::text(&problem));
-    assert_eq!(render("plain"), Ok(json!("plain")));
-    assert_eq!(render("{{ var('port') }}"), Ok(json!(8080)));
-    assert_eq!(render("{{ env_var('HW_TEST_NOT_SET', '4') | int }}"), Ok(json!(4)));
-    assert_eq!(render("a-{{ var('port') }}"), Ok(json!("a-8080")));
-    insta::assert_snapshot!(render("{{ var('host') }}").expect_err("not set"), @"
-    HW0308: required variable 'host' is not set
-     --> profiles.yml:1:4 `var('host')`
-    help: set it under `vars:` in dbt_project.yml, with `--vars '{host: ...}'`, or give a default: var('host', ...)
-    ");
-}
-
-#[test]
-fn descriptions_may_use_docs_blocks() {
-    let files = [(
-        "models/docs.md",
-        "Text with {{ braces }} and {% unknown %}\n\n{% docs orders %}\nOne row per *order*.\n{% enddocs %}\n",
-    )];
-    let folder = write(&files);
-    let project = load(folder.path());
-    let macros = load_macros(&project).unwrap_or_else(|problems| panic!("{}", texts(&problems)));
-    let context = ParseContext { project: &project, macros: &macros };
-    let render =
-        |text: &str| context.render_text("shop", "models/schema.yml", text).map_err(|problem| super::text(&problem));
-    assert_eq!(render("{{ doc('orders') }}"), Ok(json!("One row per *order*.")));
-    insta::assert_snapshot!(render("See {{ doc('oders') }}").expect_err("no such block"), @"
-    HW0311: no docs block 'oders' was found
-     --> models/schema.yml:1:8 `doc('oders')`
-    help: did you mean orders?
-    ");
 }
