@@ -41,10 +41,10 @@ fn every_status() {
     project.run(Command::Run);
     let results = project.results(&RunOptions::new(Command::Test));
     insta::assert_snapshot!(statuses(&lines(&results)), @r"
-    test.shop.accepted_values_orders_state__a__b.6e5bc0baa6 warn Got 1 result, configured to warn if >0
+    test.shop.accepted_values_orders_state__a__b.a6a6d314d1 warn Got 1 result, configured to warn if >0
     test.shop.no_z pass
-    test.shop.not_null_orders_id.cf6c17daed warn Got 1 result, configured to warn if != 0
-    test.shop.unique_orders_id.fed79b3a6e fail Got 1 result, configured to fail if != 0
+    test.shop.not_null_orders_id.84ef11d8fe warn Got 1 result, configured to warn if != 0
+    test.shop.unique_orders_id.1360ecc70e fail Got 1 result, configured to fail if != 0
     ");
     assert!(!results.succeeded(false));
     assert_eq!(project.query("from main_dbt_test__audit.accepted_values_orders_state__a__b"), "c | 1");

@@ -8,17 +8,17 @@ use crate::project::{Project, lines};
 fn shop() -> Project {
     let project = Project::new(&[
         ("models/sources.yml", "sources:\n- name: shop\n  schema: main\n  tables: [{name: raw_orders}]\n"),
-        ("models/stg.sql", "select id, at, amount from {{ source('shop', 'raw_orders') }}"),
+        ("models/stg.sql", "select id, ordered_at, amount from {{ source('shop', 'raw_orders') }}"),
         (
             "models/fct.sql",
-            "{{ config(materialized='incremental', incremental_strategy='exact', event_time='at', batch_size='day', unique_key='id') }}\n\
-             select id, at, amount from {{ ref('stg') }}",
+            "{{ config(materialized='incremental', incremental_strategy='exact', event_time='ordered_at', batch_size='day', unique_key='id') }}\n\
+             select id, ordered_at, amount from {{ ref('stg') }}",
         ),
         ("models/total.sql", "{{ config(materialized='table') }} select sum(amount) as amount from {{ ref('fct') }}"),
     ]);
     project.execute(
-        "create table raw_orders as select 1 as id, timestamp '2026-01-01 10:00:00' as at, 5 as amount \
-         union all select 2, '2026-01-02 10:00:00', 7",
+        "create table raw_orders as select 1 as id, timestamp '2026-01-01 10:00:00' as ordered_at, 5 as amount \
+         union all select 2, timestamp '2026-01-02 10:00:00', 7",
     );
     project
 }

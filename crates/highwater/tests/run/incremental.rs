@@ -186,8 +186,8 @@ fn a_strategy_of_the_project_and_one_of_nobody() {
 fn microbatch_names_its_alternative() {
     let project = Project::new(&[(
         "models/t.sql",
-        "{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='at', batch_size='day', begin='2026-01-01') }}\n\
-         select timestamp '2026-01-01 10:00:00' as at",
+        "{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='seen_at', batch_size='day', begin='2026-01-01') }}\n\
+         select timestamp '2026-01-01 10:00:00' as seen_at",
     )]);
     let message = project.run(Command::Run);
     assert!(message.contains("microbatch is not yet supported") && message.contains("exact"), "{message}");
