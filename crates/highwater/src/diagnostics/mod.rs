@@ -1,4 +1,16 @@
 //! What a user sees when something is wrong, as data. Renderers turn it into text, JSON or annotations.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `full.rs` | for people: title, quoted source, marks, hints |
+//! | `concise.rs` | one line, for logs |
+//! | `json.rs` | for programs |
+//! | `codes.rs` | what every code means; the pages of `hw help CODE` |
+
+pub mod codes;
+pub mod concise;
+pub mod full;
+pub mod json;
 
 use std::sync::Arc;
 
@@ -24,6 +36,17 @@ pub enum Severity {
     Warning,
     /// The command, or this node of it, failed.
     Error,
+}
+
+impl Severity {
+    /// The word in front of a message.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// A place in a source text, with a word on what is there.
