@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use highwater_sql::dialect::quote;
-use highwater_sql::{Analysis, Catalog, ColumnType, Finding, FunctionKind, Partitioning, Place, Probe, Request, TableInfo};
+use highwater_sql::{
+    Analysis, Catalog, ColumnType, Finding, FunctionKind, Partitioning, Place, Probe, Request, TableInfo,
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

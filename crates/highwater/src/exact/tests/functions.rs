@@ -29,7 +29,11 @@ fn the_engine_agrees_on_its_functions() {
             _ => matches!(kind, None | Some(FunctionKind::Volatile)),
         };
         if !right {
-            wrong.insert(format!("{name}: {kind:?}, but {} {}", if aggregate { "aggregate" } else { "scalar" }, row[2]));
+            wrong.insert(format!(
+                "{name}: {kind:?}, but {} {}",
+                if aggregate { "aggregate" } else { "scalar" },
+                row[2]
+            ));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
