@@ -314,5 +314,47 @@ fn classes() {
             .push(format!("{} {} {}", explanation.class.word(), explanation.label, rules.join(", ")).trim().to_owned());
     }
     lines.sort();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+EXACT-INTERVAL anti_join
+EXACT-INTERVAL before
+EXACT-INTERVAL by_date
+EXACT-INTERVAL by_day
+EXACT-INTERVAL by_month
+EXACT-INTERVAL coalesced
+EXACT-INTERVAL correlated
+EXACT-INTERVAL except_all
+EXACT-INTERVAL exists_items
+EXACT-INTERVAL filter
+EXACT-INTERVAL in_region
+EXACT-INTERVAL inner_join
+EXACT-INTERVAL intersect
+EXACT-INTERVAL latest
+EXACT-INTERVAL latest_by_day
+EXACT-INTERVAL left_join
+EXACT-INTERVAL no_items
+EXACT-INTERVAL ranked
+EXACT-INTERVAL running
+EXACT-INTERVAL self_join
+EXACT-INTERVAL spread
+EXACT-INTERVAL through_view
+EXACT-INTERVAL top_by_day
+EXACT-INTERVAL totals
+EXACT-INTERVAL twice
+EXACT-INTERVAL two_hops
+EXACT-INTERVAL union_all
+EXACT-INTERVAL union_distinct
+EXACT-KEY by_customer
+EXACT-KEY by_region
+EXACT-KEY cohort
+EXACT-KEY latest_by_key
+EXACT-KEY sessions
+EXACT-WIDENED not_in join-without-key
+EXACT-WIDENED share join-without-key
+FULL everything one-partition
+FULL first_order aggregated-partition
+FULL full_join full-join
+FULL right_join partition-from-outer-side, partition-from-outer-side
+FULL rollup grouping-sets
+FULL top limit
+"#);
 }
