@@ -147,6 +147,27 @@ proptest! {
 }
 
 #[test]
+fn nesting_within_the_limit_renders() {
+    let context: Arc<dyn Lookup> = Arc::new(|name: &str| (name == "x").then(|| Value::from(1)));
+    let sources = [
+        format!("{{{{ {}1{} }}}}", "(".repeat(90), ")".repeat(90)),
+        format!("{{{{ {}1{} }}}}", "[".repeat(90), "]".repeat(90)),
+        format!("{{{{ x{} }}}}", " + 1".repeat(190)),
+        format!("{{{{ x{} }}}}", " | string".repeat(190)),
+        format!("{}y{}", "{% if x %}".repeat(95), "{% endif %}".repeat(95)),
+        format!(
+            "{}{{{{ i }}}}{}",
+            "{% for i in [1] %}".repeat(95),
+            "{% endfor %}".repeat(95)
+        ),
+    ];
+    for source in sources {
+        let template = Template::parse("deep.sql", &source).expect("within the limit");
+        render(&template, &context, &Options::default()).expect("renders");
+    }
+}
+
+#[test]
 fn deep_nesting_is_an_error() {
     for (open, close) in [
         ("(", ")"),

@@ -19,6 +19,9 @@ use crate::{
     predicates,
 };
 
+/// After how many levels an expression moves to a fresh stack.
+const DEPTH_PER_STACK: u16 = 64;
+
 impl Frame {
     /// The value of an expression; errors point at the innermost one that failed.
     pub(super) fn evaluate(

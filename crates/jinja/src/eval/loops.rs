@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use minijinja::State;
 use minijinja::value::{Object, ObjectRepr};
 
-use super::{Flow, Frame, Sink, closure};
+use super::{Flow, Frame, Sink};
 use crate::ast::ForLoop;
 use crate::scope::Scope;
 use crate::value::iterate;
-use crate::{Arguments, Error, ErrorKind, Span, Value};
+use crate::{Arguments, Error, ErrorKind, Span, Value, stack};
 
 impl Frame {
     pub(super) fn for_loop(
@@ -165,7 +165,7 @@ impl Object for Loop {
         let (frame, each, scope) = &**recursion;
         let arguments = Arguments::from_values(values);
         let iterable = arguments.required(0, "iterable")?;
-        let text = closure::recurse(frame.options.recursion_limit, || {
+        let text = stack::call(frame.options.recursion_limit, || {
             let mut sink = Sink::default();
             frame.loop_over(each, iterable, self.depth + 1, scope, &mut sink)?;
             Ok(sink.text)
