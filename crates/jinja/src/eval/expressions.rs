@@ -13,6 +13,7 @@ use crate::ast::{
     Application, BinaryOperator, CallArguments, Comparison, Expression, ExpressionKind,
 };
 use crate::scope::Scope;
+use crate::stack;
 use crate::value::{self, arithmetic, compare, text};
 use crate::{
     Arguments, Error, ErrorKind, Span, UndefinedPolicy, Value, builtins, filters, methods,
@@ -29,8 +30,12 @@ impl Frame {
         expression: &Expression,
         scope: &Arc<Scope>,
     ) -> Result<Value, Error> {
-        self.evaluate_kind(expression, scope)
-            .map_err(|error| self.place(error, expression.span))
+        let result = if expression.depth.is_multiple_of(DEPTH_PER_STACK) {
+            stack::fresh(|| self.evaluate_kind(expression, scope))
+        } else {
+            self.evaluate_kind(expression, scope)
+        };
+        result.map_err(|error| self.place(error, expression.span))
     }
 
     fn evaluate_kind(&self, expression: &Expression, scope: &Arc<Scope>) -> Result<Value, Error> {

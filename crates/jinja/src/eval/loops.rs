@@ -80,13 +80,16 @@ impl Frame {
     }
 }
 
+/// What a recursive loop runs again: where, which loop, and in what scope.
+type Recursion = (Frame, Arc<ForLoop>, Arc<Scope>);
+
 /// The `loop` variable in one round.
 struct Loop {
     index: usize,
     items: Arc<Vec<Value>>,
     depth: usize,
     changed: Arc<Mutex<Option<Vec<Value>>>>,
-    recursion: Option<Arc<(Frame, Arc<ForLoop>, Arc<Scope>)>>,
+    recursion: Option<Arc<Recursion>>,
 }
 
 impl fmt::Debug for Loop {
