@@ -1,1 +1,30 @@
-//! Placeholder until the first module lands.
+//! Highwater: dbt projects with exact incremental models.
+//!
+//! | module | what it does | reads |
+//! | --- | --- | --- |
+//! | [`diagnostics`] | problems as data, and their renderings | |
+//! | [`clock`] | the present moment, replaceable | |
+//! | [`engine`] | the databases | |
+//! | [`project`] | files: project, profile, packages | diagnostics |
+//! | [`context`] | what a template sees, and compiling | project, manifest, engine |
+//! | [`manifest`] | nodes, configuration, graph, selection | project, context |
+//! | [`exact`] | the exact strategy: ledger, detection, dirty partitions, swap, plan, explanation | engine |
+//! | [`verify`] | comparing tables with an independent rebuild | exact |
+//! | [`strategies`] | dbt's own incremental strategies | engine |
+//! | [`run`] | running nodes in their order | all of the above |
+//! | [`artifacts`] | `manifest.json` and `run_results.json` | manifest, run |
+//! | [`session`] | a loaded project and its engine, what every command starts from | all of the above |
+
+pub mod artifacts;
+pub mod clock;
+pub mod context;
+pub mod diagnostics;
+pub mod engine;
+pub mod exact;
+mod macros;
+pub mod manifest;
+pub mod project;
+pub mod run;
+pub mod session;
+pub mod strategies;
+pub mod verify;

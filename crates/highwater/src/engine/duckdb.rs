@@ -1,0 +1,269 @@
+//! DuckDB, embedded: one database file, one process, many sessions.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow::util::display::array_value_to_string;
+use jiff::civil;
+
+use super::{Cell, Column, Connection, Engine, EngineError, Relation, RelationKind, Table, quote_literal};
+
+/// A DuckDB database: a file, or memory.
+pub struct DuckDb {
+    first: Mutex<duckdb::Connection>,
+    path: PathBuf,
+    version: String,
+    prologue: String,
+}
+
+impl DuckDb {
+    /// Opens (and if need be creates) the database file; `:memory:` keeps it in memory. `prologue` runs in every new session:
+    /// the profile's settings, extensions and attached databases.
+    ///
+    /// # Errors
+    /// [`EngineError::Locked`] when another process holds the file, [`EngineError::Open`] when it is no database.
+    pub fn open(path: &Path, prologue: &str) -> Result<Self, EngineError> {
+        let opened = if path == Path::new(":memory:") {
+            duckdb::Connection::open_in_memory()
+        } else {
+            duckdb::Connection::open(path)
+        };
+        let first = opened.map_err(|error| {
+            let (path, message) = (path.display().to_string(), message_of(&error));
+            if message.contains("Could not set lock") || message.contains("being used by another process") {
+                EngineError::Locked { path, message }
+            } else {
+                EngineError::Open { path, message }
+            }
+        })?;
+        let version = first.version().map_err(|error| statement_error(&error, "select version()"))?;
+        Ok(Self { first: Mutex::new(first), path: path.to_path_buf(), version, prologue: prologue.to_owned() })
+    }
+
+    /// The name DuckDB gives the database: the file's stem.
+    pub fn database(&self) -> String {
+        match self.path.to_str() {
+            Some(":memory:") => "memory".to_owned(),
+            _ => self.path.file_stem().map_or_else(|| "memory".to_owned(), |stem| stem.to_string_lossy().into_owned()),
+        }
+    }
+}
+
+impl Engine for DuckDb {
+    fn connect(&self) -> Result<Box<dyn Connection>, EngineError> {
+        let session = self.first.lock().unwrap_or_else(PoisonError::into_inner).try_clone().map_err(|error| {
+            EngineError::Open { path: self.path.display().to_string(), message: message_of(&error) }
+        })?;
+        let mut session = Session { session };
+        // Casts between instants and days must not depend on where the command runs.
+        session.execute("set TimeZone = 'UTC'")?;
+        if !self.prologue.trim().is_empty() {
+            session.execute(&self.prologue)?;
+        }
+        Ok(Box::new(session))
+    }
+
+    fn adapter(&self) -> &'static str {
+        "duckdb"
+    }
+
+    fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+struct Session {
+    session: duckdb::Connection,
+}
+
+impl Connection for Session {
+    fn execute(&mut self, sql: &str) -> Result<u64, EngineError> {
+        let changed = self.session.execute(sql, []).map_err(|error| statement_error(&error, sql))?;
+        Ok(changed as u64)
+    }
+
+    fn query(&mut self, sql: &str) -> Result<Table, EngineError> {
+        let mut statement = self.session.prepare(sql).map_err(|error| statement_error(&error, sql))?;
+        let batches: Vec<_> = statement.query_arrow([]).map_err(|error| statement_error(&error, sql))?.collect();
+        let schema = statement.schema();
+        let columns = schema
+            .fields()
+            .iter()
+            .map(|field| Column { name: field.name().clone(), data_type: type_name(field.data_type()) })
+            .collect();
+        let mut rows = Vec::new();
+        for batch in &batches {
+            for row in 0..batch.num_rows() {
+                rows.push(batch.columns().iter().map(|column| cell(column, row)).collect());
+            }
+        }
+        Ok(Table { columns, rows })
+    }
+
+    fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, EngineError> {
+        let sql = format!(
+            "select column_name, data_type from duckdb_columns() where lower(database_name) = lower({}) \
+             and lower(schema_name) = lower({}) and lower(table_name) = lower({}) order by column_index",
+            quote_literal(&relation.database),
+            quote_literal(&relation.schema),
+            quote_literal(&relation.identifier)
+        );
+        Ok(names_and_types(&self.query(&sql)?))
+    }
+
+    fn describe(&mut self, sql: &str) -> Result<Vec<Column>, EngineError> {
+        Ok(names_and_types(&self.query(&format!("describe {}", sql.trim_end().trim_end_matches(';')))?))
+    }
+
+    fn kind(&mut self, relation: &Relation) -> Result<Option<RelationKind>, EngineError> {
+        let found = self.relations(&relation.database, &relation.schema)?;
+        Ok(found
+            .into_iter()
+            .find(|(other, _)| other.identifier.eq_ignore_ascii_case(&relation.identifier))
+            .map(|(_, kind)| kind))
+    }
+
+    fn relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, EngineError> {
+        let table = self.query(&format!(
+            "select database_name, schema_name, table_name, 'table' as kind from duckdb_tables() \
+             where lower(database_name) = lower({0}) and lower(schema_name) = lower({1}) \
+             union all select database_name, schema_name, view_name, 'view' from duckdb_views() \
+             where not internal and lower(database_name) = lower({0}) and lower(schema_name) = lower({1}) order by 3",
+            quote_literal(database),
+            quote_literal(schema)
+        ))?;
+        let text = |cell: &Cell| cell.to_string();
+        Ok(table
+            .rows
+            .iter()
+            .map(|row| {
+                let kind = if row[3].as_text() == Some("view") { RelationKind::View } else { RelationKind::Table };
+                (Relation::new(text(&row[0]), text(&row[1]), text(&row[2])), kind)
+            })
+            .collect())
+    }
+}
+
+fn names_and_types(table: &Table) -> Vec<Column> {
+    table.rows.iter().map(|row| Column { name: row[0].to_string(), data_type: row[1].to_string() }).collect()
+}
+
+fn message_of(error: &duckdb::Error) -> String {
+    match error {
+        duckdb::Error::DuckDBFailure(_, Some(message)) => message.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn statement_error(error: &duckdb::Error, sql: &str) -> EngineError {
+    let message = message_of(error);
+    if message.contains("Conflict on") || message.contains("write-write conflict") {
+        EngineError::Conflict { message }
+    } else {
+        EngineError::Statement { message, sql: sql.to_owned() }
+    }
+}
+
+/// DuckDB's name for what arrived as an Arrow type.
+fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Boolean => "BOOLEAN".into(),
+        DataType::Int8 => "TINYINT".into(),
+        DataType::Int16 => "SMALLINT".into(),
+        DataType::Int32 => "INTEGER".into(),
+        DataType::Int64 => "BIGINT".into(),
+        DataType::UInt8 => "UTINYINT".into(),
+        DataType::UInt16 => "USMALLINT".into(),
+        DataType::UInt32 => "UINTEGER".into(),
+        DataType::UInt64 => "UBIGINT".into(),
+        DataType::Float32 => "FLOAT".into(),
+        DataType::Float64 => "DOUBLE".into(),
+        DataType::Decimal128(38, 0) => "HUGEINT".into(),
+        DataType::Decimal128(precision, scale) => format!("DECIMAL({precision},{scale})"),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "VARCHAR".into(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "BLOB".into(),
+        DataType::Date32 => "DATE".into(),
+        DataType::Timestamp(_, None) => "TIMESTAMP".into(),
+        DataType::Timestamp(_, Some(_)) => "TIMESTAMP WITH TIME ZONE".into(),
+        other => other.to_string(),
+    }
+}
+
+fn cell(column: &ArrayRef, row: usize) -> Cell {
+    if column.is_null(row) {
+        return Cell::Null;
+    }
+    match column.data_type() {
+        DataType::Boolean => Cell::Boolean(column.as_boolean().value(row)),
+        DataType::Int8 => Cell::Integer(column.as_primitive::<Int8Type>().value(row).into()),
+        DataType::Int16 => Cell::Integer(column.as_primitive::<Int16Type>().value(row).into()),
+        DataType::Int32 => Cell::Integer(column.as_primitive::<Int32Type>().value(row).into()),
+        DataType::Int64 => Cell::Integer(column.as_primitive::<Int64Type>().value(row).into()),
+        DataType::UInt8 => Cell::Integer(column.as_primitive::<UInt8Type>().value(row).into()),
+        DataType::UInt16 => Cell::Integer(column.as_primitive::<UInt16Type>().value(row).into()),
+        DataType::UInt32 => Cell::Integer(column.as_primitive::<UInt32Type>().value(row).into()),
+        DataType::UInt64 => Cell::Integer(column.as_primitive::<UInt64Type>().value(row).into()),
+        DataType::Float32 => Cell::Float(column.as_primitive::<Float32Type>().value(row).into()),
+        DataType::Float64 => Cell::Float(column.as_primitive::<Float64Type>().value(row)),
+        DataType::Decimal128(_, 0) => Cell::Integer(column.as_primitive::<Decimal128Type>().value(row)),
+        DataType::Decimal128(_, _) => Cell::Decimal(written(column, row)),
+        DataType::Date32 => date(column.as_primitive::<Date32Type>().value(row), column, row),
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+            instant(column.as_primitive::<TimestampMicrosecondType>().value(row), zone.is_some(), column, row)
+        }
+        _ => Cell::Text(written(column, row)),
+    }
+}
+
+/// The value in Arrow's own writing: lists, structs, intervals and whatever else has no cell of its own.
+fn written(column: &ArrayRef, row: usize) -> String {
+    array_value_to_string(column, row).unwrap_or_default()
+}
+
+fn date(days: i32, column: &ArrayRef, row: usize) -> Cell {
+    let epoch = civil::date(1970, 1, 1);
+    jiff::Span::new()
+        .try_days(i64::from(days))
+        .and_then(|span| epoch.checked_add(span))
+        .map_or_else(|_| Cell::Text(written(column, row)), Cell::Date)
+}
+
+fn instant(microseconds: i64, zoned: bool, column: &ArrayRef, row: usize) -> Cell {
+    match jiff::Timestamp::from_microsecond(microseconds) {
+        Ok(timestamp) if zoned => Cell::Instant(timestamp),
+        Ok(timestamp) => Cell::Timestamp(timestamp.to_zoned(jiff::tz::TimeZone::UTC).datetime()),
+        // Years outside -9999..9999, and infinity.
+        Err(_) => Cell::Text(written(column, row)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_every_common_type_come_back_typed() {
+        let engine = DuckDb::open(Path::new(":memory:"), "").expect("memory");
+        let mut session = engine.connect().expect("session");
+        let table = session
+            .query(
+                "select 1::tinyint, 170141183460469231731687303715884105727::hugeint % 1000, 1.50::decimal(9,2), 'x', \
+                 date '2026-02-01', timestamp '2026-02-01 10:00:00', true, null, [1, 2], 0.5::double",
+            )
+            .expect("query");
+        insta::assert_snapshot!(format!("{:?}", table.rows[0]), @r#"[Integer(1), Integer(727), Decimal("1.50"), Text("x"), Date(2026-02-01), Timestamp(2026-02-01T10:00:00), Boolean(true), Null, Text("[1, 2]"), Float(0.5)]"#);
+    }
+
+    #[test]
+    fn a_failed_statement_keeps_its_text() {
+        let engine = DuckDb::open(Path::new(":memory:"), "").expect("memory");
+        let mut session = engine.connect().expect("session");
+        let error = session.execute("select * from nowhere").expect_err("no such table");
+        assert!(matches!(error, EngineError::Statement { ref sql, .. } if sql == "select * from nowhere"));
+    }
+}

@@ -1,0 +1,63 @@
+//! Names of tables and views, and how they are quoted.
+
+use serde::Serialize;
+
+/// A table or a view: `"database"."schema"."identifier"`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Relation {
+    /// Database (for DuckDB: the attached file's name).
+    pub database: String,
+    /// Schema.
+    pub schema: String,
+    /// Table or view name.
+    pub identifier: String,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RelationKind {
+    /// Rows of its own.
+    Table,
+    /// A stored query.
+    View,
+}
+
+impl Relation {
+    /// A relation from its three parts.
+    pub fn new(database: impl Into<String>, schema: impl Into<String>, identifier: impl Into<String>) -> Self {
+        Self { database: database.into(), schema: schema.into(), identifier: identifier.into() }
+    }
+
+    /// The same place, another name.
+    #[must_use]
+    pub fn with_identifier(&self, identifier: impl Into<String>) -> Self {
+        Self { identifier: identifier.into(), ..self.clone() }
+    }
+
+    /// Quoted for SQL, all three parts.
+    pub fn sql(&self) -> String {
+        format!(
+            "{}.{}.{}",
+            quote_identifier(&self.database),
+            quote_identifier(&self.schema),
+            quote_identifier(&self.identifier)
+        )
+    }
+}
+
+impl std::fmt::Display for Relation {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.sql())
+    }
+}
+
+/// An identifier in double quotes.
+pub fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A string literal in single quotes.
+pub fn quote_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

@@ -1,0 +1,105 @@
+//! The exact strategy: keep a table equal to what a full rebuild of its query would hold.
+//!
+//! A run detects what changed in the inputs since the ledger's snapshot, maps that to the partitions of the table that may differ
+//! (dirty), builds only those, and swaps them in one transaction together with the ledger. `docs/design/exact.md` says why it is right.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `model.rs` | what is asked: a model and what stands around it |
+//! | `report.rs` | what is answered |
+//! | `error.rs` | why nothing was done |
+//! | `build.rs` | a run, from looking to committing |
+//! | `look.rs` | what changed, and what that calls for |
+//! | `plan.rs`, `foresee.rs` | what a run would do, parents' work included |
+//! | `explain.rs` | how a model is treated |
+//! | `prepare.rs` | columns, analysis, inputs, version of the logic |
+//! | `detect/` | what changed in the inputs |
+//! | `dirty.rs` | which partitions that dirties, and why |
+//! | `slice.rs` | the query for those partitions only |
+//! | `swap.rs` | staging, comparing, replacing |
+//! | `ledger.rs` | the tables in schema `highwater` |
+//! | `axis.rs` | partitions in SQL |
+//! | `job.rs` | the connection and temporary tables of one piece of work |
+
+pub(crate) mod axis;
+mod build;
+mod detect;
+pub(crate) mod dirty;
+mod error;
+mod explain;
+pub(crate) mod foresee;
+pub(crate) mod job;
+pub(crate) mod ledger;
+pub(crate) mod look;
+mod model;
+mod plan;
+pub(crate) mod prepare;
+mod report;
+mod slice;
+pub(crate) mod swap;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use error::{ExactError, LocatedFinding};
+pub use model::{ExactModel, ExactParent, RunIdentity, Surroundings, ViewText};
+pub use report::{
+    Class, Cut, DirtyPartition, ExplainedInput, Explanation, LISTED, Mode, ModelPlan, Plan, PlanCause, PlanState,
+    PlannedPartition, SwapReport,
+};
+
+use highwater_sql::analyse;
+
+use crate::engine::{Connection, Relation};
+use job::Job;
+
+/// A model of the run that is planned, parents first.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PlannedModel {
+    /// An exact model.
+    Exact(Box<ExactModel>),
+    /// A table that the run rebuilds by other means; what it will hold is not known before.
+    Rebuilt {
+        /// `model.<package>.<name>`.
+        unique_id: String,
+        /// The table.
+        relation: Relation,
+    },
+}
+
+/// Brings a model's table to what a full rebuild would hold now, in one transaction.
+///
+/// # Errors
+/// See [`ExactError`]; the database is as it was then.
+pub fn run(
+    connection: &mut dyn Connection,
+    model: &ExactModel,
+    around: &Surroundings,
+    run: &RunIdentity,
+) -> Result<SwapReport, ExactError> {
+    build::build(&mut Job::new(connection, model, around, "hw"), run, &analyse)
+}
+
+/// What [`run`] would do with models, parents first. Writes nothing.
+///
+/// # Errors
+/// When the ledger or the database cannot be read; what is wrong with one model stands in its [`ModelPlan::problem`].
+pub fn plan(
+    connection: &mut dyn Connection,
+    models: &[PlannedModel],
+    around: &Surroundings,
+    run: &RunIdentity,
+) -> Result<Plan, ExactError> {
+    plan::plan(connection, models, around, run, &|_, request| analyse(request))
+}
+
+/// How a model is treated, and why. Writes nothing.
+///
+/// # Errors
+/// When its query does not bind.
+pub fn explain(
+    connection: &mut dyn Connection,
+    model: &ExactModel,
+    around: &Surroundings,
+) -> Result<Explanation, ExactError> {
+    explain::explain(&mut Job::new(connection, model, around, "hw"), &analyse)
+}

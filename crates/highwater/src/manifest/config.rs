@@ -1,0 +1,118 @@
+//! A node's configuration: an open map, as dbt has it, with typed readers for the keys that mean something to us.
+
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde_json::Value;
+
+/// One step of a model's event time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchSize {
+    /// An hour.
+    Hour,
+    /// A day.
+    Day,
+    /// A calendar month.
+    Month,
+    /// A calendar year.
+    Year,
+}
+
+impl BatchSize {
+    /// The word in configuration and in SQL's `date_trunc`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Month => "month",
+            Self::Year => "year",
+        }
+    }
+}
+
+/// How far a run of an exact model may go (`meta.highwater.policy`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// Incremental where it is cheaper, whole where it is not.
+    #[default]
+    Auto,
+    /// Incremental wherever it is sound.
+    Incremental,
+    /// Incremental, or an error.
+    Strict,
+    /// Whole, every time something changed.
+    Full,
+}
+
+/// Configuration with everything merged: project file, properties, the model's own `config()`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Config(pub IndexMap<String, Value>);
+
+impl Config {
+    /// The value of a key; JSON null counts as absent.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key).filter(|value| !value.is_null())
+    }
+
+    /// The value of a key when it is text.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.get(key).and_then(Value::as_str)
+    }
+
+    /// The value of a key when it is true or false.
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        self.get(key).and_then(Value::as_bool)
+    }
+
+    /// The value of a key that may be one text or a list of texts (`unique_key`, `tags`).
+    pub fn texts(&self, key: &str) -> Vec<String> {
+        match self.get(key) {
+            Some(Value::String(text)) if !text.is_empty() => vec![text.clone()],
+            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// `materialized`; `view` when nothing is said.
+    pub fn materialized(&self) -> &str {
+        self.text("materialized").unwrap_or("view")
+    }
+
+    /// `enabled`; true when nothing is said.
+    pub fn enabled(&self) -> bool {
+        self.flag("enabled").unwrap_or(true)
+    }
+
+    /// Whether this is an incremental model on the exact strategy.
+    pub fn is_exact(&self) -> bool {
+        self.materialized() == "incremental" && self.text("incremental_strategy") == Some("exact")
+    }
+
+    /// `batch_size`, when it is one of dbt's four words.
+    pub fn batch_size(&self) -> Option<BatchSize> {
+        match self.text("batch_size")?.to_ascii_lowercase().as_str() {
+            "hour" => Some(BatchSize::Hour),
+            "day" => Some(BatchSize::Day),
+            "month" => Some(BatchSize::Month),
+            "year" => Some(BatchSize::Year),
+            _ => None,
+        }
+    }
+
+    /// A key under `meta.highwater`.
+    pub fn highwater(&self, key: &str) -> Option<&Value> {
+        self.get("meta")?.get("highwater")?.get(key).filter(|value| !value.is_null())
+    }
+
+    /// `meta.highwater.policy`; `auto` when nothing is said.
+    pub fn policy(&self) -> Policy {
+        match self.highwater("policy").and_then(Value::as_str) {
+            Some("incremental") => Policy::Incremental,
+            Some("strict") => Policy::Strict,
+            Some("full") => Policy::Full,
+            _ => Policy::Auto,
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Nodes as plain data.
+
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Config;
+use crate::engine::Relation;
+
+/// What a node is, in dbt's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are dbt's own and say it all")]
+pub enum ResourceType {
+    Model,
+    Seed,
+    Snapshot,
+    Test,
+    Analysis,
+    Operation,
+    Source,
+    Exposure,
+    Metric,
+    Macro,
+    UnitTest,
+}
+
+impl ResourceType {
+    /// The word in unique ids and selectors.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Seed => "seed",
+            Self::Snapshot => "snapshot",
+            Self::Test => "test",
+            Self::Analysis => "analysis",
+            Self::Operation => "operation",
+            Self::Source => "source",
+            Self::Exposure => "exposure",
+            Self::Metric => "metric",
+            Self::Macro => "macro",
+            Self::UnitTest => "unit_test",
+        }
+    }
+}
+
+/// A call of `ref`: `ref('package', 'name', version=1)`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct RefCall {
+    /// The node's name.
+    pub name: String,
+    /// The package, when the call names one.
+    pub package: Option<String>,
+    /// The version, when the call names one.
+    pub version: Option<String>,
+}
+
+/// What a node needs: unique ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Dependencies {
+    /// Macros its template calls.
+    pub macros: Vec<String>,
+    /// Nodes and sources it reads.
+    pub nodes: Vec<String>,
+}
+
+/// Digest of a node's file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checksum {
+    /// Always `sha256`, as in dbt's artifacts.
+    pub name: String,
+    /// Hexadecimal digits.
+    pub checksum: String,
+}
+
+/// A column as the properties describe it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ColumnProperties {
+    /// Column name.
+    pub name: String,
+    /// Description, docs blocks rendered.
+    pub description: String,
+    /// Declared type.
+    pub data_type: Option<String>,
+    /// Free-form metadata.
+    pub meta: IndexMap<String, Value>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Whether the name must be quoted.
+    pub quote: Option<bool>,
+    /// Constraints as written.
+    pub constraints: Vec<Value>,
+}
+
+/// What a generic test was made from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TestMetadata {
+    /// `unique`, `not_null`, ... without the `test_` of its macro.
+    pub name: String,
+    /// Arguments with which the macro is called, `model` and `column_name` included.
+    pub kwargs: IndexMap<String, Value>,
+    /// Package of the macro, when the properties name one.
+    pub namespace: Option<String>,
+}
+
+/// A model, seed, snapshot, test, analysis or hook.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Node {
+    /// `model.package.name`.
+    pub unique_id: String,
+    /// What it is.
+    pub resource_type: ResourceType,
+    /// Name, without version.
+    pub name: String,
+    /// Package it belongs to.
+    pub package_name: String,
+    /// Path relative to the folder its kind lives in (`staging/stg_orders.sql`).
+    pub path: String,
+    /// Path relative to the project or package root (`models/staging/stg_orders.sql`).
+    pub original_file_path: String,
+    /// Package, folders, name.
+    pub fqn: Vec<String>,
+    /// Where it is built; for ephemeral models and analyses the place it would have.
+    pub relation: Relation,
+    /// Everything merged.
+    pub config: Config,
+    /// The template, as in the file (for generic tests: the call of its macro).
+    pub raw_code: String,
+    /// `sql`, or `python`.
+    pub language: String,
+    /// Every `ref` of a parse with `execute` false, in order.
+    pub refs: Vec<RefCall>,
+    /// Every `source(source, table)` of a parse.
+    pub sources: Vec<(String, String)>,
+    /// What these came to.
+    pub depends_on: Dependencies,
+    /// Description.
+    pub description: String,
+    /// Columns by name.
+    pub columns: IndexMap<String, ColumnProperties>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// `package://path` of the properties file.
+    pub patch_path: Option<String>,
+    /// Digest of the file.
+    pub checksum: Checksum,
+    /// For generic tests.
+    pub test_metadata: Option<TestMetadata>,
+    /// For tests: the node they are attached to.
+    pub attached_node: Option<String>,
+    /// For tests on a column.
+    pub column_name: Option<String>,
+    /// Group.
+    pub group: Option<String>,
+    /// `private`, `protected` or `public`.
+    pub access: Option<String>,
+    /// Version of a versioned model.
+    pub version: Option<String>,
+    /// The newest version of that model.
+    pub latest_version: Option<String>,
+    /// Constraints as written.
+    pub constraints: Vec<Value>,
+    /// Absolute folder of the package, to read seeds from; not part of any artifact.
+    #[serde(skip)]
+    pub root: std::path::PathBuf,
+}
+
+impl Node {
+    /// The node as templates see it (`model`, the `node` of `generate_schema_name`), with dbt's names.
+    pub fn template_value(&self) -> Value {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("relation");
+            fields.insert("database".to_owned(), self.relation.database.clone().into());
+            fields.insert("schema".to_owned(), self.relation.schema.clone().into());
+            fields.insert("alias".to_owned(), self.relation.identifier.clone().into());
+            fields.insert("relation_name".to_owned(), self.relation.sql().into());
+            fields.insert(
+                "meta".to_owned(),
+                self.config.get("meta").cloned().unwrap_or_else(|| Value::Object(Default::default())),
+            );
+        }
+        value
+    }
+
+    /// Whether other nodes can `ref` it.
+    pub fn is_refable(&self) -> bool {
+        matches!(self.resource_type, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot)
+    }
+
+    /// Whether it leaves a table or view of its own behind.
+    pub fn is_relational(&self) -> bool {
+        self.is_refable() && self.config.materialized() != "ephemeral"
+    }
+}
+
+/// A table of a source.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SourceNode {
+    /// `source.package.source.table`.
+    pub unique_id: String,
+    /// Package.
+    pub package_name: String,
+    /// Source.
+    pub source_name: String,
+    /// Table, as templates name it.
+    pub name: String,
+    /// Where it lies.
+    pub relation: Relation,
+    /// Configuration (`event_time`, `loaded_at_field`, `enabled`, meta).
+    pub config: Config,
+    /// `loaded_at_field`.
+    pub loaded_at_field: Option<String>,
+    /// Query for the newest load time, instead of `loaded_at_field`.
+    pub loaded_at_query: Option<String>,
+    /// Freshness: what source and table say, the table's word last.
+    pub freshness: Value,
+    /// `external` as written.
+    pub external: Value,
+    /// `meta` of the source, without the table's.
+    pub source_meta: IndexMap<String, Value>,
+    /// Description of the table.
+    pub description: String,
+    /// Description of the source.
+    pub source_description: String,
+    /// Who loads it.
+    pub loader: String,
+    /// Columns by name.
+    pub columns: IndexMap<String, ColumnProperties>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Properties file.
+    pub original_file_path: String,
+    /// Package, folders, source, table.
+    pub fqn: Vec<String>,
+}
+
+/// Who answers for something.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Owner {
+    /// Name.
+    pub name: Option<String>,
+    /// Mail address.
+    pub email: Option<String>,
+}
+
+/// A use of the data outside the project.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Exposure {
+    /// `exposure.package.name`.
+    pub unique_id: String,
+    /// Name.
+    pub name: String,
+    /// Package.
+    pub package_name: String,
+    /// dashboard, notebook, analysis, ml, application.
+    pub exposure_type: String,
+    /// Name for people.
+    pub label: Option<String>,
+    /// Where to see it.
+    pub url: Option<String>,
+    /// low, medium, high.
+    pub maturity: Option<String>,
+    /// Description.
+    pub description: String,
+    /// Who answers for it.
+    pub owner: Owner,
+    /// What it reads.
+    pub depends_on: Dependencies,
+    /// Configuration.
+    pub config: Config,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Properties file.
+    pub original_file_path: String,
+    /// Package, folders, name.
+    pub fqn: Vec<String>,
+}
+
+/// A metric, as written.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Metric {
+    /// `metric.package.name`.
+    pub unique_id: String,
+    /// Name.
+    pub name: String,
+    /// Package.
+    pub package_name: String,
+    /// Name for people.
+    pub label: String,
+    /// Description.
+    pub description: String,
+    /// simple, ratio, derived, cumulative, conversion.
+    pub metric_type: String,
+    /// `type_params` as written.
+    pub type_params: Value,
+    /// Models it rests on, where its parameters or meta say so.
+    pub depends_on: Dependencies,
+    /// Configuration.
+    pub config: Config,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Properties file.
+    pub original_file_path: String,
+    /// Package, folders, name.
+    pub fqn: Vec<String>,
+}
+
+/// A macro.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MacroNode {
+    /// `macro.package.name`.
+    pub unique_id: String,
+    /// Name (`test_unique` for the generic test `unique`).
+    pub name: String,
+    /// Package.
+    pub package_name: String,
+    /// File, relative to the package root.
+    pub original_file_path: String,
+    /// Its text, tags included.
+    pub macro_sql: String,
+    /// Description.
+    pub description: String,
+    /// Argument names.
+    pub arguments: Vec<String>,
+}
+
+/// The whole project.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Manifest {
+    /// Root package.
+    pub project_name: String,
+    /// `duckdb`.
+    pub adapter_type: String,
+    /// Models, seeds, snapshots, tests, analyses, hooks; by unique id, in file order.
+    pub nodes: IndexMap<String, Node>,
+    /// Source tables.
+    pub sources: IndexMap<String, SourceNode>,
+    /// Macros, ours included.
+    pub macros: IndexMap<String, MacroNode>,
+    /// Exposures.
+    pub exposures: IndexMap<String, Exposure>,
+    /// Metrics.
+    pub metrics: IndexMap<String, Metric>,
+    /// Docs blocks: `doc.package.name` to text.
+    pub docs: IndexMap<String, String>,
+    /// Groups by name, as written.
+    pub groups: IndexMap<String, Value>,
+    /// Unit tests as written, by `unit_test.package.model.name`.
+    pub unit_tests: IndexMap<String, Value>,
+    /// Selectors of selectors.yml by name, as written.
+    pub selectors: IndexMap<String, Value>,
+    /// Nodes that configuration disabled.
+    pub disabled: IndexMap<String, Node>,
+    /// Every node, source, exposure and metric to what it reads.
+    pub parents: IndexMap<String, Vec<String>>,
+    /// The inverse.
+    pub children: IndexMap<String, Vec<String>>,
+}

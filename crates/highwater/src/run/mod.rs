@@ -1,0 +1,161 @@
+//! Running a project: which nodes, in which order, on which threads, and what became of each.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `execute.rs` | a whole run: choose, prepare, hand out to threads, collect, record |
+//! | `schedule.rs` | which node may start next |
+//! | `worker.rs` | what threads share, and one node's work in one of them |
+//! | `node.rs` | one node, from template to result |
+//! | `materialize/` | views, tables, incremental models, seeds, materializations in Jinja |
+//! | `exact.rs` | the seam to the exact strategy |
+//! | `data_test.rs` | data tests |
+//! | `inline.rs` | SQL of the command line |
+//! | `hooks.rs` | hooks of models and of the project |
+//! | `catalog.rs` | what lies in the schemas, asked once |
+//! | `transaction.rs` | transactions, tried again after conflicts |
+//! | `failure.rs` | database errors as diagnostics |
+//! | `result.rs`, `events.rs`, `timing.rs` | what became of a node, what a front is told, and when |
+
+mod catalog;
+mod data_test;
+mod events;
+mod exact;
+mod execute;
+mod failure;
+mod hooks;
+mod inline;
+mod materialize;
+mod node;
+mod result;
+mod schedule;
+mod timing;
+mod transaction;
+mod worker;
+
+pub use events::{Event, Level};
+pub use result::{NodeResult, RunResults, Status, Timing};
+pub(crate) use timing::written as written_moment;
+pub(crate) use worker::output_path;
+
+use crate::diagnostics::Diagnostic;
+use crate::exact::{ExactModel, PlannedModel, Surroundings};
+use crate::manifest::select::Selection;
+use crate::session::Session;
+
+/// What to do with the selected nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Seeds, models and tests in the order of the graph.
+    Build,
+    /// Models.
+    Run,
+    /// Seeds.
+    Seed,
+    /// Tests.
+    Test,
+    /// Snapshots.
+    Snapshot,
+    /// Renders templates, writes them under `target/compiled`, touches no table.
+    Compile,
+    /// Renders one model or text and returns its first rows.
+    Show,
+}
+
+impl Command {
+    /// dbt's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Run => "run",
+            Self::Seed => "seed",
+            Self::Test => "test",
+            Self::Snapshot => "snapshot",
+            Self::Compile => "compile",
+            Self::Show => "show",
+        }
+    }
+}
+
+/// How to run.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// What to do.
+    pub command: Command,
+    /// With which nodes.
+    pub selection: Selection,
+    /// Rebuild incremental models and seeds from nothing (`--full-refresh`).
+    pub full_refresh: bool,
+    /// Stop at the first failure (`--fail-fast`).
+    pub fail_fast: bool,
+    /// Worker threads; the target's when none.
+    pub threads: Option<usize>,
+    /// Keep the rows that tests find (`--store-failures`).
+    pub store_failures: bool,
+    /// Render every reference as an empty table (`--empty`).
+    pub empty: bool,
+    /// SQL given on the command line, for `compile` and `show`; then the selection does not matter.
+    pub inline: Option<String>,
+    /// Rows of `show`; all when none.
+    pub limit: Option<u64>,
+    /// Write `manifest.json` and `run_results.json`.
+    pub write_json: bool,
+    /// The command's arguments as artifacts record them.
+    pub arguments: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RunOptions {
+    /// A command with nothing else said.
+    pub fn new(command: Command) -> Self {
+        Self {
+            command,
+            selection: Selection::default(),
+            full_refresh: false,
+            fail_fast: false,
+            threads: None,
+            store_failures: false,
+            empty: false,
+            inline: None,
+            limit: Some(5),
+            write_json: true,
+            arguments: serde_json::Map::new(),
+        }
+    }
+}
+
+/// Runs the selected nodes in the order of the graph and writes the artifacts.
+///
+/// A node that fails is a result, not an error.
+///
+/// # Errors
+/// When nothing could be started: the selection names nothing that can be, the database cannot be opened.
+pub fn execute(
+    session: &Session,
+    options: &RunOptions,
+    events: &(dyn Fn(Event) + Sync),
+) -> Result<RunResults, Vec<Diagnostic>> {
+    execute::execute(session, options, events)
+}
+
+/// The exact models of a selection as `plan`, `explain` and `verify` need them, in the order of the graph, with what
+/// surrounds them.
+///
+/// # Errors
+/// When a model does not compile.
+pub fn exact_inputs(
+    session: &Session,
+    options: &RunOptions,
+) -> Result<(Vec<ExactModel>, Surroundings), Vec<Diagnostic>> {
+    exact::exact_inputs(session, options)
+}
+
+/// The same for `plan`: tables that the command rebuilds by other means are named as well, because nobody can foresee what
+/// they will hold.
+///
+/// # Errors
+/// When a model does not compile.
+pub fn plan_inputs(
+    session: &Session,
+    options: &RunOptions,
+) -> Result<(Vec<PlannedModel>, Surroundings), Vec<Diagnostic>> {
+    exact::plan_inputs(session, options)
+}
