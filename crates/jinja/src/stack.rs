@@ -24,36 +24,22 @@ pub(crate) fn fresh<T: Send>(run: impl FnOnce() -> Result<T, Error> + Send) -> R
             DEPTH.set(depth);
             run()
         };
-        match std::thread::Builder::new()
-            .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, inner)
-        {
-            Ok(thread) => thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        match std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, inner) {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
             Err(error) => Err(Error::external(error)),
         }
     })
 }
 
 /// Runs one macro call deeper; refuses to go beyond the limit.
-pub(crate) fn call<T: Send>(
-    limit: usize,
-    run: impl FnOnce() -> Result<T, Error> + Send,
-) -> Result<T, Error> {
+pub(crate) fn call<T: Send>(limit: usize, run: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
     let depth = DEPTH.get();
     if depth > limit {
-        let message = format!(
-            "more than {limit} macro calls are open: is a macro calling itself without end?"
-        );
+        let message = format!("more than {limit} macro calls are open: is a macro calling itself without end?");
         return Err(Error::new(ErrorKind::Recursion, message));
     }
     DEPTH.set(depth + 1);
-    let result = if depth % CALLS_PER_STACK == MOVING_CALL {
-        fresh(run)
-    } else {
-        run()
-    };
+    let result = if depth % CALLS_PER_STACK == MOVING_CALL { fresh(run) } else { run() };
     DEPTH.set(depth);
     result
 }

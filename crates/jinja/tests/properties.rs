@@ -96,8 +96,7 @@ fn piece() -> impl Strategy<Value = String> {
 }
 
 fn check(source: &str) -> Result<(), TestCaseError> {
-    let context: Arc<dyn Lookup> =
-        Arc::new(|name: &str| (name == "x").then(|| Value::from("text")));
+    let context: Arc<dyn Lookup> = Arc::new(|name: &str| (name == "x").then(|| Value::from("text")));
     let rendered = Template::parse("any.sql", source).and_then(|template| {
         template.static_calls();
         template.blocks();
@@ -112,15 +111,8 @@ fn check(source: &str) -> Result<(), TestCaseError> {
         }
         Err(error) => {
             if let Some(span) = error.span() {
-                prop_assert!(
-                    span.start <= span.end && span.end <= source.len(),
-                    "{} {:?}",
-                    error,
-                    span
-                );
-                prop_assert!(
-                    source.is_char_boundary(span.start) && source.is_char_boundary(span.end)
-                );
+                prop_assert!(span.start <= span.end && span.end <= source.len(), "{} {:?}", error, span);
+                prop_assert!(source.is_char_boundary(span.start) && source.is_char_boundary(span.end));
             }
         }
     }
@@ -155,11 +147,7 @@ fn nesting_within_the_limit_renders() {
         format!("{{{{ x{} }}}}", " + 1".repeat(190)),
         format!("{{{{ x{} }}}}", " | string".repeat(190)),
         format!("{}y{}", "{% if x %}".repeat(95), "{% endif %}".repeat(95)),
-        format!(
-            "{}{{{{ i }}}}{}",
-            "{% for i in [1] %}".repeat(95),
-            "{% endfor %}".repeat(95)
-        ),
+        format!("{}{{{{ i }}}}{}", "{% for i in [1] %}".repeat(95), "{% endfor %}".repeat(95)),
     ];
     for source in sources {
         let template = Template::parse("deep.sql", &source).expect("within the limit");
@@ -169,43 +157,18 @@ fn nesting_within_the_limit_renders() {
 
 #[test]
 fn deep_nesting_is_an_error() {
-    for (open, close) in [
-        ("(", ")"),
-        ("[", "]"),
-        ("{1:", "}"),
-        ("not ", ""),
-        ("-", ""),
-        ("x(", ")"),
-    ] {
+    for (open, close) in [("(", ")"), ("[", "]"), ("{1:", "}"), ("not ", ""), ("-", ""), ("x(", ")")] {
         let source = format!("{{{{ {}1{} }}}}", open.repeat(20_000), close.repeat(20_000));
         let error = Template::parse("deep.sql", &source).expect_err("too deep");
-        assert!(
-            error.message().contains("nested too deeply"),
-            "{open}: {error}"
-        );
+        assert!(error.message().contains("nested too deeply"), "{open}: {error}");
     }
-    for (start, link) in [
-        ("x", ".a"),
-        ("1", " + 1"),
-        ("x", " | upper"),
-        ("x", "[0]"),
-        ("x", "()"),
-        ("x", " if x"),
-    ] {
+    for (start, link) in [("x", ".a"), ("1", " + 1"), ("x", " | upper"), ("x", "[0]"), ("x", "()"), ("x", " if x")] {
         let source = format!("{{{{ {start}{} }}}}", link.repeat(20_000));
         let error = Template::parse("deep.sql", &source).expect_err("too deep");
-        assert!(
-            error.message().contains("nested too deeply"),
-            "{link}: {error}"
-        );
+        assert!(error.message().contains("nested too deeply"), "{link}: {error}");
     }
     let blocks = "{% if x %}".repeat(20_000);
-    assert!(
-        Template::parse("deep.sql", &blocks)
-            .expect_err("too deep")
-            .message()
-            .contains("nested too deeply")
-    );
+    assert!(Template::parse("deep.sql", &blocks).expect_err("too deep").message().contains("nested too deeply"));
     let wide = format!("{{{{ 'a'{} }}}}", " ~ 'b'".repeat(20_000));
     assert!(Template::parse("wide.sql", &wide).is_ok());
 }

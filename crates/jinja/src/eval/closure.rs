@@ -24,9 +24,7 @@ impl Closure {
     pub(crate) fn invoke(&self, arguments: Arguments) -> Result<Value, Error> {
         let result = stack::call(self.frame.options.recursion_limit, || {
             let scope = self.bind(arguments)?;
-            self.frame
-                .text_of(&self.routine.body, &scope)
-                .map(Value::from)
+            self.frame.text_of(&self.routine.body, &scope).map(Value::from)
         });
         match result {
             Err(error) if self.scope.is_none() => match error.returned() {
@@ -71,18 +69,12 @@ impl Closure {
             }
         }
         if routine.reads.kwargs {
-            let rest = arguments
-                .keyword
-                .into_iter()
-                .map(|(name, value)| (Value::from(name), value));
+            let rest = arguments.keyword.into_iter().map(|(name, value)| (Value::from(name), value));
             scope.set("kwargs", dict(rest.collect()));
         } else if let Some(name) = arguments.keyword.keys().next() {
             let message = match name.as_str() {
                 "caller" => format!("macro '{}' does not use caller()", routine.name),
-                _ => format!(
-                    "macro '{}' takes no keyword argument '{name}'",
-                    routine.name
-                ),
+                _ => format!("macro '{}' takes no keyword argument '{name}'", routine.name),
             };
             return Err(Error::new(ErrorKind::Arguments, message));
         }
@@ -91,10 +83,7 @@ impl Closure {
             scope.set("varargs", tuple(rest));
         } else if !rest.is_empty() {
             let count = routine.parameters.len();
-            let message = format!(
-                "macro '{}' takes not more than {count} argument(s)",
-                routine.name
-            );
+            let message = format!("macro '{}' takes not more than {count} argument(s)", routine.name);
             return Err(Error::new(ErrorKind::Arguments, message));
         }
         Ok(scope)
@@ -123,11 +112,7 @@ impl Object for Closure {
         }
     }
 
-    fn call(
-        self: &Arc<Self>,
-        _state: &mut State<'_, '_>,
-        values: &[Value],
-    ) -> Result<Value, minijinja::Error> {
+    fn call(self: &Arc<Self>, _state: &mut State<'_, '_>, values: &[Value]) -> Result<Value, minijinja::Error> {
         Ok(self.invoke(Arguments::from_values(values))?)
     }
 
