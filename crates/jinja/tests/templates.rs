@@ -85,7 +85,7 @@ fn errors_keep_their_source_and_the_macros_on_the_way() {
     let model = Template::parse("models/a.sql", "select {{ fetch() }}").expect("parses");
     let error = render(&model, &context, &Options::default()).expect_err("the query fails");
     assert_eq!(error.kind(), ErrorKind::External);
-    assert!(std::error::Error::source(&error).is_some_and(<(dyn std::error::Error + 'static)>::is::<DatabaseError>));
+    assert!(std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<DatabaseError>));
     assert_eq!((error.template(), error.line_and_column()), (Some("macros/m.sql"), Some((1, 23))));
     let entry = &error.trace()[0];
     assert_eq!(entry.macro_name, "fetch");
