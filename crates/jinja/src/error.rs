@@ -31,6 +31,9 @@ impl Span {
     }
 }
 
+/// How many macros of the trace the text of an error shows.
+const TRACE_SHOWN: usize = 8;
+
 /// What kind of thing went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -65,6 +68,8 @@ pub struct TraceEntry {
     pub template: String,
     /// Where the macro is defined in that file.
     pub span: Span,
+    /// Template and span of the call, when a template made it.
+    pub called_from: Option<(String, Span)>,
 }
 
 /// The place an error points at.
@@ -144,6 +149,17 @@ impl Error {
     #[must_use]
     pub(crate) fn in_macro(mut self, entry: TraceEntry) -> Error {
         self.0.trace.push(entry);
+        self
+    }
+
+    /// Notes where the innermost calls that do not know it yet were made.
+    #[must_use]
+    pub(crate) fn called_from(mut self, template: &str, span: Span) -> Error {
+        if let Some(entry) = self.0.trace.last_mut()
+            && entry.called_from.is_none()
+        {
+            entry.called_from = Some((template.to_string(), span));
+        }
         self
     }
 

@@ -154,14 +154,14 @@ pub fn function(name: &str, body: impl Fn(&Arguments) -> Result<Value, Error> + 
 /// # Errors
 /// Whatever the call raises; [`ErrorKind::Type`] when the value cannot be called.
 pub fn call(value: &Value, positional: &[Value], keyword: &[(&str, Value)]) -> Result<Value, Error> {
-    call_with(value, Arguments::new(positional, keyword))
+    crate::eval::call_value(value, Arguments::new(positional, keyword))
 }
 
-/// Calls a callable value.
+/// Calls a callable object that is no macro.
 pub(crate) fn call_with(value: &Value, arguments: Arguments) -> Result<Value, Error> {
     if let Some(function) = value.downcast_object_ref::<Function>() {
         return (function.body)(&arguments);
     }
-    let mut state = crate::engine::environment().empty_state();
+    let mut state = crate::eval::environment().empty_state();
     Ok(value.call(&mut state, &arguments.into_values())?)
 }
