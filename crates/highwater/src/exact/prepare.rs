@@ -24,6 +24,7 @@ const RULES: u32 = 1;
 pub(crate) type Analyse<'a> = &'a dyn Fn(&Request) -> Analysis;
 
 /// A model, looked at.
+#[derive(Clone)]
 pub(crate) struct Prepared {
     /// The result's columns.
     pub output: Vec<Column>,

@@ -45,7 +45,15 @@ fn late_changed_deleted_and_moved_rows_dirty_their_days_only() {
             report.dirty.iter().map(|dirty| format!("{}: {}", dirty.label, dirty.reasons.join("; "))).collect();
         seen.push(format!("{:?} {} ({} replaced)", report.mode, dirty.join(", "), report.replaced_count));
     }
-    insta::assert_snapshot!(seen.join("\n"), @"");
+    insta::assert_snapshot!(seen.join("\n"), @r#"
+Incremental 2026-02-02: 2 rows more in raw_orders (1 replaced)
+Incremental 2026-02-03: rows changed in raw_orders (1 replaced)
+Incremental 2026-02-01: 1 row gone from raw_orders (1 replaced)
+Incremental 2026-02-03: 1 row gone from raw_orders, 2026-02-05: 1 row in raw_orders (2 replaced)
+Incremental 2026-02-01: 1 row more in raw_orders, NULL: 1 row gone from raw_orders (2 replaced)
+Incremental NULL: 1 row gone from raw_orders (1 replaced)
+Unchanged  (0 replaced)
+"#);
 }
 
 #[test]
@@ -55,7 +63,47 @@ fn a_changed_customer_dirties_the_days_of_its_orders() {
     world.run_and_compare(&known);
     world.sql("update raw_customers set region = 'east' where customer_id = 2");
     let report = SwapReport { seconds: 0.0, detect_seconds: 0.0, ..world.run_and_compare(&known) };
-    insta::assert_json_snapshot!(report, @"");
+    insta::assert_json_snapshot!(report, @r#"
+{
+  "unique_id": "model.shop.facts",
+  "cut": {
+    "by": "interval",
+    "column": "created_at",
+    "unit": "day"
+  },
+  "mode": "incremental",
+  "changed": true,
+  "dirty": [
+    {
+      "label": "2026-02-01",
+      "reasons": [
+        "1 key changed in raw_customers: the days on which that customer ordered"
+      ]
+    },
+    {
+      "label": "2026-02-03",
+      "reasons": [
+        "1 key changed in raw_customers: the days on which that customer ordered"
+      ]
+    }
+  ],
+  "dirty_count": 2,
+  "replaced_count": 2,
+  "unchanged_count": 0,
+  "partition_count": 4,
+  "rows_deleted": 3,
+  "rows_inserted": 3,
+  "rows_total": 6,
+  "whole": null,
+  "schema_change": null,
+  "recreated": false,
+  "excluded_null_rows": 2,
+  "latest": "2026-02-03",
+  "findings": [],
+  "detect_seconds": 0.0,
+  "seconds": 0.0
+}
+"#);
     // A customer without orders is news, but dirties nothing, and is news only once.
     world.sql("insert into raw_customers values (9, 'west')");
     let report = world.run_and_compare(&known);
@@ -76,7 +124,10 @@ fn keys_come_and_go() {
     let report = world.run_and_compare(&known);
     let labels: Vec<String> =
         report.dirty.iter().map(|dirty| format!("{}: {}", dirty.label, dirty.reasons.join("; "))).collect();
-    insta::assert_snapshot!(labels.join("\n"), @"");
+    insta::assert_snapshot!(labels.join("\n"), @r#"
+2: 2 rows gone from raw_orders
+3: 1 row in raw_orders
+"#);
     // The key NULL is a key.
     world.sql("update raw_orders set amount = amount + 1 where customer_id is null");
     assert_eq!(world.run_and_compare(&known).replaced_count, 1);
@@ -100,7 +151,20 @@ fn what_comes_out_unchanged_goes_no_further() {
     let report = world.run_and_compare(&parent);
     assert_eq!((report.replaced_count, report.dirty_count), (1, 1));
     let report = world.run_and_compare(&child);
-    insta::assert_debug_snapshot!((report.mode, report.dirty, report.replaced_count), @"");
+    insta::assert_debug_snapshot!((report.mode, report.dirty, report.replaced_count), @r#"
+(
+    Incremental,
+    [
+        DirtyPartition {
+            label: "2026-02-01",
+            reasons: [
+                "from facts",
+            ],
+        },
+    ],
+    0,
+)
+"#);
     let report = world.run_and_compare(&other);
     assert_eq!(report.mode, Mode::Unchanged, "each customer's orders are what they were");
     for known in [&parent, &child, &other] {
@@ -142,7 +206,11 @@ fn changes_by_hand_are_mended() {
     let report = world.run_and_compare(&parent);
     let dirty: Vec<String> =
         report.dirty.iter().map(|dirty| format!("{}: {}", dirty.label, dirty.reasons.join("; "))).collect();
-    insta::assert_snapshot!(dirty.join("\n"), @"");
+    insta::assert_snapshot!(dirty.join("\n"), @r#"
+2026-02-02: changed by hand
+2026-03-01: changed by hand
+NULL: changed by hand
+"#);
     world.run_and_compare(&child);
     // Dropped altogether.
     world.sql("drop table facts");
@@ -297,7 +365,11 @@ fn the_grain_is_checked_before_anything_is_swapped() {
     // The second row of order 1 stands on another day: only the whole table shows it.
     world.sql("insert into raw_orders values (1, 1, '2026-02-03 12:00', 1, null), (null, 1, '2026-02-02', 1, null), (null, 2, '2026-02-02', 1, null)");
     let error = world.run(&known).expect_err("duplicates");
-    insta::assert_snapshot!(error.diagnostic().notes.join("\n"), @"");
+    insta::assert_snapshot!(error.diagnostic().notes.join("\n"), @r#"
+2 keys have more than one row; nothing was swapped
+order_id: 1 has 2 rows
+order_id: NULL has 2 rows
+"#);
     assert_eq!((world.rows("from facts"), world.ledger()), (table, ledger));
 }
 
@@ -314,7 +386,7 @@ fn policies_choose() {
     assert_eq!(world.run_and_compare(&known).mode, Mode::Incremental);
     world.sql("update raw_orders set amount = amount + 1 where order_id < 11");
     let report = world.run_and_compare(&known);
-    insta::assert_snapshot!(format!("{:?} {}, {} replaced", report.mode, report.whole.unwrap_or_default(), report.replaced_count), @"");
+    insta::assert_snapshot!(format!("{:?} {}, {} replaced", report.mode, report.whole.unwrap_or_default(), report.replaced_count), @"Whole 11 days of 20 are dirty, more than half, 11 replaced");
     known.model.policy = Policy::Full;
     world.sql("update raw_orders set amount = amount + 1 where order_id = 1");
     let report = world.run_and_compare(&known);
@@ -325,7 +397,7 @@ fn policies_choose() {
     world.run_and_compare(&known);
     world.sql("update raw_orders set amount = 1000 where order_id = 1");
     let error = world.run(&known).expect_err("strict");
-    insta::assert_snapshot!(error.to_string(), @"");
+    insta::assert_snapshot!(error.to_string(), @"largest would have to be rebuilt whole: raw_orders changed: max() over all rows");
 }
 
 #[test]
@@ -337,7 +409,7 @@ fn columns_that_change_are_taken_or_refused() {
     known.model.on_schema_change = "fail".into();
     known.analysis.canonical = "other".into();
     let error = world.run(&known).expect_err("fail");
-    insta::assert_snapshot!(error.to_string(), @"");
+    insta::assert_snapshot!(error.to_string(), @"the columns of daily changed: +least DECIMAL(9,2)");
     known.model.on_schema_change = "ignore".into();
     let report = world.run_and_compare(&known);
     assert_eq!(report.schema_change.as_deref(), Some("+least DECIMAL(9,2)"));
