@@ -223,10 +223,13 @@ impl fmt::Display for Error {
         if let Some(place) = &self.0.place {
             write!(formatter, " ({}:{}:{})", place.template, place.line, place.column)?;
         }
-        for entry in &self.0.trace {
+        for entry in self.0.trace.iter().take(TRACE_SHOWN) {
             write!(formatter, "\n  in macro {} ({})", entry.macro_name, entry.template)?;
         }
-        Ok(())
+        match self.0.trace.len().checked_sub(TRACE_SHOWN) {
+            None | Some(0) => Ok(()),
+            Some(more) => write!(formatter, "\n  and {more} more"),
+        }
     }
 }
 

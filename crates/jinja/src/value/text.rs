@@ -20,6 +20,7 @@ pub(crate) fn text(value: &Value) -> String {
     match value.kind() {
         ValueKind::Undefined => String::new(),
         ValueKind::String => value.as_str().unwrap_or_default().to_string(),
+        ValueKind::Plain => value.to_string(),
         _ => repr(value),
     }
 }
