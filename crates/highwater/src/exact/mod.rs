@@ -47,7 +47,7 @@ pub use report::{
     PlannedPartition, SwapReport,
 };
 
-use highwater_sql::{Analysis, Finding, Request};
+use highwater_sql::analyse;
 
 use crate::engine::{Connection, Relation};
 use job::Job;
@@ -76,26 +76,7 @@ pub fn run(
     around: &Surroundings,
     run: &RunIdentity,
 ) -> Result<SwapReport, ExactError> {
-    build::build(&mut Job::new(connection, model, around, "hw"), run, &unread)
-}
-
-/// Until queries are read: whatever changed, everything is built.
-pub(crate) fn unread(request: &Request) -> Analysis {
-    let finding = Finding {
-        rule: "unread",
-        message: "its query is not looked into".to_owned(),
-        help: String::new(),
-        place: None,
-    };
-    Analysis {
-        occurrences: Vec::new(),
-        terms: Vec::new(),
-        slice: None,
-        refusals: Vec::new(),
-        unstable: vec![finding],
-        notes: Vec::new(),
-        canonical: request.sql.to_owned(),
-    }
+    build::build(&mut Job::new(connection, model, around, "hw"), run, &analyse)
 }
 
 /// What [`run`] would do with models, parents first. Writes nothing.
@@ -108,7 +89,7 @@ pub fn plan(
     around: &Surroundings,
     run: &RunIdentity,
 ) -> Result<Plan, ExactError> {
-    plan::plan(connection, models, around, run, &|_, request| unread(request))
+    plan::plan(connection, models, around, run, &|_, request| analyse(request))
 }
 
 /// How a model is treated, and why. Writes nothing.
@@ -120,5 +101,5 @@ pub fn explain(
     model: &ExactModel,
     around: &Surroundings,
 ) -> Result<Explanation, ExactError> {
-    explain::explain(&mut Job::new(connection, model, around, "hw"), &unread)
+    explain::explain(&mut Job::new(connection, model, around, "hw"), &analyse)
 }

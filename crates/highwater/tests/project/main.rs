@@ -1,4 +1,3 @@
 //! Loading projects and building their manifests, from files to graph.
 
-mod oracle;
 mod support;
