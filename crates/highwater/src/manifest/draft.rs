@@ -201,7 +201,7 @@ pub(super) fn snapshot_of_properties<'a>(project: &'a Project, described: &Descr
         node: blank(project, package, parts),
         package,
         file: Arc::clone(&described.file),
-        place: (place.start, place.end),
+        place: place.place(&described.file),
         code: Some(code),
         patch: None,
         own: Layer::new(),
