@@ -47,9 +47,7 @@ pub(crate) fn lookup(
         "zip_strict" => function(name, zip),
         "return" => function(name, |arguments| {
             arguments.reject_unknown(&["data"])?;
-            Err(Error::returning(
-                arguments.get(0, "data").cloned().unwrap_or_else(none),
-            ))
+            Err(Error::returning(arguments.required(0, "data")?.clone()))
         }),
         "tojson" => function(name, to_json),
         "fromjson" => function(name, from_json),

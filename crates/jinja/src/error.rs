@@ -242,7 +242,11 @@ impl fmt::Display for Error {
             )?;
         }
         for entry in self.0.trace.iter().take(TRACE_SHOWN) {
-            write!(formatter, "\n  in macro {} ({})", entry.macro_name, entry.template)?;
+            write!(
+                formatter,
+                "\n  in macro {} ({})",
+                entry.macro_name, entry.template
+            )?;
         }
         match self.0.trace.len().checked_sub(TRACE_SHOWN) {
             None | Some(0) => Ok(()),

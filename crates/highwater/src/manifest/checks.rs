@@ -18,16 +18,17 @@ pub(super) fn nodes(drafts: &[Draft<'_>], issues: &mut super::issues::Issues) {
             issues.add(same_name(other, draft));
             continue;
         }
-        if node.is_refable() && node.version.is_none() {
-            if let Some(other) = by_name.insert((&node.package_name, &node.name), draft) {
-                issues.add(same_name(other, draft));
-                continue;
-            }
+        if node.is_refable()
+            && node.version.is_none()
+            && let Some(other) = by_name.insert((&node.package_name, &node.name), draft)
+        {
+            issues.add(same_name(other, draft));
+            continue;
         }
-        if node.is_relational() {
-            if let Some(other) = by_place.insert(node.relation.sql().to_lowercase(), draft) {
-                issues.add(same_place(other, draft));
-            }
+        if node.is_relational()
+            && let Some(other) = by_place.insert(node.relation.sql().to_lowercase(), draft)
+        {
+            issues.add(same_place(other, draft));
         }
     }
 }

@@ -92,7 +92,7 @@ pub(super) fn from_files<'a>(project: &'a Project, issues: &mut Issues) -> Vec<D
         for file in &package.files {
             match file.kind {
                 FileKind::Model | FileKind::PythonModel => {
-                    drafts.push(of_file(project, package, file, ResourceType::Model))
+                    drafts.push(of_file(project, package, file, ResourceType::Model));
                 }
                 FileKind::Seed => drafts.push(of_file(project, package, file, ResourceType::Seed)),
                 FileKind::SingularTest => drafts.push(of_file(project, package, file, ResourceType::Test)),

@@ -1,6 +1,6 @@
 //! `dbt_project.yml`, `profiles.yml` and what lies in the folders.
 
-use highwater::engine::{Connection, Engine};
+use highwater::engine::Engine;
 use highwater::project::{self, FileKind};
 use serde_json::json;
 

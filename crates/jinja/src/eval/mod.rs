@@ -83,10 +83,7 @@ impl Sink {
         if let Some(map) = &mut self.map {
             map.mark(self.text.len(), span, false);
         }
-        match value.as_str() {
-            Some(text) => self.text.push_str(text),
-            None => self.text.push_str(&text::text(&value)),
-        }
+        self.text.push_str(&text::text(&value));
     }
 }
 

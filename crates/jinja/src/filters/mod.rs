@@ -77,6 +77,31 @@ fn find(name: &str) -> Option<Filter> {
     })
 }
 
+/// Filters that take nothing but their input.
+const WITHOUT_ARGUMENTS: &[&str] = &[
+    "abs",
+    "capitalize",
+    "count",
+    "e",
+    "escape",
+    "first",
+    "forceescape",
+    "items",
+    "length",
+    "list",
+    "lower",
+    "pprint",
+    "random",
+    "reverse",
+    "safe",
+    "string",
+    "striptags",
+    "title",
+    "upper",
+    "urlencode",
+    "wordcount",
+];
+
 /// Whether there is a filter of this name.
 pub(crate) fn exists(name: &str) -> bool {
     find(name).is_some()
@@ -85,7 +110,12 @@ pub(crate) fn exists(name: &str) -> bool {
 /// Applies a filter.
 pub(crate) fn apply(name: &str, input: &Value, arguments: &Arguments) -> Result<Value, Error> {
     match find(name) {
-        Some(filter) => filter(input, arguments),
+        Some(filter) => {
+            if WITHOUT_ARGUMENTS.contains(&name) {
+                arguments.reject_unknown(&[])?;
+            }
+            filter(input, arguments)
+        }
         None => Err(Error::new(
             ErrorKind::Unknown,
             format!("no filter named '{name}'"),

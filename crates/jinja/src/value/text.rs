@@ -35,18 +35,7 @@ pub(crate) fn repr(value: &Value) -> String {
             float(f64::try_from(value.clone()).unwrap_or(f64::NAN))
         }
         ValueKind::String => quoted(value.as_str().unwrap_or_default()),
-        ValueKind::Bytes => {
-            let bytes = value.as_bytes().unwrap_or_default();
-            format!(
-                "b{}",
-                quoted(
-                    &bytes
-                        .iter()
-                        .map(|byte| char::from(*byte))
-                        .collect::<String>()
-                )
-            )
-        }
+        ValueKind::Bytes => bytes(value.as_bytes().unwrap_or_default()),
         _ if value.is_tuple() || value.downcast_object_ref::<Vec<Value>>().is_some() => {
             Items(value).to_string()
         }
@@ -57,6 +46,32 @@ pub(crate) fn repr(value: &Value) -> String {
         }
         _ => crate::modules::repr(value).unwrap_or_else(|| value.to_string()),
     }
+}
+
+fn bytes(bytes: &[u8]) -> String {
+    let plain: String = bytes
+        .iter()
+        .map(|byte| {
+            if byte.is_ascii() {
+                char::from(*byte)
+            } else {
+                '\u{fffd}'
+            }
+        })
+        .collect();
+    let mut high = bytes.iter().filter(|byte| !byte.is_ascii());
+    let mut result = String::from("b");
+    for character in quoted(&plain).chars() {
+        match character {
+            '\u{fffd}' => result.push_str(
+                &high
+                    .next()
+                    .map_or(String::new(), |byte| format!("\\x{byte:02x}")),
+            ),
+            _ => result.push(character),
+        }
+    }
+    result
 }
 
 /// Writes the engine's own containers as ours.
