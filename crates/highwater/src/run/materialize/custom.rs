@@ -14,13 +14,7 @@ pub(crate) fn find<'a>(task: &Task<'a>) -> Option<&'a MacroNode> {
         ResourceType::Seed => "seed",
         _ => task.node.config.materialized(),
     };
-<<<<<<< HEAD
-    let found = task.shared.session.macros.materialization(word)?;
-    // Our own package may carry macros of these names for projects that call them: the built-in kinds are not Jinja.
-    task.shared.session.project.package(&found.package_name).map(|_| found.clone())
-=======
     task.shared.session.macros.materialization(word)
->>>>>>> run
 }
 
 /// Calls it.
