@@ -75,7 +75,7 @@ fn is_rebuilt(node: &Node) -> bool {
 /// When `HW_NOW` is no moment.
 pub fn identity(session: &Session, engine_version: &str) -> Result<RunIdentity, Diagnostic> {
     let started_at = clock::now().map_err(|text| {
-        Diagnostic::error("HW0005", format!("the variable {} is no moment: `{text}`", clock::VARIABLE))
+        Diagnostic::error("HW0414", format!("the variable {} is no moment: `{text}`", clock::VARIABLE))
             .help("write it as in 2026-11-22T05:12:00Z, or unset it")
     })?;
     Ok(RunIdentity {

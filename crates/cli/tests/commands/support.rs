@@ -30,7 +30,7 @@ shop:
 pub const SHOP: &str = "
 === seeds/raw_orders.csv
 order_id,amount,ordered_at
-1,10.00,2026-11-01 09:00:00
+1,10.50,2026-11-01 09:00:00
 2,20.00,2026-11-01 12:00:00
 3,5.00,2026-11-02 08:00:00
 === models/daily_revenue.sql
