@@ -20,11 +20,7 @@ fn unfinished<T>() -> Result<T, Error> {
 ///
 /// # Errors
 /// Whatever the template raises, with place and macro trace.
-pub fn render(
-    _template: &Template,
-    _context: &Arc<dyn Lookup>,
-    _options: &Options,
-) -> Result<Output, Error> {
+pub fn render(_template: &Template, _context: &Arc<dyn Lookup>, _options: &Options) -> Result<Output, Error> {
     unfinished()
 }
 
@@ -32,20 +28,12 @@ pub fn render(
 ///
 /// # Errors
 /// Whatever the template raises.
-pub fn render_native(
-    _template: &Template,
-    _context: &Arc<dyn Lookup>,
-    _options: &Options,
-) -> Result<Value, Error> {
+pub fn render_native(_template: &Template, _context: &Arc<dyn Lookup>, _options: &Options) -> Result<Value, Error> {
     unfinished()
 }
 
 /// A macro as a callable value, bound to the names its package sees.
-pub fn macro_value(
-    definition: &Arc<MacroDef>,
-    _context: &Arc<dyn Lookup>,
-    _options: &Options,
-) -> Value {
+pub fn macro_value(definition: &Arc<MacroDef>, _context: &Arc<dyn Lookup>, _options: &Options) -> Value {
     Value::from(definition.name.as_str())
 }
 

@@ -96,10 +96,7 @@ impl Template {
     /// # Errors
     /// [`crate::ErrorKind::Syntax`] with the place.
     pub fn parse(name: &str, source: &str) -> Result<Template, Error> {
-        Ok(Template {
-            name: name.into(),
-            source: source.into(),
-        })
+        Ok(Template { name: name.into(), source: source.into() })
     }
 
     /// The name given to [`Template::parse`].

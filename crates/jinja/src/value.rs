@@ -1,8 +1,6 @@
 //! Python-like values.
 
-pub use minijinja::value::{
-    DynObject, Enumerator, Kwargs, Object, ObjectExt, ObjectRepr, Tuple, ValueKind,
-};
+pub use minijinja::value::{DynObject, Enumerator, Kwargs, Object, ObjectExt, ObjectRepr, Tuple, ValueKind};
 
 use crate::{Error, Value};
 

@@ -1,11 +1,23 @@
 //! What a user sees when something is wrong, as data. Renderers turn it into text, JSON or annotations.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `full.rs` | for people: title, quoted source, marks, hints |
+//! | `concise.rs` | one line, for logs |
+//! | `json.rs` | for programs |
+//! | `codes.rs` | what every code means; the pages of `hw help CODE` |
+
+pub mod codes;
+pub mod concise;
+pub mod full;
+pub mod json;
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
 /// A text that labels point into: a project file, or a query that was compiled from one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SourceFile {
     /// Path relative to the project, with forward slashes.
     pub path: String,
@@ -24,6 +36,17 @@ pub enum Severity {
     Warning,
     /// The command, or this node of it, failed.
     Error,
+}
+
+impl Severity {
+    /// The word in front of a message.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// A place in a source text, with a word on what is there.

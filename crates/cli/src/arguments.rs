@@ -1,0 +1,257 @@
+//! The command line as data: flags that every command takes, and groups of flags that several share.
+//!
+//! | type | flags |
+//! | --- | --- |
+//! | [`GlobalArguments`] | where the project is, which target, how to talk; accepted before and after the command |
+//! | [`SelectionArguments`] | `--select`, `--exclude` and what goes with them |
+//! | [`OutputArguments`] | `--output text\|json` |
+//! | [`AcceptedArguments`] | dbt's flags that change nothing here, so that scripts written for dbt keep running |
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, Parser, ValueEnum};
+
+use crate::commands::Command;
+
+/// Runs dbt projects, and keeps incremental models equal to a full rebuild.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hw",
+    version,
+    disable_help_subcommand = true,
+    propagate_version = false,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 110,
+    after_help = "Exit codes: 0 all is well; 1 a node failed, or a table differs from its rebuild; 2 could not run; \
+                  3 a defect of Highwater itself.\n\
+                  `hw help COMMAND` says more about a command, `hw help HW0213` explains an error."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: GlobalArguments,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Project and target")]
+pub struct GlobalArguments {
+    /// Folder of dbt_project.yml [default: here, or the nearest folder above that has one]
+    #[arg(long, global = true, value_name = "DIR", env = "DBT_PROJECT_DIR", hide_env_values = true)]
+    pub project_dir: Option<PathBuf>,
+
+    /// Folder of profiles.yml [default: here, the project's folder, then ~/.dbt]
+    #[arg(long, global = true, value_name = "DIR", env = "DBT_PROFILES_DIR", hide_env_values = true)]
+    pub profiles_dir: Option<PathBuf>,
+
+    /// Profile to use instead of the project's
+    #[arg(long, global = true, value_name = "NAME", env = "DBT_PROFILE", hide_env_values = true)]
+    pub profile: Option<String>,
+
+    /// Target of the profile
+    #[arg(short, long, global = true, value_name = "NAME", env = "DBT_TARGET", hide_env_values = true)]
+    pub target: Option<String>,
+
+    /// Variables, as a YAML mapping: '{country: de, days: 3}'
+    #[arg(long, global = true, value_name = "YAML", env = "DBT_VARS", hide_env_values = true)]
+    pub vars: Option<String>,
+
+    /// How many nodes run at the same time [default: the target's]
+    #[arg(long, global = true, value_name = "N", env = "DBT_THREADS", hide_env_values = true,
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+
+    /// Folder of artifacts and compiled SQL [default: the project's target-path, else target]
+    #[arg(long, global = true, value_name = "DIR", env = "DBT_TARGET_PATH", hide_env_values = true)]
+    pub target_path: Option<PathBuf>,
+
+    /// Do not write manifest.json and run_results.json
+    #[arg(long, global = true)]
+    pub no_write_json: bool,
+
+    #[command(flatten)]
+    pub talk: TalkArguments,
+
+    #[command(flatten)]
+    pub accepted: AcceptedArguments,
+}
+
+/// How the command talks.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Messages")]
+pub struct TalkArguments {
+    /// How messages are written; json puts one object per line on standard output
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", env = "DBT_LOG_FORMAT",
+          hide_env_values = true)]
+    pub log_format: LogFormat,
+
+    /// Least level of messages that are shown
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "info", env = "DBT_LOG_LEVEL",
+          hide_env_values = true)]
+    pub log_level: LogLevel,
+
+    /// Say nothing but errors
+    #[arg(short, long, global = true, env = "DBT_QUIET", hide_env_values = true,
+          value_parser = FalseyValueParser::new())]
+    pub quiet: bool,
+
+    /// Say everything, SQL included
+    #[arg(short, long, global = true, env = "DBT_DEBUG", hide_env_values = true,
+          value_parser = FalseyValueParser::new())]
+    pub debug: bool,
+
+    /// No colours (as the variable NO_COLOR)
+    #[arg(long, visible_alias = "no-color", global = true)]
+    pub no_use_colors: bool,
+
+    /// Colours even when the output is no terminal
+    #[arg(long, global = true, overrides_with = "no_use_colors")]
+    pub use_colors: bool,
+}
+
+/// Flags of dbt that are accepted and change nothing: what they switch off does not exist here.
+#[derive(Debug, Clone, Args)]
+pub struct AcceptedArguments {
+    #[arg(long, global = true, hide = true)]
+    no_partial_parse: bool,
+    #[arg(long, global = true, hide = true)]
+    partial_parse: bool,
+    #[arg(long, global = true, hide = true)]
+    no_version_check: bool,
+    #[arg(long, global = true, hide = true)]
+    version_check: bool,
+    #[arg(long, global = true, hide = true)]
+    write_json: bool,
+    #[arg(long, global = true, hide = true)]
+    no_send_anonymous_usage_stats: bool,
+    #[arg(long, global = true, hide = true)]
+    no_populate_cache: bool,
+    #[arg(long, global = true, hide = true)]
+    cache_selected_only: bool,
+    #[arg(long, global = true, hide = true)]
+    no_static_parser: bool,
+    #[arg(long, global = true, hide = true)]
+    no_introspect: bool,
+    #[arg(long, global = true, hide = true, value_name = "DIR")]
+    log_path: Option<PathBuf>,
+    #[arg(long, global = true, hide = true, value_name = "LEVEL")]
+    log_level_file: Option<String>,
+}
+
+/// How messages are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people
+    #[value(alias = "default")]
+    Text,
+    /// One JSON object per line
+    Json,
+    /// Lines for people, with their level
+    Debug,
+}
+
+/// Least level of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum LogLevel {
+    /// Everything
+    Debug,
+    /// What happens
+    Info,
+    /// What to look at
+    Warn,
+    /// What failed
+    Error,
+    /// Nothing
+    None,
+}
+
+/// Which nodes a command is about.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct SelectionArguments {
+    /// Nodes to take: names, paths, tag:…, config.…:…, with + and @ for what is up- and downstream
+    #[arg(short, long, visible_aliases = ["models", "model"], visible_short_alias = 'm', num_args = 1..,
+          action = ArgAction::Append, value_name = "SELECTOR")]
+    pub select: Vec<String>,
+
+    /// Nodes to leave out, in the same language
+    #[arg(long, num_args = 1.., action = ArgAction::Append, value_name = "SELECTOR")]
+    pub exclude: Vec<String>,
+
+    /// A selector of selectors.yml
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["select", "exclude"])]
+    pub selector: Option<String>,
+
+    /// Only nodes of these types
+    #[arg(long, visible_alias = "resource-types", num_args = 1.., action = ArgAction::Append, value_name = "TYPE")]
+    pub resource_type: Vec<ResourceTypeArgument>,
+
+    /// No nodes of these types
+    #[arg(long, visible_alias = "exclude-resource-types", num_args = 1.., action = ArgAction::Append, value_name = "TYPE")]
+    pub exclude_resource_type: Vec<ResourceTypeArgument>,
+
+    /// Which tests come along with a selected node
+    #[arg(long, value_name = "MODE", env = "DBT_INDIRECT_SELECTION", hide_env_values = true)]
+    pub indirect_selection: Option<IndirectArgument>,
+}
+
+/// The types a selection can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum ResourceTypeArgument {
+    /// Models
+    Model,
+    /// Seeds
+    Seed,
+    /// Snapshots
+    Snapshot,
+    /// Data tests
+    Test,
+    /// Unit tests
+    UnitTest,
+    /// Analyses
+    Analysis,
+    /// Source tables
+    Source,
+    /// Exposures
+    Exposure,
+    /// Metrics
+    Metric,
+    /// What the command takes when nothing is said
+    Default,
+    /// All of them
+    All,
+}
+
+/// Which tests come along with a selected node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IndirectArgument {
+    /// Every test that touches a selected node
+    Eager,
+    /// Tests all of whose nodes are selected
+    Cautious,
+    /// Tests whose nodes are selected or upstream of selected ones
+    Buildable,
+    /// None
+    Empty,
+}
+
+/// The form of what a command answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct OutputArguments {
+    /// Form of the answer on standard output
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub output: OutputForm,
+}
+
+/// The form of what a command answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputForm {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+}

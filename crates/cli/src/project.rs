@@ -1,0 +1,114 @@
+//! From the flags of the command line to what the library loads.
+
+use std::path::{Path, PathBuf};
+
+use highwater::diagnostics::{Diagnostic, SourceFile};
+use highwater::manifest::ResourceType;
+use highwater::manifest::select::{Indirect, Selection};
+use highwater::project::LoadOptions;
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use crate::arguments::{GlobalArguments, IndirectArgument, ResourceTypeArgument, SelectionArguments};
+
+/// What the flags say about which project to load.
+///
+/// # Errors
+/// When `--vars` is no mapping.
+pub fn load_options(global: &GlobalArguments) -> Result<LoadOptions, Diagnostic> {
+    Ok(LoadOptions {
+        project_dir: global.project_dir.clone().unwrap_or_else(nearest_project),
+        profiles_dir: global.profiles_dir.clone(),
+        profile: global.profile.clone(),
+        target: global.target.clone(),
+        vars: variables(global.vars.as_deref().unwrap_or_default())?,
+        target_path: global.target_path.clone(),
+        threads: global.threads.map(usize::from),
+    })
+}
+
+/// This folder, or the nearest one above it that has a dbt_project.yml; this folder when none has.
+pub fn nearest_project() -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    here.ancestors().find(|folder| folder.join("dbt_project.yml").is_file()).map_or_else(|| here.clone(), Path::to_path_buf)
+}
+
+/// Reads `--vars`: a YAML mapping, or nothing.
+fn variables(text: &str) -> Result<IndexMap<String, Value>, Diagnostic> {
+    if text.trim().is_empty() {
+        return Ok(IndexMap::new());
+    }
+    let file = std::sync::Arc::new(SourceFile { path: "--vars".to_owned(), text: text.to_owned() });
+    let problem = |message: String| {
+        Diagnostic::error("HW0002", "`--vars` is no YAML mapping")
+            .at(&file, 0, text.len(), message)
+            .help("write it as in: --vars '{country: de, days: 3}'")
+    };
+    let value: Value = serde_saphyr::from_str(text)
+        .map_err(|error| problem(error.to_string().lines().next().unwrap_or("not YAML").to_owned()))?;
+    match value {
+        Value::Object(map) => Ok(map.into_iter().collect()),
+        Value::Null => Ok(IndexMap::new()),
+        other => Err(problem(format!("this is {}", kind_of(&other)))),
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
+}
+
+/// What the flags say about which nodes. `all` and `default` leave the types to the command.
+pub fn selection(arguments: &SelectionArguments) -> Selection {
+    Selection {
+        select: arguments.select.clone(),
+        exclude: arguments.exclude.clone(),
+        selector: arguments.selector.clone(),
+        resource_types: resource_types(&arguments.resource_type),
+        exclude_resource_types: resource_types(&arguments.exclude_resource_type),
+        indirect: arguments.indirect_selection.map_or(Indirect::Eager, |mode| match mode {
+            IndirectArgument::Eager => Indirect::Eager,
+            IndirectArgument::Cautious => Indirect::Cautious,
+            IndirectArgument::Buildable => Indirect::Buildable,
+            IndirectArgument::Empty => Indirect::Empty,
+        }),
+    }
+}
+
+fn resource_types(arguments: &[ResourceTypeArgument]) -> Vec<ResourceType> {
+    arguments
+        .iter()
+        .filter_map(|argument| match argument {
+            ResourceTypeArgument::Model => Some(ResourceType::Model),
+            ResourceTypeArgument::Seed => Some(ResourceType::Seed),
+            ResourceTypeArgument::Snapshot => Some(ResourceType::Snapshot),
+            ResourceTypeArgument::Test => Some(ResourceType::Test),
+            ResourceTypeArgument::UnitTest => Some(ResourceType::UnitTest),
+            ResourceTypeArgument::Analysis => Some(ResourceType::Analysis),
+            ResourceTypeArgument::Source => Some(ResourceType::Source),
+            ResourceTypeArgument::Exposure => Some(ResourceType::Exposure),
+            ResourceTypeArgument::Metric => Some(ResourceType::Metric),
+            ResourceTypeArgument::Default | ResourceTypeArgument::All => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::variables;
+
+    #[test]
+    fn variables_are_a_yaml_mapping() {
+        let read = variables("{country: de, days: 3, codes: [a, b]}").expect("a mapping");
+        assert_eq!(serde_json::to_string(&read).expect("json"), r#"{"country":"de","days":3,"codes":["a","b"]}"#);
+        assert!(variables("").expect("nothing").is_empty());
+        assert!(variables("[1, 2]").is_err());
+        assert!(variables("{a: ").is_err());
+    }
+}

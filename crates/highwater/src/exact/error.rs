@@ -1,0 +1,196 @@
+//! Why an exact model was not built. Nothing has changed in the database when one of these comes back.
+
+use std::sync::Arc;
+
+use highwater_sql::Finding;
+
+use crate::diagnostics::{Diagnostic, SourceFile};
+use crate::engine::EngineError;
+
+/// A finding with the text its place points into.
+#[derive(Debug, Clone)]
+pub struct LocatedFinding {
+    /// What was found.
+    pub finding: Finding,
+    /// The compiled text.
+    pub file: Arc<SourceFile>,
+}
+
+/// Why an exact model was not built, planned or verified.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ExactError {
+    /// Two rebuilds of the query may differ.
+    #[error("{model} cannot be kept equal to a rebuild: {}", findings.first().map_or("", |first| first.finding.message.as_str()))]
+    Refused {
+        /// The model's label.
+        model: String,
+        /// Why, with places.
+        findings: Vec<LocatedFinding>,
+    },
+    /// `event_time` or `unique_key` names no column of the result.
+    #[error("{key} of {model} names no column of its result: {column}")]
+    MissingColumn {
+        /// The model's label.
+        model: String,
+        /// `event_time` or `unique_key`.
+        key: &'static str,
+        /// What it names.
+        column: String,
+        /// The columns there are.
+        columns: Vec<String>,
+    },
+    /// `event_time` names a column that is no moment.
+    #[error("event_time of {model} is not a date or timestamp: {column} is {data_type}")]
+    EventTimeType {
+        /// The model's label.
+        model: String,
+        /// The column.
+        column: String,
+        /// Its type.
+        data_type: String,
+    },
+    /// Rows share a key that should be unique.
+    #[error("{model} would have more than one row per {}", columns.join(", "))]
+    Grain {
+        /// The model's label.
+        model: String,
+        /// `unique_key`.
+        columns: Vec<String>,
+        /// Up to five keys, with their number of rows.
+        examples: Vec<(String, u64)>,
+        /// Keys with more than one row.
+        duplicates: u64,
+    },
+    /// Another run wrote the same model at the same time.
+    #[error("another run is building or has just built {model}")]
+    Conflict {
+        /// The model's label.
+        model: String,
+        /// The engine's own words.
+        message: String,
+    },
+    /// Columns changed and `on_schema_change` is `fail`.
+    #[error("the columns of {model} changed: {change}")]
+    SchemaChange {
+        /// The model's label.
+        model: String,
+        /// What changed.
+        change: String,
+    },
+    /// The policy is `strict` and only a whole rebuild would do.
+    #[error("{model} would have to be rebuilt whole: {reason}")]
+    Strict {
+        /// The model's label.
+        model: String,
+        /// Why whole.
+        reason: String,
+        /// The operators behind it, with places.
+        findings: Vec<LocatedFinding>,
+    },
+    /// The ledger was written by a later version of Highwater.
+    #[error("the ledger in this database is of version {found}; this Highwater knows version {known}")]
+    NewerLedger {
+        /// Its version.
+        found: i128,
+        /// Ours.
+        known: i128,
+    },
+    /// A table the query reads is not there, so that the query does not bind.
+    #[error("the query of {model} cannot be read: {message}")]
+    Unbound {
+        /// The model's label.
+        model: String,
+        /// The engine's own words.
+        message: String,
+    },
+    /// A staged slice broke a promise; nothing was swapped.
+    #[error("{model}: {message}")]
+    Assertion {
+        /// The model's label.
+        model: String,
+        /// Which promise.
+        message: String,
+    },
+    /// The engine refused a statement.
+    #[error("{source}")]
+    Engine {
+        /// The model's label.
+        model: String,
+        /// What it said.
+        source: EngineError,
+    },
+}
+
+impl ExactError {
+    /// What the user sees.
+    pub fn diagnostic(&self) -> Diagnostic {
+        match self {
+            Self::Refused { findings, .. } => {
+                located(Diagnostic::error("HW0501", self.to_string()), findings).note("nothing was touched")
+            }
+            Self::MissingColumn { columns, .. } => Diagnostic::error("HW0502", self.to_string())
+                .note(format!("its columns are {}", columns.join(", ")))
+                .help("name a column of the query's result"),
+            Self::EventTimeType { column, .. } => Diagnostic::error("HW0503", self.to_string())
+                .help(format!("cast {column} to a date or a timestamp in the query, or name another column")),
+            Self::Grain { columns, examples, duplicates, .. } => grain(self, columns, examples, *duplicates),
+            Self::Conflict { message, .. } => Diagnostic::error("HW0505", self.to_string())
+                .note(message.clone())
+                .note("nothing was changed by this run")
+                .help("run again when the other run has finished"),
+            Self::SchemaChange { .. } => Diagnostic::error("HW0506", self.to_string())
+                .note("on_schema_change is fail, and nothing was touched")
+                .help("rebuild with --full-refresh, or let the table take the new columns with on_schema_change: append_new_columns"),
+            Self::Strict { findings, .. } => located(Diagnostic::error("HW0507", self.to_string()), findings)
+                .note("its policy is strict, and nothing was touched")
+                .help("rebuild it with --full-refresh, or set meta.highwater.policy to auto"),
+            Self::NewerLedger { .. } => Diagnostic::error("HW0508", self.to_string()).help("use the later Highwater"),
+            Self::Unbound { .. } => Diagnostic::error("HW0509", self.to_string())
+                .help("build the tables it reads first: hw run --select +<model>"),
+            Self::Assertion { .. } => Diagnostic::error("HW0510", self.to_string())
+                .note("nothing was swapped: the table is as it was")
+                .help("rebuild it with --full-refresh, and report this with the model's query"),
+            Self::Engine { source, .. } => match source {
+                EngineError::Statement { message, .. } => Diagnostic::error("HW0511", first_line(message))
+                    .note(message.clone())
+                    .note("nothing was changed: the table and its ledger are as they were"),
+                other => Diagnostic::error("HW0511", other.to_string()),
+            },
+        }
+    }
+
+    /// The statement and message of the engine, for a caller who can point into the model's own file.
+    pub fn engine_error(&self) -> Option<&EngineError> {
+        match self {
+            Self::Engine { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+fn located(mut diagnostic: Diagnostic, findings: &[LocatedFinding]) -> Diagnostic {
+    for LocatedFinding { finding, file } in findings {
+        match &finding.place {
+            Some(place) => diagnostic = diagnostic.at(file, place.start, place.end, finding.message.clone()),
+            None => diagnostic = diagnostic.note(finding.message.clone()),
+        }
+        if !finding.help.is_empty() && !diagnostic.help.contains(&finding.help) {
+            diagnostic = diagnostic.help(finding.help.clone());
+        }
+    }
+    diagnostic
+}
+
+fn grain(error: &ExactError, columns: &[String], examples: &[(String, u64)], duplicates: u64) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error("HW0504", error.to_string());
+    let keys = if duplicates == 1 { "1 key has".to_owned() } else { format!("{duplicates} keys have") };
+    diagnostic = diagnostic.note(format!("{keys} more than one row; nothing was swapped"));
+    for (key, rows) in examples {
+        diagnostic = diagnostic.note(format!("{}: {key} has {rows} rows", columns.join(", ")));
+    }
+    diagnostic.help("correct unique_key, or make the query keep one row per key (qualify row_number() over (partition by key order by ...) = 1)")
+}
+
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().to_owned()
+}

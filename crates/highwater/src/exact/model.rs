@@ -1,0 +1,140 @@
+//! What the exact strategy is asked about: a model, and what stands around it.
+
+use highwater_sql::{IntervalUnit, Partitioning};
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::engine::Relation;
+use crate::manifest::{BatchSize, Policy};
+
+/// A model on the exact strategy, compiled.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExactModel {
+    /// `model.<package>.<name>`.
+    pub unique_id: String,
+    /// The table it fills.
+    pub relation: Relation,
+    /// Its compiled query, as a full rebuild would run it.
+    pub sql: String,
+    /// `event_time`, an output column.
+    pub event_time: Option<String>,
+    /// `batch_size`; with `event_time` it makes the model one of intervals.
+    pub batch_size: Option<BatchSize>,
+    /// `unique_key`: the grain, and without event time the partitioning.
+    pub unique_key: Vec<String>,
+    /// `meta.highwater.policy`.
+    pub policy: Policy,
+    /// `on_schema_change`, as written (`fail` is the only word that stops a run; any other lets the table take the new columns).
+    pub on_schema_change: String,
+    /// Rebuild whole, whatever the ledger says.
+    pub full_refresh: bool,
+}
+
+/// The text of a view of this project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ViewText {
+    /// `model.<package>.<name>`.
+    pub unique_id: String,
+    /// Its compiled query.
+    pub sql: String,
+}
+
+/// Another exact model that queries may read: its swaps tell what changed in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExactParent {
+    /// `model.<package>.<name>`.
+    pub unique_id: String,
+    /// `event_time`.
+    pub event_time: Option<String>,
+    /// `batch_size`.
+    pub batch_size: Option<BatchSize>,
+    /// `unique_key`.
+    pub unique_key: Vec<String>,
+}
+
+/// What a project knows about the tables that exact models read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Surroundings {
+    /// Views to look through.
+    pub views: IndexMap<Relation, ViewText>,
+    /// Exact models.
+    pub exact: IndexMap<Relation, ExactParent>,
+    /// The words for tables in messages (`raw_orders`); without one a table goes by its identifier.
+    pub labels: IndexMap<Relation, String>,
+}
+
+/// Which run this is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunIdentity {
+    /// One id per invocation and model, or per invocation: it is recorded, not compared.
+    pub run_id: String,
+    /// dbt's invocation id.
+    pub invocation_id: String,
+    /// When the command started.
+    pub started_at: Timestamp,
+    /// [`crate::engine::Engine::version`].
+    pub engine_version: String,
+}
+
+impl ExactModel {
+    /// How the table is cut: by interval with event time and batch size, by key with a unique key, else not at all.
+    pub fn partitioning(&self) -> Partitioning {
+        partitioning(self.event_time.as_deref(), self.batch_size, &self.unique_key)
+    }
+}
+
+impl ExactParent {
+    /// How the parent's table is cut.
+    pub fn partitioning(&self) -> Partitioning {
+        partitioning(self.event_time.as_deref(), self.batch_size, &self.unique_key)
+    }
+}
+
+impl From<BatchSize> for IntervalUnit {
+    fn from(size: BatchSize) -> Self {
+        match size {
+            BatchSize::Hour => Self::Hour,
+            BatchSize::Day => Self::Day,
+            BatchSize::Month => Self::Month,
+            BatchSize::Year => Self::Year,
+        }
+    }
+}
+
+fn partitioning(event_time: Option<&str>, batch_size: Option<BatchSize>, unique_key: &[String]) -> Partitioning {
+    match (event_time, batch_size) {
+        (Some(column), Some(size)) => Partitioning::Interval { column: column.to_owned(), unit: size.into() },
+        _ if !unique_key.is_empty() => Partitioning::Key { columns: unique_key.to_vec() },
+        _ => Partitioning::Whole,
+    }
+}
+
+impl Surroundings {
+    /// The word for a table in messages.
+    pub fn label(&self, relation: &Relation) -> String {
+        find(&self.labels, relation).cloned().unwrap_or_else(|| relation.identifier.clone())
+    }
+
+    /// The view of this name, if it is one of the project's.
+    pub fn view(&self, relation: &Relation) -> Option<&ViewText> {
+        find(&self.views, relation)
+    }
+
+    /// The exact model of this name, if it is one.
+    pub fn parent(&self, relation: &Relation) -> Option<&ExactParent> {
+        find(&self.exact, relation)
+    }
+}
+
+/// Identifiers are the same whatever their case, as in the engine.
+fn find<'a, T>(map: &'a IndexMap<Relation, T>, relation: &Relation) -> Option<&'a T> {
+    map.get(relation).or_else(|| map.iter().find(|(other, _)| same(other, relation)).map(|(_, found)| found))
+}
+
+/// Whether two names mean one table.
+pub(crate) fn same(one: &Relation, other: &Relation) -> bool {
+    one.identifier.eq_ignore_ascii_case(&other.identifier)
+        && one.schema.eq_ignore_ascii_case(&other.schema)
+        && one.database.eq_ignore_ascii_case(&other.database)
+}

@@ -1,0 +1,63 @@
+//! A project, opened: read, parsed and resolved, with its database one call away.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::context::{self, Macros};
+use crate::diagnostics::Diagnostic;
+use crate::engine::Engine;
+use crate::manifest::{self, Manifest};
+use crate::project::{self, LoadOptions, Project};
+
+/// What every command starts from.
+pub struct Session {
+    /// Files and settings.
+    pub project: Arc<Project>,
+    /// The graph.
+    pub manifest: Arc<Manifest>,
+    /// Macros, parsed.
+    pub macros: Arc<Macros>,
+    /// What was strange but bearable while reading.
+    pub warnings: Vec<Diagnostic>,
+    engine: Mutex<Option<Arc<dyn Engine>>>,
+}
+
+impl Session {
+    /// Reads the project and resolves its graph. Does not touch the database.
+    ///
+    /// # Errors
+    /// Everything found wrong in the files.
+    pub fn open(options: &LoadOptions) -> Result<Self, Vec<Diagnostic>> {
+        let project = project::load(options)?;
+        let macros = context::load_macros(&project)?;
+        let (manifest, parse_warnings) = manifest::build(&project, &macros)?;
+        let mut warnings = project.warnings.clone();
+        warnings.extend(parse_warnings);
+        Ok(Self {
+            project: Arc::new(project),
+            manifest: Arc::new(manifest),
+            macros,
+            warnings,
+            engine: Mutex::new(None),
+        })
+    }
+
+    /// The database, opened at the first call.
+    ///
+    /// # Errors
+    /// When it cannot be opened: no file, no permission, in use by another process.
+    pub fn engine(&self) -> Result<Arc<dyn Engine>, Diagnostic> {
+        let mut slot = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = &*slot {
+            return Ok(Arc::clone(engine));
+        }
+        let engine: Arc<dyn Engine> = Arc::new(self.project.target.open()?);
+        *slot = Some(Arc::clone(&engine));
+        Ok(engine)
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Session").field("project", &self.project.name).finish_non_exhaustive()
+    }
+}
