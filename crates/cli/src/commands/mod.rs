@@ -1,7 +1,15 @@
 //! The commands, one file each. A command reads its arguments, calls the library, prints, and says with which code to leave.
+//!
+//! | files | commands |
+//! | --- | --- |
+//! | `run.rs` `build.rs` `test.rs` `seed.rs` | build tables and test them; all over `nodes.rs` |
+//! | `plan.rs` `explain.rs` `verify.rs` | what exact models are about; all over `exact.rs` |
+//! | `parse.rs` `compile.rs` `show.rs` `ls.rs` | look without touching |
+//! | `init.rs` `debug.rs` `deps.rs` `clean.rs` `completions.rs` `help.rs` | around it |
 
 use clap::Subcommand;
 
+use crate::arguments::{GlobalArguments, OutputForm};
 use crate::exit::Outcome;
 use crate::ui::Ui;
 
@@ -11,10 +19,12 @@ mod compile;
 mod completions;
 mod debug;
 mod deps;
+mod exact;
 mod explain;
 mod help;
 mod init;
 mod ls;
+mod nodes;
 mod parse;
 mod plan;
 mod run;
@@ -44,4 +54,55 @@ pub enum Command {
     Clean(clean::Arguments),
     Completions(completions::Arguments),
     Help(help::Arguments),
+}
+
+impl Command {
+    /// Whether standard output is to hold one JSON document.
+    pub fn writes_json(&self) -> bool {
+        let form = match self {
+            Self::Run(arguments) => arguments.form(),
+            Self::Build(arguments) => arguments.form(),
+            Self::Test(arguments) => arguments.form(),
+            Self::Seed(arguments) => arguments.form(),
+            Self::Plan(arguments) => arguments.output.output,
+            Self::Explain(arguments) => arguments.output.output,
+            Self::Verify(arguments) => arguments.output.output,
+            Self::Compile(arguments) => arguments.output.output,
+            Self::Show(arguments) => arguments.output.output,
+            Self::Parse(arguments) => arguments.output.output,
+            Self::Init(arguments) => arguments.output.output,
+            Self::Debug(arguments) => arguments.output.output,
+            Self::Deps(arguments) => arguments.output.output,
+            Self::Clean(arguments) => arguments.output.output,
+            Self::Help(arguments) => arguments.output.output,
+            Self::Ls(_) | Self::Completions(_) => OutputForm::Text,
+        };
+        form == OutputForm::Json
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// When nothing could be run, or nobody reads the answer.
+    pub fn execute(&self, global: &GlobalArguments, ui: &Ui) -> Outcome {
+        match self {
+            Self::Run(arguments) => run::execute(arguments, global, ui),
+            Self::Build(arguments) => build::execute(arguments, global, ui),
+            Self::Test(arguments) => test::execute(arguments, global, ui),
+            Self::Seed(arguments) => seed::execute(arguments, global, ui),
+            Self::Plan(arguments) => plan::execute(arguments, global, ui),
+            Self::Explain(arguments) => explain::execute(arguments, global, ui),
+            Self::Verify(arguments) => verify::execute(arguments, global, ui),
+            Self::Compile(arguments) => compile::execute(arguments, global, ui),
+            Self::Show(arguments) => show::execute(arguments, global, ui),
+            Self::Ls(arguments) => ls::execute(arguments, global, ui),
+            Self::Parse(arguments) => parse::execute(arguments, global, ui),
+            Self::Init(arguments) => init::execute(arguments, global, ui),
+            Self::Debug(arguments) => debug::execute(arguments, global, ui),
+            Self::Deps(arguments) => deps::execute(arguments, global, ui),
+            Self::Clean(arguments) => clean::execute(arguments, global, ui),
+            Self::Completions(arguments) => completions::execute(arguments, ui),
+            Self::Help(arguments) => help::execute(arguments, ui),
+        }
+    }
 }

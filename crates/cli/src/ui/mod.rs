@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `usage.rs` | mistakes in the command line, help, version |
 //! | `run.rs` | what happens while nodes run: progress on a terminal, lines in a log |
+//! | `summary.rs` | what a run came to |
 //! | `table.rs` | rows of a query |
 //! | `words.rs` | numbers, plurals, durations, colours |
 
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 use crate::arguments::{LogFormat, LogLevel, TalkArguments};
 
 pub mod run;
+pub mod summary;
 pub mod table;
 pub mod usage;
 pub mod words;
@@ -80,6 +82,11 @@ impl Ui {
     /// Whether people watch on a terminal.
     pub fn interactive(&self) -> bool {
         self.interactive
+    }
+
+    /// A text as standard error takes it: without colours where there are none.
+    pub fn fit(&self, text: &str) -> String {
+        if self.colour { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() }
     }
 
     /// Whether messages of a level are shown.

@@ -12,8 +12,17 @@
 //! | `discover.rs` | which files belong to a package, and as what |
 //! | `render.rs` | Jinja in the values of these YAML files |
 //! | `yaml.rs` | YAML with the place of every value |
+//! | `suggest.rs` | "did you mean" |
 
+mod discover;
+mod load;
+mod package;
+pub mod packages;
+mod profile;
+pub mod render;
+pub(crate) mod suggest;
 mod target;
+pub mod yaml;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +30,10 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::Value;
 
+pub(crate) use discover::checksum;
+pub use load::load;
+pub(crate) use load::target_value;
+pub use package::PROJECT_FILE;
 pub use target::Target;
 
 use crate::diagnostics::{Diagnostic, SourceFile};
@@ -239,13 +252,4 @@ impl ProjectFile {
         let name = self.path.rsplit('/').next().unwrap_or(&self.path);
         name.rsplit_once('.').map_or(name, |(stem, _)| stem)
     }
-}
-
-/// Reads the project of a folder, its profile, its packages and all their files.
-///
-/// # Errors
-/// Everything found wrong, not only the first thing: missing files, broken YAML, unknown profile or target.
-pub fn load(options: &LoadOptions) -> Result<Project, Vec<Diagnostic>> {
-    let place = options.project_dir.display();
-    Err(vec![Diagnostic::error("HW0101", format!("no dbt_project.yml in {place}"))])
 }

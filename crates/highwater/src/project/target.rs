@@ -1,12 +1,15 @@
 //! The database a target names, and opening it.
 
-use std::path::PathBuf;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::diagnostics::Diagnostic;
-use crate::engine::DuckDb;
+use super::yaml::{self, Yaml};
+use crate::diagnostics::{Diagnostic, SourceFile};
+use crate::engine::{DuckDb, EngineError, quote_identifier, quote_literal};
 
 /// One target of a profile: where tables are built.
 #[derive(Debug, Clone)]
@@ -17,7 +20,7 @@ pub struct Target {
     pub name: String,
     /// `duckdb`.
     pub adapter: String,
-    /// Database: as the profile says, or the file's stem.
+    /// Database: as the profile says, or what DuckDB calls the file.
     pub database: String,
     /// Schema of nodes that configure none.
     pub schema: String,
@@ -32,21 +35,178 @@ pub struct Target {
 }
 
 impl Target {
-    /// Opens the database.
+    /// Opens the database; makes the folder it lies in when there is none.
     ///
     /// # Errors
-    /// When another process holds the file, or it is no database.
+    /// `HW0131` when another process holds the file, `HW0130` when it is no database.
     pub fn open(&self) -> Result<DuckDb, Diagnostic> {
-        use crate::engine::EngineError;
+        if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                Diagnostic::error("HW0130", format!("cannot make the folder {}: {error}", folder.display()))
+                    .help("change `path` of the target in profiles.yml to a place that can be written")
+            })?;
+        }
         DuckDb::open(&self.path, &self.prologue).map_err(|error| match error {
             EngineError::Locked { path, message } => {
                 Diagnostic::error("HW0131", format!("another process is using {path}"))
                     .note(message)
-                    .help("close it (a DuckDB shell, a notebook, another run) and try again; DuckDB lets one process write a file at a time")
+                    .note("DuckDB lets one process at a time open a file for writing")
+                    .help("close the other one (a DuckDB shell, a notebook, another run) and try again")
             }
-            other => Diagnostic::error("HW0130", format!("cannot open the database of target '{}'", self.name))
+            other => Diagnostic::error("HW0130", format!("cannot open the database of the target `{}`", self.name))
                 .note(other.to_string())
-                .help("check `path` of this target in profiles.yml: a folder that exists, and a DuckDB file or none yet"),
+                .help("check `path` of the target in profiles.yml: it must be a DuckDB file, or not exist yet"),
         })
+    }
+}
+
+/// Reads a rendered target. Relative paths start at the folder of the project.
+pub(super) fn read(
+    file: &Arc<SourceFile>,
+    yaml: &Yaml,
+    profile_name: &str,
+    name: &str,
+    root: &Path,
+    threads: Option<usize>,
+) -> Result<Target, Diagnostic> {
+    let adapter = yaml.text_of("type").unwrap_or_default();
+    if adapter != "duckdb" {
+        return Err(unsupported(file, yaml, &adapter));
+    }
+    let text = yaml.text_of("path").unwrap_or_else(|| ":memory:".to_owned());
+    if text.starts_with("md:") || text.starts_with("motherduck:") || text.starts_with("ducklake:") {
+        let place = yaml.get("path").unwrap_or(yaml);
+        return Err(yaml::error_at("HW0112", file, place, format!("`{text}` is not supported: only DuckDB files are"))
+            .help("give `path` the name of a local file, for instance `path: warehouse.duckdb`"));
+    }
+    let path = if text == ":memory:" { PathBuf::from(text) } else { resolve(&expand_home(&text), root) };
+    let threads = match (threads, yaml.get("threads")) {
+        (Some(threads), _) => threads,
+        (None, Some(value)) => value
+            .scalar_text()
+            .and_then(|text| text.trim().parse().ok())
+            .ok_or_else(|| wrong(file, value, "threads", "a whole number, for instance 4"))?,
+        (None, None) => 1,
+    };
+    Ok(Target {
+        profile_name: profile_name.to_owned(),
+        name: name.to_owned(),
+        adapter,
+        database: yaml.text_of("database").unwrap_or_else(|| database_name(&path)),
+        schema: yaml.text_of("schema").unwrap_or_else(|| "main".to_owned()),
+        threads: threads.max(1),
+        prologue: prologue(file, yaml, root)?,
+        path,
+        raw: yaml.json_map(),
+    })
+}
+
+fn unsupported(file: &Arc<SourceFile>, yaml: &Yaml, adapter: &str) -> Diagnostic {
+    let place = yaml.get("type").unwrap_or(yaml);
+    let title = if adapter.is_empty() {
+        "the target does not say its `type`".to_owned()
+    } else {
+        format!("`type: {adapter}` is not supported")
+    };
+    yaml::error_at("HW0112", file, place, title)
+        .note("supported: duckdb")
+        .help("write a target like\n  type: duckdb\n  path: warehouse.duckdb\n  threads: 4")
+}
+
+fn wrong(file: &Arc<SourceFile>, value: &Yaml, key: &str, expected: &str) -> Diagnostic {
+    yaml::error_at("HW0113", file, value, format!("`{key}` must be {expected}"))
+        .help(format!("correct `{key}` in {}", file.path))
+}
+
+fn expand_home(text: &str) -> PathBuf {
+    match (text.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(text),
+    }
+}
+
+fn resolve(path: &Path, root: &Path) -> PathBuf {
+    let joined = root.join(path);
+    std::path::absolute(&joined).unwrap_or(joined)
+}
+
+/// What DuckDB calls a database file: its name up to the first dot.
+fn database_name(path: &Path) -> String {
+    if path == Path::new(":memory:") {
+        return "memory".to_owned();
+    }
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    name.trim_start_matches('.').split('.').next().unwrap_or_default().to_owned()
+}
+
+/// The statements of `extensions`, `settings` and `attach`.
+fn prologue(file: &Arc<SourceFile>, yaml: &Yaml, root: &Path) -> Result<String, Diagnostic> {
+    let mut sql = String::new();
+    let mut line = |text: String| {
+        let _ = writeln!(sql, "{text};");
+    };
+    for extension in yaml.get("extensions").map(Yaml::items).unwrap_or_default() {
+        let name = extension.scalar_text().or_else(|| extension.text_of("name"));
+        let name = name.ok_or_else(|| wrong(file, extension, "extensions", "a list of names"))?;
+        match extension.text_of("repo") {
+            Some(repository) if is_word(&repository) => {
+                line(format!("install {} from {repository}", quote_identifier(&name)))
+            }
+            Some(repository) => {
+                line(format!("install {} from {}", quote_identifier(&name), quote_literal(&repository)))
+            }
+            None => line(format!("install {}", quote_identifier(&name))),
+        }
+        line(format!("load {}", quote_identifier(&name)));
+    }
+    for attachment in yaml.get("attach").map(Yaml::items).unwrap_or_default() {
+        line(attach(file, attachment, root)?);
+    }
+    for (key, entry) in yaml.get("settings").into_iter().flat_map(Yaml::entries) {
+        if !is_word(key) {
+            return Err(wrong(file, &entry.value, key, "the name of a DuckDB setting"));
+        }
+        line(format!("set {key} = {}", literal(&entry.value.json())));
+    }
+    Ok(sql)
+}
+
+fn attach(file: &Arc<SourceFile>, attachment: &Yaml, root: &Path) -> Result<String, Diagnostic> {
+    let Some(path) = attachment.text_of("path") else {
+        return Err(wrong(file, attachment, "attach", "a list of mappings with a `path`"));
+    };
+    let remote =
+        path.contains("://") || path.contains(": ") || path.split_once(':').is_some_and(|(scheme, _)| scheme.len() > 1);
+    let path = if remote { path } else { resolve(&expand_home(&path), root).display().to_string() };
+    let mut options = Vec::new();
+    let given = attachment.get("options");
+    let option = |key: &str| attachment.get(key).or_else(|| given.and_then(|given| given.get(key))).map(Yaml::json);
+    options.extend(option("type").and_then(|value| value.as_str().map(|text| format!("type {text}"))));
+    options.extend(option("secret").and_then(|value| value.as_str().map(|text| format!("secret {text}"))));
+    if option("read_only") == Some(Value::Bool(true)) {
+        options.push("read_only".to_owned());
+    }
+    for (key, entry) in given.into_iter().flat_map(Yaml::entries) {
+        match entry.value.json() {
+            _ if ["type", "secret", "read_only"].contains(&key.as_str()) => {}
+            Value::Bool(true) => options.push(key.clone()),
+            Value::Bool(false) | Value::Null => {}
+            value => options.push(format!("{key} {}", literal(&value))),
+        }
+    }
+    let alias =
+        attachment.text_of("alias").map(|alias| format!(" as {}", quote_identifier(&alias))).unwrap_or_default();
+    let options = if options.is_empty() { String::new() } else { format!(" ({})", options.join(", ")) };
+    Ok(format!("attach if not exists {}{alias}{options}", quote_literal(&path)))
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+}
+
+fn literal(value: &Value) -> String {
+    match value {
+        Value::String(text) => quote_literal(text),
+        other => other.to_string(),
     }
 }

@@ -1,0 +1,90 @@
+//! `hw debug`: versions, the files that count, and whether the database answers.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use highwater::diagnostics::{Diagnostic, json};
+use highwater::engine::Engine as _;
+use highwater::project::Project;
+use serde_json::json;
+
+use super::exact;
+use crate::arguments::{GlobalArguments, OutputArguments};
+use crate::exit::{Exit, Outcome};
+use crate::project;
+use crate::ui::Ui;
+use crate::ui::words::{bad, good};
+
+/// Says which files and which database count here, and tries the connection
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Accepted: the connection is always tried
+    #[arg(long, hide = true)]
+    connection: bool,
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// Looks.
+///
+/// # Errors
+/// When nobody reads the answer.
+pub fn execute(_arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
+    let options = project::load_options(global)?;
+    let loaded = highwater::project::load(&options);
+    let connection = loaded.as_ref().ok().map(try_connection);
+    let problems: Vec<&Diagnostic> = match (&loaded, &connection) {
+        (Err(problems), _) => problems.iter().collect(),
+        (Ok(_), Some(Err(problem))) => vec![problem],
+        _ => Vec::new(),
+    };
+    let project = loaded.as_ref().ok();
+    let engine = connection.as_ref().and_then(|connection| connection.as_ref().ok());
+    if ui.answers_json() {
+        ui.answer_json(&json!({
+            "ok": problems.is_empty(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "project_dir": options.project_dir,
+            "project": project.map(|project| &project.name),
+            "profile": project.map(|project| &project.target.profile_name),
+            "target": project.map(|project| &project.target.name),
+            "adapter": project.map(|project| &project.target.adapter),
+            "database_file": project.map(|project| &project.target.path),
+            "engine_version": engine,
+            "diagnostics": json::values(problems.iter().copied()),
+        }))?;
+    } else {
+        ui.answer(&screen(&options.project_dir.display().to_string(), project, engine, problems.is_empty()))?;
+    }
+    for problem in &problems {
+        ui.problem(problem);
+    }
+    Ok(if problems.is_empty() { Exit::Ok } else { Exit::Failed })
+}
+
+/// The engine's version, from a session that answered.
+fn try_connection(project: &Project) -> Result<String, Diagnostic> {
+    let engine = project.target.open()?;
+    let mut session = engine.connect().map_err(|error| exact::refused(&error))?;
+    session.query("select 1").map_err(|error| exact::refused(&error))?;
+    Ok(engine.version().to_owned())
+}
+
+fn screen(folder: &str, project: Option<&Project>, engine: Option<&String>, fine: bool) -> String {
+    let mut out = if fine { format!("{}\n\n", good("All checks passed!")) } else { format!("{}\n\n", bad("a check failed")) };
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(out, "  {name:11}  {value}");
+    };
+    line("hw", env!("CARGO_PKG_VERSION"));
+    line("project", &project.map_or_else(|| folder.to_owned(), |project| format!("{} ({folder})", project.name)));
+    if let Some(project) = project {
+        let target = &project.target;
+        line("profile", &format!("{}, target {}", target.profile_name, target.name));
+        line("database", &format!("{} ({})", target.path.display(), target.adapter));
+        line("schema", &target.schema);
+        line("threads", &target.threads.to_string());
+        line("artifacts", &project.target_path.display().to_string());
+    }
+    line("connection", &engine.map_or_else(|| "not made".to_owned(), |version| format!("ok, DuckDB {version}")));
+    out
+}

@@ -1,0 +1,166 @@
+//! What `run`, `build`, `test` and `seed` share: from flags to a run, and from its results to words and an exit code.
+
+use clap::Args;
+use clap::builder::FalseyValueParser;
+use highwater::diagnostics::{Diagnostic, Severity, json};
+use highwater::run::{self, Command, NodeResult, RunOptions, RunResults};
+use highwater::session::Session;
+use serde_json::{Map, Value, json};
+
+use crate::arguments::{GlobalArguments, OutputArguments, SelectionArguments};
+use crate::exit::{Exit, Outcome};
+use crate::project;
+use crate::ui::Ui;
+use crate::ui::run::{Reporter, Summary};
+
+/// Flags of every command that works on nodes.
+#[derive(Debug, Args)]
+pub struct NodeArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+
+    /// Stop at the first failure
+    #[arg(short = 'x', long, env = "DBT_FAIL_FAST", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub fail_fast: bool,
+
+    /// Take warnings for errors
+    #[arg(long, env = "DBT_WARN_ERROR", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub warn_error: bool,
+
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// `--full-refresh`, for the commands that build.
+#[derive(Debug, Args)]
+pub struct RefreshArguments {
+    /// Rebuild incremental models, exact ones too, and seeds from nothing
+    #[arg(short, long, env = "DBT_FULL_REFRESH", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub full_refresh: bool,
+}
+
+/// `--store-failures`, for the commands that test.
+#[derive(Debug, Args)]
+pub struct TestArguments {
+    /// Keep the rows that tests find, in tables
+    #[arg(long, env = "DBT_STORE_FAILURES", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub store_failures: bool,
+}
+
+/// `--empty`, for the commands that run models.
+#[derive(Debug, Args)]
+pub struct EmptyArguments {
+    /// Read every input as an empty table: checks that the SQL runs, builds no rows
+    #[arg(long, env = "DBT_EMPTY", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub empty: bool,
+}
+
+/// Opens the project of the flags and says what was strange in it.
+///
+/// # Errors
+/// Everything wrong in the files; with `warn_error`, everything strange too.
+pub fn open(global: &GlobalArguments, warn_error: bool, ui: &Ui) -> Result<Session, Vec<Diagnostic>> {
+    let session = Session::open(&project::load_options(global).map_err(|problem| vec![problem])?)?;
+    let warn_error = warn_error || project_flag(&session, "warn_error");
+    let (warnings, notes): (Vec<_>, Vec<_>) =
+        session.warnings.iter().partition(|warning| warning.severity == Severity::Warning);
+    if warn_error && !warnings.is_empty() {
+        let as_error = |warning: &&Diagnostic| Diagnostic { severity: Severity::Error, ..(*warning).clone() };
+        return Err(warnings.iter().map(as_error).collect());
+    }
+    ui.for_invocation(&session.project.invocation_id).warnings(warnings.into_iter().chain(notes));
+    Ok(session)
+}
+
+/// A flag under `flags:` of dbt_project.yml.
+pub fn project_flag(session: &Session, name: &str) -> bool {
+    session.project.flags.get(name).and_then(Value::as_bool).unwrap_or(false)
+}
+
+/// The options that a command's shared flags come to.
+pub fn options(
+    command: Command,
+    arguments: &NodeArguments,
+    global: &GlobalArguments,
+    session: &Session,
+) -> RunOptions {
+    let mut options = RunOptions::new(command);
+    options.selection = project::selection(&arguments.selection);
+    options.fail_fast = arguments.fail_fast || project_flag(session, "fail_fast");
+    options.threads = global.threads.map(usize::from);
+    options.write_json = !global.no_write_json;
+    options.arguments = recorded_arguments(command, Some(arguments), global);
+    options
+}
+
+/// The options of a command that has no flags of its own for running.
+pub fn plain_options(command: Command, global: &GlobalArguments) -> RunOptions {
+    let mut options = RunOptions::new(command);
+    options.threads = global.threads.map(usize::from);
+    options.write_json = !global.no_write_json;
+    options.arguments = recorded_arguments(command, None, global);
+    options
+}
+
+/// The command line as artifacts record it.
+pub fn recorded_arguments(
+    command: Command,
+    arguments: Option<&NodeArguments>,
+    global: &GlobalArguments,
+) -> Map<String, Value> {
+    let mut recorded = Map::new();
+    recorded.insert("which".to_owned(), json!(command.word()));
+    recorded.insert("invocation_command".to_owned(), json!(std::env::args().collect::<Vec<_>>().join(" ")));
+    let texts = [("profile", &global.profile), ("target", &global.target), ("vars", &global.vars)];
+    for (name, value) in texts {
+        if let Some(value) = value {
+            recorded.insert(name.to_owned(), json!(value));
+        }
+    }
+    if let Some(arguments) = arguments {
+        recorded.insert("select".to_owned(), json!(arguments.selection.select));
+        recorded.insert("exclude".to_owned(), json!(arguments.selection.exclude));
+        recorded.insert("fail_fast".to_owned(), json!(arguments.fail_fast));
+        recorded.insert("warn_error".to_owned(), json!(arguments.warn_error));
+    }
+    recorded
+}
+
+/// Runs, tells what happens, and sums up.
+///
+/// # Errors
+/// When nothing could be started, or nobody reads the answer.
+pub fn execute(session: &Session, options: &RunOptions, warn_error: bool, ui: &Ui) -> Outcome {
+    let ui = ui.for_invocation(&session.project.invocation_id);
+    let reporter = Reporter::new(&ui, &session.manifest);
+    let results = run::execute(session, options, &|event| reporter.tell(&event));
+    reporter.close();
+    let results = results?;
+    let summary = Summary::new(&session.manifest, &results);
+    reporter.conclude(&summary, &results);
+    if ui.answers_json() {
+        ui.answer_json(&answer(session, &summary, &results))?;
+    }
+    let warn_error = warn_error || project_flag(session, "warn_error");
+    Ok(if results.succeeded(warn_error) { Exit::Ok } else { Exit::Failed })
+}
+
+fn answer(session: &Session, summary: &Summary, results: &RunResults) -> Value {
+    json!({
+        "invocation_id": session.project.invocation_id,
+        "summary": summary.line,
+        "counts": summary.counts,
+        "elapsed": results.elapsed,
+        "results": results.results.iter().map(result).collect::<Vec<_>>(),
+        "diagnostics": json::values(&results.diagnostics),
+    })
+}
+
+/// A node's result, its diagnostic with places as lines and columns.
+fn result(result: &NodeResult) -> Value {
+    let mut value = serde_json::to_value(result).unwrap_or_default();
+    if let (Some(object), Some(diagnostic)) = (value.as_object_mut(), &result.diagnostic) {
+        object.insert("diagnostic".to_owned(), json::value(diagnostic));
+    }
+    value
+}

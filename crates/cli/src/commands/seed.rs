@@ -1,0 +1,36 @@
+//! `hw seed`: CSV files into tables.
+
+use clap::Args;
+use highwater::run::Command;
+
+use super::nodes::{self, NodeArguments, RefreshArguments};
+use crate::arguments::{GlobalArguments, OutputForm};
+use crate::exit::Outcome;
+use crate::ui::Ui;
+
+/// Loads the CSV files of the project into tables
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    nodes: NodeArguments,
+    #[command(flatten)]
+    refresh: RefreshArguments,
+}
+
+impl Arguments {
+    /// The form of the answer.
+    pub fn form(&self) -> OutputForm {
+        self.nodes.output.output
+    }
+}
+
+/// Loads.
+///
+/// # Errors
+/// When nothing could be run.
+pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
+    let session = nodes::open(global, arguments.nodes.warn_error, ui)?;
+    let mut options = nodes::options(Command::Seed, &arguments.nodes, global, &session);
+    options.full_refresh = arguments.refresh.full_refresh;
+    nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
+}

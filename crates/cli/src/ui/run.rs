@@ -1,0 +1,286 @@
+//! What happens while nodes run: progress on a terminal, lines in a log; and the summary of both.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use highwater::exact::{Mode, SwapReport};
+use highwater::manifest::Manifest;
+use highwater::run::{Event, Level, NodeResult, RunResults, Status};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::Ui;
+use super::words::{bad, count, faint, good, seconds, strong, thousands, warn};
+use crate::arguments::LogLevel;
+
+pub use super::summary::Summary;
+
+/// Column at which the dots of a log line end.
+const LOG_WIDTH: usize = 80;
+
+/// Tells what happens, from any thread.
+pub struct Reporter<'a> {
+    ui: &'a Ui,
+    /// On a terminal, below the lines of what is done.
+    bar: Option<ProgressBar>,
+    /// Names of what is being worked on.
+    running: Mutex<Vec<String>>,
+    /// Width of the column of names.
+    width: usize,
+}
+
+impl<'a> Reporter<'a> {
+    /// A reporter for one run.
+    pub fn new(ui: &'a Ui, manifest: &Manifest) -> Self {
+        let names = manifest.nodes.values().filter(|node| node.test_metadata.is_none());
+        let width = names.map(|node| node.name.chars().count()).max().unwrap_or(0).clamp(8, 40);
+        let bar = ui.interactive().then(|| {
+            let style = ProgressStyle::with_template("{bar:20} {pos}/{len} {wide_msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = ProgressBar::new(0).with_style(style.progress_chars("━╸─"));
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Self { ui, bar, running: Mutex::default(), width }
+    }
+
+    /// Takes one event.
+    pub fn tell(&self, event: &Event) {
+        match event {
+            Event::Started { found, selected, threads, target } => self.started(found, *selected, *threads, target),
+            Event::NodeStarted { index, total, unique_id, description } => {
+                self.with_running(|running| running.push(name_of(unique_id).to_owned()));
+                self.log(LogLevel::Info, "LogStartLine", &dotted(*index, *total, &format!("START {description}"), "RUN"), &json!({
+                    "index": index, "total": total, "description": description, "node_info": { "unique_id": unique_id },
+                }));
+            }
+            Event::NodeFinished { index, total, description, result } => self.finished(*index, *total, description, result),
+            Event::HookStarted { index, total, name } => {
+                self.log(LogLevel::Info, "LogHookStartLine", &dotted(*index, *total, &format!("START hook: {name}"), "RUN"), &Value::Null);
+            }
+            Event::HookFinished { index, total, name, status, execution_time } => {
+                let failed = status.is_failure();
+                let word = if failed { "ERROR" } else { "OK" };
+                let line = dotted(*index, *total, &format!("{word} hook: {name}"), &format!("{word} in {execution_time:.2}s"));
+                let level = if failed { LogLevel::Error } else { LogLevel::Info };
+                self.log(level, "LogHookEndLine", &line, &json!({ "status": status }));
+            }
+            Event::Message { level, text } => self.message(*level, text),
+            Event::Finished { .. } => {}
+        }
+    }
+
+    /// Takes the progress away.
+    pub fn close(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Says what it all came to.
+    pub fn conclude(&self, summary: &Summary, results: &RunResults) {
+        self.ui.warnings(&results.diagnostics);
+        let level = if summary.failed { LogLevel::Error } else { LogLevel::Info };
+        if self.bar.is_some() {
+            self.ui.say(level, "EndOfRunSummary", &summary.coloured());
+            return;
+        }
+        let elapsed = results.elapsed;
+        let (hours, minutes) = ((elapsed / 3600.0).floor(), (elapsed % 3600.0 / 60.0).floor());
+        let clock = format!("{hours:.0} hours {minutes:.0} minutes and {:.2} seconds ({elapsed:.2}s)", elapsed % 60.0);
+        self.ui.say(LogLevel::Info, "Formatting", "");
+        self.ui.say(LogLevel::Info, "FinishedRunningStats", &format!("Finished running {} in {clock}.", summary.kinds));
+        self.problems(summary, results);
+        self.ui.say_with(level, "EndOfRunSummary", &summary.coloured(), &summary.counts);
+        self.ui.say_with(LogLevel::Info, "StatsLine", &summary.stats_line(), &summary.counts);
+    }
+
+    /// In a log, problems come together at the end, each whole.
+    fn problems(&self, summary: &Summary, results: &RunResults) {
+        if !summary.failed {
+            let words = good("Completed successfully");
+            self.ui.say(LogLevel::Info, "EndOfRunSummary", &format!("\n{words}\n"));
+            return;
+        }
+        let errors = count(summary.failures, "error");
+        let words = bad(&format!("Completed with {errors}, and {}:", count(summary.warnings, "warning")));
+        self.ui.say(LogLevel::Error, "EndOfRunSummary", &format!("\n{words}\n"));
+        for result in results.results.iter().filter(|result| result.status.is_failure()) {
+            self.problem(result);
+        }
+    }
+
+    /// What went wrong with one node.
+    fn problem(&self, result: &NodeResult) {
+        let message = result.message.as_deref().unwrap_or_default();
+        match &result.diagnostic {
+            Some(diagnostic) => {
+                if let Some(first) = message.lines().next().filter(|line| line.contains("Error in ")) {
+                    self.ui.say(LogLevel::Error, "RunResultError", first);
+                }
+                self.ui.problem(diagnostic);
+            }
+            None => self.ui.say(LogLevel::Error, "RunResultFailure", &format!("{}: {message}", result.unique_id)),
+        }
+        self.ui.say(LogLevel::Error, "Formatting", "");
+    }
+
+    fn started(&self, found: &[(&'static str, usize)], selected: usize, threads: usize, target: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(selected as u64);
+            return;
+        }
+        let version = env!("CARGO_PKG_VERSION");
+        self.ui.say_with(LogLevel::Info, "MainReportVersion", &format!("Running with hw={version}"), &json!({ "version": version }));
+        let found: Vec<String> = found.iter().map(|(word, number)| count(*number as u64, word)).collect();
+        self.ui.say(LogLevel::Info, "FoundStats", &format!("Found {}", found.join(", ")));
+        if selected > 0 {
+            let threads_words = count(threads as u64, "thread");
+            self.ui.say_with(LogLevel::Info, "ConcurrencyLine", &format!("\nConcurrency: {threads_words} (target='{target}')\n"), &json!({
+                "num_threads": threads, "target_name": target,
+            }));
+        }
+    }
+
+    fn finished(&self, index: usize, total: usize, description: &str, result: &NodeResult) {
+        let name = name_of(&result.unique_id);
+        self.with_running(|running| {
+            if let Some(place) = running.iter().position(|other| other == name) {
+                running.remove(place);
+            }
+        });
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+            self.show(bar, name, result);
+            return;
+        }
+        let (event, text, status) = log_words(description, result);
+        let level = match result.status {
+            Status::Error | Status::Fail | Status::RuntimeError => LogLevel::Error,
+            Status::Warn => LogLevel::Warn,
+            _ => LogLevel::Info,
+        };
+        self.log(level, event, &dotted(index, total, &text, &status), &json!({
+            "index": index, "total": total, "description": description, "status": result.status,
+            "execution_time": result.execution_time, "num_failures": result.failures,
+            "node_info": { "unique_id": result.unique_id, "node_status": result.status },
+        }));
+    }
+
+    /// On a terminal: one line for what did something, the whole problem for what failed, nothing for what was as it was.
+    fn show(&self, bar: &ProgressBar, name: &str, result: &NodeResult) {
+        let what = match (result.status, &result.exact) {
+            (Status::Success, Some(report)) if report.mode == Mode::Unchanged => return,
+            (Status::Success, Some(report)) => exact_words(report),
+            (Status::Success, None) => result.rows.map_or_else(|| "built".to_owned(), |rows| count(rows, "row")),
+            (Status::Pass | Status::NoOp, _) => return,
+            (Status::Skipped, _) => faint("skipped"),
+            (Status::Warn, _) => warn(&format!("warns: {}", count(result.failures.unwrap_or(0), "row"))),
+            (Status::Fail, _) => bad(&format!("fails: {}", count(result.failures.unwrap_or(0), "row"))),
+            (Status::Error | Status::RuntimeError, _) => bad("failed"),
+        };
+        let width = self.width;
+        let line = format!("{}  {what}  {}", strong(&format!("{name:width$}")), faint(&seconds(result.execution_time)));
+        bar.println(self.ui.fit(&line));
+        if result.status.is_failure() {
+            bar.suspend(|| self.problem(result));
+        }
+    }
+
+    fn message(&self, level: Level, text: &str) {
+        let level = match level {
+            Level::Debug => LogLevel::Debug,
+            Level::Info => LogLevel::Info,
+            Level::Warn => LogLevel::Warn,
+            Level::Error => LogLevel::Error,
+        };
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.ui.say(level, "JinjaLog", text)),
+            None => self.ui.say(level, "JinjaLog", text),
+        }
+    }
+
+    /// A line of the log; a terminal shows progress instead.
+    fn log(&self, level: LogLevel, event: &str, text: &str, data: &Value) {
+        if self.bar.is_none() {
+            self.ui.say_with(level, event, text, data);
+        }
+    }
+
+    fn with_running(&self, change: impl FnOnce(&mut Vec<String>)) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut running);
+        if let Some(bar) = &self.bar {
+            bar.set_message(running.join(", "));
+        }
+    }
+}
+
+/// What a run did to an exact model.
+fn exact_words(report: &SwapReport) -> String {
+    let rows = count(report.rows_inserted, "row");
+    match report.mode {
+        Mode::Unchanged => "unchanged".to_owned(),
+        Mode::New => match report.partition_count {
+            0 => "built, no rows yet".to_owned(),
+            number => format!("built {}, {rows}", report.cut.count(number)),
+        },
+        Mode::Whole => {
+            let why = report.whole.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            let result = if report.changed { rows } else { "came out unchanged".to_owned() };
+            format!("rebuilt whole, {result}{why}")
+        }
+        Mode::Incremental => {
+            let total = report.cut.count(report.partition_count.max(report.dirty_count));
+            let rebuilt = format!("rebuilt {} of {total}", thousands(report.dirty_count));
+            match (report.replaced_count, report.unchanged_count) {
+                (0, _) => format!("{rebuilt}, came out unchanged"),
+                (_, 0) => format!("{rebuilt}, swapped {rows}"),
+                (_, same) => format!("{rebuilt}, swapped {rows}; {} came out unchanged", thousands(same)),
+            }
+        }
+    }
+}
+
+/// Event name, text and status of a log line.
+fn log_words(description: &str, result: &NodeResult) -> (&'static str, String, String) {
+    let time = format!("in {:.2}s", result.execution_time);
+    let bare = description.strip_prefix("test ").unwrap_or(description);
+    let is_test = description.starts_with("test ");
+    let is_seed = description.starts_with("seed ");
+    let event = if is_test { "LogTestResult" } else if is_seed { "LogSeedResult" } else { "LogModelResult" };
+    let failures = result.failures.unwrap_or(0);
+    let (text, status) = match result.status {
+        Status::Pass => (format!("PASS {bare}"), good("PASS")),
+        Status::Fail => (format!("FAIL {failures} {bare}"), bad(&format!("FAIL {failures}"))),
+        Status::Warn => (format!("WARN {failures} {bare}"), warn(&format!("WARN {failures}"))),
+        Status::Skipped => return ("SkippingDetails", format!("SKIP {description}"), warn("SKIP")),
+        Status::NoOp => return (event, format!("NO-OP {description}"), "NO-OP".to_owned()),
+        Status::Error | Status::RuntimeError => {
+            let verb = if is_test { "ERROR" } else if is_seed { "ERROR loading" } else { "ERROR creating" };
+            (format!("{verb} {bare}"), bad("ERROR"))
+        }
+        Status::Success => {
+            let text = match &result.exact {
+                Some(report) if report.mode == Mode::Unchanged => format!("OK unchanged {description}"),
+                Some(report) => format!("OK {description}: {}", exact_words(report)),
+                None if is_seed => format!("OK loaded {description}"),
+                None => format!("OK created {description}"),
+            };
+            (text, good(result.message.as_deref().filter(|message| message.len() < 24).unwrap_or("OK")))
+        }
+    };
+    (event, text, format!("{status} {time}"))
+}
+
+/// `1 of 3 START ... ........ [RUN]`
+fn dotted(index: usize, total: usize, text: &str, status: &str) -> String {
+    let head = format!("{index} of {total} {text} ");
+    let dots = LOG_WIDTH.saturating_sub(head.chars().count()).max(3);
+    format!("{head}{} [{status}]", ".".repeat(dots))
+}
+
+/// The name in a unique id; tests carry a digest behind it.
+fn name_of(unique_id: &str) -> &str {
+    unique_id.split('.').nth(2).unwrap_or(unique_id)
+}
