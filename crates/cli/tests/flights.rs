@@ -16,7 +16,9 @@ fn after_every_week_every_table_is_equal_to_a_rebuild() {
     let load = std::fs::read_to_string(repository("examples/flights/load.sql")).expect("its loader");
     let load = load.replace("'data/", &format!("'{}/", data.display()));
     for week in 1..=9 {
-        project.sql(&format!("set variable week = {week};\n{load}")).unwrap_or_else(|error| panic!("week {week}: {error}"));
+        project
+            .sql(&format!("set variable week = {week};\n{load}"))
+            .unwrap_or_else(|error| panic!("week {week}: {error}"));
         project.hw_succeeds(["run"]).unwrap_or_else(|error| panic!("week {week}: {error}"));
         rebuild::assert_equal(&project, &TABLES).unwrap_or_else(|error| panic!("week {week}: {error}"));
     }

@@ -30,7 +30,8 @@ fn main() -> ExitCode {
 /// A control stops with the words of its line `Must stop at: …`.
 fn is_caught(path: &Path) -> Result<(), Failed> {
     let text = std::fs::read_to_string(path)?;
-    let wanted = text.lines().find_map(|line| line.strip_prefix("Must stop at: ")).ok_or("it says not where to stop")?;
+    let wanted =
+        text.lines().find_map(|line| line.strip_prefix("Must stop at: ")).ok_or("it says not where to stop")?;
     match story::tell(path) {
         Ok(()) => Err("it went through".into()),
         Err(stopped) if stopped.contains(wanted) => Ok(()),

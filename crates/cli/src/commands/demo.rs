@@ -12,8 +12,8 @@ use highwater::project::LoadOptions;
 use highwater::run::{self, Command, RunOptions};
 use highwater::session::Session;
 use highwater::verify::{self, Outcome as Finding, VerifyOptions};
-use jiff::civil::{Date, DateTime, date};
 use jiff::ToSpan;
+use jiff::civil::{Date, DateTime, date};
 
 use super::exact;
 use crate::arguments::GlobalArguments;
@@ -147,18 +147,25 @@ impl Story<'_> {
         let text = format!("{} orders of {} arrive on the {}nd", ORDERS.2, day(LATE_DAY), TODAY.day());
         self.step(3, "late data", &text, seconds)?;
         self.rebuilt(&swaps)?;
-        let right = self.text(&format!("select sum(revenue) from main.daily_revenue where order_day = date '{LATE_DAY}'"))?;
+        let right =
+            self.text(&format!("select sum(revenue) from main.daily_revenue where order_day = date '{LATE_DAY}'"))?;
         let marked = self.text(&naive::revenue("high_water_mark", LATE_DAY))?;
         let window = self.text(&naive::revenue("lookback_3_days", LATE_DAY))?;
         self.line(&format!("revenue of {} is now {}", day(LATE_DAY), good(&money(&right))))?;
         self.line(&format!("a filter on max(created_at) missed them: {}", compared(&marked, &right)))?;
-        self.line(&format!("a 3-day lookback {} too: {}", if window == right { "had them" } else { "missed them" }, compared(&window, &right)))
+        self.line(&format!(
+            "a 3-day lookback {} too: {}",
+            if window == right { "had them" } else { "missed them" },
+            compared(&window, &right)
+        ))
     }
 
     /// 4: a range of the past was wrong, and is corrected where it came from.
     fn backfill(&mut self) -> Result<(), Failure> {
         let (first, last) = WRONG_PRICES;
-        let revenue = format!("select sum(revenue) from main.daily_revenue where order_day between date '{first}' and date '{last}'");
+        let revenue = format!(
+            "select sum(revenue) from main.daily_revenue where order_day between date '{first}' and date '{last}'"
+        );
         let before = self.text(&revenue)?;
         let sql = self.shop.correct_prices(first, last, 12, at_noon(TODAY));
         self.write(&sql)?;
@@ -193,7 +200,8 @@ impl Story<'_> {
             verdicts.push(found.map_err(|error| error.diagnostic())?);
         }
         let all_equal = verdicts.iter().all(|verdict| verdict.outcome == Finding::Equal);
-        let text = if all_equal { "every table compared with a rebuild: equal" } else { "a table differs from a rebuild" };
+        let text =
+            if all_equal { "every table compared with a rebuild: equal" } else { "a table differs from a rebuild" };
         self.step(5, "verify", text, started.elapsed().as_secs_f64())?;
         for verdict in &verdicts {
             let outcome = match &verdict.outcome {
@@ -231,7 +239,9 @@ impl Story<'_> {
             let name = swap.unique_id.rsplit('.').next().unwrap_or_default();
             let what = match swap.mode {
                 Mode::Unchanged => "unchanged".to_owned(),
-                Mode::New | Mode::Whole => format!("rebuilt whole{}", swap.whole.as_ref().map(|why| format!(": {why}")).unwrap_or_default()),
+                Mode::New | Mode::Whole => {
+                    format!("rebuilt whole{}", swap.whole.as_ref().map(|why| format!(": {why}")).unwrap_or_default())
+                }
                 Mode::Incremental => {
                     format!("rebuilt {:>5} of {}", thousands(swap.dirty_count), swap.cut.count(swap.partition_count))
                 }

@@ -11,7 +11,10 @@ pub const FILES: [(&str, &str); 16] = [
     ("models/staging/sources.yml", include_str!("../../../../examples/shop/models/staging/sources.yml")),
     ("models/staging/staging.yml", include_str!("../../../../examples/shop/models/staging/staging.yml")),
     ("models/staging/stg_orders.sql", include_str!("../../../../examples/shop/models/staging/stg_orders.sql")),
-    ("models/staging/stg_order_items.sql", include_str!("../../../../examples/shop/models/staging/stg_order_items.sql")),
+    (
+        "models/staging/stg_order_items.sql",
+        include_str!("../../../../examples/shop/models/staging/stg_order_items.sql"),
+    ),
     ("models/staging/stg_customers.sql", include_str!("../../../../examples/shop/models/staging/stg_customers.sql")),
     ("models/marts/marts.yml", include_str!("../../../../examples/shop/models/marts/marts.yml")),
     ("models/marts/exposures.yml", include_str!("../../../../examples/shop/models/marts/exposures.yml")),

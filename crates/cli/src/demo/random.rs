@@ -49,6 +49,6 @@ mod tests {
     fn a_seed_gives_the_same_numbers_for_ever() {
         let mut random = Random::new(7);
         let drawn: Vec<i64> = (0..6).map(|_| random.between(1, 100)).collect();
-        insta::assert_debug_snapshot!(drawn, @"");
+        assert_eq!(drawn, [88, 5, 47, 4, 75, 6]);
     }
 }

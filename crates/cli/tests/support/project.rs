@@ -87,8 +87,7 @@ impl Project {
             command.env("HW_NOW", now);
         }
         let output = command.output().map_err(|error| format!("hw: {error}"))?;
-        let text =
-            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         Ok(Answer { exit: output.status.code().unwrap_or(-1), text })
     }
 

@@ -66,7 +66,8 @@ pub fn assert_equal(project: &Project, names: &[&str]) -> Result<(), String> {
 
 /// Models of the manifest that are tables or views, with the SQL that was compiled for them.
 fn read_models(target: &Path) -> Result<BTreeMap<String, Model>, String> {
-    let text = std::fs::read_to_string(target.join("manifest.json")).map_err(|error| format!("manifest.json: {error}"))?;
+    let text =
+        std::fs::read_to_string(target.join("manifest.json")).map_err(|error| format!("manifest.json: {error}"))?;
     let manifest: Value = serde_json::from_str(&text).map_err(|error| format!("manifest.json: {error}"))?;
     let nodes = manifest["nodes"].as_object().ok_or("manifest.json has no nodes")?;
     let mut models = BTreeMap::new();
@@ -126,11 +127,10 @@ fn difference(connection: &mut dyn Connection, kept: &str, rebuilt: &Relation) -
         return Ok(Some(format!("columns {here:?}, in a rebuild {there:?}")));
     }
     let mut sides = Vec::new();
-    for (word, one, other) in [("only here", kept, rebuilt.sql().as_str()), ("only in a rebuild", &rebuilt.sql(), kept)] {
-        let rows = connection
-            .query(&format!("from {one} except all from {other}"))
-            .map_err(|error| error.to_string())?
-            .rows;
+    for (word, one, other) in [("only here", kept, rebuilt.sql().as_str()), ("only in a rebuild", &rebuilt.sql(), kept)]
+    {
+        let rows =
+            connection.query(&format!("from {one} except all from {other}")).map_err(|error| error.to_string())?.rows;
         if !rows.is_empty() {
             let first: Vec<String> = rows[0].iter().map(ToString::to_string).collect();
             sides.push(format!("{} rows {word}, as ({})", rows.len(), first.join(", ")));
@@ -146,7 +146,8 @@ fn run(connection: &mut dyn Connection, sql: &str) -> Result<(), String> {
 /// Copies a database file that nobody has open, and its log if it has one.
 fn copy_database(source: &Path, target: &Path) -> Result<(), String> {
     std::fs::copy(source, target).map_err(|error| format!("{}: {error}", source.display()))?;
-    let log = |path: &Path| path.with_file_name(format!("{}.wal", path.file_name().unwrap_or_default().to_string_lossy()));
+    let log =
+        |path: &Path| path.with_file_name(format!("{}.wal", path.file_name().unwrap_or_default().to_string_lossy()));
     if log(source).exists() {
         std::fs::copy(log(source), log(target)).map_err(|error| error.to_string())?;
     }

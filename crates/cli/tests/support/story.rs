@@ -127,7 +127,9 @@ fn read(text: &str) -> Result<Vec<(usize, Step)>, String> {
             let step = match (file.take(), kind) {
                 (Some(path), _) => Step::Write { path, text },
                 (None, "sql") => Step::Sql(text),
-                (None, "console") => Step::Console { commands: commands(&body)?, while_held: std::mem::take(&mut while_held) },
+                (None, "console") => {
+                    Step::Console { commands: commands(&body)?, while_held: std::mem::take(&mut while_held) }
+                }
                 (None, _) => return Err(format!("line {number}: a block that is neither file, sql nor console")),
             };
             steps.push((number, step));
