@@ -14,18 +14,13 @@ rm -rf "$shop" "$variant"
 cp -r "$shop" "$variant"
 rm -rf "$variant/target"
 
-# The same queries, with the filters a dbt project would have.
-sed -i 's/+incremental_strategy: exact/+incremental_strategy: delete+insert/' "$variant/dbt_project.yml"
-window() {
-  cat >>"$variant/models/marts/$1.sql" <<SQL
+# The same queries, with the filters that a dbt project would have.
+cat >>"$variant/models/marts/fct_orders.sql" <<'SQL'
 {% if is_incremental() %}
-$3 $2 >= (select max($2) - interval 3 days from {{ this }})
+where orders.created_at >= (select max(created_at) - interval 3 days from {{ this }})
 {% endif %}
 SQL
-}
-window fct_orders orders.created_at where
-sed -i 's/max(orders\.created_at)/max(created_at)/' "$variant/models/marts/fct_orders.sql"
-sed -i 's/^group by 1, 2$/{% if is_incremental() %}\nwhere created_at >= (select max(order_day) - interval 3 days from {{ this }})\n{% endif %}\ngroup by 1, 2/' \
+sed -i '/^group by 1, 2$/i {% if is_incremental() %}\nwhere created_at >= (select max(order_day) - interval 3 days from {{ this }})\n{% endif %}' \
   "$variant/models/marts/daily_revenue.sql"
 
 (cd "$variant" && "$dbt" run --profiles-dir . >"$work/output" 2>&1) || { cat "$work/output" >&2; exit 1; }
