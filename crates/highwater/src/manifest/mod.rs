@@ -4,14 +4,39 @@
 //! | --- | --- |
 //! | `node.rs` | nodes, sources, exposures, metrics as plain data |
 //! | `config.rs` | a node's configuration, dbt's keys and ours |
-//! | `graph.rs` | order, relatives, cycles |
+//! | `build.rs` | from a project to its manifest, step by step |
+//! | `issues.rs` | what is found wrong on the way |
+//! | `docs.rs` | docs blocks, and descriptions that use them |
+//! | `properties.rs` | the entries of properties files |
+//! | `draft.rs` | nodes in the making |
+//! | `patch.rs` | which entry is about which node; versions |
+//! | `generic_tests.rs` | tests of properties files, named as dbt names them |
+//! | `sources.rs` | sources |
+//! | `configure.rs` | configuration merged, in dbt's order |
+//! | `resolve.rs` | what `ref` and `source` come to |
+//! | `exposures.rs` | exposures and metrics |
+//! | `checks.rs` | what must not be |
+//! | `graph.rs` | order, relatives, circles |
 //! | `select.rs` | dbt's selection syntax |
 
+mod build;
+mod checks;
 mod config;
+mod configure;
+mod docs;
+mod draft;
+mod exposures;
+mod generic_tests;
 pub mod graph;
+mod issues;
 mod node;
+mod patch;
+mod properties;
+mod resolve;
 pub mod select;
+mod sources;
 
+pub use build::build;
 pub use config::{BatchSize, Config, Policy};
 pub use node::{
     Checksum, ColumnProperties, Dependencies, Exposure, MacroNode, Manifest, Metric, Node, Owner, RefCall,

@@ -88,6 +88,8 @@ pub struct ColumnProperties {
     pub tags: Vec<String>,
     /// Whether the name must be quoted.
     pub quote: Option<bool>,
+    /// Constraints as written.
+    pub constraints: Vec<Value>,
 }
 
 /// What a generic test was made from.
@@ -156,9 +158,40 @@ pub struct Node {
     pub version: Option<String>,
     /// The newest version of that model.
     pub latest_version: Option<String>,
+    /// Constraints as written.
+    pub constraints: Vec<Value>,
     /// Absolute folder of the package, to read seeds from; not part of any artifact.
     #[serde(skip)]
     pub root: std::path::PathBuf,
+}
+
+impl Node {
+    /// The node as templates see it (`model`, the `node` of `generate_schema_name`), with dbt's names.
+    pub fn template_value(&self) -> Value {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("relation");
+            fields.insert("database".to_owned(), self.relation.database.clone().into());
+            fields.insert("schema".to_owned(), self.relation.schema.clone().into());
+            fields.insert("alias".to_owned(), self.relation.identifier.clone().into());
+            fields.insert("relation_name".to_owned(), self.relation.sql().into());
+            fields.insert(
+                "meta".to_owned(),
+                self.config.get("meta").cloned().unwrap_or_else(|| Value::Object(Default::default())),
+            );
+        }
+        value
+    }
+
+    /// Whether other nodes can `ref` it.
+    pub fn is_refable(&self) -> bool {
+        matches!(self.resource_type, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot)
+    }
+
+    /// Whether it leaves a table or view of its own behind.
+    pub fn is_relational(&self) -> bool {
+        self.is_refable() && self.config.materialized() != "ephemeral"
+    }
 }
 
 /// A table of a source.
@@ -178,8 +211,14 @@ pub struct SourceNode {
     pub config: Config,
     /// `loaded_at_field`.
     pub loaded_at_field: Option<String>,
-    /// Freshness as written.
+    /// Query for the newest load time, instead of `loaded_at_field`.
+    pub loaded_at_query: Option<String>,
+    /// Freshness: what source and table say, the table's word last.
     pub freshness: Value,
+    /// `external` as written.
+    pub external: Value,
+    /// `meta` of the source, without the table's.
+    pub source_meta: IndexMap<String, Value>,
     /// Description of the table.
     pub description: String,
     /// Description of the source.
@@ -305,6 +344,12 @@ pub struct Manifest {
     pub metrics: IndexMap<String, Metric>,
     /// Docs blocks: `doc.package.name` to text.
     pub docs: IndexMap<String, String>,
+    /// Groups by name, as written.
+    pub groups: IndexMap<String, Value>,
+    /// Unit tests as written, by `unit_test.package.model.name`.
+    pub unit_tests: IndexMap<String, Value>,
+    /// Selectors of selectors.yml by name, as written.
+    pub selectors: IndexMap<String, Value>,
     /// Nodes that configuration disabled.
     pub disabled: IndexMap<String, Node>,
     /// Every node, source, exposure and metric to what it reads.

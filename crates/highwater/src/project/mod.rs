@@ -110,6 +110,19 @@ impl Project {
             .or_else(|| self.main.scoped_var(package, name))
             .or_else(|| self.package(package)?.scoped_var(package, name))
     }
+
+    /// Every variable that code of `package` sees; see [`Project::var`].
+    pub fn vars_for(&self, package: &str) -> IndexMap<String, Value> {
+        let mut vars = IndexMap::new();
+        let own = self.package(package).filter(|package| package.name != self.main.name);
+        for file in own.into_iter().chain([&self.main]) {
+            vars.extend(file.vars.clone());
+            let scoped = file.vars.get(package).and_then(Value::as_object);
+            vars.extend(scoped.cloned().unwrap_or_default());
+        }
+        vars.extend(self.cli_vars.clone());
+        vars
+    }
 }
 
 /// One `dbt_project.yml` with the files below it.

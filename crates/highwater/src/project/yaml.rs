@@ -271,7 +271,7 @@ fn floor_boundary(text: &str, offset: usize) -> usize {
 enum Tree {
     Scalar(Value),
     List(Vec<Spanned<Tree>>),
-    Map(Vec<(Spanned<Tree>, Spanned<Tree>)>),
+    Map(Vec<(Spanned<String>, Spanned<Tree>)>),
 }
 
 struct Reader<'a> {
@@ -283,6 +283,10 @@ impl Reader<'_> {
     fn convert(&mut self, tree: Spanned<Tree>) -> Yaml {
         let (start, end) = range(&tree.referenced, &self.file.text);
         let node = match tree.value {
+            // `y` and `n` are letters, not words for true and false.
+            Tree::Scalar(Value::Bool(_)) if end - start == 1 => {
+                Node::Scalar(Value::String(self.file.text[start..end].to_owned()))
+            }
             Tree::Scalar(value) => Node::Scalar(value),
             Tree::List(items) => Node::List(items.into_iter().map(|item| self.convert(item)).collect()),
             Tree::Map(pairs) => Node::Map(self.entries(pairs)),
@@ -290,16 +294,16 @@ impl Reader<'_> {
         Yaml { node, start, end }
     }
 
-    fn entries(&mut self, pairs: Vec<(Spanned<Tree>, Spanned<Tree>)>) -> IndexMap<String, Entry> {
+    fn entries(&mut self, pairs: Vec<(Spanned<String>, Spanned<Tree>)>) -> IndexMap<String, Entry> {
         let mut entries = IndexMap::new();
         for (key, value) in pairs {
-            let key = self.convert(key);
-            let name = key.scalar_text().unwrap_or_else(|| key.json().to_string());
-            let entry = Entry { key_start: key.start, key_end: key.end, value: self.convert(value) };
+            let (key_start, key_end) = range(&key.referenced, &self.file.text);
+            let name = key.value;
+            let entry = Entry { key_start, key_end, value: self.convert(value) };
             if let Some(earlier) = entries.insert(name.clone(), entry) {
                 self.warnings.push(
                     Diagnostic::warning("HW0108", format!("'{name}' is given twice; the last one counts"))
-                        .at(self.file, key.start, key.end, "counts")
+                        .at(self.file, key_start, key_end, "counts")
                         .at(self.file, earlier.key_start, earlier.key_end, "does not count")
                         .help("remove one of the two"),
                 );
@@ -402,9 +406,9 @@ mod tests {
 
     #[test]
     fn words_are_what_people_mean_by_them() {
-        let file = file("a: yes\nb: off\nc: ~\nd:\ne: 1.5\nf: 2024-01-01\ng: '1'\n1: x\nh: |\n  two\n  lines\n");
+        let file = file("a: yes\nb: off\nc: ~\nd:\ne: 1.5\nf: 2024-01-01\ng: '1'\n1: x\ny: n\nh: |\n  two\n  lines\n");
         let (yaml, _) = parse(&file).expect("valid");
-        insta::assert_snapshot!(yaml.json(), @r#"{"a":true,"b":false,"c":null,"d":null,"e":1.5,"f":"2024-01-01","g":"1","1":"x","h":"two\nlines\n"}"#);
+        insta::assert_snapshot!(yaml.json(), @r#"{"a":true,"b":false,"c":null,"d":null,"e":1.5,"f":"2024-01-01","g":"1","1":"x","y":"n","h":"two\nlines\n"}"#);
     }
 
     #[test]

@@ -1,0 +1,401 @@
+//! From a project to its manifest, in the order in which things become known.
+//!
+//! 1. docs blocks and properties files; 2. drafts of all nodes; 3. which entry is about which node; 4. generic tests;
+//! 5. every template read with `execute` false, in parallel; 6. configuration merged and places in the database named;
+//! 7. names checked; 8. references followed; 9. exposures and metrics; 10. the graph.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use rayon::prelude::*;
+use serde_json::Value;
+
+use super::configure::{configure, tags};
+use super::docs::{self, Renderers};
+use super::draft::{self, Draft};
+use super::generic_tests::{Site, Tested, Workshop};
+use super::issues::Issues;
+use super::patch::{self, Patch};
+use super::properties::{self, Described, columns, tags_of, tests_of};
+use super::sources::{self, Table};
+use super::{Manifest, Node, ResourceType, SourceNode, checks, exposures, graph, resolve};
+use crate::context::{Captured, Macros, NameKind, ParseContext};
+use crate::diagnostics::Diagnostic;
+use crate::project::Project;
+use crate::project::yaml::{self, Yaml};
+
+/// Builds the manifest of a project; the second part of the answer are warnings.
+///
+/// # Errors
+/// Everything that is wrong with the project, as far as it could be read.
+pub fn build(project: &Project, macros: &Arc<Macros>) -> Result<(Manifest, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut issues = Issues::default();
+    let mut manifest = Manifest {
+        project_name: project.main.name.clone(),
+        adapter_type: project.target.adapter.clone(),
+        macros: macros.nodes(),
+        docs: docs::blocks(project, &mut issues),
+        selectors: selectors(project, &mut issues),
+        ..Manifest::default()
+    };
+    let renderers = Renderers::new(project, &manifest.docs);
+    let properties = properties::read(project, &renderers, &mut issues);
+    describe_macros(&mut manifest, &properties, &renderers, &mut issues);
+
+    let mut drafts = draft::from_files(project, &mut issues);
+    let in_properties = properties.iter().filter(|described| described.list == "snapshots");
+    drafts.extend(in_properties.filter_map(|described| draft::snapshot_of_properties(project, described)));
+    patch::assign(&mut drafts, &properties, &mut issues);
+    let tables = sources::tables(project, &properties, &renderers, &mut issues);
+    let workshop = Workshop { project, macros, renderers: &renderers };
+    let tests = tests_of_nodes(&workshop, project, &drafts, &mut issues);
+    drafts.extend(tests);
+    drafts.extend(tests_of_tables(&workshop, project, &tables, &mut issues));
+    issues.check()?;
+
+    read_templates(project, macros, &mut drafts, &mut issues);
+    finish(project, macros, &renderers, &mut drafts, &mut issues);
+    issues.check()?;
+
+    checks::nodes(&drafts, &mut issues);
+    insert_nodes(&mut manifest, &drafts);
+    insert_sources(&mut manifest, tables, &mut issues);
+    groups(&mut manifest, &properties, &drafts, &mut issues);
+    resolve::resolve(&mut manifest, &drafts, &mut issues);
+    (manifest.exposures, manifest.metrics) = exposures::read(project, &manifest, &properties, &renderers, &mut issues);
+    unit_tests(&mut manifest, &properties);
+    graph::connect(&mut manifest);
+    issues.extend(checks::cycle(&manifest, &drafts));
+    issues.check()?;
+    Ok((manifest, issues.warnings))
+}
+
+fn tests_of_nodes<'a>(
+    workshop: &Workshop<'_>,
+    project: &'a Project,
+    drafts: &[Draft<'a>],
+    issues: &mut Issues,
+) -> Vec<Draft<'a>> {
+    let mut tests = Vec::new();
+    for draft in drafts.iter().filter(|draft| draft.node.is_refable()) {
+        let Some(patch) = &draft.patch else { continue };
+        let tested = || Tested::Node {
+            unique_id: &draft.node.unique_id,
+            name: &draft.node.name,
+            version: draft.node.version.as_deref(),
+        };
+        let mut site = Site {
+            // The test belongs to the package whose file asks for it.
+            package: project.package(&patch.described.package).unwrap_or(draft.package),
+            file: &patch.described.file,
+            path: &patch.described.path,
+            tested: tested(),
+            column: None,
+            tags: Vec::new(),
+        };
+        for column in &patch.columns {
+            site.column = Some(column);
+            site.tags = sorted(tags_of(column));
+            tests.extend(tests_of(column).iter().filter_map(|entry| workshop.make(&site, entry, issues)));
+        }
+        site.column = None;
+        site.tags = Vec::new();
+        tests.extend(patch.tests.iter().filter_map(|entry| workshop.make(&site, entry, issues)));
+    }
+    tests
+}
+
+fn tests_of_tables<'a>(
+    workshop: &Workshop<'_>,
+    project: &'a Project,
+    tables: &[Table<'_>],
+    issues: &mut Issues,
+) -> Vec<Draft<'a>> {
+    let mut tests = Vec::new();
+    for table in tables {
+        let Some(package) = project.package(&table.node.package_name) else { continue };
+        let mut shared = tags_of(&table.described.yaml);
+        shared.extend(tags_of(table.yaml));
+        let mut site = Site {
+            package,
+            file: &table.described.file,
+            path: &table.described.path,
+            tested: Tested::Source { source: &table.node.source_name, table: &table.node.name },
+            column: None,
+            tags: sorted(shared.clone()),
+        };
+        for column in table.yaml.get("columns").map(Yaml::items).unwrap_or_default() {
+            site.column = Some(column);
+            site.tags = sorted([shared.clone(), tags_of(column)].concat());
+            tests.extend(tests_of(column).iter().filter_map(|entry| workshop.make(&site, entry, issues)));
+        }
+        site.column = None;
+        site.tags = sorted(shared);
+        tests.extend(tests_of(table.yaml).iter().filter_map(|entry| workshop.make(&site, entry, issues)));
+    }
+    tests
+}
+
+fn sorted(mut tags: Vec<String>) -> Vec<String> {
+    tags.sort();
+    tags.dedup();
+    tags
+}
+
+/// Reads every template with `execute` false: what it refers to and how it configures itself.
+fn read_templates(project: &Project, macros: &Arc<Macros>, drafts: &mut [Draft<'_>], issues: &mut Issues) {
+    let parse = ParseContext { project, macros };
+    let problems: Vec<Diagnostic> = drafts
+        .par_iter_mut()
+        .filter_map(|draft| {
+            let code = draft.code.take()?;
+            let known = configure(
+                project,
+                draft.package,
+                draft.node.resource_type,
+                &draft.node.fqn,
+                draft.patch.as_ref().map(|patch| &patch.config),
+                &draft.own,
+            );
+            draft.node.config = known;
+            let captured = parse.capture(&draft.package.name, &draft.file.path, &code, &draft.node.template_value());
+            draft.code = Some(code);
+            match captured {
+                Ok(captured) => {
+                    take(draft, captured);
+                    None
+                }
+                Err(problem) => Some(problem),
+            }
+        })
+        .collect();
+    issues.extend(problems);
+}
+
+fn take(draft: &mut Draft<'_>, captured: Captured) {
+    let node = &mut draft.node;
+    node.refs = captured.refs;
+    node.sources = captured.sources;
+    for id in captured.macros {
+        if !node.depends_on.macros.contains(&id) {
+            node.depends_on.macros.push(id);
+        }
+    }
+    // A generic test's own template repeats the configuration of its entry.
+    draft.own.extend(captured.config);
+}
+
+/// Merges every node's configuration, and asks the project's macros where it is built.
+fn finish(
+    project: &Project,
+    macros: &Arc<Macros>,
+    renderers: &Renderers,
+    drafts: &mut [Draft<'_>],
+    issues: &mut Issues,
+) {
+    let parse = ParseContext { project, macros };
+    let problems: Vec<Vec<Diagnostic>> = drafts
+        .par_iter_mut()
+        .map(|draft| {
+            let mut issues = Issues::default();
+            finish_one(&parse, renderers, draft, &mut issues);
+            issues.errors.into_iter().chain(issues.warnings).collect()
+        })
+        .collect();
+    issues.extend(problems.into_iter().flatten());
+    // A test shares the group of what it tests.
+    let groups: HashMap<String, String> =
+        drafts.iter().filter_map(|draft| Some((draft.node.unique_id.clone(), draft.node.group.clone()?))).collect();
+    for draft in drafts.iter_mut() {
+        if let Some(group) = draft.node.attached_node.as_ref().and_then(|id| groups.get(id)) {
+            draft.node.group = Some(group.clone());
+        }
+    }
+}
+
+fn finish_one(parse: &ParseContext<'_>, renderers: &Renderers, draft: &mut Draft<'_>, issues: &mut Issues) {
+    let patch = draft.patch.take();
+    let mut properties = patch.as_ref().map(|patch| patch.config.clone()).unwrap_or_default();
+    if draft.node.language == "python" && !properties.contains_key("materialized") {
+        properties.insert("materialized".to_owned(), "table".into());
+    }
+    let kind = draft.node.resource_type;
+    let config = configure(parse.project, draft.package, kind, &draft.node.fqn, Some(&properties), &draft.own);
+    let node = &mut draft.node;
+    for tag in tags(&config) {
+        if !node.tags.contains(&tag) {
+            node.tags.push(tag);
+        }
+    }
+    node.group = config.text("group").map(str::to_owned);
+    if kind == ResourceType::Model {
+        node.access = Some(config.text("access").unwrap_or("protected").to_owned());
+    }
+    node.config = config;
+    if let Some(patch) = &patch {
+        describe(node, patch, renderers, issues);
+    }
+    if kind != ResourceType::Operation && kind != ResourceType::Analysis {
+        let placed = place(parse, node);
+        issues.keep(placed);
+    }
+    read_hooks(parse, draft, issues);
+    issues.extend(checks::config(draft, patch.as_ref()));
+    draft.patch = patch;
+}
+
+/// Description, columns and constraints of the properties file.
+fn describe(node: &mut Node, patch: &Patch<'_>, renderers: &Renderers, issues: &mut Issues) {
+    let described = patch.described;
+    node.patch_path = Some(described.patch_path());
+    node.description = renderers.description(&described.package, &described.file, patch.text, issues);
+    node.columns = columns(described, &patch.columns, renderers, issues);
+    node.constraints = described.yaml.json_of("constraints").as_array().cloned().unwrap_or_default();
+}
+
+/// Database, schema and name, by the macros that the project may override.
+fn place(parse: &ParseContext<'_>, node: &mut Node) -> Result<(), Diagnostic> {
+    let custom = |key: &str| node.config.text(key).map(str::to_owned);
+    let (database, schema, alias) = (custom("database"), custom("schema"), custom("alias"));
+    let value = node.template_value();
+    let name = |kind, custom: &Option<String>| parse.generate_name(kind, custom.as_deref(), &value);
+    let database = name(NameKind::Database, &database)?.trim().to_owned();
+    let schema = name(NameKind::Schema, &schema)?.trim().to_owned();
+    let alias = name(NameKind::Alias, &alias)?.trim().to_owned();
+    node.relation.database = database;
+    node.relation.schema = schema;
+    node.relation.identifier = alias;
+    if node.resource_type == ResourceType::Snapshot {
+        if let Some(database) = node.config.text("target_database") {
+            node.relation.database = database.to_owned();
+        }
+        if let Some(schema) = node.config.text("target_schema") {
+            node.relation.schema = schema.to_owned();
+        }
+    }
+    Ok(())
+}
+
+/// Hooks may refer to nodes too.
+fn read_hooks(parse: &ParseContext<'_>, draft: &mut Draft<'_>, issues: &mut Issues) {
+    let hooks = ["pre-hook", "post-hook"].into_iter().filter_map(|key| draft.node.config.get(key)?.as_array());
+    let templates: Vec<String> = hooks
+        .flatten()
+        .filter_map(|hook| hook.get("sql")?.as_str())
+        .filter(|sql| crate::project::render::has_jinja(sql))
+        .map(str::to_owned)
+        .collect();
+    if templates.is_empty() {
+        return;
+    }
+    let value = draft.node.template_value();
+    for template in templates {
+        let captured = parse.capture(&draft.package.name, &draft.file.path, &template, &value);
+        let Some(captured) = issues.keep(captured) else { continue };
+        for call in captured.refs {
+            if !draft.node.refs.contains(&call) {
+                draft.node.refs.push(call);
+            }
+        }
+        for call in captured.sources {
+            if !draft.node.sources.contains(&call) {
+                draft.node.sources.push(call);
+            }
+        }
+    }
+}
+
+fn insert_nodes(manifest: &mut Manifest, drafts: &[Draft<'_>]) {
+    for draft in drafts {
+        let into = if draft.node.config.enabled() { &mut manifest.nodes } else { &mut manifest.disabled };
+        into.insert(draft.node.unique_id.clone(), draft.node.clone());
+    }
+}
+
+fn insert_sources(manifest: &mut Manifest, tables: Vec<Table<'_>>, issues: &mut Issues) {
+    for Table { node, described, yaml } in tables.into_iter().filter(|table| table.node.config.enabled()) {
+        let place = yaml.get("name").unwrap_or(yaml);
+        let label = (format!("`{}.{}`", node.source_name, node.name), node.original_file_path.clone());
+        if let Some(SourceNode { original_file_path, .. }) = manifest.sources.insert(node.unique_id.clone(), node) {
+            let (shown, path) = label;
+            issues.add(
+                yaml::error_at("HW0201", &described.file, place, format!("there are two sources {shown}"))
+                    .note(format!("they are described in {original_file_path} and {path}"))
+                    .help("remove one of them"),
+            );
+        }
+    }
+}
+
+/// Groups, and nodes that name one that does not exist.
+fn groups(manifest: &mut Manifest, properties: &[Described], drafts: &[Draft<'_>], issues: &mut Issues) {
+    for described in properties.iter().filter(|described| described.list == "groups") {
+        manifest.groups.insert(described.name.clone(), described.yaml.json());
+    }
+    for draft in drafts.iter().filter(|draft| draft.node.attached_node.is_none()) {
+        if let Some(group) = draft.node.group.as_ref().filter(|group| !manifest.groups.contains_key(*group)) {
+            let names: Vec<&str> = manifest.groups.keys().map(String::as_str).collect();
+            issues.add(
+                draft
+                    .error(
+                        "HW0225",
+                        format!("`{}` belongs to the group `{group}`, which does not exist", draft.node.name),
+                    )
+                    .help(if names.is_empty() {
+                        format!("describe it: groups: [{{name: {group}, owner: {{name: ...}}}}]")
+                    } else {
+                        format!("the groups are {}", names.join(", "))
+                    }),
+            );
+        }
+    }
+}
+
+/// Unit tests are kept as written.
+fn unit_tests(manifest: &mut Manifest, properties: &[Described]) {
+    for described in properties.iter().filter(|described| described.list == "unit_tests") {
+        let model = described.yaml.text_of("model").unwrap_or_default();
+        let id = format!("unit_test.{}.{model}.{}", described.package, described.name);
+        manifest.unit_tests.insert(id, described.yaml.json());
+    }
+}
+
+/// Descriptions of macros.
+fn describe_macros(manifest: &mut Manifest, properties: &[Described], renderers: &Renderers, issues: &mut Issues) {
+    for described in properties.iter().filter(|described| described.list == "macros") {
+        let description = renderers.description(&described.package, &described.file, &described.yaml, issues);
+        let id = format!("macro.{}.{}", described.package, described.name);
+        match manifest.macros.get_mut(&id) {
+            Some(node) => node.description = description,
+            None => issues.add(
+                described
+                    .warning("HW0203", format!("there is no macro `{}`: this entry has no effect", described.name))
+                    .help("correct the name, or remove the entry"),
+            ),
+        }
+    }
+}
+
+/// The entries of selectors.yml, by name.
+fn selectors(project: &Project, issues: &mut Issues) -> IndexMap<String, Value> {
+    let Ok(text) = std::fs::read_to_string(project.main.root.join("selectors.yml")) else { return IndexMap::new() };
+    let file = Arc::new(crate::diagnostics::SourceFile { path: "selectors.yml".to_owned(), text });
+    let Some((yaml, warnings)) = issues.keep(yaml::parse(&file)) else { return IndexMap::new() };
+    issues.extend(warnings);
+    let renderer = crate::project::render::Renderer::with_vars(
+        &project.vars_for(&project.main.name),
+        Some(crate::project::target_value(&project.target)),
+    );
+    let Some(yaml) = issues.keep(renderer.tree(&file, &yaml, &|_| false)) else { return IndexMap::new() };
+    let mut selectors = IndexMap::new();
+    for entry in yaml.get("selectors").map(Yaml::items).unwrap_or_default() {
+        match entry.text_of("name") {
+            Some(name) => {
+                selectors.insert(name, entry.json());
+            }
+            None => issues.add(yaml::error_at("HW0103", &file, entry, "a selector has no `name`").help("add `name:`")),
+        }
+    }
+    selectors
+}

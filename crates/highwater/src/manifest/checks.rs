@@ -1,0 +1,143 @@
+//! What must not be: two nodes of one name, two nodes in one place, circles, and configuration that cannot be meant.
+
+use std::collections::HashMap;
+
+use super::draft::Draft;
+use super::patch::Patch;
+use super::{Manifest, ResourceType, graph};
+use crate::diagnostics::Diagnostic;
+
+/// Names and places that two enabled nodes share.
+pub(super) fn nodes(drafts: &[Draft<'_>], issues: &mut super::issues::Issues) {
+    let mut by_id: HashMap<&str, &Draft<'_>> = HashMap::new();
+    let mut by_name: HashMap<(&str, &str), &Draft<'_>> = HashMap::new();
+    let mut by_place: HashMap<String, &Draft<'_>> = HashMap::new();
+    for draft in drafts.iter().filter(|draft| draft.node.config.enabled()) {
+        let node = &draft.node;
+        if let Some(other) = by_id.insert(&node.unique_id, draft) {
+            issues.add(same_name(other, draft));
+            continue;
+        }
+        if node.is_refable() && node.version.is_none() {
+            if let Some(other) = by_name.insert((&node.package_name, &node.name), draft) {
+                issues.add(same_name(other, draft));
+                continue;
+            }
+        }
+        if node.is_relational() {
+            if let Some(other) = by_place.insert(node.relation.sql().to_lowercase(), draft) {
+                issues.add(same_place(other, draft));
+            }
+        }
+    }
+}
+
+fn same_name(first: &Draft<'_>, second: &Draft<'_>) -> Diagnostic {
+    let word = second.node.resource_type.word();
+    let name = &second.node.name;
+    let same_kind = first.node.resource_type == second.node.resource_type;
+    let title = if same_kind {
+        format!("there are two {word}s `{name}`")
+    } else {
+        format!("`{name}` is both a {} and a {word}", first.node.resource_type.word())
+    };
+    let error = Diagnostic::error(if second.node.test_metadata.is_some() { "HW0207" } else { "HW0201" }, title)
+        .at(&second.file, second.place.0, second.place.1, "")
+        .at(&first.file, first.place.0, first.place.1, "the other one");
+    let error = error.note(format!("they stand in {} and {}", first.file.path, second.file.path));
+    if second.node.test_metadata.is_some() {
+        error.help("give one of them a `name:` of its own, or remove it")
+    } else {
+        error.help("`ref` could not tell them apart: rename or disable one of them")
+    }
+}
+
+fn same_place(first: &Draft<'_>, second: &Draft<'_>) -> Diagnostic {
+    let title =
+        format!("`{}` and `{}` would both be built as {}", first.node.name, second.node.name, second.node.relation);
+    Diagnostic::error("HW0202", title)
+        .at(&second.file, second.place.0, second.place.1, "")
+        .at(&first.file, first.place.0, first.place.1, "the other one")
+        .note(format!("they stand in {} and {}", first.file.path, second.file.path))
+        .help("give one of them another `alias` or `schema`")
+}
+
+/// Configuration of one node that cannot be meant.
+pub(super) fn config(draft: &Draft<'_>, patch: Option<&Patch<'_>>) -> Vec<Diagnostic> {
+    let node = &draft.node;
+    let mut problems = Vec::new();
+    if !node.config.enabled() {
+        return problems;
+    }
+    let mut wrong = |title: String, help: &str| {
+        let error = draft.error("HW0208", title).help(help);
+        problems.push(match patch {
+            Some(patch) if draft.place == (0, 0) => error.note(format!("it is described in {}", patch.described.path)),
+            _ => error,
+        });
+    };
+    match node.resource_type {
+        ResourceType::Model => {
+            let access = node.access.as_deref().unwrap_or_default();
+            if !["private", "protected", "public"].contains(&access) {
+                wrong(
+                    format!("`access: {access}` of `{}` is none of dbt's words", node.name),
+                    "use private, protected or public",
+                );
+            }
+            if node.config.materialized() == "incremental"
+                && node.config.text("incremental_strategy") == Some("microbatch")
+            {
+                for key in ["event_time", "begin", "batch_size"] {
+                    if node.config.get(key).is_none() {
+                        wrong(
+                            format!("the microbatch model `{}` does not say `{key}`", node.name),
+                            "a microbatch model needs event_time, begin and batch_size",
+                        );
+                    }
+                }
+            }
+        }
+        ResourceType::Test => {
+            let severity = node.config.text("severity").unwrap_or("error").to_lowercase();
+            if !["warn", "error"].contains(&severity.as_str()) {
+                wrong(
+                    format!("`severity: {severity}` of `{}` is neither warn nor error", node.name),
+                    "use warn or error",
+                );
+            }
+        }
+        ResourceType::Snapshot => snapshot(draft, &mut wrong),
+        _ => {}
+    }
+    problems
+}
+
+fn snapshot(draft: &Draft<'_>, wrong: &mut impl FnMut(String, &str)) {
+    let (name, config) = (&draft.node.name, &draft.node.config);
+    let strategy = config.text("strategy");
+    if strategy.is_none() || config.get("unique_key").is_none() {
+        wrong(
+            format!("the snapshot `{name}` must say its `strategy` and its `unique_key`"),
+            "add both to its configuration",
+        );
+    }
+    if strategy == Some("timestamp") && config.text("updated_at").is_none() {
+        wrong(format!("the snapshot `{name}` must say `updated_at`"), "name the column that tells when a row changed");
+    }
+    if strategy == Some("check") && config.get("check_cols").is_none() {
+        wrong(
+            format!("the snapshot `{name}` must say `check_cols`"),
+            "list the columns to compare, or write check_cols: all",
+        );
+    }
+}
+
+/// The first circle of the graph, as an error that points at each step's file.
+pub(super) fn cycle(manifest: &Manifest, drafts: &[Draft<'_>]) -> Option<Diagnostic> {
+    let error = graph::cycle(manifest)?;
+    let path = graph::cycle_path(manifest)?;
+    let by_id: HashMap<&str, &Draft<'_>> = drafts.iter().map(|draft| (draft.node.unique_id.as_str(), draft)).collect();
+    let places = path.iter().skip(1).filter_map(|id| by_id.get(id.as_str()));
+    Some(places.fold(error, |error, draft| error.at(&draft.file, draft.place.0, draft.place.1, "")))
+}

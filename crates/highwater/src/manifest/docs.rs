@@ -1,0 +1,90 @@
+//! Docs blocks, and the texts of properties files that are rendered with them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use highwater_jinja::{BlockKind, Template};
+use indexmap::IndexMap;
+
+use super::issues::Issues;
+use crate::diagnostics::{Diagnostic, SourceFile};
+use crate::project::render::Renderer;
+use crate::project::yaml::{Yaml, error_at};
+use crate::project::{FileKind, Project, target_value};
+
+/// Every `{% docs name %}` block: `doc.package.name` to its text.
+pub(super) fn blocks(project: &Project, issues: &mut Issues) -> IndexMap<String, String> {
+    let mut blocks: IndexMap<String, String> = IndexMap::new();
+    for package in project.all_packages() {
+        for file in package.files_of(FileKind::Docs).filter(|file| file.source.text.contains("{%")) {
+            // A page that merely shows Jinja is no error: only its docs blocks matter to us.
+            let Ok(template) = Template::parse(&file.source.path, &file.source.text) else { continue };
+            for block in template.blocks().into_iter().filter(|block| block.kind == BlockKind::Docs) {
+                let text = file.source.text.get(block.body_span.start..block.body_span.end).unwrap_or_default();
+                let id = format!("doc.{}.{}", package.name, block.name);
+                if blocks.insert(id, text.trim().to_owned()).is_some() {
+                    issues.add(
+                        Diagnostic::error("HW0223", format!("there are two docs blocks `{}`", block.name))
+                            .at(&file.source, block.span.start, block.span.end, "the second one")
+                            .help("rename one of them"),
+                    );
+                }
+            }
+        }
+    }
+    blocks
+}
+
+/// One renderer for every package: its variables, the target, and the docs blocks it sees.
+pub(super) struct Renderers {
+    by_package: HashMap<String, Renderer>,
+}
+
+impl Renderers {
+    pub fn new(project: &Project, docs: &IndexMap<String, String>) -> Self {
+        let docs = Arc::new(docs.clone());
+        let by_package = project.all_packages().map(|package| {
+            let vars = project.vars_for(&package.name);
+            let (docs, own, root) = (Arc::clone(&docs), package.name.clone(), project.main.name.clone());
+            let find = move |named: Option<&str>, name: &str| find(&docs, named, &own, &root, name);
+            let renderer = Renderer::new(
+                Arc::new(move |name: &str| vars.get(name).cloned()),
+                Some(target_value(&project.target)),
+                Some(Arc::new(find)),
+            );
+            (package.name.clone(), renderer)
+        });
+        Self { by_package: by_package.collect() }
+    }
+
+    /// The renderer of a package of the project.
+    pub fn of(&self, package: &str) -> &Renderer {
+        self.by_package.get(package).expect("every package of the project has a renderer")
+    }
+
+    /// A description with its `doc()` calls resolved; empty when there is none.
+    pub fn description(&self, package: &str, file: &Arc<SourceFile>, yaml: &Yaml, issues: &mut Issues) -> String {
+        let Some(value) = yaml.get("description") else { return String::new() };
+        let text = value.scalar_text().unwrap_or_default();
+        match self.of(package).value(&file.path, &text) {
+            Ok(serde_json::Value::String(text)) => text,
+            Ok(other) => other.to_string(),
+            Err(error) => {
+                issues.add(
+                    error_at("HW0105", file, value, format!("cannot render this description: {}", error.message()))
+                        .help("doc('name') needs a block `{% docs name %}` in a .md file below the project's folders"),
+                );
+                text
+            }
+        }
+    }
+}
+
+fn find(docs: &IndexMap<String, String>, named: Option<&str>, own: &str, root: &str, name: &str) -> Option<String> {
+    if let Some(package) = named {
+        return docs.get(&format!("doc.{package}.{name}")).cloned();
+    }
+    let first = [own, root].into_iter().find_map(|package| docs.get(&format!("doc.{package}.{name}")));
+    let anywhere = || docs.iter().find(|(id, _)| id.rsplit('.').next() == Some(name)).map(|(_, text)| text);
+    first.or_else(anywhere).cloned()
+}
