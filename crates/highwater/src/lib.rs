@@ -21,6 +21,7 @@ pub mod context;
 pub mod diagnostics;
 pub mod engine;
 pub mod exact;
+mod macros;
 pub mod manifest;
 pub mod project;
 pub mod run;

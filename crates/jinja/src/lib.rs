@@ -3,7 +3,7 @@
 //! This crate knows no dbt: names such as `ref` or `config` come from the caller through [`Lookup`], macros are
 //! [`macro_value`]s the caller puts there.
 //!
-//! ```no_run
+//! ```
 //! use std::sync::Arc;
 //! use highwater_jinja::{Lookup, Options, Template, Value, render};
 //!
@@ -14,20 +14,31 @@
 //! # Ok::<(), highwater_jinja::Error>(())
 //! ```
 
-mod engine;
+mod ast;
+mod builtins;
 mod error;
+mod eval;
+mod filters;
+mod format;
 mod function;
+mod lexer;
+mod methods;
+mod modules;
 mod options;
+mod parser;
+mod predicates;
+mod scope;
 mod sourcemap;
 mod template;
 pub mod value;
 
 pub use minijinja::Value;
 
-pub use engine::{macro_value, modules, render, render_native};
 pub use error::{Error, ErrorKind, Span, TraceEntry};
+pub use eval::{macro_value, render, render_native};
 pub use function::{Arguments, call, function};
+pub use modules::modules;
 pub use options::{Clock, Lookup, Options, UndefinedPolicy};
 pub use sourcemap::SourceMap;
 pub use template::{Block, BlockKind, MacroDef, MacroKind, Output, StaticCall, Template};
-pub use value::{dict, from_json, list, to_json};
+pub use value::{dict, from_json, list, to_json, tuple};

@@ -2,13 +2,26 @@
 
 use std::sync::Arc;
 
-use crate::{Error, SourceMap, Span, Value};
+use crate::ast::{
+    Body, CallArguments, Expression, ExpressionKind, Routine, Source, Statement, walk_body,
+    walk_routine,
+};
+use crate::parser::{self, ParsedBlock};
+use crate::{Error, SourceMap, Span, Value, value};
 
 /// A parsed template: immutable, cheap to clone, shared between threads.
 #[derive(Debug, Clone)]
 pub struct Template {
-    name: Arc<str>,
-    source: Arc<str>,
+    source: Arc<Source>,
+    body: Arc<Body>,
+    contents: Arc<Contents>,
+}
+
+/// What a template defines without rendering it.
+#[derive(Debug, Default)]
+struct Contents {
+    macros: Vec<Arc<MacroDef>>,
+    blocks: Vec<ParsedBlock>,
 }
 
 /// What a macro was declared as.
@@ -42,6 +55,7 @@ pub struct MacroDef {
     pub span: Span,
     /// Name of the template that holds it.
     pub template: String,
+    routine: Arc<Routine>,
 }
 
 /// Kinds of named blocks that are not macros.
@@ -96,31 +110,204 @@ impl Template {
     /// # Errors
     /// [`crate::ErrorKind::Syntax`] with the place.
     pub fn parse(name: &str, source: &str) -> Result<Template, Error> {
-        Ok(Template { name: name.into(), source: source.into() })
+        let source = Arc::new(Source {
+            name: name.to_string(),
+            text: source.to_string(),
+        });
+        let parsed = parser::parse(&source)?;
+        let contents = Contents {
+            macros: parsed.macros,
+            blocks: parsed.blocks,
+        };
+        Ok(Template {
+            source,
+            body: Arc::new(parsed.body),
+            contents: Arc::new(contents),
+        })
     }
 
     /// The name given to [`Template::parse`].
     pub fn name(&self) -> &str {
-        &self.name
+        &self.source.name
     }
 
     /// The source text.
     pub fn source(&self) -> &str {
+        &self.source.text
+    }
+
+    /// Macros, tests and materializations at the top level. Rendering the template skips them.
+    pub fn macros(&self) -> &[Arc<MacroDef>] {
+        &self.contents.macros
+    }
+
+    /// Docs and snapshot blocks at the top level. Rendering the template skips them.
+    pub fn blocks(&self) -> Vec<Block> {
+        let block = |block: &ParsedBlock| Block {
+            kind: block.kind,
+            name: block.name.clone(),
+            span: block.span,
+            body_span: block.body_span,
+            body: Template {
+                source: self.source.clone(),
+                body: block.body.clone(),
+                contents: Arc::new(Contents::default()),
+            },
+        };
+        self.contents.blocks.iter().map(block).collect()
+    }
+
+    /// Every call of a dotted name in what rendering would run, in all branches, in order of the source; not what
+    /// stands in macros and blocks, see [`MacroDef::static_calls`] and [`Block::body`].
+    pub fn static_calls(&self) -> Vec<StaticCall> {
+        let mut calls = Vec::new();
+        walk_body(&self.body, &mut |expression| {
+            calls.extend(static_call(expression))
+        });
+        add_call_blocks(&self.body, &mut calls);
+        sorted(calls)
+    }
+
+    pub(crate) fn shared_source(&self) -> &Arc<Source> {
         &self.source
     }
 
-    /// Macros, tests and materializations at the top level.
-    pub fn macros(&self) -> &[Arc<MacroDef>] {
-        &[]
+    pub(crate) fn body(&self) -> &Body {
+        &self.body
+    }
+}
+
+impl MacroDef {
+    pub(crate) fn new(kind: MacroKind, routine: Arc<Routine>) -> MacroDef {
+        MacroDef {
+            name: routine.name.clone(),
+            kind,
+            arguments: routine
+                .parameters
+                .iter()
+                .map(|parameter| parameter.name.clone())
+                .collect(),
+            span: routine.span,
+            template: routine.source.name.clone(),
+            routine,
+        }
     }
 
-    /// Docs and snapshot blocks at the top level.
-    pub fn blocks(&self) -> Vec<Block> {
-        Vec::new()
-    }
-
-    /// Every call of a dotted name, in all branches, in order of the source.
+    /// Every call of a dotted name in the macro, in all branches, in order of the source.
     pub fn static_calls(&self) -> Vec<StaticCall> {
-        Vec::new()
+        let mut calls = Vec::new();
+        walk_routine(&self.routine, &mut |expression| {
+            calls.extend(static_call(expression))
+        });
+        add_call_blocks(&self.routine.body, &mut calls);
+        sorted(calls)
     }
+
+    /// The text of the whole block, from `{% macro` on.
+    pub fn source(&self) -> &str {
+        self.routine
+            .source
+            .text
+            .get(self.span.start..self.span.end)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn routine(&self) -> &Arc<Routine> {
+        &self.routine
+    }
+}
+
+fn sorted(mut calls: Vec<StaticCall>) -> Vec<StaticCall> {
+    calls.sort_by_key(|call| (call.span.start, call.span.end));
+    calls
+}
+
+fn static_call(expression: &Expression) -> Option<StaticCall> {
+    match &expression.kind {
+        ExpressionKind::Call(callee, arguments) => call_of(callee, arguments, expression.span),
+        _ => None,
+    }
+}
+
+fn call_of(callee: &Expression, arguments: &CallArguments, span: Span) -> Option<StaticCall> {
+    let keyword = |(name, value): &(String, Expression)| (name.clone(), literal(value));
+    Some(StaticCall {
+        name: dotted(callee)?,
+        positional: arguments.positional.iter().map(literal).collect(),
+        keyword: arguments.keyword.iter().map(keyword).collect(),
+        span,
+    })
+}
+
+/// The calls that `{% call %}` blocks make.
+fn add_call_blocks(body: &[Statement], calls: &mut Vec<StaticCall>) {
+    for statement in body {
+        match statement {
+            Statement::CallBlock {
+                callee,
+                arguments,
+                caller,
+                span,
+            } => {
+                calls.extend(call_of(callee, arguments, *span));
+                add_call_blocks(&caller.body, calls);
+            }
+            Statement::If {
+                branches,
+                otherwise,
+            } => {
+                branches
+                    .iter()
+                    .for_each(|(_, body)| add_call_blocks(body, calls));
+                add_call_blocks(otherwise, calls);
+            }
+            Statement::For(each) => {
+                add_call_blocks(&each.body, calls);
+                add_call_blocks(&each.otherwise, calls);
+            }
+            Statement::SetBlock { body, .. }
+            | Statement::With { body, .. }
+            | Statement::FilterBlock { body, .. } => {
+                add_call_blocks(body, calls);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn dotted(expression: &Expression) -> Option<Vec<String>> {
+    match &expression.kind {
+        ExpressionKind::Name(name) => Some(vec![name.clone()]),
+        ExpressionKind::Attribute(object, name) => {
+            let mut names = dotted(object)?;
+            names.push(name.clone());
+            Some(names)
+        }
+        _ => None,
+    }
+}
+
+/// The value of an expression made of literals alone.
+fn literal(expression: &Expression) -> Option<Value> {
+    let all = |items: &[Expression]| items.iter().map(literal).collect::<Option<Vec<_>>>();
+    Some(match &expression.kind {
+        ExpressionKind::Constant(value) => value.clone(),
+        ExpressionKind::List(items) => value::list(all(items)?),
+        ExpressionKind::Tuple(items) => value::tuple(all(items)?),
+        ExpressionKind::Dict(entries) => {
+            let pair =
+                |(key, value): &(Expression, Expression)| Some((literal(key)?, literal(value)?));
+            value::dict(entries.iter().map(pair).collect::<Option<Vec<_>>>()?)
+        }
+        ExpressionKind::Negative(inner) => {
+            value::arithmetic::signed(&literal(inner)?, true).ok()?
+        }
+        ExpressionKind::Concat(items) => Value::from(
+            all(items)?
+                .iter()
+                .map(value::text::text)
+                .collect::<String>(),
+        ),
+        _ => return None,
+    })
 }

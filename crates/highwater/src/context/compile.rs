@@ -1,14 +1,22 @@
 //! From a node to the SQL that runs: its template rendered, ephemeral parents put in front.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use highwater_jinja::Value;
+use highwater_jinja::{Error, SourceMap, Template, UndefinedPolicy, Value, call, from_json, render};
+use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use super::Macros;
-use crate::diagnostics::Diagnostic;
-use crate::engine::{Connection, Engine, EngineError, Relation, RelationKind};
-use crate::manifest::{Manifest, Node};
+use super::ephemeral::{Expression, Rendered, inject};
+use super::fault::{Fault, Place, diagnostic};
+use super::library::Macros;
+use super::query_map::QueryMap;
+use super::reference::{Index, cte_name};
+use super::relation::RelationValue;
+use super::scene::{Frame, Messages, Mode, Running, Scene, Subject, Transaction, lock};
+use super::{Batch, describe, diagnose, explain, generic_test, log_messages, options};
+use crate::diagnostics::{Diagnostic, SourceFile};
+use crate::engine::{Connection, Engine, EngineError};
+use crate::manifest::{Manifest, Node, ResourceType};
 use crate::project::Project;
 
 /// A session that templates may query while they are rendered. Nobody may hold the lock while calling a [`Compiler`].
@@ -32,11 +40,13 @@ pub struct Flags {
 pub struct Compiled {
     /// The whole text, ephemeral parents included.
     pub sql: String,
+    /// Where each byte of it came from.
+    pub map: QueryMap,
     /// Unique ids of the ephemeral models put in front, in order.
     pub injected: Vec<String>,
 }
 
-/// Renders templates with `execute` true.
+/// Renders templates with `execute` true. Shared by all threads of a command.
 pub struct Compiler {
     project: Arc<Project>,
     manifest: Arc<Manifest>,
@@ -44,6 +54,30 @@ pub struct Compiler {
     engine: Arc<dyn Engine>,
     flags: Flags,
     started_at: Timestamp,
+    index: Arc<Index>,
+    graph: Arc<OnceLock<Value>>,
+    messages: Messages,
+}
+
+/// Whose template is rendered, and with what.
+struct Setting<'a> {
+    node: Option<&'a Node>,
+    connection: &'a SharedConnection,
+    package: &'a str,
+    batch: Option<&'a Batch>,
+    transaction: Transaction,
+}
+
+impl<'a> Setting<'a> {
+    fn of(node: &'a Node, connection: &'a SharedConnection) -> Self {
+        Self {
+            node: Some(node),
+            connection,
+            package: &node.package_name,
+            batch: None,
+            transaction: Transaction::Foreign,
+        }
+    }
 }
 
 impl Compiler {
@@ -56,20 +90,101 @@ impl Compiler {
         flags: Flags,
         started_at: Timestamp,
     ) -> Self {
-        Self { project, manifest, macros, engine, flags, started_at }
+        let index = Arc::new(Index::of(&manifest));
+        let (graph, messages) = (Arc::default(), log_messages());
+        Self { project, manifest, macros, engine, flags, started_at, index, graph, messages }
     }
 
-    /// The SQL of a model, test, snapshot or analysis.
+    /// Sends what templates say to people (`log`, `print`, `exceptions.warn`) somewhere else than to the log.
+    #[must_use]
+    pub fn with_messages(mut self, messages: Messages) -> Self {
+        self.messages = messages;
+        self
+    }
+
+    /// A session of its own for one thread.
+    ///
+    /// # Errors
+    /// The engine refuses a further session.
+    pub fn connect(&self) -> Result<SharedConnection, EngineError> {
+        Ok(Arc::new(Mutex::new(self.engine.connect()?)))
+    }
+
+    /// The SQL of a model, test, snapshot or analysis; of a seed, nothing.
     ///
     /// # Errors
     /// `HW03xx`: the template raises, or a parent is missing.
     pub fn compile(&self, node: &Node, connection: &SharedConnection) -> Result<Compiled, Diagnostic> {
-        let _ = (connection, &self.project, &self.manifest, &self.macros, &self.engine, &self.flags, self.started_at);
-        Ok(Compiled { sql: node.raw_code.clone(), injected: Vec::new() })
+        self.compile_with(Setting::of(node, connection), node)
     }
 
-    /// Calls a macro by name (`get_incremental_x_sql`, `dbt_utils.y`), as code of the node's package sees it. Arguments and result
-    /// are template values: [`super::relation_value`] makes one of a relation.
+    /// The SQL of one batch of a microbatch model: inputs that have an event time are restricted to its window.
+    ///
+    /// # Errors
+    /// As [`Compiler::compile`].
+    pub fn compile_batch(
+        &self,
+        node: &Node,
+        connection: &SharedConnection,
+        batch: &Batch,
+    ) -> Result<Compiled, Diagnostic> {
+        self.compile_with(Setting { batch: Some(batch), ..Setting::of(node, connection) }, node)
+    }
+
+    fn compile_with(&self, setting: Setting<'_>, node: &Node) -> Result<Compiled, Diagnostic> {
+        if node.language != "sql" && !node.language.is_empty() {
+            let problem = Diagnostic::error("HW0313", format!("{} is written in {}", node.unique_id, node.language));
+            return Err(problem.help("write the model in SQL: DuckDB inside Highwater runs no Python"));
+        }
+        let query = self.render_node(&setting, node)?;
+        let mut expressions = Vec::new();
+        self.collect(&setting, &query.ephemeral, &mut expressions)?;
+        Ok(inject(&query, &expressions))
+    }
+
+    /// Renders ephemeral parents, each once, those of a parent before the parent itself.
+    fn collect(&self, setting: &Setting<'_>, ids: &[String], found: &mut Vec<Expression>) -> Result<(), Diagnostic> {
+        for id in ids {
+            if found.iter().any(|expression| expression.unique_id == *id) {
+                continue;
+            }
+            let Some(node) = self.manifest.nodes.get(id) else { continue };
+            let setting = Setting { batch: setting.batch, ..Setting::of(node, setting.connection) };
+            let query = self.render_node(&setting, node)?;
+            self.collect(&setting, &query.ephemeral, found)?;
+            found.push(Expression { unique_id: id.clone(), name: cte_name(node), query });
+        }
+        Ok(())
+    }
+
+    fn render_node(&self, setting: &Setting<'_>, node: &Node) -> Result<Rendered, Diagnostic> {
+        let scene = self.scene(setting);
+        let mut code = node.raw_code.clone();
+        let place = place_of(node);
+        let work = || -> Result<(String, SourceMap), Error> {
+            let frame = Frame::top(Arc::clone(&scene));
+            if let Some(test) = &node.test_metadata {
+                let kwargs = test.kwargs.iter().map(|(key, value)| (key.as_str(), value));
+                generic_test::define_arguments(&frame, kwargs)?;
+                if code.trim().is_empty() {
+                    code = generic_test::template_of(test.namespace.as_deref(), &test.name);
+                }
+            }
+            let template = Template::parse(&place.file.path, &code)?;
+            let output = render(&template, &frame.context(), &scene.options)?;
+            Ok((output.text, output.map))
+        };
+        let mut work = work;
+        let (text, map) = work().map_err(|error| self.explain(&error, &scene, Some(&place)))?;
+        let ephemeral = match &scene.mode {
+            Mode::Run(running) => lock(&running.ephemeral).iter().cloned().collect(),
+            Mode::Parse(_) => Vec::new(),
+        };
+        Ok(Rendered { text, map, place, ephemeral })
+    }
+
+    /// Calls a macro by name (`get_incremental_x_sql`, `dbt_utils.y`), as code of the node's package sees it. Arguments and
+    /// result are template values: [`super::relation_value`] makes one of a relation.
     ///
     /// # Errors
     /// There is no such macro, or it raises.
@@ -81,8 +196,71 @@ impl Compiler {
         args: &[Value],
         kwargs: &[(&str, Value)],
     ) -> Result<Value, Diagnostic> {
-        let _ = (node, connection, name, args, kwargs);
-        Ok(Value::UNDEFINED)
+        let scene = self.scene(&Setting::of(node, connection));
+        self.call(&scene, name, args, kwargs).map_err(|error| self.explain(&error, &scene, Some(&place_of(node))))
+    }
+
+    /// Calls a macro that belongs to no node: `run-operation`.
+    ///
+    /// # Errors
+    /// There is no such macro, or it raises.
+    pub fn run_operation(
+        &self,
+        connection: &SharedConnection,
+        name: &str,
+        arguments: &IndexMap<String, serde_json::Value>,
+    ) -> Result<Value, Diagnostic> {
+        let (package, transaction) = (self.project.name.as_str(), Transaction::Foreign);
+        let scene = self.scene(&Setting { node: None, connection, package, batch: None, transaction });
+        let kwargs: Vec<(&str, Value)> =
+            arguments.iter().map(|(key, value)| (key.as_str(), from_json(value))).collect();
+        self.call(&scene, name, &[], &kwargs).map_err(|error| self.explain(&error, &scene, None))
+    }
+
+    /// Runs a materialization that is written in Jinja; `unique_id` is what [`Macros::materialization`] found. Its
+    /// statements share a transaction, as it asks for; what is left open at its end is committed, or rolled back when it
+    /// failed. Gives back what it returned: `{'relations': [...]}`.
+    ///
+    /// # Errors
+    /// Whatever it raises.
+    pub fn call_materialization(
+        &self,
+        node: &Node,
+        compiled: &Compiled,
+        connection: &SharedConnection,
+        unique_id: &str,
+    ) -> Result<Value, Diagnostic> {
+        let scene = self.scene(&Setting { transaction: Transaction::Closed, ..Setting::of(node, connection) });
+        for name in ["sql", "compiled_code"] {
+            scene.define(name, Value::from(compiled.sql.as_str()));
+        }
+        let name = unique_id.strip_prefix("macro.").unwrap_or(unique_id);
+        let mut outcome = self.call(&scene, name, &[], &[]);
+        if let Some(running) = scene.running()
+            && *lock(&running.transaction) == Transaction::Open
+        {
+            let ended = running.on_connection(|connection| match &outcome {
+                Ok(_) => connection.commit(),
+                Err(_) => connection.rollback(),
+            });
+            outcome = outcome.and_then(|value| ended.map(|()| value));
+        }
+        outcome.map_err(|error| self.explain(&error, &scene, Some(&place_of(node))))
+    }
+
+    fn call(&self, scene: &Arc<Scene>, name: &str, args: &[Value], kwargs: &[(&str, Value)]) -> Result<Value, Error> {
+        let frame = Frame::top(Arc::clone(scene));
+        let found = match name.split_once('.') {
+            Some((package, bare)) => self.macros.find(package, bare).map(|entry| frame.callable(entry)),
+            None => frame.macro_named(name),
+        };
+        let near = || self.macros.similar_names(&scene.subject.package, name).join(" or ");
+        let callable = found.ok_or_else(|| {
+            let fault = Fault::new("HW0310", format!("no macro '{name}' was found"));
+            let near = near();
+            if near.is_empty() { fault } else { fault.help(format!("did you mean {near}?")) }
+        })?;
+        call(&callable, args, kwargs)
     }
 
     /// Renders a text: hooks (with the node they belong to), inline SQL, `run-operation`.
@@ -97,19 +275,93 @@ impl Compiler {
         file: &str,
         text: &str,
     ) -> Result<String, Diagnostic> {
-        let _ = (node, connection, package, file);
-        Ok(text.to_owned())
+        self.render_with(node, connection, package, file, text, &[])
+    }
+
+    /// Renders a text that knows further names: `results` and `schemas` at the end of a run.
+    ///
+    /// # Errors
+    /// The text does not parse, or raises.
+    pub fn render_with(
+        &self,
+        node: Option<&Node>,
+        connection: &SharedConnection,
+        package: &str,
+        file: &str,
+        text: &str,
+        names: &[(&str, Value)],
+    ) -> Result<String, Diagnostic> {
+        let scene = self.scene(&Setting { node, connection, package, batch: None, transaction: Transaction::Foreign });
+        for (name, value) in names {
+            scene.define(name, value.clone());
+        }
+        let frame = Frame::top(Arc::clone(&scene));
+        let rendered = Template::parse(file, text)
+            .and_then(|template| render(&template, &frame.context(), &scene.options))
+            .map(|output| output.text);
+        rendered.map_err(|error| {
+            let source = SourceFile { path: file.to_owned(), text: text.to_owned() };
+            self.explain(&error, &scene, Some(&Place { file: Arc::new(source), shift: 0 }))
+        })
     }
 
     /// A database error as a diagnostic that points into the template.
     pub fn diagnose(&self, node: &Node, compiled: &Compiled, error: &EngineError) -> Diagnostic {
-        let _ = compiled;
-        Diagnostic::error("HW0401", format!("{} failed in the database", node.unique_id)).note(error.to_string())
+        diagnose::diagnose(&self.manifest, node, compiled, error)
+    }
+
+    fn scene(&self, setting: &Setting<'_>) -> Arc<Scene> {
+        let subject = setting.node.map_or_else(
+            || Subject { package: setting.package.to_owned(), name: setting.package.to_owned(), ..Subject::default() },
+            |node| Subject {
+                package: setting.package.to_owned(),
+                name: node.unique_id.clone(),
+                model: describe::node_value(node, setting.batch),
+                config: node.config.clone(),
+                this: Some(RelationValue::of(&node.relation, None)),
+            },
+        );
+        let restricted = setting.node.filter(|node| node.resource_type != ResourceType::Operation);
+        let running = Running {
+            manifest: Arc::clone(&self.manifest),
+            index: Arc::clone(&self.index),
+            connection: Arc::clone(setting.connection),
+            flags: self.flags.clone(),
+            allowed: restricted.map(|node| node.depends_on.nodes.iter().cloned().collect()),
+            ephemeral: Mutex::default(),
+            transaction: Mutex::new(setting.transaction),
+            batch: setting.batch.cloned(),
+            graph: Arc::clone(&self.graph),
+        };
+        Arc::new(Scene {
+            project: Arc::clone(&self.project),
+            macros: Arc::clone(&self.macros),
+            subject,
+            mode: Mode::Run(Box::new(running)),
+            extras: Mutex::default(),
+            results: Mutex::default(),
+            started_at: self.started_at,
+            options: options(UndefinedPolicy::Default),
+            messages: Arc::clone(&self.messages),
+        })
+    }
+
+    fn explain(&self, error: &Error, scene: &Scene, place: Option<&Place>) -> Diagnostic {
+        let find = |name: &str| {
+            let own = place.filter(|place| place.file.path == name).cloned();
+            own.or_else(|| self.macros.place(name))
+        };
+        explain(diagnostic(error, &scene.subject.name, find), error, scene)
     }
 }
 
-/// A relation as templates have it: `.identifier`, `.include(database=false)`, `.is_view`, ...
-pub fn relation_value(relation: &Relation, kind: Option<RelationKind>) -> Value {
-    let _ = kind;
-    Value::from(relation.sql())
+/// A node's file; when its template is a part of the file, or the file begins with blank lines, where it begins.
+pub(crate) fn place_of(node: &Node) -> Place {
+    let whole = std::fs::read_to_string(node.root.join(&node.original_file_path)).ok();
+    let found = whole.and_then(|text| {
+        let shift = text.find(&node.raw_code).filter(|_| !node.raw_code.is_empty())?;
+        Some((text, shift))
+    });
+    let (text, shift) = found.unwrap_or_else(|| (node.raw_code.clone(), 0));
+    Place { file: Arc::new(SourceFile { path: node.original_file_path.clone(), text }), shift }
 }

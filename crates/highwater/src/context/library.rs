@@ -1,17 +1,43 @@
 //! Every macro of every package, and our own, found by name.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
+use highwater_jinja::{Error, MacroDef, Template};
 use indexmap::IndexMap;
+use rayon::prelude::*;
+use regex::Regex;
 
-use crate::diagnostics::Diagnostic;
+use super::fault::{Fault, Place, diagnostic, label};
+use super::similar::similar;
+use crate::diagnostics::{Diagnostic, SourceFile};
+use crate::macros;
 use crate::manifest::MacroNode;
-use crate::project::Project;
+use crate::project::{FileKind, Package, Project};
+
+/// The package that `dbt.x()` names: our own macros.
+const INTERNAL: &str = "dbt";
+/// Our own macros for one engine.
+const INTERNAL_DUCKDB: &str = "dbt_duckdb";
+
+/// A macro and the template that holds it.
+#[derive(Debug, Clone)]
+pub(crate) struct MacroEntry {
+    pub(crate) unique_id: String,
+    pub(crate) package: String,
+    pub(crate) definition: Arc<MacroDef>,
+    template: Template,
+}
 
 /// Every macro of the project, of its packages and of Highwater itself, parsed once and shared by all threads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Macros {
+    /// The project without its files: what templates see of it.
+    project: Arc<Project>,
+    packages: IndexMap<String, IndexMap<String, MacroEntry>>,
     nodes: IndexMap<String, MacroNode>,
+    files: HashMap<String, Arc<SourceFile>>,
+    docs: IndexMap<String, String>,
 }
 
 impl Macros {
@@ -20,30 +46,234 @@ impl Macros {
         self.nodes.clone()
     }
 
-    /// Finds the macro of a generic test (`unique`), as code of `package` sees it; `namespace` is what the properties put before the dot.
-    pub fn generic_test(&self, package: &str, namespace: Option<&str>, name: &str) -> Option<&MacroNode> {
-        let _ = (package, namespace);
-        self.nodes.get(name)
+    /// Docs blocks of all packages: `doc.package.name` to text.
+    pub fn docs(&self) -> &IndexMap<String, String> {
+        &self.docs
     }
 
-    /// The unique id of a materialization written in Jinja, when the project or a package brings one; our own built-in kinds are Rust.
-    pub fn materialization(&self, package: &str, name: &str) -> Option<&MacroNode> {
-        let _ = package;
-        self.nodes.get(name)
+    /// Finds the macro of a generic test (`unique`), as code of `package` sees it; `namespace` is what the properties put
+    /// before the dot.
+    pub fn generic_test(&self, package: &str, namespace: Option<&str>, name: &str) -> Option<&MacroNode> {
+        let name = format!("test_{name}");
+        let entry = match namespace {
+            Some(namespace) => self.find(namespace, &name),
+            None => self.resolve(package, &name),
+        };
+        self.nodes.get(&entry?.unique_id)
+    }
+
+    /// The macro of a materialization written in Jinja, when the project or a package brings one: those for the
+    /// project's engine before those for any, the project's before a package's.
+    pub fn materialization(&self, name: &str) -> Option<&MacroNode> {
+        let adapter = self.project.target.adapter.as_str();
+        let packages = || std::iter::once(&self.project.main).chain(&self.project.packages);
+        let found = [adapter, "default"].iter().find_map(|adapter| {
+            let name = format!("materialization_{name}_{adapter}");
+            packages().find_map(|package| self.find(&package.name, &name))
+        });
+        self.nodes.get(&found?.unique_id)
     }
 
     /// Unique ids of the macros that a macro calls by name, in any branch.
     pub fn calls_of(&self, unique_id: &str) -> Vec<String> {
-        let _ = unique_id;
-        Vec::new()
+        let Some(node) = self.nodes.get(unique_id) else { return Vec::new() };
+        let Some(entry) = self.find(&node.package_name, &node.name) else { return Vec::new() };
+        let span = entry.definition.span;
+        let mut ids: Vec<String> = Vec::new();
+        for call in entry.template.static_calls() {
+            if call.span.start < span.start || call.span.end > span.end {
+                continue;
+            }
+            let literal = |index: usize| call.positional.get(index).cloned().flatten();
+            let names: Vec<&str> = call.name.iter().map(String::as_str).collect();
+            match (names.as_slice(), literal(0)) {
+                (["adapter", "dispatch"], Some(name)) => {
+                    let prefixes = [self.project.target.adapter.as_str(), "default"];
+                    let packages = self.packages.keys();
+                    let found =
+                        packages.flat_map(|package| prefixes.map(|prefix| (package, format!("{prefix}__{name}"))));
+                    ids.extend(found.filter_map(|(package, name)| Some(self.find(package, &name)?.unique_id.clone())));
+                }
+                ([name], _) => ids.extend(self.resolve(&node.package_name, name).map(|entry| entry.unique_id.clone())),
+                ([package, name], _) => ids.extend(self.find(package, name).map(|entry| entry.unique_id.clone())),
+                _ => {}
+            }
+        }
+        let mut seen: Vec<String> = Vec::new();
+        ids.retain(|id| {
+            !seen.contains(id) && {
+                seen.push(id.clone());
+                true
+            }
+        });
+        ids
     }
+
+    pub(crate) fn project(&self) -> &Arc<Project> {
+        &self.project
+    }
+
+    /// The macro of one package; `dbt` has ours for the engine too.
+    pub(crate) fn find(&self, package: &str, name: &str) -> Option<&MacroEntry> {
+        let of = |package: &str| self.packages.get(package)?.get(name);
+        if package == INTERNAL { of(INTERNAL_DUCKDB).or_else(|| of(INTERNAL)) } else { of(package) }
+    }
+
+    /// The macro that code of a package means by an unqualified name: its own, the project's, ours.
+    pub(crate) fn resolve(&self, package: &str, name: &str) -> Option<&MacroEntry> {
+        [package, &self.project.name, INTERNAL].into_iter().find_map(|package| self.find(package, name))
+    }
+
+    pub(crate) fn has_package(&self, name: &str) -> bool {
+        self.packages.contains_key(name)
+    }
+
+    pub(crate) fn names_of(&self, package: &str) -> Vec<String> {
+        self.packages.get(package).map(|macros| macros.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The error for `package.name(...)` when the package has no such macro.
+    pub(crate) fn unknown_macro(&self, package: &str, name: &str) -> Error {
+        let known = self.names_of(package);
+        let fault = Fault::new("HW0310", format!("package '{package}' has no macro '{name}'"));
+        match similar(name, known.iter().map(String::as_str)).as_slice() {
+            [] => fault.into(),
+            near => fault.help(format!("did you mean {}?", near.join(" or "))).into(),
+        }
+    }
+
+    /// Names that code of a package could have meant by an unknown one.
+    pub(crate) fn similar_names(&self, package: &str, name: &str) -> Vec<String> {
+        let packages = [package, &self.project.name, INTERNAL, INTERNAL_DUCKDB];
+        let names: Vec<String> = packages.iter().flat_map(|package| self.names_of(package)).collect();
+        similar(name, names.iter().map(String::as_str)).into_iter().map(ToOwned::to_owned).collect()
+    }
+
+    /// The file of a template that holds macros.
+    pub(crate) fn place(&self, template: &str) -> Option<Place> {
+        self.files.get(template).map(|file| Place { file: Arc::clone(file), shift: 0 })
+    }
+}
+
+/// A file that may hold macros.
+struct Candidate {
+    /// `None` for our own: the prefix of each macro decides.
+    package: Option<String>,
+    path: String,
+    source: Arc<SourceFile>,
 }
 
 /// Parses every macro file of the project and its packages, and our own.
 ///
 /// # Errors
-/// All files that do not parse, with the place.
+/// All files that do not parse, with the place; two macros of one name in one package.
 pub fn load_macros(project: &Project) -> Result<Arc<Macros>, Vec<Diagnostic>> {
-    let _ = project;
-    Ok(Arc::new(Macros::default()))
+    let candidates: Vec<Candidate> = own_files().chain(project.all_packages().flat_map(package_files)).collect();
+    let parsed: Vec<Result<Template, Diagnostic>> = candidates
+        .par_iter()
+        .map(|candidate| {
+            let file = &candidate.source;
+            Template::parse(&file.path, &file.text)
+                .map_err(|error| diagnostic(&error, &file.path, |_| Some(Place { file: Arc::clone(file), shift: 0 })))
+        })
+        .collect();
+    let mut macros = Macros {
+        project: Arc::new(without_files(project)),
+        packages: project.all_packages().map(|package| (package.name.clone(), IndexMap::new())).collect(),
+        nodes: IndexMap::new(),
+        files: HashMap::new(),
+        docs: project.all_packages().flat_map(docs_blocks).collect(),
+    };
+    let mut problems = Vec::new();
+    for (candidate, template) in candidates.iter().zip(parsed) {
+        match template {
+            Ok(template) => problems.extend(add_file(&mut macros, candidate, &template)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() { Ok(Arc::new(macros)) } else { Err(problems) }
+}
+
+fn own_files() -> impl Iterator<Item = Candidate> {
+    macros::FILES.iter().map(|(name, text)| {
+        let path = format!("macros/{name}");
+        let source = Arc::new(SourceFile { path: format!("highwater/{path}"), text: (*text).to_owned() });
+        Candidate { package: None, path, source }
+    })
+}
+
+fn package_files(package: &Package) -> impl Iterator<Item = Candidate> {
+    let files = package.files.iter().filter(|file| matches!(file.kind, FileKind::Macro | FileKind::GenericTest));
+    files.map(|file| Candidate {
+        package: Some(package.name.clone()),
+        path: file.path.clone(),
+        source: Arc::clone(&file.source),
+    })
+}
+
+/// Templates see settings, not files.
+fn without_files(project: &Project) -> Project {
+    let mut project = project.clone();
+    project.main.files.clear();
+    for package in &mut project.packages {
+        package.files.clear();
+    }
+    project
+}
+
+/// Adds the macros of a file; what is wrong with them comes back.
+fn add_file(macros: &mut Macros, candidate: &Candidate, template: &Template) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    macros.files.insert(template.name().to_owned(), Arc::clone(&candidate.source));
+    for definition in template.macros() {
+        let own = || if definition.name.starts_with("duckdb__") { INTERNAL_DUCKDB } else { INTERNAL };
+        let package = candidate.package.clone().unwrap_or_else(|| own().to_owned());
+        let unique_id = format!("macro.{package}.{}", definition.name);
+        if let Some(first) = macros.nodes.get(&unique_id) {
+            let place = Place { file: Arc::clone(&candidate.source), shift: 0 };
+            let problem =
+                Diagnostic::error("HW0312", format!("two macros of package {package} are called {}", definition.name))
+                    .note(format!("the first is in {}", first.original_file_path))
+                    .help("rename one of them");
+            problems.push(label(problem, &place, definition.span, "the second"));
+            continue;
+        }
+        macros.nodes.insert(unique_id.clone(), macro_node(&unique_id, &package, candidate, template, definition));
+        let entry = MacroEntry {
+            unique_id,
+            package: package.clone(),
+            definition: Arc::clone(definition),
+            template: template.clone(),
+        };
+        macros.packages.entry(package).or_default().insert(definition.name.clone(), entry);
+    }
+    problems
+}
+
+fn macro_node(id: &str, package: &str, candidate: &Candidate, template: &Template, definition: &MacroDef) -> MacroNode {
+    let span = definition.span;
+    MacroNode {
+        unique_id: id.to_owned(),
+        name: definition.name.clone(),
+        package_name: package.to_owned(),
+        original_file_path: candidate.path.clone(),
+        macro_sql: template.source().get(span.start..span.end).unwrap_or_default().to_owned(),
+        description: String::new(),
+        arguments: definition.arguments.clone(),
+    }
+}
+
+/// The docs blocks of a package's Markdown files. Found by their tags: the text around them is no template.
+fn docs_blocks(package: &Package) -> Vec<(String, String)> {
+    static BLOCK: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?s)\{%-?\s*docs\s+(\w+)\s*-?%\}(.*?)\{%-?\s*enddocs\s*-?%\}").expect("a constant pattern")
+    });
+    let files = package.files.iter().filter(|file| file.kind == FileKind::Docs);
+    files
+        .flat_map(|file| {
+            BLOCK
+                .captures_iter(&file.source.text)
+                .map(|block| (format!("doc.{}.{}", package.name, &block[1]), block[2].trim().to_owned()))
+        })
+        .collect()
 }

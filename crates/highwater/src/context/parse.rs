@@ -1,13 +1,20 @@
 //! Reading a node before anything runs: which refs, sources and configuration its template calls with `execute` false.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use highwater_jinja::{
+    Error, Lookup, Options, Template, UndefinedPolicy, Value as TemplateValue, call, from_json, render, render_native,
+    to_json,
+};
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::Macros;
-use crate::diagnostics::Diagnostic;
-use crate::manifest::RefCall;
+use super::fault::{Place, diagnostic};
+use super::relation::RelationValue;
+use super::scene::{Frame, Mode, Scene, Subject, lock};
+use super::{Macros, explain, generic_test, log_messages, options, variables};
+use crate::diagnostics::{Diagnostic, SourceFile};
+use crate::manifest::{Config, RefCall};
 use crate::project::Project;
 
 /// What one rendering with `execute` false called.
@@ -38,6 +45,16 @@ pub enum NameKind {
     Alias,
 }
 
+impl NameKind {
+    fn macro_name(self) -> &'static str {
+        match self {
+            Self::Database => "generate_database_name",
+            Self::Schema => "generate_schema_name",
+            Self::Alias => "generate_alias_name",
+        }
+    }
+}
+
 /// Rendering before the manifest exists.
 #[derive(Debug, Clone, Copy)]
 pub struct ParseContext<'a> {
@@ -55,8 +72,21 @@ impl ParseContext<'_> {
     /// # Errors
     /// The template does not parse, or raises.
     pub fn capture(&self, package: &str, file: &str, code: &str, node: &Value) -> Result<Captured, Diagnostic> {
-        let _ = (package, file, code, node);
-        Ok(Captured::default())
+        let scene = self.scene(package, file, node);
+        let place = || self.place(file, code);
+        let work = || -> Result<(), Error> {
+            let frame = Frame::top(Arc::clone(&scene));
+            if let Some(kwargs) = node.pointer("/test_metadata/kwargs").and_then(Value::as_object) {
+                let kwargs = kwargs.iter().map(|(key, value)| (key.as_str(), value));
+                generic_test::define_arguments(&frame, kwargs)?;
+            }
+            render(&Template::parse(file, code)?, &frame.context(), &scene.options).map(drop)
+        };
+        work().map_err(|error| self.diagnose(&error, &scene, file, place))?;
+        match &scene.mode {
+            Mode::Parse(captured) => Ok(lock(captured).clone()),
+            Mode::Run(_) => Ok(Captured::default()),
+        }
     }
 
     /// Calls `generate_database_name`, `generate_schema_name` or `generate_alias_name`, the project's own if it has one.
@@ -64,8 +94,18 @@ impl ParseContext<'_> {
     /// # Errors
     /// Whatever the macro raises.
     pub fn generate_name(&self, which: NameKind, custom: Option<&str>, node: &Value) -> Result<String, Diagnostic> {
-        let _ = (which, node);
-        Ok(custom.unwrap_or_default().to_owned())
+        let file = node.get("original_file_path").and_then(Value::as_str).unwrap_or("the project");
+        // Names are the project's business, also those of nodes of packages.
+        let scene = self.scene(&self.project.name, file, node);
+        let frame = Frame::top(Arc::clone(&scene));
+        let name = which.macro_name();
+        let custom = custom.map_or_else(|| TemplateValue::from(()), TemplateValue::from);
+        let found = frame.macro_named(name).ok_or_else(|| Error::raised(format!("there is no macro {name}")));
+        let called = found.and_then(|callable| call(&callable, &[custom, from_json(node)], &[]));
+        match called {
+            Ok(value) => Ok(value.to_string().trim().to_owned()),
+            Err(error) => Err(self.diagnose(&error, &scene, file, || None)),
+        }
     }
 
     /// Renders a text of a properties file; a text of exactly one expression gives the expression's value.
@@ -73,16 +113,88 @@ impl ParseContext<'_> {
     /// # Errors
     /// The text does not parse, or raises.
     pub fn render_text(&self, package: &str, file: &str, text: &str) -> Result<Value, Diagnostic> {
-        let _ = (package, file);
-        Ok(Value::String(text.to_owned()))
+        if !text.contains("{{") && !text.contains("{%") && !text.contains("{#") {
+            return Ok(Value::String(text.to_owned()));
+        }
+        let scene = self.scene(package, file, &Value::Null);
+        let frame = Frame::top(Arc::clone(&scene));
+        let rendered = Template::parse(file, text)
+            .and_then(|template| render_native(&template, &frame.context(), &scene.options))
+            .map_err(|error| self.diagnose(&error, &scene, file, || self.place(file, text)))?;
+        Ok(native(&rendered))
+    }
+
+    fn scene(&self, package: &str, file: &str, node: &Value) -> Arc<Scene> {
+        let field = |key: &str| node.get(key).and_then(Value::as_str);
+        let target = &self.project.target;
+        let name = field("alias").or_else(|| field("name"));
+        let this = name.map(|name| {
+            let database = field("database").unwrap_or(&target.database).to_owned();
+            let schema = field("schema").unwrap_or(&target.schema).to_owned();
+            RelationValue::new(Some(database), Some(schema), Some(name.to_owned()))
+        });
+        let config = node.get("config").and_then(Value::as_object).cloned().unwrap_or_default();
+        Arc::new(Scene {
+            project: Arc::clone(self.macros.project()),
+            macros: Arc::clone(self.macros),
+            subject: Subject {
+                package: package.to_owned(),
+                name: field("unique_id").unwrap_or(file).to_owned(),
+                model: if node.is_null() { TemplateValue::UNDEFINED } else { from_json(node) },
+                config: Config(config.into_iter().collect()),
+                this,
+            },
+            mode: Mode::Parse(Mutex::default()),
+            extras: Mutex::default(),
+            results: Mutex::default(),
+            started_at: crate::clock::now().unwrap_or_else(|_| jiff::Timestamp::now()),
+            options: options(UndefinedPolicy::Chainable),
+            messages: log_messages(),
+        })
+    }
+
+    /// The file a template came from; when it is a part of the file (a snapshot block), where it begins.
+    fn place(&self, file: &str, code: &str) -> Option<Place> {
+        let files = self.project.all_packages().flat_map(|package| &package.files);
+        let found = files.filter(|known| known.source.path == file || known.path == file);
+        let whole = found.filter_map(|known| Some((&known.source, known.source.text.find(code)?))).next();
+        Some(match whole {
+            Some((source, shift)) => Place { file: Arc::clone(source), shift },
+            None => Place { file: Arc::new(SourceFile { path: file.to_owned(), text: code.to_owned() }), shift: 0 },
+        })
+    }
+
+    fn diagnose(&self, error: &Error, scene: &Scene, file: &str, place: impl Fn() -> Option<Place>) -> Diagnostic {
+        let find = |name: &str| if name == file { place() } else { self.macros.place(name) };
+        explain(diagnostic(error, &scene.subject.name, find), error, scene)
     }
 }
 
-/// Renders a value of `profiles.yml` or `dbt_project.yml`: only `env_var`, `var`, `target` and Jinja itself are known there.
+/// A native value as JSON; undefined and whatever JSON lacks become null and text.
+fn native(value: &TemplateValue) -> Value {
+    if value.is_undefined() {
+        return Value::Null;
+    }
+    to_json(value).unwrap_or_else(|_| Value::String(value.to_string()))
+}
+
+/// Renders a value of `profiles.yml` or `dbt_project.yml`: only `env_var`, `var` and Jinja itself are known there.
 ///
 /// # Errors
 /// The text does not parse, or raises; `file` is named in the message.
 pub fn render_profile_value(file: &str, text: &str, vars: &IndexMap<String, Value>) -> Result<Value, Diagnostic> {
-    let _ = (file, vars);
-    Ok(Value::String(text.to_owned()))
+    if !text.contains("{{") && !text.contains("{%") {
+        return Ok(Value::String(text.to_owned()));
+    }
+    let vars = vars.clone();
+    let context: Arc<dyn Lookup> = Arc::new(move |name: &str| match name {
+        "env_var" => Some(variables::env_var_function()),
+        "var" => Some(variables::plain_var_function(&vars)),
+        _ => None,
+    });
+    let source = Arc::new(SourceFile { path: file.to_owned(), text: text.to_owned() });
+    let rendered = Template::parse(file, text)
+        .and_then(|template| render_native(&template, &context, &Options::default()))
+        .map_err(|error| diagnostic(&error, file, |_| Some(Place { file: Arc::clone(&source), shift: 0 })))?;
+    Ok(native(&rendered))
 }

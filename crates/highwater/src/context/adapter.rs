@@ -1,0 +1,342 @@
+//! `adapter`: what templates may ask of the database, and do to it.
+//!
+//! While parsing, every method that would touch the database answers as if there were nothing there.
+
+use std::sync::Arc;
+
+use highwater_jinja::value::{Object, ObjectRepr, Tuple};
+use highwater_jinja::{Arguments, Error, ErrorKind, Value, dict, list};
+use minijinja::State;
+
+use super::column::{self, ColumnValue};
+use super::dispatch::dispatch;
+use super::fault::Fault;
+use super::relation::RelationValue;
+use super::scene::{Frame, Running, Transaction, lock};
+use super::statement::response;
+use super::table::TableValue;
+use crate::engine::{Cell, Column, EngineError, Relation, Table, quote_identifier, quote_literal};
+
+/// The value of `adapter`.
+#[derive(Debug)]
+pub(crate) struct Adapter(Frame);
+
+/// The strategies an incremental model may name.
+const STRATEGIES: [&str; 5] = ["append", "delete+insert", "merge", "microbatch", "exact"];
+
+fn none() -> Value {
+    Value::from(())
+}
+
+impl Adapter {
+    pub(crate) fn new(frame: &Frame) -> Self {
+        Self(frame.clone())
+    }
+
+    /// Methods that need no database.
+    fn plain(&self, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
+        Ok(Some(match name {
+            "dispatch" => {
+                let name = arguments.required_text(0, "macro_name")?;
+                let namespace = arguments.text(1, "macro_namespace")?;
+                dispatch(&self.0, &name, namespace.as_deref())?
+            }
+            "type" => Value::from(self.0.scene.project.target.adapter.as_str()),
+            "quote" => Value::from(quote_identifier(&arguments.required(0, "identifier")?.to_string())),
+            "quote_as_configured" => Value::from(quote_identifier(&arguments.required(0, "identifier")?.to_string())),
+            "quote_seed_column" => {
+                let name = arguments.required(0, "column")?.to_string();
+                let quoted = arguments.get(1, "quote_config").is_none_or(|flag| flag.is_none() || flag.is_true());
+                Value::from(if quoted { quote_identifier(&name) } else { name })
+            }
+            "is_motherduck" | "is_ducklake" | "disable_transactions" => Value::from(false),
+            "external_root" => {
+                let root = self.0.scene.project.target.raw.get("external_root").and_then(|root| root.as_str());
+                Value::from(root.unwrap_or("."))
+            }
+            "use_database" => Value::from(self.0.scene.project.target.database.as_str()),
+            "valid_incremental_strategies" => list(STRATEGIES.map(Value::from).to_vec()),
+            "get_incremental_strategy_macro" => self.strategy_macro(arguments)?,
+            "standardize_grants_dict" => dict(Vec::new()),
+            "warn_once" | "cache_added" | "cache_dropped" | "cache_renamed" | "clear_transaction"
+            | "pre_model_hook" | "post_model_hook" | "verify_database" => none(),
+            "submit_python_job" => return Err(Error::raised("Python models need an engine that runs Python")),
+            _ => return Ok(None),
+        }))
+    }
+
+    fn strategy_macro(&self, arguments: &Arguments) -> Result<Value, Error> {
+        let strategy =
+            arguments.required_text(1, "model_strategy").or_else(|_| arguments.required_text(0, "strategy"))?;
+        let name = format!("get_incremental_{}_sql", strategy.replace('+', "_"));
+        self.0.macro_named(&name).ok_or_else(|| {
+            Fault::new("HW0310", format!("dbt could not find an incremental strategy macro with the name \"{name}\""))
+                .help(format!("write a macro {name}(arg_dict), or use one of {}", STRATEGIES.join(", ")))
+                .into()
+        })
+    }
+
+    /// The answers while parsing.
+    fn absent(name: &str) -> Option<Value> {
+        Some(match name {
+            "get_columns_in_relation"
+            | "get_columns_in_table"
+            | "get_missing_columns"
+            | "list_relations"
+            | "list_relations_without_caching"
+            | "list_schemas"
+            | "get_column_schema_from_query" => list(Vec::new()),
+            "check_schema_exists" | "already_exists" => Value::from(false),
+            "execute" | "add_query" => answer(&Table::default(), none()),
+            "get_relation"
+            | "load_relation"
+            | "create_schema"
+            | "drop_schema"
+            | "drop_relation"
+            | "rename_relation"
+            | "truncate_relation"
+            | "expand_target_column_types"
+            | "commit"
+            | "rollback" => none(),
+            _ => return None,
+        })
+    }
+
+    /// Methods that ask the database.
+    fn ask(&self, running: &Running, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
+        Ok(Some(match name {
+            "execute" | "add_query" => execute(running, arguments)?,
+            "get_relation" => self.get_relation(running, arguments)?,
+            "load_relation" => existing(running, &RelationValue::from_value(arguments.required(0, "relation")?)?)?,
+            "get_columns_in_relation" | "get_columns_in_table" => {
+                let relation = RelationValue::from_value(arguments.required(0, "relation")?)?;
+                list(columns(running, &relation)?.iter().map(ColumnValue::of).collect())
+            }
+            "get_missing_columns" => {
+                let from = RelationValue::from_value(arguments.required(0, "from_relation")?)?;
+                let to = RelationValue::from_value(arguments.required(1, "to_relation")?)?;
+                let known: Vec<String> =
+                    columns(running, &to)?.iter().map(|column| column.name.to_lowercase()).collect();
+                let missing = columns(running, &from)?;
+                let missing = missing.iter().filter(|column| !known.contains(&column.name.to_lowercase()));
+                list(missing.map(ColumnValue::of).collect())
+            }
+            "get_column_schema_from_query" => {
+                let sql = arguments.required_text(0, "sql")?;
+                let columns = running.on_connection(|connection| connection.describe(&sql))?;
+                list(columns.iter().map(ColumnValue::of).collect())
+            }
+            "list_relations" | "list_relations_without_caching" => {
+                let (database, schema) = self.place(arguments)?;
+                let found = running.on_connection(|connection| connection.relations(&database, &schema))?;
+                list(
+                    found
+                        .iter()
+                        .map(|(relation, kind)| RelationValue::of(relation, Some(*kind)).into_value())
+                        .collect(),
+                )
+            }
+            "list_schemas" => list(schemas(running, &self.place(arguments)?.0)?.into_iter().map(Value::from).collect()),
+            "check_schema_exists" => {
+                let (database, schema) = self.place(arguments)?;
+                Value::from(schemas(running, &database)?.iter().any(|known| known.eq_ignore_ascii_case(&schema)))
+            }
+            "already_exists" => {
+                let place = RelationValue::new(
+                    Some(self.0.scene.project.target.database.clone()),
+                    arguments.text(0, "schema")?,
+                    arguments.text(1, "name")?,
+                );
+                Value::from(!existing(running, &place)?.is_none())
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Database and schema from a relation, or from two names; what is missing comes from the target.
+    fn place(&self, arguments: &Arguments) -> Result<(String, String), Error> {
+        let target = &self.0.scene.project.target;
+        let given = arguments.positional.first().or_else(|| arguments.keyword.get("schema_relation"));
+        let (database, schema) = match given.and_then(|value| value.downcast_object_ref::<RelationValue>()) {
+            Some(relation) => (relation.database().map(ToOwned::to_owned), relation.schema().map(ToOwned::to_owned)),
+            None => (arguments.text(0, "database")?, arguments.text(1, "schema")?),
+        };
+        Ok((database.unwrap_or_else(|| target.database.clone()), schema.unwrap_or_else(|| target.schema.clone())))
+    }
+
+    fn get_relation(&self, running: &Running, arguments: &Arguments) -> Result<Value, Error> {
+        arguments.reject_unknown(&["database", "schema", "identifier"])?;
+        let database = arguments.text(0, "database")?;
+        let place = RelationValue::new(
+            Some(database.unwrap_or_else(|| self.0.scene.project.target.database.clone())),
+            arguments.text(1, "schema")?,
+            arguments.text(2, "identifier")?,
+        );
+        existing(running, &place)
+    }
+
+    fn method(&self, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
+        if let Some(value) = self.plain(name, arguments)? {
+            return Ok(Some(value));
+        }
+        let Some(running) = self.0.scene.running() else { return Ok(Self::absent(name)) };
+        match self.ask(running, name, arguments)? {
+            Some(value) => Ok(Some(value)),
+            None => change(running, name, arguments),
+        }
+    }
+}
+
+/// Methods that change the database.
+fn change(running: &Running, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
+    let relation = |index, name: &str| RelationValue::from_value(arguments.required(index, name)?);
+    let sql = match name {
+        "create_schema" => format!("create schema if not exists {}", schema_name(&relation(0, "relation")?)?),
+        "drop_schema" => format!("drop schema if exists {} cascade", schema_name(&relation(0, "relation")?)?),
+        "drop_relation" => {
+            let relation = relation(0, "relation")?;
+            let Some(kind) = kind_of(running, &relation)? else { return Ok(Some(none())) };
+            format!("drop {kind} if exists {} cascade", relation.name())
+        }
+        "rename_relation" => {
+            let (from, to) = (relation(0, "from_relation")?, relation(1, "to_relation")?);
+            let kind = kind_of(running, &from)?.unwrap_or_else(|| "table".to_owned());
+            let Some(identifier) = to.identifier() else {
+                return Err(Error::new(ErrorKind::Value, "the new name has no identifier"));
+            };
+            format!("alter {kind} {} rename to {}", from.name(), quote_identifier(identifier))
+        }
+        "truncate_relation" => format!("truncate {}", relation(0, "relation")?.name()),
+        // Text has no length on DuckDB: nothing needs to be widened.
+        "expand_target_column_types" => return Ok(Some(none())),
+        "commit" => return end_transaction(running, "commit").map(Some),
+        "rollback" => return end_transaction(running, "rollback").map(Some),
+        _ => return Ok(None),
+    };
+    running.on_connection(|connection| connection.execute(&sql))?;
+    Ok(Some(none()))
+}
+
+fn schema_name(relation: &RelationValue) -> Result<String, Error> {
+    match (relation.database(), relation.schema()) {
+        (Some(database), Some(schema)) => Ok(format!("{}.{}", quote_identifier(database), quote_identifier(schema))),
+        (None, Some(schema)) => Ok(quote_identifier(schema)),
+        _ => Err(Error::new(ErrorKind::Value, format!("{} names no schema", relation.name()))),
+    }
+}
+
+/// The relation with its kind, as the database has it; none when there is no such relation.
+fn existing(running: &Running, place: &RelationValue) -> Result<Value, Error> {
+    let (Some(database), Some(schema), Some(identifier)) = (place.database(), place.schema(), place.identifier())
+    else {
+        return Ok(none());
+    };
+    let found = running.on_connection(|connection| connection.relations(database, schema))?;
+    let found = found.iter().find(|(relation, _)| relation.identifier.eq_ignore_ascii_case(identifier));
+    Ok(found.map_or_else(none, |(relation, kind)| RelationValue::of(relation, Some(*kind)).into_value()))
+}
+
+/// `table` or `view`; what the relation says of itself, or else what the database says.
+fn kind_of(running: &Running, relation: &RelationValue) -> Result<Option<String>, Error> {
+    match (relation.kind(), relation.relation()) {
+        (Some(kind), _) => Ok(Some(kind.to_owned())),
+        (None, Some(place)) => {
+            let kind = running.on_connection(|connection| connection.kind(&place))?;
+            Ok(kind.map(|kind| super::relation::kind_word(kind).to_owned()))
+        }
+        // Only tables of the session go without database and schema.
+        (None, None) => Ok(Some("table".to_owned())),
+    }
+}
+
+fn columns(running: &Running, relation: &RelationValue) -> Result<Vec<Column>, Error> {
+    match (relation.relation(), relation.identifier()) {
+        (Some(place), _) => running.on_connection(|connection| connection.columns(&place)),
+        (None, Some(identifier)) => {
+            let temporary = Relation::new("temp", "main", identifier);
+            running.on_connection(|connection| connection.columns(&temporary))
+        }
+        (None, None) => Ok(Vec::new()),
+    }
+}
+
+fn schemas(running: &Running, database: &str) -> Result<Vec<String>, Error> {
+    let sql = format!(
+        "select schema_name from duckdb_schemas() where lower(database_name) = lower({}) order by 1",
+        quote_literal(database)
+    );
+    let table = running.on_connection(|connection| connection.query(&sql))?;
+    Ok(table.rows.iter().filter_map(|row| row.first().map(Cell::to_string)).collect())
+}
+
+/// `execute(sql, auto_begin, fetch, limit)`: what the database said, and the rows.
+fn execute(running: &Running, arguments: &Arguments) -> Result<Value, Error> {
+    let sql = arguments.required(0, "sql")?.to_string();
+    let flag = |index, name| arguments.get(index, name).is_some_and(Value::is_true);
+    let (auto_begin, fetch) = (flag(1, "auto_begin"), flag(2, "fetch"));
+    if sql.trim().is_empty() {
+        return Ok(answer(&Table::default(), none()));
+    }
+    if auto_begin {
+        begin(running)?;
+    }
+    running.on_connection(|connection| {
+        if fetch {
+            let mut table = connection.query(&sql)?;
+            if let Some(limit) = arguments.get(3, "limit").and_then(Value::as_usize) {
+                table.rows.truncate(limit);
+            }
+            Ok::<_, EngineError>(answer(&table, Value::from(table.rows.len())))
+        } else {
+            let changed = connection.execute(&sql)?;
+            Ok(answer(&Table::default(), Value::from(changed)))
+        }
+    })
+}
+
+/// Opens the transaction of a materialization with its first statement that wants one.
+fn begin(running: &Running) -> Result<(), Error> {
+    let mut transaction = lock(&running.transaction);
+    if *transaction == Transaction::Closed {
+        running.on_connection(|connection| connection.begin())?;
+        *transaction = Transaction::Open;
+    }
+    Ok(())
+}
+
+fn end_transaction(running: &Running, how: &str) -> Result<Value, Error> {
+    let mut transaction = lock(&running.transaction);
+    if *transaction == Transaction::Open {
+        running.on_connection(|connection| connection.execute(how))?;
+        *transaction = Transaction::Closed;
+    }
+    Ok(none())
+}
+
+fn answer(table: &Table, rows: Value) -> Value {
+    let said = response(&Value::from("OK"), &Value::from("OK"), rows);
+    Value::from(Tuple::from(vec![said, TableValue::of(table)]))
+}
+
+impl Object for Adapter {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match key.as_str()? {
+            "Relation" => Some(Value::from_object(super::relation::RelationClass)),
+            "Column" => Some(Value::from_object(column::ColumnClass)),
+            _ => None,
+        }
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        _state: &mut State<'_, '_>,
+        method: &str,
+        values: &[Value],
+    ) -> Result<Value, minijinja::Error> {
+        self.method(method, &Arguments::from_values(values))?.ok_or_else(|| minijinja::ErrorKind::UnknownMethod.into())
+    }
+}

@@ -1,0 +1,119 @@
+//! Nodes as templates see them: `model`, `graph`. The shape is that of dbt's manifest.
+
+use highwater_jinja::{Value, dict, from_json};
+use serde_json::{Value as Json, json};
+
+use super::Batch;
+use super::scene::Frame;
+use crate::manifest::{Manifest, Node, ResourceType, SourceNode};
+
+/// A node in the shape of dbt's manifest.
+pub(crate) fn node_json(node: &Node) -> Json {
+    let relational = matches!(node.resource_type, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot)
+        && node.config.materialized() != "ephemeral";
+    let refs: Vec<Json> = node
+        .refs
+        .iter()
+        .map(|call| json!({"name": call.name, "package": call.package, "version": call.version}))
+        .collect();
+    json!({
+        "unique_id": node.unique_id,
+        "resource_type": node.resource_type.word(),
+        "name": node.name,
+        "package_name": node.package_name,
+        "path": node.path,
+        "original_file_path": node.original_file_path,
+        "fqn": node.fqn,
+        "database": node.relation.database,
+        "schema": node.relation.schema,
+        "alias": node.relation.identifier,
+        "relation_name": relational.then(|| node.relation.sql()),
+        "config": node.config,
+        "raw_code": node.raw_code,
+        "raw_sql": node.raw_code,
+        "language": node.language,
+        "refs": refs,
+        "sources": node.sources,
+        "depends_on": node.depends_on,
+        "description": node.description,
+        "columns": node.columns,
+        "tags": node.tags,
+        "meta": node.config.get("meta").cloned().unwrap_or_else(|| json!({})),
+        "patch_path": node.patch_path,
+        "checksum": node.checksum,
+        "test_metadata": node.test_metadata,
+        "attached_node": node.attached_node,
+        "column_name": node.column_name,
+        "group": node.group,
+        "access": node.access,
+        "version": node.version,
+        "latest_version": node.latest_version,
+        "root_path": node.root,
+    })
+}
+
+/// A node as a template value, with the batch it is compiled for.
+pub(crate) fn node_value(node: &Node, batch: Option<&Batch>) -> Value {
+    let mut json = node_json(node);
+    if let (Some(batch), Some(entries)) = (batch, json.as_object_mut()) {
+        let described = json!({
+            "id": batch.id,
+            "event_time_start": batch.start.to_string(),
+            "event_time_end": batch.end.to_string(),
+        });
+        entries.insert("batch".to_owned(), described);
+    }
+    from_json(&json)
+}
+
+fn source_json(source: &SourceNode) -> Json {
+    json!({
+        "unique_id": source.unique_id,
+        "resource_type": "source",
+        "package_name": source.package_name,
+        "source_name": source.source_name,
+        "name": source.name,
+        "database": source.relation.database,
+        "schema": source.relation.schema,
+        "identifier": source.relation.identifier,
+        "relation_name": source.relation.sql(),
+        "config": source.config,
+        "loaded_at_field": source.loaded_at_field,
+        "freshness": source.freshness,
+        "description": source.description,
+        "source_description": source.source_description,
+        "loader": source.loader,
+        "columns": source.columns,
+        "tags": source.tags,
+        "meta": source.config.get("meta").cloned().unwrap_or_else(|| json!({})),
+        "original_file_path": source.original_file_path,
+        "fqn": source.fqn,
+    })
+}
+
+/// `graph`: everything, by unique id; empty while parsing.
+pub(crate) fn graph(frame: &Frame) -> Value {
+    match frame.scene.running() {
+        Some(running) => running.graph.get_or_init(|| whole(&running.manifest)).clone(),
+        None => whole(&Manifest::default()),
+    }
+}
+
+fn whole(manifest: &Manifest) -> Value {
+    let plain = |json: Result<Json, serde_json::Error>| json.unwrap_or(Json::Null);
+    let nodes = manifest.nodes.iter().map(|(id, node)| (id.clone(), node_json(node)));
+    let sources = manifest.sources.iter().map(|(id, source)| (id.clone(), source_json(source)));
+    let exposures = manifest.exposures.iter().map(|(id, it)| (id.clone(), plain(serde_json::to_value(it))));
+    let metrics = manifest.metrics.iter().map(|(id, it)| (id.clone(), plain(serde_json::to_value(it))));
+    let section = |name: &str, entries: Vec<(String, Json)>| {
+        let entries = entries.into_iter().map(|(id, json)| (Value::from(id), from_json(&json))).collect();
+        (Value::from(name), dict(entries))
+    };
+    dict(vec![
+        section("nodes", nodes.collect()),
+        section("sources", sources.collect()),
+        section("exposures", exposures.collect()),
+        section("metrics", metrics.collect()),
+        section("groups", Vec::new()),
+    ])
+}

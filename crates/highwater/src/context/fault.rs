@@ -1,0 +1,123 @@
+//! Faults that our own functions raise in a template, and how any error of a template becomes a diagnostic.
+
+use std::sync::Arc;
+
+use highwater_jinja::{Error, ErrorKind, Span};
+
+use crate::diagnostics::{Diagnostic, SourceFile};
+use crate::engine::EngineError;
+
+/// An error with a code and advice, on its way through the evaluator.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Fault {
+    code: &'static str,
+    message: String,
+    help: Vec<String>,
+}
+
+impl Fault {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Fault {
+        Fault { code, message: message.into(), help: Vec::new() }
+    }
+
+    /// Adds what to do.
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Fault {
+        self.help.push(text.into());
+        self
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Error {
+        Error::external(fault)
+    }
+}
+
+/// A failed statement of a template as a template error; the statement comes with it.
+pub(crate) fn database_fault(error: EngineError) -> Error {
+    Error::external(error)
+}
+
+/// The text a span of an error counts in.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// The file.
+    pub(crate) file: Arc<SourceFile>,
+    /// Where in that file the template begins.
+    pub(crate) shift: usize,
+}
+
+/// A template error as a diagnostic. `place_of` finds the text of a template by its name.
+pub(crate) fn diagnostic(error: &Error, subject: &str, place_of: impl Fn(&str) -> Option<Place>) -> Diagnostic {
+    let fault = cause::<Fault>(error);
+    let database = cause::<EngineError>(error);
+    let code = match (fault, database, error.kind()) {
+        (Some(fault), _, _) => fault.code,
+        (None, Some(_), _) => "HW0402",
+        (None, None, kind) => code_of(kind),
+    };
+    let first_line = error.message().lines().next().unwrap_or_default().to_owned();
+    let title =
+        if database.is_some() { format!("a query of a template failed in {subject}") } else { first_line.clone() };
+    let mut diagnostic = Diagnostic::error(code, title);
+    let place = error.template().zip(error.span()).and_then(|(name, span)| place_of(name).map(|place| (place, span)));
+    match place {
+        Some((place, span)) => diagnostic = label(diagnostic, &place, span, ""),
+        None => diagnostic = diagnostic.note(format!("in {subject}")),
+    }
+    if database.is_some() || first_line != error.message() {
+        diagnostic = diagnostic.note(error.message().to_owned());
+    }
+    if let Some(EngineError::Statement { sql, .. }) = database {
+        diagnostic = diagnostic.note(format!("the query:\n{}", sql.trim()));
+    }
+    for entry in error.trace() {
+        diagnostic = diagnostic.note(format!("in macro {} ({})", entry.macro_name, entry.template));
+    }
+    for help in fault.map(|fault| fault.help.as_slice()).unwrap_or_default() {
+        diagnostic = diagnostic.help(help.clone());
+    }
+    diagnostic
+}
+
+/// Marks a span of a template in its file.
+pub(crate) fn label(diagnostic: Diagnostic, place: &Place, span: Span, message: &str) -> Diagnostic {
+    let limit = place.file.text.len();
+    let (start, end) = ((span.start + place.shift).min(limit), (span.end + place.shift).min(limit));
+    diagnostic.at(&place.file, start, end.max(start), message)
+}
+
+fn code_of(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Syntax => "HW0301",
+        ErrorKind::Undefined | ErrorKind::Unknown => "HW0302",
+        ErrorKind::Raised => "HW0303",
+        _ => "HW0304",
+    }
+}
+
+/// The first error of this type in the chain of causes.
+fn cause<E: std::error::Error + 'static>(error: &Error) -> Option<&E> {
+    let mut current: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    while let Some(inner) = current {
+        if let Some(found) = inner.downcast_ref::<E>() {
+            return Some(found);
+        }
+        current = inner.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_keeps_its_code_and_advice_on_the_way_through_the_evaluator() {
+        let error: Error = Fault::new("HW0306", "no model 'x'").help("write one").into();
+        let error = Error::from(minijinja::Error::from(error));
+        let found = diagnostic(&error, "model a.b", |_| None);
+        insta::assert_snapshot!(format!("{found} {:?} {:?}", found.notes, found.help), @r#"HW0306: no model 'x' ["in model a.b"] ["write one"]"#);
+    }
+}

@@ -1,0 +1,257 @@
+//! `ref`, `source`, `metric` and `doc`: from names to what they stand for.
+
+use std::collections::HashMap;
+
+use highwater_jinja::{Arguments, Error, ErrorKind, Value, function};
+
+use super::fault::Fault;
+use super::relation::RelationValue;
+use super::scene::{Frame, Running, lock};
+use super::similar::similar;
+use crate::manifest::{Config, Manifest, Node, RefCall, ResourceType, SourceNode};
+
+/// The prefix of the common table expression of an ephemeral model.
+const CTE_PREFIX: &str = "__dbt__cte__";
+
+/// Nodes by the names that templates use.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    nodes: HashMap<String, Vec<String>>,
+    sources: HashMap<(String, String), Vec<String>>,
+}
+
+impl Index {
+    pub(crate) fn of(manifest: &Manifest) -> Index {
+        let mut index = Index::default();
+        for (id, node) in &manifest.nodes {
+            if matches!(node.resource_type, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot) {
+                index.nodes.entry(node.name.clone()).or_default().push(id.clone());
+            }
+        }
+        for (id, source) in &manifest.sources {
+            index.sources.entry((source.source_name.clone(), source.name.clone())).or_default().push(id.clone());
+        }
+        index
+    }
+
+    /// The node a call of `ref` means: the caller's package wins over the project, the project over other packages.
+    fn node<'m>(&self, manifest: &'m Manifest, packages: [&str; 2], call: &RefCall) -> Option<&'m Node> {
+        let fits = |node: &&Node| match &call.version {
+            Some(version) => node.version.as_ref() == Some(version),
+            None => node.version.is_none() || node.version == node.latest_version,
+        };
+        let ids = self.nodes.get(&call.name)?;
+        let candidates: Vec<&Node> = ids.iter().filter_map(|id| manifest.nodes.get(id)).filter(fits).collect();
+        nearest(&candidates, |node| &node.package_name, packages, call.package.as_deref())
+    }
+
+    fn source<'m>(&self, manifest: &'m Manifest, packages: [&str; 2], call: (&str, &str)) -> Option<&'m SourceNode> {
+        let ids = self.sources.get(&(call.0.to_owned(), call.1.to_owned()))?;
+        let candidates: Vec<&SourceNode> = ids.iter().filter_map(|id| manifest.sources.get(id)).collect();
+        nearest(&candidates, |source| &source.package_name, packages, None)
+    }
+}
+
+/// The candidate of the wanted package, or else of the first of `packages` that has one, or else any.
+fn nearest<'m, T>(
+    candidates: &[&'m T],
+    package_of: impl Fn(&T) -> &String,
+    packages: [&str; 2],
+    wanted: Option<&str>,
+) -> Option<&'m T> {
+    let of = |package: &str| candidates.iter().find(|candidate| package_of(candidate) == package).copied();
+    match wanted {
+        Some(package) => of(package),
+        None => packages.iter().find_map(|package| of(package)).or_else(|| candidates.first().copied()),
+    }
+}
+
+/// `ref('name')`, `ref('package', 'name')`, each with `version=` or `v=`.
+pub(crate) fn ref_function(frame: &Frame) -> Value {
+    let frame = frame.clone();
+    function("ref", move |arguments| {
+        let call = ref_call(arguments)?;
+        match frame.scene.running() {
+            None => {
+                let placeholder = placeholder(&frame, None, &call.name);
+                frame.scene.note(|captured| {
+                    if !captured.refs.contains(&call) {
+                        captured.refs.push(call);
+                    }
+                });
+                Ok(placeholder)
+            }
+            Some(running) => Ok(referred(&frame, running, &call)?.into_value()),
+        }
+    })
+}
+
+fn ref_call(arguments: &Arguments) -> Result<RefCall, Error> {
+    let text = |value: &Value| {
+        value.as_str().map(ToOwned::to_owned).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Type,
+                format!("ref() takes the name of a model as text, not {} '{value}'", value.kind()),
+            )
+        })
+    };
+    let version = arguments.keyword.get("version").or_else(|| arguments.keyword.get("v"));
+    let version = version.filter(|version| !version.is_none()).map(ToString::to_string);
+    match arguments.positional.as_slice() {
+        [name] => Ok(RefCall { name: text(name)?, package: None, version }),
+        [package, name] => Ok(RefCall { name: text(name)?, package: Some(text(package)?), version }),
+        others => Err(Error::new(
+            ErrorKind::Arguments,
+            format!("ref() takes the name of a model, or a package and a name; {} arguments were given", others.len()),
+        )),
+    }
+}
+
+/// What `ref` and `source` give while parsing: something that behaves like a relation.
+fn placeholder(frame: &Frame, schema: Option<&str>, name: &str) -> Value {
+    let target = &frame.scene.project.target;
+    let schema = schema.unwrap_or(&target.schema).to_owned();
+    RelationValue::new(Some(target.database.clone()), Some(schema), Some(name.to_owned())).into_value()
+}
+
+fn packages(frame: &Frame) -> [&str; 2] {
+    [&frame.scene.subject.package, &frame.scene.project.name]
+}
+
+fn referred(frame: &Frame, running: &Running, call: &RefCall) -> Result<RelationValue, Error> {
+    let manifest = &running.manifest;
+    let Some(node) = running.index.node(manifest, packages(frame), call) else {
+        return Err(unknown_node(frame, running, call));
+    };
+    check_declared(frame, running, &node.unique_id, &format!("{{{{ ref('{}') }}}}", call.name))?;
+    if node.resource_type == ResourceType::Model && node.config.materialized() == "ephemeral" {
+        lock(&running.ephemeral).insert(node.unique_id.clone());
+        return Ok(RelationValue::cte(&cte_name(node)));
+    }
+    Ok(restricted(RelationValue::of(&node.relation, None), running, &node.config))
+}
+
+/// The name of the common table expression that stands for an ephemeral model.
+pub(crate) fn cte_name(node: &Node) -> String {
+    match &node.version {
+        Some(version) => format!("{CTE_PREFIX}{}_v{}", node.name, version.replace('.', "_")),
+        None => format!("{CTE_PREFIX}{}", node.name),
+    }
+}
+
+/// What a reference reads: nothing with `--empty`, the batch's window of an input that has an event time, else everything.
+fn restricted(relation: RelationValue, running: &Running, config: &Config) -> RelationValue {
+    if running.flags.empty {
+        return relation.filtered("false limit 0");
+    }
+    match (&running.batch, config.text("event_time")) {
+        (Some(batch), Some(column)) => relation.filtered(batch.condition(column)),
+        _ => relation,
+    }
+}
+
+/// A reference that parsing did not see is not in the graph: the node might run before what it reads.
+fn check_declared(frame: &Frame, running: &Running, id: &str, call: &str) -> Result<(), Error> {
+    match &running.allowed {
+        Some(allowed) if !allowed.contains(id) && frame.scene.subject.name != id => {
+            Err(Fault::new("HW0307", format!("{call} was not seen when the project was read"))
+                .help("it stands in a branch that only runs with a database; name it outside of the branch too:")
+                .help(format!("-- depends_on: {call}"))
+                .into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unknown_node(frame: &Frame, running: &Running, call: &RefCall) -> Error {
+    let manifest = &running.manifest;
+    let name = &call.name;
+    let disabled = manifest.disabled.values().any(|node| node.name == *name);
+    let fault = if disabled {
+        Fault::new("HW0306", format!("'{name}' is disabled")).help("enable it, or do not refer to it")
+    } else if let Some(version) = &call.version {
+        Fault::new("HW0306", format!("no version {version} of '{name}' was found"))
+    } else {
+        Fault::new("HW0306", format!("no model, seed or snapshot '{name}' was found"))
+    };
+    let near = similar(name, running.index.nodes.keys().map(String::as_str));
+    let fault = if near.is_empty() { fault } else { fault.help(format!("did you mean {}?", near.join(" or "))) };
+    match &call.package {
+        Some(package) if frame.scene.project.package(package).is_none() => {
+            fault.help(format!("there is no package '{package}'; packages.yml names what to install")).into()
+        }
+        _ => fault.into(),
+    }
+}
+
+/// `source('source', 'table')`.
+pub(crate) fn source_function(frame: &Frame) -> Value {
+    let frame = frame.clone();
+    function("source", move |arguments| {
+        let (source, table) = (arguments.required_text(0, "source_name")?, arguments.required_text(1, "table_name")?);
+        arguments.reject_unknown(&["source_name", "table_name"])?;
+        let Some(running) = frame.scene.running() else {
+            let placeholder = placeholder(&frame, Some(&source), &table);
+            frame.scene.note(|captured| {
+                let call = (source, table);
+                if !captured.sources.contains(&call) {
+                    captured.sources.push(call);
+                }
+            });
+            return Ok(placeholder);
+        };
+        let Some(found) = running.index.source(&running.manifest, packages(&frame), (&source, &table)) else {
+            return Err(unknown_source(running, &source, &table));
+        };
+        check_declared(&frame, running, &found.unique_id, &format!("{{{{ source('{source}', '{table}') }}}}"))?;
+        Ok(restricted(RelationValue::of(&found.relation, None), running, &found.config).into_value())
+    })
+}
+
+fn unknown_source(running: &Running, source: &str, table: &str) -> Error {
+    let fault = Fault::new("HW0306", format!("no source table '{source}.{table}' was found"))
+        .help("sources are declared under `sources:` in a properties file below the model paths");
+    let known: Vec<String> = running.index.sources.keys().map(|(source, table)| format!("{source}.{table}")).collect();
+    match similar(&format!("{source}.{table}"), known.iter().map(String::as_str)).as_slice() {
+        [] => fault.into(),
+        near => fault.help(format!("did you mean {}?", near.join(" or "))).into(),
+    }
+}
+
+/// `metric('name')`; prints the name.
+pub(crate) fn metric_function(frame: &Frame) -> Value {
+    let scene = frame.scene.clone();
+    function("metric", move |arguments| {
+        let (package, name) = match arguments.positional.as_slice() {
+            [package, name] => (Some(package.to_string()), name.to_string()),
+            _ => (None, arguments.required_text(0, "name")?),
+        };
+        let value = Value::from(name.as_str());
+        scene.note(|captured| captured.metrics.push((name, package)));
+        Ok(value)
+    })
+}
+
+/// `doc('name')` and `doc('package', 'name')`.
+pub(crate) fn doc_function(frame: &Frame) -> Value {
+    let frame = frame.clone();
+    function("doc", move |arguments| {
+        let (package, name) = match arguments.positional.as_slice() {
+            [package, name] => (Some(package.to_string()), name.to_string()),
+            _ => (None, arguments.required_text(0, "name")?),
+        };
+        let docs = frame.scene.macros.docs();
+        let of = |package: &str| docs.get(&format!("doc.{package}.{name}"));
+        let found = match &package {
+            Some(package) => of(package),
+            None => of(&frame.scene.subject.package)
+                .or_else(|| of(&frame.scene.project.name))
+                .or_else(|| docs.iter().find(|(id, _)| id.ends_with(&format!(".{name}"))).map(|(_, text)| text)),
+        };
+        found.map(|text| Value::from(text.as_str())).ok_or_else(|| {
+            let near = similar(&name, docs.keys().filter_map(|id| id.rsplit('.').next())).join(" or ");
+            let fault = Fault::new("HW0311", format!("no docs block '{name}' was found"));
+            if near.is_empty() { fault.into() } else { fault.help(format!("did you mean {near}?")).into() }
+        })
+    })
+}

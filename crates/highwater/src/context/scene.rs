@@ -1,0 +1,191 @@
+//! One rendering: whose code it is, what is known of its node, and what it has done so far.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use highwater_jinja::{Error, Lookup, Options, Value, macro_value};
+use indexmap::{IndexMap, IndexSet};
+use jiff::Timestamp;
+
+use super::compile::{Flags, SharedConnection};
+use super::library::{MacroEntry, Macros};
+use super::parse::Captured;
+use super::reference::Index;
+use super::relation::RelationValue;
+use super::{Batch, Message, names};
+use crate::engine::{Connection, EngineError};
+use crate::manifest::{Config, Manifest};
+use crate::project::Project;
+
+/// Locks, whatever happened to the thread that held the lock before.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where words for people go: `log`, `print`, `exceptions.warn`.
+pub type Messages = Arc<dyn Fn(Message, &str) + Send + Sync>;
+
+/// The node whose template is rendered.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Subject {
+    /// Package whose code it is.
+    pub(crate) package: String,
+    /// Unique id, or what stands in for one in messages.
+    pub(crate) name: String,
+    /// The node in the shape of dbt's manifest.
+    pub(crate) model: Value,
+    /// Its configuration.
+    pub(crate) config: Config,
+    /// Where it is built.
+    pub(crate) this: Option<RelationValue>,
+}
+
+/// Reading before anything runs, or running.
+pub(crate) enum Mode {
+    /// `execute` is false; calls are noted.
+    Parse(Mutex<Captured>),
+    /// `execute` is true.
+    Run(Box<Running>),
+}
+
+/// What a rendering with `execute` true works with.
+pub(crate) struct Running {
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) index: Arc<Index>,
+    pub(crate) connection: SharedConnection,
+    pub(crate) flags: Flags,
+    /// Unique ids the node may refer to; `None` where anything goes (hooks, inline SQL).
+    pub(crate) allowed: Option<HashSet<String>>,
+    /// Ephemeral models referred to, in order.
+    pub(crate) ephemeral: Mutex<IndexSet<String>>,
+    /// Whether statements open transactions, and whether one is open: only in materializations written in Jinja.
+    pub(crate) transaction: Mutex<Transaction>,
+    /// The window of a batch.
+    pub(crate) batch: Option<Batch>,
+    /// `graph`, made once for all renderings.
+    pub(crate) graph: Arc<OnceLock<Value>>,
+}
+
+/// How statements with `auto_begin` treat transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transaction {
+    /// Somebody else's business.
+    Foreign,
+    /// None is open; the next statement with `auto_begin` opens one.
+    Closed,
+    /// Open.
+    Open,
+}
+
+impl Running {
+    /// Does something on the connection.
+    ///
+    /// # Errors
+    /// The engine's own.
+    pub(crate) fn on_connection<T>(
+        &self,
+        work: impl FnOnce(&mut dyn Connection) -> Result<T, EngineError>,
+    ) -> Result<T, Error> {
+        work(&mut **lock(&self.connection)).map_err(super::fault::database_fault)
+    }
+}
+
+/// One rendering.
+pub(crate) struct Scene {
+    pub(crate) project: Arc<Project>,
+    pub(crate) macros: Arc<Macros>,
+    pub(crate) subject: Subject,
+    pub(crate) mode: Mode,
+    /// Names that only this rendering knows; they win over all others.
+    pub(crate) extras: Mutex<IndexMap<String, Value>>,
+    /// Results of statements, by name.
+    pub(crate) results: Mutex<IndexMap<String, Value>>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) options: Options,
+    pub(crate) messages: Messages,
+}
+
+impl Scene {
+    /// What running works with; `None` while parsing.
+    pub(crate) fn running(&self) -> Option<&Running> {
+        match &self.mode {
+            Mode::Run(running) => Some(running),
+            Mode::Parse(_) => None,
+        }
+    }
+
+    /// Notes a call while parsing.
+    pub(crate) fn note(&self, note: impl FnOnce(&mut Captured)) {
+        if let Mode::Parse(captured) = &self.mode {
+            note(&mut lock(captured));
+        }
+    }
+
+    pub(crate) fn say(&self, kind: Message, text: &str) {
+        (self.messages)(kind, text);
+    }
+
+    /// Defines a name for this rendering only.
+    pub(crate) fn define(&self, name: &str, value: Value) {
+        lock(&self.extras).insert(name.to_owned(), value);
+    }
+}
+
+/// The scene as code of one package sees it.
+#[derive(Clone)]
+pub(crate) struct Frame {
+    pub(crate) scene: Arc<Scene>,
+    pub(crate) package: Arc<str>,
+    /// Whether this is the node's own template, not a macro it calls.
+    top: bool,
+}
+
+impl Frame {
+    /// The view of the node's own template.
+    pub(crate) fn top(scene: Arc<Scene>) -> Frame {
+        let package = scene.subject.package.as_str().into();
+        Frame { scene, package, top: true }
+    }
+
+    /// As the evaluator wants it.
+    pub(crate) fn context(&self) -> Arc<dyn Lookup> {
+        Arc::new(self.clone())
+    }
+
+    /// A macro as a callable value; noted when the node's own template asks for it.
+    pub(crate) fn callable(&self, entry: &MacroEntry) -> Value {
+        if self.top {
+            self.scene.note(|captured| {
+                if !captured.macros.contains(&entry.unique_id) {
+                    captured.macros.push(entry.unique_id.clone());
+                }
+            });
+        }
+        let package = entry.package.as_str().into();
+        let inner = Frame { scene: Arc::clone(&self.scene), package, top: false };
+        macro_value(&entry.definition, &inner.context(), &self.scene.options)
+    }
+
+    /// The macro this code means by an unqualified name.
+    pub(crate) fn macro_named(&self, name: &str) -> Option<Value> {
+        let macros = &self.scene.macros;
+        let own = macros.resolve(&self.package, name);
+        // A macro of a package may call one that only the node's own package has.
+        let entry = own.or_else(|| macros.find(&self.scene.subject.package, name))?;
+        Some(self.callable(entry))
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "<names of {}>", self.package)
+    }
+}
+
+impl Lookup for Frame {
+    fn lookup(&self, name: &str) -> Option<Value> {
+        let extra = lock(&self.scene.extras).get(name).cloned();
+        extra.or_else(|| self.macro_named(name)).or_else(|| names::lookup(self, name))
+    }
+}

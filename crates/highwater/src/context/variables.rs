@@ -1,0 +1,94 @@
+//! `var` and `env_var`.
+
+use highwater_jinja::{Arguments, Error, Value, from_json, function};
+use indexmap::IndexMap;
+
+use super::fault::Fault;
+use super::scene::Frame;
+
+/// `var(name, default)`, with `var.has_var(name)`.
+pub(crate) fn var_function(frame: &Frame) -> Value {
+    Value::from_object(Variables(frame.clone()))
+}
+
+#[derive(Debug)]
+struct Variables(Frame);
+
+impl Variables {
+    /// The value as the node's package sees it; macros of packages see the node's, as in dbt, then their own.
+    fn find(&self, name: &str) -> Option<Value> {
+        let (scene, package) = (&self.0.scene, &self.0.package);
+        let project = &scene.project;
+        let found = project.var(&scene.subject.package, name).or_else(|| project.var(package, name));
+        found.map(from_json)
+    }
+
+    fn get(&self, arguments: &Arguments) -> Result<Value, Error> {
+        let name = arguments.required_text(0, "var_name")?;
+        match self.find(&name).or_else(|| arguments.get(1, "default").cloned()) {
+            Some(value) => Ok(value),
+            None => Err(missing_var(&name)),
+        }
+    }
+}
+
+impl highwater_jinja::value::Object for Variables {
+    fn repr(self: &std::sync::Arc<Self>) -> highwater_jinja::value::ObjectRepr {
+        highwater_jinja::value::ObjectRepr::Plain
+    }
+
+    fn call(
+        self: &std::sync::Arc<Self>,
+        _state: &mut minijinja::State<'_, '_>,
+        values: &[Value],
+    ) -> Result<Value, minijinja::Error> {
+        Ok(self.get(&Arguments::from_values(values))?)
+    }
+
+    fn call_method(
+        self: &std::sync::Arc<Self>,
+        _state: &mut minijinja::State<'_, '_>,
+        method: &str,
+        values: &[Value],
+    ) -> Result<Value, minijinja::Error> {
+        let arguments = Arguments::from_values(values);
+        match method {
+            "has_var" => Ok(Value::from(self.find(&arguments.required_text(0, "var_name")?).is_some())),
+            "get" => Ok(self.get(&arguments)?),
+            _ => Err(minijinja::ErrorKind::UnknownMethod.into()),
+        }
+    }
+}
+
+/// `var` where only the variables of the command line are known: `profiles.yml` and `dbt_project.yml`.
+pub(crate) fn plain_var_function(vars: &IndexMap<String, serde_json::Value>) -> Value {
+    let vars = vars.clone();
+    function("var", move |arguments| {
+        let name = arguments.required_text(0, "var_name")?;
+        let found = vars.get(&name).map(from_json).or_else(|| arguments.get(1, "default").cloned());
+        found.ok_or_else(|| missing_var(&name))
+    })
+}
+
+fn missing_var(name: &str) -> Error {
+    Fault::new("HW0308", format!("required variable '{name}' is not set"))
+        .help(format!(
+            "set it under `vars:` in dbt_project.yml, with `--vars '{{{name}: ...}}'`, or give a default: var('{name}', ...)"
+        ))
+        .into()
+}
+
+/// `env_var(name, default)`.
+pub(crate) fn env_var_function() -> Value {
+    function("env_var", |arguments| {
+        let name = arguments.required_text(0, "var")?;
+        match std::env::var(&name) {
+            Ok(value) => Ok(Value::from(value)),
+            Err(_) => arguments.get(1, "default").cloned().ok_or_else(|| {
+                Fault::new("HW0309", format!("environment variable '{name}' is not set"))
+                    .help(format!("set it, or give a default: env_var('{name}', '...')"))
+                    .into()
+            }),
+        }
+    })
+}

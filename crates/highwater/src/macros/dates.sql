@@ -1,0 +1,90 @@
+{# Dates and times. #}
+
+{% macro current_timestamp() -%}{% do return(adapter.dispatch('current_timestamp', 'dbt')()) %}{%- endmacro %}
+{% macro default__current_timestamp() -%}current_timestamp{%- endmacro %}
+{% macro duckdb__current_timestamp() -%}now(){%- endmacro %}
+{% macro snapshot_get_time() -%}{% do return(adapter.dispatch('snapshot_get_time', 'dbt')()) %}{%- endmacro %}
+{% macro default__snapshot_get_time() -%}{{ current_timestamp() }}{%- endmacro %}
+{% macro duckdb__snapshot_get_time() -%}{{ current_timestamp() }}::timestamp{%- endmacro %}
+
+{% macro dateadd(datepart, interval, from_date_or_timestamp) -%}
+  {% do return(adapter.dispatch('dateadd', 'dbt')(datepart, interval, from_date_or_timestamp)) %}
+{%- endmacro %}
+{% macro default__dateadd(datepart, interval, from_date_or_timestamp) -%}
+dateadd({{ datepart }}, {{ interval }}, {{ from_date_or_timestamp }})
+{%- endmacro %}
+{% macro duckdb__dateadd(datepart, interval, from_date_or_timestamp) -%}
+date_add({{ from_date_or_timestamp }}, interval ({{ interval }}) {{ datepart }})
+{%- endmacro %}
+
+{% macro datediff(first_date, second_date, datepart) -%}
+  {% do return(adapter.dispatch('datediff', 'dbt')(first_date, second_date, datepart)) %}
+{%- endmacro %}
+{% macro default__datediff(first_date, second_date, datepart) -%}
+datediff({{ datepart }}, {{ first_date }}, {{ second_date }})
+{%- endmacro %}
+{% macro duckdb__datediff(first_date, second_date, datepart) -%}
+date_diff('{{ datepart }}', ({{ first_date }})::timestamp, ({{ second_date }})::timestamp)
+{%- endmacro %}
+
+{% macro date_trunc(datepart, date) -%}{% do return(adapter.dispatch('date_trunc', 'dbt')(datepart, date)) %}{%- endmacro %}
+{% macro default__date_trunc(datepart, date) -%}date_trunc('{{ datepart }}', {{ date }}){%- endmacro %}
+
+{% macro last_day(date, datepart) -%}{% do return(adapter.dispatch('last_day', 'dbt')(date, datepart)) %}{%- endmacro %}
+{% macro default__last_day(date, datepart) -%}
+cast({{ dateadd('day', '-1', dateadd(datepart, '1', date_trunc(datepart, date))) }} as date)
+{%- endmacro %}
+
+{% macro date(year, month, day) -%}{% do return(adapter.dispatch('date', 'dbt')(year, month, day)) %}{%- endmacro %}
+{% macro default__date(year, month, day) -%}
+to_date('{{ '%04d-%02d-%02d' % (year, month, day) }}', 'YYYY-MM-DD')
+{%- endmacro %}
+{% macro duckdb__date(year, month, day) -%}make_date({{ year }}, {{ month }}, {{ day }}){%- endmacro %}
+
+{# One row per period from start_date up to, not including, end_date. #}
+{% macro date_spine(datepart, start_date, end_date) -%}
+  {% do return(adapter.dispatch('date_spine', 'dbt')(datepart, start_date, end_date)) %}
+{%- endmacro %}
+{% macro default__date_spine(datepart, start_date, end_date) -%}
+with numbers as (
+  {{ generate_series(get_intervals_between(start_date, end_date, datepart)) }}
+),
+periods as (
+  select {{ dateadd(datepart, 'generated_number - 1', start_date) }} as date_{{ datepart }} from numbers
+)
+select * from periods where date_{{ datepart }} < {{ end_date }}
+{%- endmacro %}
+{% macro duckdb__date_spine(datepart, start_date, end_date) -%}
+select {{ dateadd(datepart, 'step', start_date) }} as date_{{ datepart }}
+from (select unnest(range({{ datediff(start_date, end_date, datepart) }})) as step) as steps
+{%- endmacro %}
+
+{% macro get_intervals_between(start_date, end_date, datepart) -%}
+  {%- set answer = run_query('select ' ~ datediff(start_date, end_date, datepart)) -%}
+  {% do return(answer.rows[0][0] if execute and answer else 0) %}
+{%- endmacro %}
+
+{% macro generate_series(upper_bound) -%}{% do return(adapter.dispatch('generate_series', 'dbt')(upper_bound)) %}{%- endmacro %}
+{% macro default__generate_series(upper_bound) -%}
+{%- set bits = get_powers_of_two(upper_bound) -%}
+with bit as (select 0 as value union all select 1),
+numbers as (
+  select {% for n in range(bits) %}b{{ n }}.value * {{ 2 ** n }} + {% endfor %}1 as generated_number
+  from {% for n in range(bits) %}bit as b{{ n }}{{ ' cross join ' if not loop.last }}{% endfor %}
+)
+select generated_number from numbers where generated_number <= {{ upper_bound }}
+{%- endmacro %}
+{% macro duckdb__generate_series(upper_bound) -%}
+select unnest(range(1, {{ upper_bound }} + 1)) as generated_number
+{%- endmacro %}
+
+{# How many bits count up to a number. #}
+{% macro get_powers_of_two(upper_bound) %}{% do return(adapter.dispatch('get_powers_of_two', 'dbt')(upper_bound)) %}{% endmacro %}
+{% macro default__get_powers_of_two(upper_bound) %}
+  {%- if upper_bound <= 0 -%}{% do exceptions.raise_compiler_error('the upper bound must be positive') %}{%- endif -%}
+  {%- for bits in range(1, 100) if upper_bound <= 2 ** bits -%}{% do return(bits) %}{%- endfor -%}
+{% endmacro %}
+
+{% macro py_current_timestring() %}
+  {% do return(modules.datetime.datetime.now().strftime('%H%M%S%f')) %}
+{% endmacro %}

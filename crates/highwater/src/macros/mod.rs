@@ -1,0 +1,16 @@
+//! Highwater's own macros, as templates that are part of the binary. Packages and projects override them by dispatch.
+//!
+//! Macros whose names begin with `duckdb__` form the package `dbt_duckdb`, all others the package `dbt`.
+
+/// File name and text of every template.
+pub(crate) static FILES: &[(&str, &str)] = &[
+    ("statement.sql", include_str!("statement.sql")),
+    ("names.sql", include_str!("names.sql")),
+    ("incremental.sql", include_str!("incremental.sql")),
+    ("relations.sql", include_str!("relations.sql")),
+    ("hooks.sql", include_str!("hooks.sql")),
+    ("tests.sql", include_str!("tests.sql")),
+    ("dates.sql", include_str!("dates.sql")),
+    ("text.sql", include_str!("text.sql")),
+    ("values.sql", include_str!("values.sql")),
+];

@@ -1,0 +1,111 @@
+{# Making, finding and changing tables and views. #}
+
+{% macro create_schema(relation) %}{% do adapter.create_schema(relation) %}{% endmacro %}
+{% macro drop_schema(relation) %}{% do adapter.drop_schema(relation) %}{% endmacro %}
+{% macro drop_relation(relation) %}{% do adapter.drop_relation(relation) %}{% endmacro %}
+{% macro rename_relation(from_relation, to_relation) %}{% do adapter.rename_relation(from_relation, to_relation) %}{% endmacro %}
+{% macro truncate_relation(relation) %}{% do adapter.truncate_relation(relation) %}{% endmacro %}
+
+{% macro drop_relation_if_exists(relation) %}
+  {%- if relation is not none -%}{% do adapter.drop_relation(relation) %}{%- endif -%}
+{% endmacro %}
+
+{% macro load_cached_relation(relation) %}
+  {% do return(adapter.get_relation(database=relation.database, schema=relation.schema, identifier=relation.identifier)) %}
+{% endmacro %}
+
+{% macro load_relation(relation) %}{% do return(load_cached_relation(relation)) %}{% endmacro %}
+
+{% macro get_or_create_relation(database, schema, identifier, type) %}
+  {%- set existing = adapter.get_relation(database=database, schema=schema, identifier=identifier) -%}
+  {%- if existing -%}{% do return([true, existing]) %}{%- endif -%}
+  {% do return([false, api.Relation.create(database=database, schema=schema, identifier=identifier, type=type)]) %}
+{% endmacro %}
+
+{% macro list_relations_without_caching(schema_relation) %}
+  {% do return(adapter.list_relations_without_caching(schema_relation)) %}
+{% endmacro %}
+
+{% macro get_columns_in_relation(relation) %}{% do return(adapter.get_columns_in_relation(relation)) %}{% endmacro %}
+
+{% macro get_empty_subquery_sql(select_sql, select_sql_header=none) -%}
+  {{ select_sql_header if select_sql_header is not none }}
+  select * from (
+    {{ select_sql }}
+  ) as __dbt_sbq
+  where false
+  limit 0
+{%- endmacro %}
+
+{% macro get_column_schema_from_query(select_sql, select_sql_header=none) %}
+  {% do return(adapter.get_column_schema_from_query(get_empty_subquery_sql(select_sql, select_sql_header))) %}
+{% endmacro %}
+
+{% macro get_columns_in_query(select_sql) %}
+  {% do return(get_column_schema_from_query(select_sql) | map(attribute='name') | list) %}
+{% endmacro %}
+
+{% macro make_intermediate_relation(base_relation, suffix='__dbt_tmp') %}
+  {% do return(base_relation.incorporate(path={'identifier': base_relation.identifier ~ suffix})) %}
+{% endmacro %}
+
+{% macro make_backup_relation(base_relation, backup_relation_type, suffix='__dbt_backup') %}
+  {% do return(base_relation.incorporate(path={'identifier': base_relation.identifier ~ suffix}, type=backup_relation_type)) %}
+{% endmacro %}
+
+{# A temporary table lives in the session: no database, no schema. #}
+{% macro make_temp_relation(base_relation, suffix='__dbt_tmp') %}
+  {%- set name = base_relation.identifier ~ suffix ~ py_current_timestring() -%}
+  {% do return(base_relation.incorporate(path={'database': none, 'schema': none, 'identifier': name})) %}
+{% endmacro %}
+
+{% macro create_table_as(temporary, relation, compiled_code, language='sql') -%}
+  {% do return(adapter.dispatch('create_table_as', 'dbt')(temporary, relation, compiled_code, language)) %}
+{%- endmacro %}
+
+{% macro default__create_table_as(temporary, relation, compiled_code, language='sql') -%}
+  {{ config.get('sql_header') or '' }}
+  create {% if temporary %}temporary {% endif %}table {{ relation.include(database=not temporary, schema=not temporary) }} as (
+    {{ compiled_code }}
+  );
+{%- endmacro %}
+
+{% macro create_view_as(relation, sql) -%}
+  {% do return(adapter.dispatch('create_view_as', 'dbt')(relation, sql)) %}
+{%- endmacro %}
+
+{% macro default__create_view_as(relation, sql) -%}
+  {{ config.get('sql_header') or '' }}
+  create view {{ relation }} as (
+    {{ sql }}
+  );
+{%- endmacro %}
+
+{% macro duckdb__create_view_as(relation, sql) -%}
+  {{ config.get('sql_header') or '' }}
+  create or replace view {{ relation }} as (
+    {{ sql }}
+  );
+{%- endmacro %}
+
+{% macro get_create_table_as_sql(temporary, relation, sql) %}{% do return(create_table_as(temporary, relation, sql)) %}{% endmacro %}
+{% macro get_create_view_as_sql(relation, sql) %}{% do return(create_view_as(relation, sql)) %}{% endmacro %}
+
+{% macro alter_relation_add_remove_columns(relation, add_columns=none, remove_columns=none) %}
+  {%- for column in add_columns or [] -%}
+    {% do run_query('alter table ' ~ relation ~ ' add column ' ~ column.quoted ~ ' ' ~ column.data_type) %}
+  {%- endfor -%}
+  {%- for column in remove_columns or [] -%}
+    {% do run_query('alter table ' ~ relation ~ ' drop column ' ~ column.quoted) %}
+  {%- endfor -%}
+{% endmacro %}
+
+{% macro alter_column_type(relation, column_name, new_column_type) %}
+  {% do run_query('alter table ' ~ relation ~ ' alter column ' ~ adapter.quote(column_name) ~ ' set data type ' ~ new_column_type) %}
+{% endmacro %}
+
+{# Nothing to do on DuckDB: it has no grants, and comments and indexes are left to hooks. #}
+{% macro apply_grants(relation, grant_config, should_revoke=true) %}{% endmacro %}
+{% macro should_revoke(existing_relation, full_refresh_mode=true) %}{% do return(false) %}{% endmacro %}
+{% macro persist_docs(relation, model, for_relation=true, for_columns=true) %}{% endmacro %}
+{% macro create_indexes(relation) %}{% endmacro %}
