@@ -123,6 +123,8 @@ impl Template {
             source,
             body: Arc::new(parsed.body),
             contents: Arc::new(contents),
+            name: name.into(),
+            source: source.into(),
         })
     }
 

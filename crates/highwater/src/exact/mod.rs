@@ -8,10 +8,30 @@
 //! | `model.rs` | what is asked: a model and what stands around it |
 //! | `report.rs` | what is answered |
 //! | `error.rs` | why nothing was done |
+//! | `build.rs` | a run, from looking to committing |
+//! | `prepare.rs` | columns, analysis, inputs, version of the logic |
+//! | `detect/` | what changed in the inputs |
+//! | `dirty.rs` | which partitions that dirties, and why |
+//! | `slice.rs` | the query for those partitions only |
+//! | `swap.rs` | staging, comparing, replacing |
+//! | `ledger.rs` | the tables in schema `highwater` |
+//! | `axis.rs` | partitions in SQL |
+//! | `job.rs` | the connection and temporary tables of one piece of work |
 
+mod axis;
+mod build;
+mod detect;
+mod dirty;
 mod error;
+mod job;
+mod ledger;
 mod model;
+mod prepare;
 mod report;
+mod slice;
+mod swap;
+#[cfg(test)]
+mod tests;
 
 pub use error::{ExactError, LocatedFinding};
 pub use model::{ExactModel, ExactParent, RunIdentity, Surroundings, ViewText};
@@ -20,7 +40,10 @@ pub use report::{
     PlannedPartition, SwapReport,
 };
 
+use highwater_sql::{Analysis, Finding, Request};
+
 use crate::engine::{Connection, Relation};
+use job::Job;
 
 /// A model of the run that is planned, parents first.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,12 +64,31 @@ pub enum PlannedModel {
 /// # Errors
 /// See [`ExactError`]; the database is as it was then.
 pub fn run(
-    _connection: &mut dyn Connection,
+    connection: &mut dyn Connection,
     model: &ExactModel,
-    _around: &Surroundings,
-    _run: &RunIdentity,
+    around: &Surroundings,
+    run: &RunIdentity,
 ) -> Result<SwapReport, ExactError> {
-    Err(not_yet(&model.unique_id))
+    build::build(&mut Job::new(connection, model, around, "hw"), run, &unread)
+}
+
+/// Until queries are read: whatever changed, everything is built.
+fn unread(request: &Request) -> Analysis {
+    let finding = Finding {
+        rule: "unread",
+        message: "its query is not looked into".to_owned(),
+        help: String::new(),
+        place: None,
+    };
+    Analysis {
+        occurrences: Vec::new(),
+        terms: Vec::new(),
+        slice: None,
+        refusals: Vec::new(),
+        unstable: vec![finding],
+        notes: Vec::new(),
+        canonical: request.sql.to_owned(),
+    }
 }
 
 /// What [`run`] would do with models, parents first. Writes nothing.

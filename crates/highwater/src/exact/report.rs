@@ -92,6 +92,8 @@ pub struct SwapReport {
     pub whole: Option<String>,
     /// What became of the columns, when they changed.
     pub schema_change: Option<String>,
+    /// Whether the table was made anew, so that comments on it are gone.
+    pub recreated: bool,
     /// Rows without event time; they are kept, in the partition NULL.
     pub excluded_null_rows: u64,
     /// The latest interval with rows, as its label.

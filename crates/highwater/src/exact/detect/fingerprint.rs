@@ -1,0 +1,72 @@
+//! Fingerprints of an input, by group: taken, compared with those stored, stored.
+//!
+//! A fingerprint is (row count, sum of salted row hashes) over the columns that the query uses and the rows that pass its filter. Inserts,
+//! updates, deletes and moves between groups all show; nothing is asked of those who write the input.
+
+use highwater_sql::Group;
+use highwater_sql::dialect::{fingerprint, interval, key_hash};
+
+use crate::engine::quote_literal;
+use crate::exact::axis::within;
+use crate::exact::error::ExactError;
+use crate::exact::job::Job;
+use crate::exact::ledger;
+use crate::exact::prepare::Input;
+
+/// The group of a row, as an expression over the input's columns.
+pub(crate) fn group_id(group: &Group) -> String {
+    match group {
+        Group::Interval { expression, unit, .. } => interval(expression, *unit),
+        Group::Key { expressions } => key_hash(expressions),
+        Group::Whole => "0::ubigint".to_owned(),
+    }
+}
+
+/// The column of the ledger that holds group ids.
+fn ledger_column(group: &Group) -> &'static str {
+    if matches!(group, Group::Interval { .. }) { "interval_start" } else { "key_hash" }
+}
+
+/// Takes the input's fingerprints as they are now: a temporary table `(p, n, f)`.
+pub(crate) fn take(job: &mut Job, input: &Input, index: usize, salt: u64) -> Result<String, ExactError> {
+    let filter = input.probe.filter.as_ref().map_or_else(String::new, |filter| format!(" where ({filter}\n)"));
+    let query = format!(
+        "select * from (select {}, {} from {}{filter} group by 1) as taken(p, n, f)",
+        group_id(&input.probe.group),
+        fingerprint(&input.hashed, salt),
+        input.relation.sql()
+    );
+    job.store(&format!("now_{index}"), &query)
+}
+
+/// The query for groups that differ from those stored: `(p, rows_before, rows_now)`. Grouping, unlike joining, takes NULL for a value.
+pub(crate) fn changed(job: &Job, input: &Input, now: &str) -> String {
+    format!(
+        "select p, coalesce(sum(n) filter (not now), 0)::bigint as rows_before, coalesce(sum(n) filter (now), 0)::bigint as rows_now \
+         from (select p, n, f, true as now from {now} \
+         union all select {}, row_count, fingerprint, false from {}.fingerprints where model = {} and probe = {}) \
+         group by p having count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f)",
+        ledger_column(&input.probe.group),
+        ledger::schema(&job.model.relation),
+        quote_literal(&job.model.unique_id),
+        quote_literal(&input.id)
+    )
+}
+
+/// Stores fingerprints: of the groups in `delta`, or of all.
+pub(crate) fn record(job: &mut Job, input: &Input, now: &str, delta: Option<&str>) -> Result<(), ExactError> {
+    let schema = ledger::schema(&job.model.relation);
+    let (model, probe) = (quote_literal(&job.model.unique_id), quote_literal(&input.id));
+    let column = ledger_column(&input.probe.group);
+    let restrict = |id: &str| delta.map_or_else(|| "true".to_owned(), |delta| within(id, delta));
+    job.execute(&format!(
+        "delete from {schema}.fingerprints where model = {model} and probe = {probe} and {}",
+        restrict(column)
+    ))?;
+    job.execute(&format!(
+        "insert into {schema}.fingerprints (model, probe, {column}, row_count, fingerprint) \
+         select {model}, {probe}, p, n, f from {now} where {}",
+        restrict("p")
+    ))?;
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! Detect: which groups of an input's rows changed since the ledger last saw it.
+//!
+//! | file | detector | reads |
+//! | --- | --- | --- |
+//! | `feed.rs` | swap feed: what the swaps of another exact model recorded | the ledger |
+//! | `fingerprint.rs` | row count and sum of row hashes per group, compared with those stored | the input |
+
+pub(crate) mod feed;
+mod fingerprint;
+
+use crate::engine::{Cell, quote_literal};
+
+use super::error::ExactError;
+use super::job::{Job, number};
+use super::ledger;
+use super::model::RunIdentity;
+use super::prepare::{Input, Prepared};
+use feed::Parent;
+
+/// What a detector found out about one input.
+#[derive(Debug, Clone)]
+pub(crate) struct Observation {
+    /// Whether the ledger had seen the input at all; if not, everything counts as changed.
+    pub seen: bool,
+    /// Temporary table `(p, rows_before, rows_now)` of the changed groups; counts are NULL where nobody knows them. None: not compared.
+    pub delta: Option<String>,
+    /// Temporary table `(p)` of the changed groups, for steps to read.
+    pub set: Option<String>,
+    /// Changed groups.
+    pub changed: u64,
+    /// Whether a swap feed answered.
+    pub fed: bool,
+    /// The exact model behind the table.
+    parent: Option<Parent>,
+    /// Temporary table `(p, n, f)` of all groups as they are now, when the input was scanned.
+    now: Option<String>,
+    /// What the ledger says it has seen of the parent.
+    seen_seq: Option<u64>,
+}
+
+impl Observation {
+    /// Whether there is anything that the ledger does not know yet.
+    pub fn news(&self) -> bool {
+        !self.seen || self.changed > 0 || self.parent.as_ref().map(|parent| parent.change_seq) != self.seen_seq
+    }
+}
+
+/// Looks at every input. With `fresh`, nothing is compared: everything will be built, and only what is there now is taken down.
+///
+/// # Errors
+/// When an input cannot be read.
+pub(crate) fn observe(job: &mut Job, prepared: &Prepared, salt: u64, fresh: bool) -> Result<Vec<Observation>, ExactError> {
+    (0..prepared.inputs.len()).map(|index| observe_one(job, &prepared.inputs[index], index, salt, fresh)).collect()
+}
+
+fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: bool) -> Result<Observation, ExactError> {
+    let parent = feed::parent(job, input)?;
+    let seen = if fresh { None } else { last_seen(job, input)? };
+    // A number of another model's changes, or one from the future, says nothing.
+    let seen = seen.filter(|seen| match (&seen.parent, &parent) {
+        (None, None) => true,
+        (Some(before), Some(now)) => *before == now.unique_id && seen.seq <= now.change_seq,
+        _ => false,
+    });
+    let feedable = parent.as_ref().and_then(|parent| feed::groups(parent, &input.probe.group));
+    let seen = seen.filter(|seen| seen.fed == feedable.is_some());
+    let mut observation = Observation {
+        seen: seen.is_some(),
+        delta: None,
+        set: None,
+        changed: 0,
+        fed: feedable.is_some(),
+        seen_seq: seen.as_ref().and_then(|seen| seen.parent.as_ref().map(|_| seen.seq)),
+        parent,
+        now: None,
+    };
+    match (&observation.parent, feedable, seen) {
+        // What was swapped in since: no need to look at the rows.
+        (Some(parent), Some(groups), Some(seen)) => {
+            let query = feed::changed(job, parent, &groups, seen.seq);
+            compared(job, &mut observation, index, &query)?;
+        }
+        (Some(_), Some(_), None) => {}
+        // Nothing was swapped in since: whatever the grouping, its rows are what they were.
+        (Some(parent), None, Some(seen)) if parent.change_seq == seen.seq => {}
+        (_, _, seen) => {
+            let now = fingerprint::take(job, input, index, salt)?;
+            if seen.is_some() {
+                let query = fingerprint::changed(job, input, &now);
+                compared(job, &mut observation, index, &query)?;
+            }
+            observation.now = Some(now);
+        }
+    }
+    Ok(observation)
+}
+
+fn compared(job: &mut Job, observation: &mut Observation, index: usize, query: &str) -> Result<(), ExactError> {
+    let delta = job.store(&format!("delta_{index}"), query)?;
+    observation.changed = job.count(&format!("select count(*) from {delta}"))?;
+    if observation.changed > 0 {
+        observation.set = Some(job.store(&format!("changed_{index}"), &format!("select p from {delta}"))?);
+    }
+    observation.delta = Some(delta);
+    Ok(())
+}
+
+/// How far the ledger has seen an input.
+struct Seen {
+    fed: bool,
+    parent: Option<String>,
+    seq: u64,
+}
+
+fn last_seen(job: &mut Job, input: &Input) -> Result<Option<Seen>, ExactError> {
+    let table = job.query(&format!(
+        "select detector, parent, seen_seq from {}.inputs where model = {} and probe = {}",
+        ledger::schema(&job.model.relation),
+        quote_literal(&job.model.unique_id),
+        quote_literal(&input.id)
+    ))?;
+    Ok(table.rows.first().map(|row| Seen {
+        fed: row[0].as_text() == Some("feed"),
+        parent: row[1].as_text().map(str::to_owned),
+        seq: match &row[2] {
+            Cell::Null => 0,
+            cell => number(cell),
+        },
+    }))
+}
+
+/// Writes into the ledger what was observed: everything when `fresh`, else only what is news.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub(crate) fn record(
+    job: &mut Job,
+    prepared: &Prepared,
+    observations: &[Observation],
+    fresh: bool,
+    run: &RunIdentity,
+) -> Result<(), ExactError> {
+    let schema = ledger::schema(&job.model.relation);
+    let model = quote_literal(&job.model.unique_id);
+    if fresh {
+        for table in ["inputs", "fingerprints"] {
+            job.execute(&format!("delete from {schema}.{table} where model = {model}"))?;
+        }
+    }
+    for (input, observation) in prepared.inputs.iter().zip(observations) {
+        if !fresh && !observation.news() {
+            continue;
+        }
+        let probe = quote_literal(&input.id);
+        if let Some(now) = &observation.now {
+            fingerprint::record(job, input, now, observation.delta.as_deref().filter(|_| !fresh))?;
+        }
+        if !fresh {
+            job.execute(&format!("delete from {schema}.inputs where model = {model} and probe = {probe}"))?;
+        }
+        let (parent, seq) = observation.parent.as_ref().map_or_else(
+            || ("null".to_owned(), "null".to_owned()),
+            |parent| (quote_literal(&parent.unique_id), parent.change_seq.to_string()),
+        );
+        job.execute(&format!(
+            "insert into {schema}.inputs values ({model}, {probe}, {}, '{}', {parent}, {seq}, {})",
+            quote_literal(&input.relation.sql()),
+            if observation.fed { "feed" } else { "fingerprint" },
+            quote_literal(&run.run_id)
+        ))?;
+    }
+    Ok(())
+}

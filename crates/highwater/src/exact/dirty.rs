@@ -1,0 +1,194 @@
+//! Dirty: which partitions of the result may differ from a rebuild, and why.
+//!
+//! Every term of the analysis carries the changed groups of one input through its steps. What arrives is dirty, with the term as its reason.
+
+use highwater_sql::{Effect, Finding, Group, Term};
+
+use super::axis::Axis;
+use super::detect::Observation;
+use super::error::ExactError;
+use super::job::{Job, number};
+use super::prepare::{Input, Prepared};
+use super::report::{Cut, DirtyPartition, LISTED};
+
+/// The number that stands for "changed by hand" among the reasons.
+const BY_HAND: usize = usize::MAX >> 1;
+
+/// The dirty partitions of a model.
+#[derive(Debug, Clone)]
+pub(crate) struct Dirty {
+    /// Temporary table `(p, term, rows_before, rows_now)`: every reason of every partition.
+    pub why: String,
+    /// Temporary table `(p)`.
+    pub set: String,
+    /// Dirty partitions.
+    pub count: u64,
+    /// Whether the partition NULL is dirty.
+    pub null: bool,
+    /// Why every partition is dirty, each with the label of the table that changed.
+    pub all: Vec<(String, Finding)>,
+}
+
+/// Applies every term to what was observed, and adds the partitions that are not what the last swap wrote.
+///
+/// # Errors
+/// When a step cannot be run.
+pub(crate) fn dirty(
+    job: &mut Job,
+    prepared: &Prepared,
+    observations: &[Observation],
+    by_hand: Option<&str>,
+) -> Result<Dirty, ExactError> {
+    let mut all = Vec::new();
+    let id_type = prepared.axis.id_type();
+    let why = job.store(
+        "why",
+        &format!("select null::{id_type} as p, 0::bigint as term, 0::bigint as rows_before, 0::bigint as rows_now where false"),
+    )?;
+    for (index, term) in prepared.analysis.terms.iter().enumerate() {
+        let input = &prepared.inputs[prepared.term_inputs[index]];
+        let observation = &observations[prepared.term_inputs[index]];
+        let (Some(set), Some(delta)) = (&observation.set, &observation.delta) else { continue };
+        let arrived = walk(job, index, term, set)?;
+        match &term.effect {
+            Effect::All(finding) => {
+                if job.count(&format!("select count(*) from (from {arrived} limit 1)"))? > 0 {
+                    all.push((input.label.clone(), finding.clone()));
+                }
+            }
+            Effect::Partitions if term.steps.is_empty() => {
+                job.execute(&format!("insert into {why} select p, {index}, rows_before, rows_now from {delta}"))?;
+            }
+            Effect::Partitions => {
+                job.execute(&format!("insert into {why} select p, {index}, null, null from {arrived}"))?;
+            }
+        }
+    }
+    if let Some(changed) = by_hand {
+        job.execute(&format!("insert into {why} select p, {BY_HAND}, rows_before, rows_now from {changed}"))?;
+    }
+    let set = job.store("dirty", &format!("select distinct p from {why}"))?;
+    let [count, null] = job.numbers(&format!("select count(*), count(*) filter (p is null) from {set}"))?;
+    Ok(Dirty { why, set, count, null: null > 0, all })
+}
+
+/// Carries a set through a term's steps; returns the table of what arrives.
+fn walk(job: &mut Job, index: usize, term: &Term, set: &str) -> Result<String, ExactError> {
+    let mut current = set.to_owned();
+    for (number, step) in term.steps.iter().enumerate() {
+        let query = step.sql.replace("{changed}", &current);
+        current = job.store(&format!("step_{index}_{number}"), &format!("select distinct p from (\n{query}\n) as arrived"))?;
+    }
+    Ok(current)
+}
+
+/// The words for an intermediate reason: which table, how many, and how that reaches the result.
+pub(crate) fn reason(term: &Term, input: &Input, observation: &Observation, counts: Option<(u64, u64)>) -> String {
+    let table = &input.label;
+    let source = match counts {
+        Some((0, now)) => format!("{} in {table}", rows(now)),
+        Some((before, now)) if now > before => format!("{} more in {table}", rows(now - before)),
+        Some((before, now)) if now < before => format!("{} gone from {table}", rows(before - now)),
+        Some(_) => format!("rows changed in {table}"),
+        None if observation.fed => format!("from {table}"),
+        None => match &term.probe.group {
+            Group::Whole => format!("{table} changed"),
+            Group::Key { .. } => format!("{} changed in {table}", plural(observation.changed, "key")),
+            Group::Interval { unit, .. } => format!("{} changed in {table}", plural(observation.changed, unit.word())),
+        },
+    };
+    match term.steps.last() {
+        Some(step) if !step.reason.is_empty() => format!("{source}: {}", step.reason),
+        _ => source,
+    }
+}
+
+/// `1 row`, `3 rows`.
+fn rows(count: u64) -> String {
+    plural(count, "row")
+}
+
+/// `1 day`, `4 days`.
+pub(crate) fn plural(count: u64, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+}
+
+/// The first dirty partitions with their reasons. `shown` are tables with the output's columns in which keys can be looked up.
+///
+/// # Errors
+/// When a table cannot be read.
+pub(crate) fn listed(
+    job: &mut Job,
+    prepared: &Prepared,
+    observations: &[Observation],
+    dirty: &Dirty,
+    shown: &[String],
+) -> Result<Vec<DirtyPartition>, ExactError> {
+    let first = job.store("listed", &format!("select p from {} order by p nulls last limit {LISTED}", dirty.set))?;
+    let labels = labelled(job, &prepared.axis, &first, shown)?;
+    let rows = job.query(&format!(
+        "select distinct listed.label, why.term, why.rows_before, why.rows_now, listed.place \
+         from {labels} as listed join {} as why on listed.p is not distinct from why.p order by listed.place, why.term",
+        dirty.why
+    ))?;
+    let mut partitions: Vec<DirtyPartition> = Vec::new();
+    for row in &rows.rows {
+        let label = row[0].to_string();
+        let counts = (!row[2].is_null()).then(|| (number(&row[2]), number(&row[3])));
+        let term = usize::try_from(number(&row[1])).unwrap_or(BY_HAND);
+        let text = match prepared.analysis.terms.get(term) {
+            Some(known) => {
+                let at = prepared.term_inputs[term];
+                reason(known, &prepared.inputs[at], &observations[at], counts)
+            }
+            None => "changed by hand".to_owned(),
+        };
+        match partitions.last_mut() {
+            Some(last) if last.label == label => {
+                if !last.reasons.contains(&text) {
+                    last.reasons.push(text);
+                }
+            }
+            _ => partitions.push(DirtyPartition { label, reasons: vec![text] }),
+        }
+    }
+    Ok(partitions)
+}
+
+/// A temporary table `(p, label, place)` for a few partitions: the keys of hashes are looked up where rows with them may be.
+pub(crate) fn labelled(job: &mut Job, axis: &Axis, ids: &str, shown: &[String]) -> Result<String, ExactError> {
+    let order = "row_number() over (order by p nulls last)";
+    let query = match axis.cut() {
+        Cut::Interval { .. } => format!("select p, {} as label, {order} as place from {ids}", axis.label("p")),
+        Cut::Whole => format!("select p, 'the table' as label, {order} as place from {ids}"),
+        Cut::Key { columns } => {
+            let text: Vec<String> = columns
+                .iter()
+                .map(|column| format!("coalesce(cast({} as varchar), 'NULL')", highwater_sql::dialect::quote(column)))
+                .collect();
+            let looked_up: Vec<String> = shown
+                .iter()
+                .map(|table| {
+                    format!(
+                        "select {} as p, {} as label from {table} where {}",
+                        axis.partition(),
+                        text.join(" || ', ' || "),
+                        axis.within(ids)
+                    )
+                })
+                .collect();
+            let found = if looked_up.is_empty() {
+                "select null::ubigint as p, null::varchar as label where false".to_owned()
+            } else {
+                looked_up.join(" union all ")
+            };
+            // The values of a key that has no row anywhere any more cannot be known.
+            format!(
+                "select ids.p, coalesce(min(found.label), 'a key without rows') as label, \
+                 row_number() over (order by min(found.label) nulls last, ids.p) as place \
+                 from {ids} as ids left join ({found}) as found on ids.p = found.p group by ids.p"
+            )
+        }
+    };
+    job.store("labels", &query)
+}

@@ -1,0 +1,103 @@
+//! One piece of work on one model: the connection, the names of its temporary tables, and errors that say which model it was.
+
+use crate::engine::{Cell, Column, Connection, EngineError, Relation, Table};
+
+use super::error::ExactError;
+use super::model::{ExactModel, Surroundings};
+
+/// A model being worked on.
+pub(crate) struct Job<'a> {
+    /// The session.
+    pub connection: &'a mut dyn Connection,
+    /// The model.
+    pub model: &'a ExactModel,
+    /// What stands around it.
+    pub around: &'a Surroundings,
+    /// The word for it in messages.
+    pub label: String,
+    prefix: String,
+    temporary: Vec<String>,
+}
+
+impl<'a> Job<'a> {
+    /// Work on a model. `prefix` keeps the temporary tables of several models apart within one transaction.
+    pub fn new(
+        connection: &'a mut dyn Connection,
+        model: &'a ExactModel,
+        around: &'a Surroundings,
+        prefix: &str,
+    ) -> Self {
+        let label = around.label(&model.relation);
+        Self { connection, model, around, label, prefix: prefix.to_owned(), temporary: Vec::new() }
+    }
+
+    /// The name of one of this job's temporary tables, in SQL.
+    pub fn temp(&self, name: &str) -> String {
+        format!("temp.main.{}_{name}", self.prefix)
+    }
+
+    /// Fills a temporary table from a query, replacing what stood there, and returns its name in SQL.
+    pub fn store(&mut self, name: &str, query: &str) -> Result<String, ExactError> {
+        let table = self.temp(name);
+        self.execute(&format!("create or replace temp table {table} as {query}"))?;
+        if !self.temporary.contains(&table) {
+            self.temporary.push(table.clone());
+        }
+        Ok(table)
+    }
+
+    /// Drops what [`Job::store`] filled: a commit would keep it as long as the session lives.
+    pub fn drop_temporary(&mut self) -> Result<(), ExactError> {
+        for table in std::mem::take(&mut self.temporary) {
+            self.execute(&format!("drop table if exists {table}"))?;
+        }
+        Ok(())
+    }
+
+    /// Runs a statement; returns the rows it changed.
+    pub fn execute(&mut self, sql: &str) -> Result<u64, ExactError> {
+        tracing::trace!(model = %self.label, sql, "execute");
+        self.connection.execute(sql).map_err(|error| self.error(error))
+    }
+
+    /// Runs a query.
+    pub fn query(&mut self, sql: &str) -> Result<Table, ExactError> {
+        tracing::trace!(model = %self.label, sql, "query");
+        self.connection.query(sql).map_err(|error| self.error(error))
+    }
+
+    /// Runs a query for one row of integers; NULL counts as 0.
+    pub fn numbers<const N: usize>(&mut self, sql: &str) -> Result<[u64; N], ExactError> {
+        let table = self.query(sql)?;
+        let row = table.rows.first();
+        Ok(std::array::from_fn(|index| row.and_then(|cells| cells.get(index)).map_or(0, number)))
+    }
+
+    /// Runs a query for one integer; NULL counts as 0.
+    pub fn count(&mut self, sql: &str) -> Result<u64, ExactError> {
+        self.numbers::<1>(sql).map(|[count]| count)
+    }
+
+    /// Columns of a relation; empty when there is none.
+    pub fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, ExactError> {
+        self.connection.columns(relation).map_err(|error| self.error(error))
+    }
+
+    /// What the engine said, as what happened to this model.
+    pub fn error(&self, error: EngineError) -> ExactError {
+        match error {
+            EngineError::Conflict { message } => ExactError::Conflict { model: self.label.clone(), message },
+            source => ExactError::Engine { model: self.label.clone(), source },
+        }
+    }
+
+    /// A broken promise.
+    pub fn broken(&self, message: impl Into<String>) -> ExactError {
+        ExactError::Assertion { model: self.label.clone(), message: message.into() }
+    }
+}
+
+/// A count in a cell.
+pub(crate) fn number(cell: &Cell) -> u64 {
+    cell.as_integer().and_then(|value| u64::try_from(value).ok()).unwrap_or(0)
+}

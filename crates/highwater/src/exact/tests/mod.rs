@@ -1,0 +1,5 @@
+//! The machinery on real DuckDB files, with analyses written by hand so that each test knows exactly what it asks for.
+
+mod swaps;
+mod walks;
+mod world;

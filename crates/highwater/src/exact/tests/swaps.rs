@@ -1,0 +1,382 @@
+//! What a run does, change by change.
+
+use super::world::{World, best, daily, facts, largest, lifetime, regional};
+use crate::engine::{Column, Connection, Engine, EngineError, Relation, RelationKind, Table};
+use crate::exact::build::build;
+use crate::exact::job::Job;
+use crate::exact::{ExactError, Mode, SwapReport};
+use crate::manifest::Policy;
+
+#[test]
+fn a_first_run_builds_everything_and_a_second_writes_nothing() {
+    let mut world = World::with_orders();
+    for known in [daily(), facts(), lifetime(), largest()] {
+        let first = world.run_and_compare(&known);
+        assert_eq!((first.mode, first.changed), (Mode::New, true));
+        let before = world.ledger();
+        world.sql("checkpoint");
+        let bytes = std::fs::read(&world.path).expect("file");
+        let second = world.run_and_compare(&known);
+        assert_eq!((second.mode, second.changed), (Mode::Unchanged, false));
+        assert_eq!(world.ledger(), before);
+        world.sql("checkpoint");
+        assert!(std::fs::read(&world.path).expect("file") == bytes, "the database file was written");
+    }
+}
+
+#[test]
+fn late_changed_deleted_and_moved_rows_dirty_their_days_only() {
+    let mut world = World::with_orders();
+    let known = daily();
+    world.run_and_compare(&known);
+    let mut seen = Vec::new();
+    for change in [
+        "insert into raw_orders values (7, 1, '2026-02-02 23:00', 5, null), (8, 1, '2026-02-02 23:30', 5, null)",
+        "update raw_orders set amount = 41 where order_id = 4",
+        "delete from raw_orders where order_id = 1",
+        "update raw_orders set created_at = '2026-02-05 08:00' where order_id = 4",
+        "update raw_orders set created_at = '2026-02-01' where order_id = 5",
+        "delete from raw_orders where order_id = 6",
+        "update raw_orders set note = 'irrelevant'",
+    ] {
+        world.sql(change);
+        let report = world.run_and_compare(&known);
+        let dirty: Vec<String> =
+            report.dirty.iter().map(|dirty| format!("{}: {}", dirty.label, dirty.reasons.join("; "))).collect();
+        seen.push(format!("{:?} {} ({} replaced)", report.mode, dirty.join(", "), report.replaced_count));
+    }
+    insta::assert_snapshot!(seen.join("\n"), @"");
+}
+
+#[test]
+fn a_changed_customer_dirties_the_days_of_its_orders() {
+    let mut world = World::with_orders();
+    let known = facts();
+    world.run_and_compare(&known);
+    world.sql("update raw_customers set region = 'east' where customer_id = 2");
+    let report = SwapReport { seconds: 0.0, detect_seconds: 0.0, ..world.run_and_compare(&known) };
+    insta::assert_json_snapshot!(report, @"");
+    // A customer without orders is news, but dirties nothing, and is news only once.
+    world.sql("insert into raw_customers values (9, 'west')");
+    let report = world.run_and_compare(&known);
+    assert_eq!((report.mode, report.dirty_count), (Mode::Unchanged, 0));
+    let before = world.ledger();
+    world.run_and_compare(&known);
+    assert_eq!(world.ledger(), before);
+}
+
+#[test]
+fn keys_come_and_go() {
+    let mut world = World::with_orders();
+    let known = lifetime();
+    world.run_and_compare(&known);
+    world.sql("delete from raw_orders where customer_id = 2; insert into raw_orders values (9, 3, now()::timestamp, 1, null)");
+    let report = world.run_and_compare(&known);
+    let labels: Vec<String> =
+        report.dirty.iter().map(|dirty| format!("{}: {}", dirty.label, dirty.reasons.join("; "))).collect();
+    insta::assert_snapshot!(labels.join("\n"), @"");
+    // The key NULL is a key.
+    world.sql("update raw_orders set amount = amount + 1 where customer_id is null");
+    assert_eq!(world.run_and_compare(&known).replaced_count, 1);
+}
+
+#[test]
+fn what_comes_out_unchanged_goes_no_further() {
+    let mut world = World::with_orders();
+    let (parent, child, other) = (facts(), regional(), best());
+    for known in [&parent, &child, &other] {
+        world.announce(known);
+    }
+    for known in [&parent, &child, &other] {
+        world.run_and_compare(known);
+    }
+    // Two regions change names and change back before anyone looks: the customers' rows are rewritten, the facts are not.
+    world.sql("delete from raw_customers; insert into raw_customers values (2, 'south'), (1, 'north')");
+    assert_eq!(world.run_and_compare(&parent).mode, Mode::Unchanged);
+    // Two orders of one day swap their customers: the facts change on that day, the child by day is fed that day alone.
+    world.sql("update raw_orders set customer_id = 3 - customer_id, amount = 30 - amount where order_id in (1, 2)");
+    let report = world.run_and_compare(&parent);
+    assert_eq!((report.replaced_count, report.dirty_count), (1, 1));
+    let report = world.run_and_compare(&child);
+    insta::assert_debug_snapshot!((report.mode, report.dirty, report.replaced_count), @"");
+    let report = world.run_and_compare(&other);
+    assert_eq!(report.mode, Mode::Unchanged, "each customer's orders are what they were");
+    for known in [&parent, &child, &other] {
+        assert_eq!(world.run_and_compare(known).mode, Mode::Unchanged);
+    }
+    // A day that lost all its rows is heard of downstream.
+    world.sql("delete from raw_orders where created_at >= '2026-02-03'");
+    for known in [&parent, &child, &other] {
+        assert!(world.run_and_compare(known).changed, "{}", known.model.unique_id);
+    }
+}
+
+#[test]
+fn a_parent_rebuilt_by_new_logic_is_seen() {
+    let mut world = World::with_orders();
+    let (mut parent, child, other) = (facts(), regional(), best());
+    world.announce(&parent);
+    for known in [&parent, &child, &other] {
+        world.run_and_compare(known);
+    }
+    parent.model.sql = parent.model.sql.replace("o.amount,", "o.amount * 2 as amount,");
+    parent.analysis.canonical.clone_from(&parent.model.sql);
+    let report = world.run_and_compare(&parent);
+    assert_eq!((report.mode, report.whole.as_deref()), (Mode::Whole, Some("the query changed")));
+    for known in [&child, &other] {
+        assert!(world.run_and_compare(known).changed, "{}", known.model.unique_id);
+    }
+}
+
+#[test]
+fn changes_by_hand_are_mended() {
+    let mut world = World::with_orders();
+    let (parent, child) = (facts(), regional());
+    world.announce(&parent);
+    for known in [&parent, &child] {
+        world.run_and_compare(known);
+    }
+    world.sql("update facts set amount = 0 where order_id = 3; delete from facts where created_at is null; insert into facts values (77, 7, '2026-03-01', 7, 'x')");
+    let report = world.run_and_compare(&parent);
+    let dirty: Vec<String> = report.dirty.iter().map(|dirty| format!("{}: {}", dirty.label, dirty.reasons.join("; "))).collect();
+    insta::assert_snapshot!(dirty.join("\n"), @"");
+    world.run_and_compare(&child);
+    // Dropped altogether.
+    world.sql("drop table facts");
+    assert_eq!(world.run_and_compare(&parent).mode, Mode::New);
+    world.run_and_compare(&child);
+}
+
+#[test]
+fn two_runs_at_once_cannot_both_commit() {
+    let mut world = World::with_orders();
+    let known = daily();
+    world.run_and_compare(&known);
+    world.sql("insert into raw_orders values (7, 1, '2026-02-02', 5, null)");
+    // The first run has looked and is about to swap when the second commits.
+    let mut first = world.engine.connect().expect("session");
+    first.execute("begin transaction").expect("begin");
+    first.query("select count(*) from raw_orders").expect("snapshot");
+    world.run_and_compare(&known);
+    let conflict = first.execute("update highwater.fence set epoch = epoch + 1 where model = 'model.shop.daily'");
+    assert!(matches!(conflict, Err(EngineError::Conflict { .. })), "{conflict:?}");
+    first.execute("rollback").expect("rollback");
+
+    // The other way round: a run meets one that has raised the fence and not yet committed.
+    first.execute("begin transaction; update highwater.fence set epoch = epoch + 1 where model = 'model.shop.daily'").expect("fence");
+    world.sql("insert into raw_orders values (8, 1, '2026-02-02', 5, null)");
+    let before = world.ledger();
+    assert!(matches!(world.run(&known), Err(ExactError::Conflict { .. })));
+    assert_eq!(world.ledger(), before);
+    first.execute("rollback").expect("rollback");
+    assert!(world.run_and_compare(&known).changed);
+}
+
+#[test]
+fn runs_of_different_models_do_not_meet() {
+    let world = World::with_orders();
+    let models = [daily(), facts(), lifetime(), largest()];
+    std::thread::scope(|scope| {
+        for known in &models {
+            let mut session = world.engine.connect().expect("session");
+            let around = &world.around;
+            scope.spawn(move || {
+                let identity = crate::exact::RunIdentity {
+                    run_id: "r".into(),
+                    invocation_id: "i".into(),
+                    started_at: jiff::Timestamp::UNIX_EPOCH,
+                    engine_version: "e".into(),
+                };
+                let mut job = Job::new(session.as_mut(), &known.model, around, "hw");
+                build(&mut job, &identity, &|_| known.analysis.clone()).expect("run");
+            });
+        }
+    });
+    let mut world = world;
+    for known in &models {
+        world.compare(known);
+    }
+}
+
+#[test]
+fn a_failure_at_any_statement_changes_nothing() {
+    let mut world = World::with_orders();
+    let known = facts();
+    world.run_and_compare(&known);
+    world.sql("update raw_customers set region = 'east' where customer_id = 2; update raw_orders set amount = 1 where order_id = 3");
+    let (table, ledger) = (world.rows("from facts"), world.ledger());
+    let mut failures = 0;
+    loop {
+        let identity = world.identity();
+        let mut breaking = Breaking { session: world.session.as_mut(), left: failures };
+        let mut job = Job::new(&mut breaking, &known.model, &world.around, "hw");
+        if build(&mut job, &identity, &|_| known.analysis.clone()).is_ok() {
+            break;
+        }
+        assert_eq!((world.rows("from facts"), world.ledger()), (table.clone(), ledger.clone()), "failure {failures}");
+        failures += 1;
+    }
+    assert!(failures > 20, "only {failures} statements");
+    world.compare(&known);
+}
+
+/// A session that breaks after some statements; only a rollback still gets through.
+struct Breaking<'a> {
+    session: &'a mut dyn Connection,
+    left: usize,
+}
+
+impl Breaking<'_> {
+    fn step(&mut self) -> Result<(), EngineError> {
+        if self.left == 0 {
+            return Err(EngineError::Statement { message: "broken".into(), sql: String::new() });
+        }
+        self.left -= 1;
+        Ok(())
+    }
+}
+
+impl Connection for Breaking<'_> {
+    fn execute(&mut self, sql: &str) -> Result<u64, EngineError> {
+        if sql != "rollback" {
+            self.step()?;
+        }
+        self.session.execute(sql)
+    }
+
+    fn query(&mut self, sql: &str) -> Result<Table, EngineError> {
+        self.step()?;
+        self.session.query(sql)
+    }
+
+    fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, EngineError> {
+        self.session.columns(relation)
+    }
+
+    fn describe(&mut self, sql: &str) -> Result<Vec<Column>, EngineError> {
+        self.step()?;
+        self.session.describe(sql)
+    }
+
+    fn kind(&mut self, relation: &Relation) -> Result<Option<RelationKind>, EngineError> {
+        self.step()?;
+        self.session.kind(relation)
+    }
+
+    fn relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, EngineError> {
+        self.session.relations(database, schema)
+    }
+}
+
+#[test]
+fn an_error_in_the_query_changes_nothing() {
+    let mut world = World::with_orders();
+    let mut known = daily();
+    world.run_and_compare(&known);
+    let (table, ledger) = (world.rows("from daily"), world.ledger());
+    world.sql("insert into raw_orders values (9, 1, '2026-02-02', 0, null)");
+    known.analysis.slice.as_mut().expect("slice").pieces[0] =
+        super::world::text("select date_trunc('day', created_at) as day, count(*) as orders, sum(error('no')) as revenue from ");
+    let error = world.run(&known).expect_err("error()");
+    assert!(matches!(error, ExactError::Engine { .. }), "{error:?}");
+    assert_eq!((world.rows("from daily"), world.ledger()), (table, ledger));
+}
+
+#[test]
+fn the_grain_is_checked_before_anything_is_swapped() {
+    let mut world = World::with_orders();
+    let known = facts();
+    world.run_and_compare(&known);
+    let (table, ledger) = (world.rows("from facts"), world.ledger());
+    // The second row of order 1 stands on another day: only the whole table shows it.
+    world.sql("insert into raw_orders values (1, 1, '2026-02-03 12:00', 1, null), (null, 1, '2026-02-02', 1, null), (null, 2, '2026-02-02', 1, null)");
+    let error = world.run(&known).expect_err("duplicates");
+    insta::assert_snapshot!(error.diagnostic().notes.join("\n"), @"");
+    assert_eq!((world.rows("from facts"), world.ledger()), (table, ledger));
+}
+
+#[test]
+fn policies_choose() {
+    let mut world = World::new();
+    world.sql("insert into raw_orders select i, 1, timestamp '2026-02-01' + interval (i) day, i, null from range(20) t(i)");
+    let mut known = daily();
+    known.model.policy = Policy::Auto;
+    world.run_and_compare(&known);
+    world.sql("update raw_orders set amount = amount + 1 where order_id < 10");
+    assert_eq!(world.run_and_compare(&known).mode, Mode::Incremental);
+    world.sql("update raw_orders set amount = amount + 1 where order_id < 11");
+    let report = world.run_and_compare(&known);
+    insta::assert_snapshot!(format!("{:?} {}, {} replaced", report.mode, report.whole.unwrap_or_default(), report.replaced_count), @"");
+    known.model.policy = Policy::Full;
+    world.sql("update raw_orders set amount = amount + 1 where order_id = 1");
+    let report = world.run_and_compare(&known);
+    assert_eq!((report.mode, report.replaced_count, report.unchanged_count), (Mode::Whole, 1, 19));
+
+    let mut known = largest();
+    known.model.policy = Policy::Strict;
+    world.run_and_compare(&known);
+    world.sql("update raw_orders set amount = 1000 where order_id = 1");
+    let error = world.run(&known).expect_err("strict");
+    insta::assert_snapshot!(error.to_string(), @"");
+}
+
+#[test]
+fn columns_that_change_are_taken_or_refused() {
+    let mut world = World::with_orders();
+    let mut known = daily();
+    world.run_and_compare(&known);
+    known.model.sql = known.model.sql.replace("sum(amount) as revenue", "sum(amount) as revenue, min(amount) as least");
+    known.model.on_schema_change = "fail".into();
+    known.analysis.canonical = "other".into();
+    let error = world.run(&known).expect_err("fail");
+    insta::assert_snapshot!(error.to_string(), @"");
+    known.model.on_schema_change = "ignore".into();
+    let report = world.run_and_compare(&known);
+    assert_eq!(report.schema_change.as_deref(), Some("+least DECIMAL(9,2)"));
+    assert!(report.recreated);
+}
+
+#[test]
+fn a_table_of_someone_else_is_taken_over() {
+    let mut world = World::with_orders();
+    let known = daily();
+    world.sql(&format!("create table daily as {}; update daily set orders = 99 where day = '2026-02-01'", known.model.sql));
+    let report = world.run_and_compare(&known);
+    assert_eq!((report.mode, report.replaced_count, report.recreated), (Mode::Whole, 1, false));
+    world.sql(&format!("drop table daily; create view daily as {}", known.model.sql));
+    assert!(world.run_and_compare(&known).recreated);
+}
+
+#[test]
+fn a_column_of_nothing_settles() {
+    let mut world = World::with_orders();
+    let mut known = daily();
+    known.model.sql = "select date_trunc('day', created_at) as day, null as nothing from raw_orders".into();
+    known.analysis.slice = Some(highwater_sql::Slice {
+        drivers: Vec::new(),
+        pieces: vec![super::world::text(&known.model.sql)],
+    });
+    world.run_and_compare(&known);
+    assert_eq!(world.run_and_compare(&known).mode, Mode::Unchanged);
+}
+
+#[test]
+fn a_ledger_from_the_future_is_left_alone() {
+    let mut world = World::with_orders();
+    let known = daily();
+    world.run_and_compare(&known);
+    world.sql("update highwater.ledger set version = 99");
+    assert!(matches!(world.run(&known), Err(ExactError::NewerLedger { found: 99, .. })));
+}
+
+#[test]
+fn odd_moments_have_their_partitions() {
+    let mut world = World::with_orders();
+    let known = daily();
+    world.run_and_compare(&known);
+    world.sql("insert into raw_orders values (10, 1, 'infinity', 1, null), (11, 1, '-infinity', 1, null), (12, 1, '0044-03-15 (BC) 10:00:00', 1, null)");
+    let report = world.run_and_compare(&known);
+    assert_eq!(report.replaced_count, 3);
+    world.sql("delete from raw_orders where order_id in (10, 12)");
+    assert_eq!(world.run_and_compare(&known).replaced_count, 2);
+}
