@@ -1,11 +1,12 @@
 //! From the flags of the command line to what the library loads.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use highwater::diagnostics::{Diagnostic, SourceFile};
 use highwater::manifest::ResourceType;
 use highwater::manifest::select::{Indirect, Selection};
-use highwater::project::LoadOptions;
+use highwater::project::{LoadOptions, yaml};
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -38,18 +39,16 @@ fn variables(text: &str) -> Result<IndexMap<String, Value>, Diagnostic> {
     if text.trim().is_empty() {
         return Ok(IndexMap::new());
     }
-    let file = std::sync::Arc::new(SourceFile { path: "--vars".to_owned(), text: text.to_owned() });
-    let problem = |message: String| {
-        Diagnostic::error("HW0002", "`--vars` is no YAML mapping")
-            .at(&file, 0, text.len(), message)
-            .help("write it as in: --vars '{country: de, days: 3}'")
-    };
-    let value: Value = serde_saphyr::from_str(text)
-        .map_err(|error| problem(error.to_string().lines().next().unwrap_or("not YAML").to_owned()))?;
-    match value {
+    const HINT: &str = "write it as in: --vars '{country: de, days: 3}'";
+    match yaml::parse_text("--vars", text).map_err(|problem| problem.help(HINT))? {
         Value::Object(map) => Ok(map.into_iter().collect()),
         Value::Null => Ok(IndexMap::new()),
-        other => Err(problem(format!("this is {}", kind_of(&other)))),
+        other => {
+            let file = Arc::new(SourceFile { path: "--vars".to_owned(), text: text.to_owned() });
+            Err(Diagnostic::error("HW0002", "`--vars` is no YAML mapping")
+                .at(&file, 0, text.len(), format!("this is {}", kind_of(&other)))
+                .help(HINT))
+        }
     }
 }
 

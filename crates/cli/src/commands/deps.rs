@@ -1,7 +1,8 @@
 //! `hw deps`: the packages of a project.
 
 use clap::Args;
-use serde_json::json;
+use highwater::project::packages;
+use serde_json::{Value, json};
 
 use crate::arguments::{GlobalArguments, LogLevel, OutputArguments};
 use crate::exit::{Exit, Outcome};
@@ -20,11 +21,20 @@ pub struct Arguments {
 /// # Errors
 /// When the project cannot be read, or a package cannot be had.
 pub fn execute(_arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let project = highwater::project::load(&project::load_options(global)?)?;
-    let names: Vec<&String> = project.packages.iter().map(|package| &package.name).collect();
-    ui.say(LogLevel::Info, "DepsFinished", &format!("{} packages", names.len()));
+    let installed = packages::install(&project::load_options(global)?)?;
+    for package in &installed {
+        let text = format!("{} from {}", package.name, package.from.display());
+        ui.say(LogLevel::Info, "DepsInstallInfo", &text);
+    }
+    if installed.is_empty() {
+        ui.say(LogLevel::Info, "DepsNoPackagesFound", "no packages to install");
+    }
     if ui.answers_json() {
-        ui.answer_json(&json!({ "packages": names }))?;
+        let packages: Vec<Value> = installed
+            .iter()
+            .map(|package| json!({ "name": package.name, "from": package.from, "to": package.to }))
+            .collect();
+        ui.answer_json(&json!({ "installed": packages }))?;
     }
     Ok(Exit::Ok)
 }

@@ -1,13 +1,14 @@
 //! Rows of a query, for people and for programs.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table as Drawing, presets};
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{CellAlignment, ContentArrangement, Table as Drawing};
 use highwater::engine::{Cell, Table};
 use serde_json::{Map, Number, Value};
 
-/// A drawn table. NULL is told from empty text by an empty cell with a dot.
+/// A drawn table; numbers to the right.
 pub fn draw(table: &Table) -> String {
     let mut drawing = Drawing::new();
-    drawing.load_preset(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    drawing.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     drawing.set_header(table.columns.iter().map(|column| column.name.clone()));
     for row in &table.rows {
         drawing.add_row(row.iter().map(|cell| match cell {
