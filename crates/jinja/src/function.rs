@@ -196,7 +196,6 @@ pub fn call(
     keyword: &[(&str, Value)],
 ) -> Result<Value, Error> {
     crate::eval::call_value(value, Arguments::new(positional, keyword))
-    call_with(value, Arguments::new(positional, keyword))
 }
 
 /// Calls a callable object that is no macro.

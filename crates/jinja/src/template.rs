@@ -123,8 +123,6 @@ impl Template {
             source,
             body: Arc::new(parsed.body),
             contents: Arc::new(contents),
-            name: name.into(),
-            source: source.into(),
         })
     }
 
