@@ -42,16 +42,3 @@ pub use node::{
     Checksum, ColumnProperties, Dependencies, Exposure, MacroNode, Manifest, Metric, Node, Owner, RefCall,
     ResourceType, SourceNode, TestMetadata,
 };
-
-/// The graph of a project.
-///
-/// # Errors
-/// Everything found wrong.
-#[expect(clippy::type_complexity, reason = "the signature that others build against")]
-pub fn build(
-    project: &crate::project::Project,
-    macros: &std::sync::Arc<crate::context::Macros>,
-) -> Result<(Manifest, Vec<crate::diagnostics::Diagnostic>), Vec<crate::diagnostics::Diagnostic>> {
-    let manifest = Manifest { project_name: project.name.clone(), macros: macros.nodes(), ..Manifest::default() };
-    Ok((manifest, Vec::new()))
-}
