@@ -73,10 +73,30 @@ pub enum TableInfo {
     },
 }
 
+/// What calling a function means for a rebuild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FunctionKind {
+    /// The same answer for the same arguments.
+    Scalar,
+    /// One answer for many rows.
+    Aggregate,
+    /// Reads the clock or the session: the same within a query, another in the next.
+    Clock,
+    /// Another answer at every call.
+    Volatile,
+    /// A macro of the database, whose body we do not read.
+    Macro,
+}
+
 /// Where names in queries lead.
 pub trait Catalog {
     /// What a name of one to three parts stands for; none when nobody knows.
     fn table(&self, parts: &[String]) -> Option<TableInfo>;
+
+    /// What a function is, by its name in lower case; none when nobody knows.
+    fn function(&self, name: &str) -> Option<FunctionKind> {
+        crate::functions::builtin(name)
+    }
 }
 
 /// A question to [`crate::analyse`].

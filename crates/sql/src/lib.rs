@@ -1,18 +1,36 @@
 //! What a query means to an exact model: which rows each slice of its result reads, and which slices a change reaches.
 //!
-//! [`analyse`] takes a compiled query and the tables it may name, and returns an [`Analysis`]: for every occurrence of a table one
-//! [`Term`] (how its changes become dirty partitions) and a [`Slice`] (the user's own text with its scans wrapped, so that only the
-//! rows of the dirty partitions are read). Both come from one footprint per operator, by the rules of `docs/design/exact.md`.
+//! [`analyse`] takes a compiled query and the tables it may name, and returns an [`Analysis`]: for every occurrence of a table its
+//! [`Term`]s (how its changes become dirty partitions) and a [`Slice`] (the user's own text with its scans wrapped, so that only the
+//! rows of the dirty partitions are read). Both come from one footprint per operator.
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `facts.rs` | the answer, as plain data; no type of the parser leaks through it |
+//! | `facts.rs` | the question and the answer, as plain data; no type of the parser leaks through it |
+//! | `analyse.rs` | the way from one to the other |
+//! | `text.rs` | parsing, views put in place of their names, places |
+//! | `bind/` | names resolved: from the parser's tree to ours |
+//! | `tree.rs` | our tree: a small algebra |
+//! | `footprint/` | one rule per operator |
+//! | `canonical.rs` | the meaning-preserving form |
 //! | `dialect.rs` | how DuckDB writes intervals, key hashes and fingerprints |
+//! | `functions.rs` | which functions fold, read the clock, or answer anew |
 
+mod analyse;
+mod bind;
+mod canonical;
 pub mod dialect;
 mod facts;
+mod footprint;
+pub mod functions;
+mod text;
+mod tree;
 
+pub use analyse::{analyse, analyse_with};
+pub use canonical::digest;
 pub use facts::{
-    Analysis, Catalog, ColumnType, Effect, Finding, Group, IntervalUnit, Occurrence, Partitioning, Piece, Place, Probe,
-    Reach, Request, Slice, Step, TableInfo, Term,
+    Analysis, Catalog, ColumnType, Effect, Finding, FunctionKind, Group, IntervalUnit, Occurrence, Partitioning, Piece,
+    Place, Probe, Reach, Request, Slice, Step, TableInfo, Term,
 };
+#[doc(hidden)]
+pub use footprint::Mutant;

@@ -1,0 +1,256 @@
+//! From a question to its answer: expand, bind, walk.
+
+use std::collections::BTreeMap;
+
+use sqlparser::ast::Query;
+
+use crate::bind::{Findings, bind, normalised};
+use crate::canonical::{canonical, canonical_text};
+use crate::dialect::quote;
+use crate::footprint::live;
+use crate::footprint::{Mutant, Partial, Reaches, Shape, Source, Target, Walk};
+use crate::text::{Expanded, expand, parse, tables};
+use crate::tree::{Tree, column};
+use crate::{
+    Analysis, Effect, Finding, Group, Occurrence, Partitioning, Piece, Probe, Reach, Request, Slice, TableInfo, Term,
+};
+
+/// Finds out what a query's slices read and what its changes reach.
+///
+/// Never fails: what cannot be read or followed is said in the answer, and counts as everything.
+pub fn analyse(request: &Request<'_>) -> Analysis {
+    analyse_with(request, None)
+}
+
+/// The same with one rule got wrong on purpose, for tests that must notice.
+#[doc(hidden)]
+pub fn analyse_with(request: &Request<'_>, mutant: Option<Mutant>) -> Analysis {
+    let read = expand(request.sql, request.catalog).and_then(|text| parse(&text.sql).map(|query| (text, query)));
+    let (text, query) = match read {
+        Ok(read) => read,
+        Err(finding) => return unread(request, finding),
+    };
+    let (tree, findings) = bind(&query, &text, request.catalog);
+    let answer = match tree {
+        Ok(tree) => match target_of(request, &tree) {
+            Ok(target) => followed(&Walk { tree: &tree, mutant }, target.as_ref(), &text),
+            Err(finding) => unfollowed(&query, &text, request, finding),
+        },
+        Err(finding) => unfollowed(&query, &text, request, finding),
+    };
+    let Findings { refusals, unstable, notes } = findings;
+    Analysis { refusals, unstable, notes, canonical: canonical(&query), ..answer }
+}
+
+/// Nothing is known but the text.
+fn unread(request: &Request<'_>, finding: Finding) -> Analysis {
+    Analysis {
+        occurrences: Vec::new(),
+        terms: Vec::new(),
+        slice: None,
+        refusals: Vec::new(),
+        unstable: vec![finding],
+        notes: Vec::new(),
+        canonical: canonical_text(request.sql),
+    }
+}
+
+/// The tables are known and nothing more: any change of any of them rebuilds everything.
+fn unfollowed(query: &Query, text: &Expanded, request: &Request<'_>, finding: Finding) -> Analysis {
+    let mut occurrences = Vec::new();
+    let mut terms = Vec::new();
+    for (parts, span) in tables(query) {
+        let Some(TableInfo::Table { columns }) = request.catalog.table(&parts) else { continue };
+        terms.push(Term {
+            occurrence: occurrences.len(),
+            probe: Probe {
+                table: parts.clone(),
+                columns: columns.into_iter().map(|column| column.name).collect(),
+                filter: None,
+                group: Group::Whole,
+            },
+            steps: Vec::new(),
+            effect: Effect::All(finding.clone()),
+        });
+        let place = text.place(span);
+        occurrences.push(Occurrence {
+            alias: parts.last().cloned().unwrap_or_default(),
+            table: parts,
+            through: text.range(span).map(|(start, _)| text.through(start)).unwrap_or_default(),
+            role: "read whole".to_owned(),
+            place,
+        });
+    }
+    Analysis {
+        occurrences,
+        terms,
+        slice: None,
+        refusals: Vec::new(),
+        unstable: Vec::new(),
+        notes: Vec::new(),
+        canonical: String::new(),
+    }
+}
+
+/// The target that names the result's partitions; none when there is only one.
+fn target_of(request: &Request<'_>, tree: &Tree) -> Result<Option<Target>, Finding> {
+    let problem =
+        |message: String, help: &str| Finding { rule: "partitioning", message, help: help.to_owned(), place: None };
+    if tree.output.len() != request.output.len() {
+        return Err(problem(
+            "the columns of the result could not be followed; any change rebuilds the whole table".into(),
+            "",
+        ));
+    }
+    let find = |name: &str| {
+        let position = request.output.iter().position(|column| column.name.eq_ignore_ascii_case(name));
+        position.map(|position| (tree.output[position], &request.output[position])).ok_or_else(|| {
+            problem(
+                format!("the result has no column `{name}`; any change rebuilds the whole table"),
+                "name a column of the result in event_time or unique_key",
+            )
+        })
+    };
+    match request.partitioning {
+        Partitioning::Whole => Ok(None),
+        Partitioning::Interval { column: name, unit } => {
+            let (id, facts) = find(name)?;
+            let data_type = normalised(&facts.data_type);
+            if data_type != "DATE" && !data_type.starts_with("TIMESTAMP") {
+                return Err(problem(
+                    format!(
+                        "`{name}` is {data_type}, neither a date nor a timestamp; any change rebuilds the whole table"
+                    ),
+                    "cast the event time to timestamp in the model",
+                ));
+            }
+            Ok(Some(Target { shape: Shape::Interval(*unit), expressions: vec![column(id)], types: vec![None] }))
+        }
+        Partitioning::Key { columns } => {
+            let found = columns.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
+            Ok(Some(Target {
+                shape: Shape::Key,
+                expressions: found.iter().map(|(id, _)| column(*id)).collect(),
+                types: found.iter().map(|(_, facts)| Some(facts.data_type.clone())).collect(),
+            }))
+        }
+    }
+}
+
+fn followed(walk: &Walk<'_>, target: Option<&Target>, text: &Expanded) -> Analysis {
+    let tree = walk.tree;
+    let (partials, reaches, drivers) = match target {
+        Some(target) => {
+            let (mut reaches, mut drivers) = (Reaches::new(), Vec::new());
+            walk.restrict(&tree.root, target, Source::Output, &mut reaches, &mut drivers);
+            (walk.dirty(&tree.root, target), Some(reaches), drivers)
+        }
+        None => {
+            let finding = Finding {
+                rule: "one-partition",
+                message: "the table is one partition: no event_time with batch_size, and no unique_key".to_owned(),
+                help: "declare event_time and batch_size, or unique_key".to_owned(),
+                place: None,
+            };
+            (walk.everything(&tree.root, &finding), None, Vec::new())
+        }
+    };
+    let (columns, filters) = (live::columns(tree), live::filters(walk));
+    let terms: Vec<Term> = partials
+        .into_iter()
+        .map(|Partial { scan, group, steps, effect }| {
+            let live = columns.get(&scan);
+            let used = |id: &usize| live.is_some_and(|live| live.contains(id));
+            let probe = Probe {
+                table: tree.scans[scan].table.clone(),
+                columns: tree.scans[scan]
+                    .ids
+                    .iter()
+                    .filter(|id| used(id))
+                    .map(|id| tree.columns[*id].name.clone())
+                    .collect(),
+                filter: filters.get(&scan).filter(|filters| !filters.is_empty()).map(|filters| filters.join(" and ")),
+                group,
+            };
+            Term { occurrence: scan, probe, steps, effect }
+        })
+        .collect();
+    let occurrences = tree
+        .scans
+        .iter()
+        .enumerate()
+        .map(|(index, scan)| Occurrence {
+            table: scan.table.clone(),
+            alias: scan.alias.clone(),
+            through: scan.through.clone(),
+            role: role(index, &terms),
+            place: scan.place.clone(),
+        })
+        .collect();
+    Analysis {
+        occurrences,
+        slice: reaches.map(|reaches| slice(tree, &reaches, drivers, text)),
+        terms,
+        refusals: Vec::new(),
+        unstable: Vec::new(),
+        notes: Vec::new(),
+        canonical: String::new(),
+    }
+}
+
+/// What an occurrence is to the result, in words.
+fn role(occurrence: usize, terms: &[Term]) -> String {
+    let own: Vec<&Term> = terms.iter().filter(|term| term.occurrence == occurrence).collect();
+    if own.iter().any(|term| matches!(term.effect, Effect::All(_))) {
+        return "read whole".to_owned();
+    }
+    let mut words: Vec<String> = Vec::new();
+    for term in own {
+        let word = match (&term.probe.group, term.steps.as_slice()) {
+            (Group::Interval { expression, column, unit }, []) => {
+                format!("drives the {} ({})", unit.word(), column.as_ref().unwrap_or(expression))
+            }
+            (Group::Key { expressions }, []) => format!("drives the key ({})", expressions.join(", ").replace('"', "")),
+            (_, steps) => {
+                let keys: Vec<&str> = steps.iter().map(|step| step.reason.as_str()).collect();
+                format!("followed by {}", keys.join(", then "))
+            }
+        };
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.join("; ")
+}
+
+/// The expanded text with its scans marked for wrapping. A scan that several occurrences share reads what any of them may.
+fn slice(tree: &Tree, reaches: &Reaches, drivers: Vec<Vec<Piece>>, text: &Expanded) -> Slice {
+    let mut sites: BTreeMap<(usize, usize), Option<Vec<Reach>>> = BTreeMap::new();
+    for (index, scan) in tree.scans.iter().enumerate() {
+        let reach = reaches.get(&index).cloned().flatten();
+        let site = sites.entry(scan.site).or_insert_with(|| Some(Vec::new()));
+        match (reach, site.as_mut()) {
+            (Some(reach), Some(known)) => {
+                if !known.contains(&reach) {
+                    known.push(reach);
+                }
+            }
+            _ => *site = None,
+        }
+    }
+    let mut pieces = Vec::new();
+    let mut done = 0;
+    for ((start, end), reach) in sites {
+        let scan = tree.scans.iter().find(|scan| scan.site == (start, end));
+        let Some(scan) = scan.filter(|_| start >= done && end > start) else { continue };
+        pieces.push(Piece::Text(text.sql[done..start].to_owned()));
+        pieces.push(Piece::Scan {
+            table: text.sql[start..end].to_owned(),
+            reach,
+            alias: (!scan.aliased).then(|| quote(&scan.alias)),
+        });
+        done = end;
+    }
+    pieces.push(Piece::Text(text.sql[done..].to_owned()));
+    Slice { drivers, pieces }
+}

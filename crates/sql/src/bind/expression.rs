@@ -1,0 +1,437 @@
+//! Expressions: names become columns; aggregates, window functions and subqueries become columns of nodes of their own.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use sqlparser::ast::{
+    AccessExpr, BinaryOperator, Expr, Function, FunctionArguments, Ident, NamedWindowDefinition, NamedWindowExpr,
+    Query, Spanned, VisitMut, VisitorMut, WindowSpec, WindowType,
+};
+
+use super::query::Bound;
+use super::scope::{Found, Scope};
+use super::{Binder, Environment, type_of};
+use crate::tree::{Id, Node, WindowFunction, column, columns_of, field_of, is_reserved};
+use crate::{Finding, FunctionKind};
+
+/// How deep one select-list alias may lean on another.
+const DEEPEST_ALIAS: usize = 20;
+
+/// What names an expression may use.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'n> {
+    pub scope: &'n Scope,
+    pub outer: &'n [&'n Scope],
+    pub environment: Option<&'n Rc<Environment>>,
+    /// Columns of the select list by alias, to fall back on.
+    pub aliases: &'n [(String, Expr)],
+    /// Whether aggregates make sense here.
+    pub grouped: bool,
+    pub windows: &'n [NamedWindowDefinition],
+}
+
+/// What an expression left behind, to be made into nodes.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub aggregates: Vec<(Id, Expr)>,
+    pub windows: Vec<WindowFunction>,
+    pub subqueries: Vec<Subquery>,
+}
+
+/// A subquery within an expression.
+pub(super) struct Subquery {
+    pub bound: Bound,
+    /// Columns that stand for its value.
+    pub ids: Vec<Id>,
+    /// `x in (select ...)`: what is looked for.
+    pub sought: Vec<Expr>,
+    /// Whether it stood within an aggregate's arguments.
+    pub below_group: bool,
+}
+
+impl Binder<'_> {
+    /// Binds an expression that reads one row and nothing else; none when it holds a subquery.
+    pub(super) fn row_expression(
+        &mut self,
+        expression: &Expr,
+        scope: &Scope,
+        environment: Option<&Rc<Environment>>,
+        outer: &[&Scope],
+    ) -> Result<Option<Expr>, Finding> {
+        let names = Names { scope, outer, environment, aliases: &[], grouped: false, windows: &[] };
+        let mut parts = Parts::default();
+        let bound = self.deciding(|binder| binder.expression(expression, &names, &mut parts))?;
+        Ok((parts.subqueries.is_empty() && parts.windows.is_empty()).then_some(bound))
+    }
+
+    /// Binds an expression; what is more than a computation on one row goes to `parts`.
+    pub(super) fn expression(
+        &mut self,
+        expression: &Expr,
+        names: &Names<'_>,
+        parts: &mut Parts,
+    ) -> Result<Expr, Finding> {
+        self.expression_at(expression, names, parts, 0)
+    }
+
+    fn expression_at(
+        &mut self,
+        expression: &Expr,
+        names: &Names<'_>,
+        parts: &mut Parts,
+        alias_depth: usize,
+    ) -> Result<Expr, Finding> {
+        let mut bound = expression.clone();
+        let mut resolver = Resolver { binder: self, names, parts, alias_depth, within_aggregate: 0 };
+        match bound.visit(&mut resolver) {
+            ControlFlow::Continue(()) => Ok(bound),
+            ControlFlow::Break(finding) => Err(*finding),
+        }
+    }
+
+    /// Hangs a bound subquery on the rows it was computed for.
+    pub(super) fn depend(&mut self, input: Node, bound: Bound, ids: Vec<Id>) -> Node {
+        let correlated = !bound.correlations.is_empty();
+        let equalities = bound.correlations.into_iter().map(|(inner, outer)| (outer, inner)).collect();
+        let on = match bound.source {
+            Some(source) if correlated => source,
+            _ => bound.node,
+        };
+        Node::Depend { input: Box::new(input), on: Box::new(on), equalities, ids }
+    }
+
+    /// Hangs a subquery of an expression on the rows of `input`.
+    pub(super) fn hang(&mut self, input: Node, subquery: Subquery) -> Node {
+        let Subquery { mut bound, ids, sought, .. } = subquery;
+        if bound.correlations.is_empty() && !sought.is_empty() && sought.len() == bound.output.len() {
+            let pairs: Vec<(Expr, Expr)> = sought
+                .iter()
+                .zip(&bound.output)
+                .filter(|(wanted, id)| {
+                    super::compatible(
+                        type_of(wanted, &self.columns).as_deref(),
+                        self.columns[**id].data_type.as_deref(),
+                    ) && !columns_of(wanted).is_empty()
+                })
+                .map(|(wanted, id)| (wanted.clone(), column(*id)))
+                .collect();
+            bound.source = None;
+            let Bound { node, .. } = bound;
+            return Node::Depend { input: Box::new(input), on: Box::new(node), equalities: pairs, ids };
+        }
+        self.depend(input, bound, ids)
+    }
+
+    fn call(&mut self, function: &Function) -> Result<FunctionKind, Finding> {
+        let name = function_name(function);
+        let kind = self.catalog.function(&name);
+        match kind {
+            Some(FunctionKind::Volatile) => {
+                let finding = self.finding(
+                    "volatile",
+                    &format!("{name}() answers anew at every call, so no two rebuilds need agree"),
+                    "derive the value from the row, as in md5(key); or keep such a column out of an exact model",
+                    function,
+                );
+                self.findings.refusals.push(finding);
+                Ok(FunctionKind::Scalar)
+            }
+            Some(FunctionKind::Clock) => {
+                let finding = self.finding(
+                    "clock",
+                    &format!(
+                        "{name}() reads the clock or the session, so the result changes without any input changing; \
+                              the model is rebuilt whole in every run"
+                    ),
+                    "compute what depends on the present in a view on top of this model",
+                    function,
+                );
+                self.findings.unstable.push(finding);
+                Ok(FunctionKind::Scalar)
+            }
+            Some(FunctionKind::Macro) | None => {
+                let finding = self.finding(
+                    "unknown-function",
+                    &format!(
+                        "{name}() is a macro of the database or unknown, and what it reads cannot be seen; \
+                              the model is rebuilt whole in every run"
+                    ),
+                    "write the expression out, or as a macro of the project",
+                    function,
+                );
+                self.findings.unstable.push(finding.clone());
+                Err(finding)
+            }
+            Some(kind) => Ok(kind),
+        }
+    }
+}
+
+/// The last part of a function's name, in lower case.
+pub(super) fn function_name(function: &Function) -> String {
+    function.name.0.last().map(|part| part.to_string().trim_matches('"').to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// The parts of `a and b and c`.
+pub(super) fn conjuncts(expression: &Expr) -> Vec<&Expr> {
+    match expression {
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => [conjuncts(left), conjuncts(right)].concat(),
+        Expr::Nested(inner) => conjuncts(inner),
+        other => vec![other],
+    }
+}
+
+/// Walks an expression on the way down to replace names and subqueries, on the way up to lift out what folds or looks across rows.
+struct Resolver<'r, 'b> {
+    binder: &'r mut Binder<'b>,
+    names: &'r Names<'r>,
+    parts: &'r mut Parts,
+    alias_depth: usize,
+    within_aggregate: usize,
+}
+
+impl VisitorMut for Resolver<'_, '_> {
+    type Break = Box<Finding>;
+
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Box<Finding>> {
+        match self.enter(expression) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(finding) => ControlFlow::Break(Box::new(finding)),
+        }
+    }
+
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Box<Finding>> {
+        match self.leave(expression) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(finding) => ControlFlow::Break(Box::new(finding)),
+        }
+    }
+}
+
+impl Resolver<'_, '_> {
+    fn enter(&mut self, expression: &mut Expr) -> Result<(), Finding> {
+        match expression {
+            Expr::Identifier(name) if is_reserved(&name.value) => {}
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => *expression = self.name(expression)?,
+            Expr::CompoundFieldAccess { access_chain, .. } => {
+                for access in access_chain {
+                    if let AccessExpr::Dot(Expr::Identifier(field)) = access {
+                        *access = field_of(field);
+                    }
+                }
+            }
+            Expr::Exists { subquery, .. } => {
+                let subquery = std::mem::replace(&mut **subquery, empty_query());
+                *expression = self.subquery(&subquery, Vec::new())?;
+            }
+            Expr::Subquery(subquery) => {
+                let subquery = std::mem::replace(&mut **subquery, empty_query());
+                *expression = self.subquery(&subquery, Vec::new())?;
+            }
+            Expr::InSubquery { expr, subquery, negated } => {
+                let subquery = std::mem::replace(&mut **subquery, empty_query());
+                // Bound in any case: what is looked for decides even where no key follows from it.
+                let (wanted, negated) = (std::mem::replace(&mut **expr, Expr::Tuple(Vec::new())), *negated);
+                let before = std::mem::replace(&mut self.binder.deciding, true);
+                let sought = self.sought(&wanted);
+                self.binder.deciding = before;
+                let sought = if negated { sought.map(|_| Vec::new())? } else { sought? };
+                *expression = self.subquery(&subquery, sought)?;
+            }
+            Expr::Function(function) => self.enter_function(function)?,
+            Expr::Lambda(_) => return Err(self.binder.unbound("a lambda function has no rule", expression)),
+            Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => {
+                return Err(self.binder.unbound("a star within an expression has no rule", expression));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn enter_function(&mut self, function: &mut Function) -> Result<(), Finding> {
+        if matches!(function.args, FunctionArguments::Subquery(_)) {
+            return Err(self.binder.unbound("a query as an argument has no rule", function));
+        }
+        if function_name(function) == "columns" {
+            return Err(self.binder.unbound("columns() has no rule", function));
+        }
+        if let Some(over) = &mut function.over {
+            let spec = self.window(over, 0).ok_or_else(|| {
+                self.binder.unbound("this window has no definition that could be followed", &function.name)
+            })?;
+            *over = WindowType::WindowSpec(spec);
+            return Ok(());
+        }
+        if self.binder.call(function)? == FunctionKind::Aggregate {
+            if !self.names.grouped || self.within_aggregate > 0 {
+                return Err(self.binder.unbound("an aggregate at this place has no rule", function));
+            }
+            self.within_aggregate += 1;
+        }
+        Ok(())
+    }
+
+    /// A window with its name followed to its definition.
+    fn window(&self, over: &WindowType, depth: usize) -> Option<WindowSpec> {
+        let defined = |name: &Ident| {
+            let found = self
+                .names
+                .windows
+                .iter()
+                .find(|NamedWindowDefinition(other, _)| other.value.eq_ignore_ascii_case(&name.value))?;
+            match &found.1 {
+                NamedWindowExpr::NamedWindow(base) if depth < 20 => {
+                    self.window(&WindowType::NamedWindow(base.clone()), depth + 1)
+                }
+                NamedWindowExpr::NamedWindow(_) => None,
+                NamedWindowExpr::WindowSpec(spec) => Some(spec.clone()),
+            }
+        };
+        match over {
+            WindowType::NamedWindow(name) => defined(name),
+            WindowType::WindowSpec(spec) => match &spec.window_name {
+                None => Some(spec.clone()),
+                Some(base) => {
+                    let base = defined(base)?;
+                    let mut merged = spec.clone();
+                    merged.window_name = None;
+                    merged.partition_by = base.partition_by;
+                    if merged.order_by.is_empty() {
+                        merged.order_by = base.order_by;
+                    }
+                    Some(merged)
+                }
+            },
+        }
+    }
+
+    fn leave(&mut self, expression: &mut Expr) -> Result<(), Finding> {
+        let Expr::Function(function) = expression else { return Ok(()) };
+        if let Some(WindowType::WindowSpec(spec)) = &function.over {
+            let place = self.binder.place(function.name.span());
+            let name = function_name(function);
+            let partition = spec.partition_by.clone();
+            let uses: BTreeSet<Id> = columns_of(expression);
+            let id = self.binder.new_column(name, None);
+            self.parts.windows.push(WindowFunction { id, partition, uses, place });
+            *expression = column(id);
+        } else if self.binder.catalog.function(&function_name(function)) == Some(FunctionKind::Aggregate) {
+            self.within_aggregate -= 1;
+            let data_type = type_of(expression, &self.binder.columns);
+            let id = self.binder.new_column("aggregate", data_type);
+            self.parts.aggregates.push((id, expression.clone()));
+            *expression = column(id);
+        }
+        Ok(())
+    }
+
+    /// The columns of `x` or of `(x, y)` in `x in (select ...)`.
+    fn sought(&mut self, expression: &Expr) -> Result<Vec<Expr>, Finding> {
+        let wanted = match expression {
+            Expr::Tuple(items) => items.clone(),
+            Expr::Nested(inner) => return self.sought(&inner.clone()),
+            other => vec![other.clone()],
+        };
+        wanted.iter().map(|item| self.binder.expression_at(item, self.names, self.parts, self.alias_depth)).collect()
+    }
+
+    fn subquery(&mut self, subquery: &Query, sought: Vec<Expr>) -> Result<Expr, Finding> {
+        let mut scopes = vec![self.names.scope];
+        scopes.extend(self.names.outer);
+        let hits = self.binder.outer_hits;
+        let environment = self.names.environment.cloned();
+        let mut bound = self.binder.deciding(|binder| binder.query(subquery, environment, &scopes))?;
+        let correlated = self.binder.outer_hits > hits;
+        if correlated && bound.correlations.is_empty() {
+            // It looks at the outer row in a way we cannot follow: whatever it reads may matter to every row.
+            bound.source = None;
+        }
+        // Not written in the subquery itself but in what is looked for: those rows matter only where nothing else ties them.
+        let sought = if correlated { Vec::new() } else { sought };
+        let id = self.binder.new_column("subquery", None);
+        self.parts.subqueries.push(Subquery { bound, ids: vec![id], sought, below_group: self.within_aggregate > 0 });
+        Ok(column(id))
+    }
+
+    fn decide(&mut self, found: &Result<Expr, String>) {
+        if let (true, Ok(found)) = (self.binder.deciding, found) {
+            self.binder.decisive.extend(columns_of(found));
+        }
+    }
+
+    fn name(&mut self, expression: &Expr) -> Result<Expr, Finding> {
+        let path: Vec<Ident> = match expression {
+            Expr::Identifier(name) => vec![name.clone()],
+            Expr::CompoundIdentifier(names) => names.clone(),
+            _ => Vec::new(),
+        };
+        let names = self.names;
+        if let Some(found) = lookup(names.scope, &path) {
+            self.decide(&found);
+            return found.map_err(|message| self.binder.unbound(message, expression));
+        }
+        if let [single] = path.as_slice()
+            && let Some((_, aliased)) = names.aliases.iter().find(|(name, _)| name.eq_ignore_ascii_case(&single.value))
+        {
+            if self.alias_depth >= DEEPEST_ALIAS {
+                return Err(self.binder.unbound(format!("`{single}` leans on itself"), expression));
+            }
+            let bound = self.binder.expression_at(aliased, names, self.parts, self.alias_depth + 1)?;
+            return Ok(Expr::Nested(Box::new(bound)));
+        }
+        for scope in names.outer {
+            if let Some(found) = lookup(scope, &path) {
+                self.binder.outer_hits += 1;
+                self.decide(&found);
+                return found.map_err(|message| self.binder.unbound(message, expression));
+            }
+        }
+        let text = path.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".");
+        Err(self.binder.unbound(format!("`{text}` is no column of the tables in sight"), expression))
+    }
+}
+
+/// A path of names as a column, or a field of one.
+fn lookup(scope: &Scope, path: &[Ident]) -> Option<Result<Expr, String>> {
+    let (first, rest) = path.split_first()?;
+    // table.column.field, with schema and database before the table left out of account.
+    for skip in 0..path.len().saturating_sub(1) {
+        let (table, tail) = (&path[skip], &path[skip + 1..]);
+        if scope.has_table(&table.value) {
+            match scope.by_table(&table.value, &tail[0].value) {
+                Found::One(id) => return Some(Ok(field(id, &tail[1..]))),
+                Found::Many => return Some(Err(format!("`{}.{}` is ambiguous", table.value, tail[0].value))),
+                Found::Nothing => {}
+            }
+        }
+    }
+    match scope.by_name(&first.value) {
+        Found::One(id) => Some(Ok(field(id, rest))),
+        Found::Many => Some(Err(format!("`{}` is ambiguous", first.value))),
+        Found::Nothing => None,
+    }
+}
+
+fn field(id: Id, path: &[Ident]) -> Expr {
+    if path.is_empty() {
+        return column(id);
+    }
+    Expr::CompoundFieldAccess { root: Box::new(column(id)), access_chain: path.iter().map(field_of).collect() }
+}
+
+fn empty_query() -> Query {
+    use sqlparser::ast::{SetExpr, Values};
+    Query {
+        with: None,
+        body: Box::new(SetExpr::Values(Values { explicit_row: false, value_keyword: false, rows: Vec::new() })),
+        order_by: None,
+        limit_clause: None,
+        fetch: None,
+        locks: Vec::new(),
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: Vec::new(),
+    }
+}

@@ -1,0 +1,546 @@
+//! What stands after `from`: tables, subqueries, joins, table functions.
+
+use std::rc::Rc;
+
+use sqlparser::ast::{
+    Expr, Join, JoinConstraint, JoinOperator, ObjectName, Query, Spanned, TableAlias, TableFactor, TableWithJoins,
+};
+
+use super::expression::conjuncts;
+use super::query::Bound;
+use super::scope::{Found, Scope};
+use super::{Binder, Environment, MOST_SCANS, compatible, normalised, type_of};
+use crate::text::{parts_of, span_of};
+use crate::tree::{Id, JoinKind, Node, Scan, column, columns_of};
+use crate::{Finding, FunctionKind, TableInfo};
+
+/// Functions that make rows from their arguments alone.
+const SERIES: &[&str] = &["generate_series", "range", "unnest", "generate_subscripts", "repeat_row"];
+
+/// A relation and the names it answers to.
+pub(super) type Relation = (Node, Scope);
+
+/// How a join operator treats its two sides.
+enum Sides {
+    Inner,
+    Left,
+    Right,
+    Semi,
+    Neither,
+}
+
+impl Binder<'_> {
+    /// The tables of a `from`, crossed.
+    pub(super) fn from(
+        &mut self,
+        tables: &[TableWithJoins],
+        environment: Option<&Rc<Environment>>,
+        outer: &[&Scope],
+    ) -> Result<Relation, Finding> {
+        let mut result: Option<Relation> = None;
+        for table in tables {
+            let mut relation = match result.take() {
+                None => self.factor(&table.relation, environment, outer, None)?,
+                Some(left) => self.factor(&table.relation, environment, outer, Some(left))?,
+            };
+            for join in &table.joins {
+                relation = self.join(relation, join, environment, outer)?;
+            }
+            result = Some(relation);
+        }
+        Ok(result.unwrap_or_else(|| {
+            (Node::Constant { sql: Some("select 1".to_owned()), ids: Vec::new() }, Scope::default())
+        }))
+    }
+
+    /// One table. With something before it, the two are crossed, or the table looks at the rows before it (lateral).
+    fn factor(
+        &mut self,
+        factor: &TableFactor,
+        environment: Option<&Rc<Environment>>,
+        outer: &[&Scope],
+        before: Option<Relation>,
+    ) -> Result<Relation, Finding> {
+        match factor {
+            TableFactor::Derived { subquery, alias, sample: None, .. } => {
+                let left_scope = before.as_ref().map(|(_, scope)| scope.clone()).unwrap_or_default();
+                let mut scopes = vec![&left_scope];
+                scopes.extend(outer);
+                let hits = self.outer_hits;
+                let bound = self.query(subquery, environment.cloned(), &scopes)?;
+                if self.outer_hits > hits {
+                    return self.lateral(before, bound, alias.as_ref(), subquery);
+                }
+                let relation = self.named(bound, alias.as_ref());
+                Ok(crossed(before, relation))
+            }
+            TableFactor::Table { name, alias, args: None, sample: None, version: None, .. } => {
+                let relation = self.table(name, alias.as_ref(), environment)?;
+                Ok(crossed(before, relation))
+            }
+            TableFactor::Table { name, alias, args: Some(args), .. } => {
+                let (left, left_scope) = before.unwrap_or_else(nothing);
+                let reads = args.args.iter().any(|argument| self.mentions_columns(argument));
+                self.series(name, factor, alias.as_ref(), (left, left_scope), reads)
+            }
+            TableFactor::Function { name, args, alias, .. } => {
+                let (left, left_scope) = before.unwrap_or_else(nothing);
+                let reads = args.iter().any(|argument| self.mentions_columns(argument));
+                self.series(name, factor, alias.as_ref(), (left, left_scope), reads)
+            }
+            TableFactor::UNNEST { alias, .. } => {
+                let (left, scope) = before.unwrap_or_else(nothing);
+                Ok(self.expanded(left, scope, alias.as_ref(), "unnest"))
+            }
+            TableFactor::NestedJoin { table_with_joins, alias: None } => {
+                let inner = std::slice::from_ref(&**table_with_joins);
+                let relation = self.from(inner, environment, outer)?;
+                Ok(crossed(before, relation))
+            }
+            TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
+                let finding = self.finding(
+                    "sample",
+                    "a sample takes any rows it likes, so no two rebuilds need agree",
+                    "sample by a hash of the key: where hash(id) % 100 < 5",
+                    factor,
+                );
+                self.findings.refusals.push(finding.clone());
+                Err(finding)
+            }
+            _ => Err(self.unbound("this kind of table has no rule", factor)),
+        }
+    }
+
+    fn mentions_columns(&self, argument: &impl sqlparser::ast::Visit) -> bool {
+        let mut found = false;
+        let _ = sqlparser::ast::visit_expressions(argument, |expression: &Expr| {
+            found |= matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+            std::ops::ControlFlow::<()>::Continue(())
+        });
+        found
+    }
+
+    /// A table by its name: a common table expression in sight, or a table of the catalog.
+    fn table(
+        &mut self,
+        name: &ObjectName,
+        alias: Option<&TableAlias>,
+        environment: Option<&Rc<Environment>>,
+    ) -> Result<Relation, Finding> {
+        let parts = parts_of(name).unwrap_or_default();
+        if let [single] = parts.as_slice()
+            && let Some(found) = find_cte(environment, single)
+        {
+            return self.common(&found, alias, name);
+        }
+        let Some(TableInfo::Table { columns }) = self.catalog.table(&parts).filter(|_| !parts.is_empty()) else {
+            let finding = Finding {
+                rule: "unknown-table",
+                message: format!(
+                    "{name} is no table of this database that could be watched for changes; \
+                                  the model is rebuilt whole in every run"
+                ),
+                help: "load it into a table, and declare that table as a source".to_owned(),
+                place: self.place(name.span()),
+            };
+            self.findings.unstable.push(finding.clone());
+            return Err(finding);
+        };
+        if self.scans.len() >= MOST_SCANS {
+            return Err(self.unbound("the query mentions too many tables", name));
+        }
+        let ids: Vec<Id> = columns
+            .iter()
+            .map(|column| self.new_column(column.name.clone(), Some(normalised(&column.data_type))))
+            .collect();
+        let default = parts.last().cloned().unwrap_or_default();
+        let site = self.text.range(span_of(name)).unwrap_or((0, 0));
+        let scan = Scan {
+            table: parts,
+            alias: alias.map_or(default, |alias| alias.name.value.clone()),
+            ids: ids.clone(),
+            site,
+            aliased: alias.is_some(),
+            through: self.text.through(site.0),
+            place: self.place(span_of(name)),
+        };
+        let named: Vec<(Id, String)> = ids.into_iter().zip(columns.into_iter().map(|column| column.name)).collect();
+        let scope = renamed(&scan.alias, named, alias);
+        self.scans.push(scan);
+        Ok((Node::Scan(self.scans.len() - 1), scope))
+    }
+
+    /// A common table expression: bound anew at every mention, because every mention is an input of its own.
+    fn common(
+        &mut self,
+        found: &Rc<Environment>,
+        alias: Option<&TableAlias>,
+        at: &ObjectName,
+    ) -> Result<Relation, Finding> {
+        if found.recursive && refers_to(&found.cte.query, &found.cte.alias.name.value) {
+            return Err(self.finding(
+                "recursion",
+                "a recursive query reaches as far as its data does; any change of an input rebuilds the whole table",
+                "move the recursion into a table model of its own",
+                at,
+            ));
+        }
+        let bound = self.query(&found.cte.query, found.outer.clone(), &[])?;
+        let names = with_names(&bound, Some(&found.cte.alias));
+        let default = &found.cte.alias.name;
+        let scope = renamed(&alias.map_or(default, |alias| &alias.name).value, names, alias);
+        Ok((bound.node, scope))
+    }
+
+    fn named(&mut self, bound: Bound, alias: Option<&TableAlias>) -> Relation {
+        let names = with_names(&bound, None);
+        let scope = renamed(alias.map_or("", |alias| &alias.name.value), names, alias);
+        (bound.node, scope)
+    }
+
+    /// A subquery that looks at the rows before it: these rows stay, with values that depend on what the subquery reads.
+    fn lateral(
+        &mut self,
+        before: Option<Relation>,
+        bound: Bound,
+        alias: Option<&TableAlias>,
+        at: &Query,
+    ) -> Result<Relation, Finding> {
+        let Some((left, left_scope)) = before else {
+            return Err(self.unbound("a lateral subquery without a table before it has no rule", at));
+        };
+        let ids: Vec<Id> = bound.names.iter().map(|name| self.new_column(name.clone(), None)).collect();
+        let named = ids.iter().copied().zip(bound.names.iter().cloned()).collect();
+        let scope = left_scope.and(renamed(alias.map_or("", |alias| &alias.name.value), named, alias));
+        let node = self.depend(left, bound, ids);
+        Ok((node, scope))
+    }
+
+    /// A function that makes rows: of itself, or from the row before it.
+    fn series(
+        &mut self,
+        name: &ObjectName,
+        factor: &TableFactor,
+        alias: Option<&TableAlias>,
+        (left, left_scope): Relation,
+        reads_columns: bool,
+    ) -> Result<Relation, Finding> {
+        let function = name.0.last().map(|part| part.to_string().to_ascii_lowercase()).unwrap_or_default();
+        if !SERIES.contains(&function.as_str()) {
+            let finding = self.finding(
+                "table-function",
+                &format!(
+                    "what {function}() reads cannot be watched for changes; the model is rebuilt whole in every run"
+                ),
+                "load it into a table, and declare that table as a source",
+                factor,
+            );
+            self.findings.unstable.push(finding.clone());
+            return Err(finding);
+        }
+        if self.clock_within(factor) {
+            return Err(self.unbound("a series that depends on the clock has no rule", factor));
+        }
+        if reads_columns || alias.is_some_and(|alias| !alias.columns.is_empty()) {
+            return Ok(self.expanded(left, left_scope, alias, &function));
+        }
+        let id = self.new_column(function.clone(), None);
+        let sql = alias.map_or_else(|| factor.to_string(), |_| without_alias(factor));
+        let text = format!("select * from {sql} as hw_series({})", crate::tree::column_name(id));
+        let constant = Node::Constant { sql: Some(text), ids: vec![id] };
+        let label = alias.map_or(function.as_str(), |alias| &alias.name.value);
+        let scope = Scope::of(label, &[(id, function.clone())]);
+        Ok(match left {
+            Node::Constant { ref ids, .. } if ids.is_empty() => (constant, scope),
+            left => crossed(Some((left, left_scope)), (constant, scope)),
+        })
+    }
+
+    fn clock_within(&self, factor: &TableFactor) -> bool {
+        let mut found = false;
+        let _ = sqlparser::ast::visit_expressions(factor, |expression: &Expr| {
+            if let Expr::Function(function) = expression {
+                let name = function.name.0.last().map(|part| part.to_string().to_ascii_lowercase()).unwrap_or_default();
+                found |= !matches!(self.catalog.function(&name), Some(FunctionKind::Scalar));
+            }
+            std::ops::ControlFlow::<()>::Continue(())
+        });
+        found
+    }
+
+    fn expanded(&mut self, left: Node, scope: Scope, alias: Option<&TableAlias>, function: &str) -> Relation {
+        let names: Vec<String> = match alias {
+            Some(alias) if !alias.columns.is_empty() => {
+                alias.columns.iter().map(|column| column.name.value.clone()).collect()
+            }
+            _ => vec![function.to_owned()],
+        };
+        let ids: Vec<Id> = names.iter().map(|name| self.new_column(name.clone(), None)).collect();
+        let named: Vec<(Id, String)> = ids.iter().copied().zip(names).collect();
+        let scope = scope.and(Scope::of(alias.map_or(function, |alias| &alias.name.value), &named));
+        (Node::Expand { input: Box::new(left), ids }, scope)
+    }
+
+    fn join(
+        &mut self,
+        left: Relation,
+        join: &Join,
+        environment: Option<&Rc<Environment>>,
+        outer: &[&Scope],
+    ) -> Result<Relation, Finding> {
+        let (sides, constraint) = sides_of(&join.join_operator);
+        let lateral_ground = matches!(sides, Sides::Inner | Sides::Left)
+            && matches!(
+                &join.relation,
+                TableFactor::UNNEST { .. } | TableFactor::Function { .. } | TableFactor::Table { args: Some(_), .. }
+            );
+        if lateral_ground {
+            return self.factor(&join.relation, environment, outer, Some(left));
+        }
+        let left_scope = left.1.clone();
+        let mut scopes = vec![&left_scope];
+        scopes.extend(outer);
+        if let TableFactor::Derived { subquery, alias, sample: None, .. } = &join.relation {
+            let hits = self.outer_hits;
+            let bound = self.query(subquery, environment.cloned(), &scopes)?;
+            if self.outer_hits > hits {
+                return self.lateral(Some(left), bound, alias.as_ref(), subquery);
+            }
+            let right = self.named(bound, alias.as_ref());
+            return self.joined(left, right, &sides, constraint, join, environment, outer);
+        }
+        let right = self.factor(&join.relation, environment, outer, None)?;
+        self.joined(left, right, &sides, constraint, join, environment, outer)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "two relations, how they meet, and where names come from")]
+    fn joined(
+        &mut self,
+        left: Relation,
+        right: Relation,
+        sides: &Sides,
+        constraint: &JoinConstraint,
+        join: &Join,
+        environment: Option<&Rc<Environment>>,
+        outer: &[&Scope],
+    ) -> Result<Relation, Finding> {
+        let ((left, mut left_scope), (right, mut right_scope)) = (left, right);
+        let mut conditions: Vec<Expr> = Vec::new();
+        match constraint {
+            JoinConstraint::On(expression) => {
+                let both = left_scope.clone().and(right_scope.clone());
+                for conjunct in conjuncts(expression) {
+                    match self.row_expression(conjunct, &both, environment, outer)? {
+                        Some(bound) => conditions.push(bound),
+                        None => return Err(self.unbound("a subquery in a join condition has no rule", join)),
+                    }
+                }
+            }
+            JoinConstraint::Using(_) | JoinConstraint::Natural => {
+                for name in shared_names(constraint, &left_scope, &right_scope) {
+                    let (Found::One(a), Found::One(b)) = (left_scope.by_name(&name), right_scope.by_name(&name)) else {
+                        return Err(self.unbound(format!("`{name}` is not one column on either side"), join));
+                    };
+                    conditions.push(equals(column(a), column(b)));
+                    let hidden =
+                        if matches!(sides, Sides::Right) { (&mut left_scope, a) } else { (&mut right_scope, b) };
+                    hidden
+                        .0
+                        .columns
+                        .iter_mut()
+                        .filter(|other| other.id == hidden.1)
+                        .for_each(|other| other.merged = true);
+                }
+            }
+            JoinConstraint::None => {}
+        }
+        if let JoinOperator::AsOf { match_condition, .. } = &join.join_operator {
+            let both = left_scope.clone().and(right_scope.clone());
+            self.row_expression(match_condition, &both, environment, outer)?;
+            // The nearest row of the same key: every row of that key may be it.
+            let (equalities, _, _) = self.split(conditions, &left, &right);
+            let ids: Vec<Id> = right_scope.columns.iter().map(|column| column.id).collect();
+            let fresh: Vec<Id> = ids.iter().map(|id| self.new_column(self.columns[*id].name.clone(), None)).collect();
+            for (other, id) in right_scope.columns.iter_mut().zip(&fresh) {
+                other.id = *id;
+            }
+            let node = Node::Depend { input: Box::new(left), on: Box::new(right), equalities, ids: fresh };
+            return Ok((node, left_scope.and(right_scope)));
+        }
+        let (kind, first, second) = match sides {
+            Sides::Inner => (JoinKind::Inner, left, right),
+            Sides::Left => (JoinKind::Left, left, right),
+            Sides::Right => (JoinKind::Left, right, left),
+            Sides::Semi => {
+                let (equalities, _, _) = self.split(conditions, &left, &right);
+                let node = Node::Depend { input: Box::new(left), on: Box::new(right), equalities, ids: Vec::new() };
+                return Ok((node, left_scope));
+            }
+            Sides::Neither => {
+                let finding = self.finding(
+                    "full-join",
+                    "in this kind of join either side can be without a partner; any change rebuilds the whole table",
+                    "use a left join from the side that has the event time, or union the two sides",
+                    join,
+                );
+                let scope = left_scope.and(right_scope);
+                let output: Vec<Id> = scope.columns.iter().map(|column| column.id).collect();
+                let names: Vec<String> = scope.columns.iter().map(|column| column.name.clone()).collect();
+                let bound = self.opaque(vec![left, right], output, names, finding);
+                let columns = scope.columns.into_iter().zip(&bound.output);
+                let columns = columns.map(|(mut column, id)| {
+                    column.id = *id;
+                    column
+                });
+                return Ok((bound.node, Scope { columns: columns.collect() }));
+            }
+        };
+        let (equalities, others, complete) = self.split(conditions, &first, &second);
+        let node = Node::Join { kind, left: Box::new(first), right: Box::new(second), equalities, others, complete };
+        Ok((node, left_scope.and(right_scope)))
+    }
+
+    /// Parts conditions into equalities between the two sides, conditions of these two alone, and whether nothing was left over.
+    pub(super) fn split(
+        &self,
+        conditions: Vec<Expr>,
+        left: &Node,
+        right: &Node,
+    ) -> (Vec<(Expr, Expr)>, Vec<Expr>, bool) {
+        let (left, right) = (left.ids(&self.scans), right.ids(&self.scans));
+        let (mut equalities, mut others, mut complete) = (Vec::new(), Vec::new(), true);
+        for condition in conditions {
+            if let Some((a, b)) = sides_of_equality(&condition) {
+                let (in_a, in_b) = (columns_of(a), columns_of(b));
+                let is = |ids: &std::collections::BTreeSet<Id>, side: &std::collections::BTreeSet<Id>| {
+                    !ids.is_empty() && ids.is_subset(side)
+                };
+                let same = compatible(type_of(a, &self.columns).as_deref(), type_of(b, &self.columns).as_deref());
+                if same && is(&in_a, &left) && is(&in_b, &right) {
+                    equalities.push((a.clone(), b.clone()));
+                } else if same && is(&in_a, &right) && is(&in_b, &left) {
+                    equalities.push((b.clone(), a.clone()));
+                }
+            }
+            if columns_of(&condition).iter().all(|id| left.contains(id) || right.contains(id)) {
+                others.push(condition);
+            } else {
+                complete = false;
+            }
+        }
+        (equalities, others, complete)
+    }
+}
+
+/// The two sides of `a = b` or `a is not distinct from b`.
+pub(super) fn sides_of_equality(expression: &Expr) -> Option<(&Expr, &Expr)> {
+    match expression {
+        Expr::BinaryOp { left, op: sqlparser::ast::BinaryOperator::Eq, right } => Some((left, right)),
+        Expr::IsNotDistinctFrom(left, right) => Some((left, right)),
+        Expr::Nested(inner) => sides_of_equality(inner),
+        _ => None,
+    }
+}
+
+fn equals(left: Expr, right: Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left), op: sqlparser::ast::BinaryOperator::Eq, right: Box::new(right) }
+}
+
+fn nothing() -> Relation {
+    (Node::Constant { sql: Some("select 1".to_owned()), ids: Vec::new() }, Scope::default())
+}
+
+fn crossed(before: Option<Relation>, relation: Relation) -> Relation {
+    let Some((left, left_scope)) = before else { return relation };
+    let (right, right_scope) = relation;
+    let node = Node::Join {
+        kind: JoinKind::Inner,
+        left: Box::new(left),
+        right: Box::new(right),
+        equalities: Vec::new(),
+        others: Vec::new(),
+        complete: true,
+    };
+    (node, left_scope.and(right_scope))
+}
+
+fn with_names(bound: &Bound, alias: Option<&TableAlias>) -> Vec<(Id, String)> {
+    let listed = alias.map(|alias| alias.columns.as_slice()).unwrap_or_default();
+    bound
+        .output
+        .iter()
+        .zip(&bound.names)
+        .enumerate()
+        .map(|(index, (id, name))| {
+            (*id, listed.get(index).map_or_else(|| name.clone(), |column| column.name.value.clone()))
+        })
+        .collect()
+}
+
+fn renamed(label: &str, names: Vec<(Id, String)>, alias: Option<&TableAlias>) -> Scope {
+    let listed = alias.map(|alias| alias.columns.as_slice()).unwrap_or_default();
+    let names: Vec<(Id, String)> = names
+        .into_iter()
+        .enumerate()
+        .map(|(index, (id, name))| (id, listed.get(index).map_or(name, |column| column.name.value.clone())))
+        .collect();
+    Scope::of(label, &names)
+}
+
+fn find_cte(environment: Option<&Rc<Environment>>, name: &str) -> Option<Rc<Environment>> {
+    let mut current = environment;
+    while let Some(found) = current {
+        if found.cte.alias.name.value.eq_ignore_ascii_case(name) {
+            return Some(Rc::clone(found));
+        }
+        current = found.outer.as_ref();
+    }
+    None
+}
+
+fn refers_to(query: &Query, name: &str) -> bool {
+    let mut found = false;
+    let _ = sqlparser::ast::visit_relations(query, |relation: &ObjectName| {
+        found |= parts_of(relation).is_some_and(|parts| parts.len() == 1 && parts[0].eq_ignore_ascii_case(name));
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    found
+}
+
+fn shared_names(constraint: &JoinConstraint, left: &Scope, right: &Scope) -> Vec<String> {
+    match constraint {
+        JoinConstraint::Using(names) => names.iter().filter_map(|name| parts_of(name)?.pop()).collect(),
+        _ => left
+            .columns
+            .iter()
+            .filter(|column| !column.merged && matches!(right.by_name(&column.name), Found::One(_)))
+            .map(|column| column.name.clone())
+            .collect(),
+    }
+}
+
+fn sides_of(operator: &JoinOperator) -> (Sides, &JoinConstraint) {
+    const NONE: &JoinConstraint = &JoinConstraint::None;
+    match operator {
+        JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) | JoinOperator::CrossJoin(constraint) => {
+            (Sides::Inner, constraint)
+        }
+        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (Sides::Left, constraint),
+        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => (Sides::Right, constraint),
+        JoinOperator::Semi(constraint) | JoinOperator::LeftSemi(constraint) => (Sides::Semi, constraint),
+        JoinOperator::Anti(constraint) | JoinOperator::LeftAnti(constraint) => (Sides::Semi, constraint),
+        JoinOperator::AsOf { constraint, .. } => (Sides::Left, constraint),
+        JoinOperator::FullOuter(constraint) => (Sides::Neither, constraint),
+        _ => (Sides::Neither, NONE),
+    }
+}
+
+/// The factor's text up to its alias.
+fn without_alias(factor: &TableFactor) -> String {
+    let mut bare = factor.clone();
+    match &mut bare {
+        TableFactor::Table { alias, .. } | TableFactor::Function { alias, .. } => *alias = None,
+        _ => {}
+    }
+    bare.to_string()
+}

@@ -1,0 +1,134 @@
+//! Binding: from the parser's tree to ours. Names are resolved, stars expanded, common table expressions followed.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `scope.rs` | which columns a name can mean |
+//! | `query.rs` | queries, common table expressions, set operations, limits |
+//! | `select.rs` | one `select` block, from its tables to its columns |
+//! | `from.rs` | tables, joins, table functions |
+//! | `expression.rs` | names, aggregates, windows and subqueries within expressions |
+//! | `types.rs` | types, as far as keys need them |
+//!
+//! What has no rule becomes [`Node::Opaque`] or, when not even its names can be resolved, a [`Finding`] for the whole query. Both
+//! are right, only wider.
+
+mod expression;
+mod from;
+mod query;
+mod scope;
+mod select;
+mod types;
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use sqlparser::ast::{Cte, Query, Spanned};
+use sqlparser::tokenizer::Span;
+
+use crate::text::Expanded;
+use crate::tree::{ColumnFacts, Id, Scan, Tree};
+use crate::{Catalog, Finding, Place};
+
+pub(crate) use types::{compatible, normalised, type_of};
+
+/// More mentions of tables than this, and binding gives up: common table expressions that use each other twice grow without end.
+const MOST_SCANS: usize = 400;
+
+/// What binding found besides the tree.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub refusals: Vec<Finding>,
+    pub unstable: Vec<Finding>,
+    pub notes: Vec<Finding>,
+}
+
+/// Binds an expanded query.
+pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Result<Tree, Finding>, Findings) {
+    let mut binder = Binder {
+        catalog,
+        text,
+        columns: Vec::new(),
+        scans: Vec::new(),
+        findings: Findings::default(),
+        outer_hits: 0,
+        decisive: BTreeSet::new(),
+        deciding: false,
+    };
+    let bound = match reserved(query) {
+        Some(name) => Err(binder.unbound(format!("`{name}` is a name that generated SQL uses"), query)),
+        None => binder.query(query, None, &[]),
+    };
+    let Binder { columns, scans, findings, decisive, .. } = binder;
+    (bound.map(|bound| Tree { columns, scans, root: bound.node, output: bound.output, decisive }), findings)
+}
+
+/// A name of the user's that could be taken for one of ours.
+fn reserved(query: &Query) -> Option<String> {
+    let mut found = None;
+    let _ = sqlparser::ast::visit_expressions(query, |expression: &sqlparser::ast::Expr| {
+        let first = match expression {
+            sqlparser::ast::Expr::Identifier(name) => Some(name),
+            sqlparser::ast::Expr::CompoundIdentifier(names) => names.first(),
+            _ => None,
+        };
+        found = found
+            .take()
+            .or_else(|| first.filter(|name| crate::tree::is_reserved(&name.value)).map(|name| name.value.clone()));
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    found
+}
+
+/// The common table expressions in sight, innermost first.
+struct Environment {
+    cte: Rc<Cte>,
+    /// Whether it may refer to itself.
+    recursive: bool,
+    outer: Option<Rc<Environment>>,
+}
+
+struct Binder<'a> {
+    catalog: &'a dyn Catalog,
+    text: &'a Expanded,
+    columns: Vec<ColumnFacts>,
+    scans: Vec<Scan>,
+    findings: Findings,
+    /// How often a name was found in a scope outside its query: what makes a subquery correlated.
+    outer_hits: usize,
+    /// Columns named where something is decided that the nodes do not keep.
+    decisive: BTreeSet<Id>,
+    /// Whether names met now are of that kind.
+    deciding: bool,
+}
+
+impl Binder<'_> {
+    fn new_column(&mut self, name: impl Into<String>, data_type: Option<String>) -> Id {
+        self.columns.push(ColumnFacts { name: name.into(), data_type });
+        self.columns.len() - 1
+    }
+
+    /// Runs a part of the binding whose names all count as deciding something.
+    fn deciding<T>(&mut self, part: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.deciding, true);
+        let result = part(self);
+        self.deciding = before;
+        result
+    }
+
+    fn place(&self, span: Span) -> Option<Place> {
+        self.text.place(span)
+    }
+
+    fn unbound(&self, what: impl std::fmt::Display, at: &impl Spanned) -> Finding {
+        Finding {
+            rule: "not-analysed",
+            message: format!("{what}; any change of an input rebuilds the whole table"),
+            help: String::new(),
+            place: self.place(at.span()),
+        }
+    }
+
+    fn finding(&self, rule: &'static str, message: &str, help: &str, at: &impl Spanned) -> Finding {
+        Finding { rule, message: message.to_owned(), help: help.to_owned(), place: self.place(at.span()) }
+    }
+}

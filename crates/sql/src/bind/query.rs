@@ -1,0 +1,172 @@
+//! Queries: common table expressions, set operations, values, limits.
+
+use std::rc::Rc;
+
+use sqlparser::ast::{Expr, LimitClause, Query, SetExpr, SetOperator, SetQuantifier, Value};
+
+use super::scope::Scope;
+use super::{Binder, Environment};
+use crate::Finding;
+use crate::tree::{Id, Node, SetKind, column_name};
+
+/// A bound query: its rows and its columns in order.
+pub(super) struct Bound {
+    pub node: Node,
+    pub output: Vec<Id>,
+    pub names: Vec<String>,
+    /// For a plain `select`: its tables with the filters that name no outer column, before anything is grouped or computed.
+    pub source: Option<Node>,
+    /// For a plain `select`: equalities of its filter between an inner expression and an outer one.
+    pub correlations: Vec<(Expr, Expr)>,
+}
+
+impl Binder<'_> {
+    pub(super) fn query(
+        &mut self,
+        query: &Query,
+        outer_environment: Option<Rc<Environment>>,
+        outer: &[&Scope],
+    ) -> Result<Bound, Finding> {
+        if !crate::text::only_reads(query) || !query.pipe_operators.is_empty() || query.fetch.is_some() {
+            return Err(self.unbound("this form of query has no rule", query));
+        }
+        let mut environment = outer_environment;
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            let recursive = query.with.as_ref().is_some_and(|with| with.recursive);
+            environment = Some(Rc::new(Environment { cte: Rc::new(cte.clone()), recursive, outer: environment }));
+        }
+        let bound = self.set_expression(&query.body, environment.as_ref(), outer, query)?;
+        self.limited(query, bound)
+    }
+
+    /// A limit keeps rows by comparing all of them: no slice of its result can be told from a slice of its input.
+    fn limited(&mut self, query: &Query, bound: Bound) -> Result<Bound, Finding> {
+        let Some(limit) = &query.limit_clause else { return Ok(bound) };
+        if let LimitClause::LimitOffset { limit: None | Some(Expr::Value(_)), offset: None, limit_by } = limit
+            && limit_by.is_empty()
+            && is_null_limit(limit)
+        {
+            return Ok(bound);
+        }
+        let zero = matches!(limit, LimitClause::LimitOffset { limit: Some(Expr::Value(value)), offset: None, .. }
+            if matches!(&value.value, Value::Number(digits, _) if digits == "0"));
+        if query.order_by.is_none() && !zero {
+            let finding = self.finding(
+                "limit-without-order",
+                "a limit without an order keeps any rows it likes, so no two rebuilds need agree",
+                "add an order by that leaves no ties, or drop the limit",
+                query,
+            );
+            self.findings.refusals.push(finding);
+        }
+        let finding = self.finding(
+            "limit",
+            "a limit compares all rows with each other: one changed row can move any other in or out",
+            "take the first rows per partition instead: qualify row_number() over (partition by ... order by ...) <= n",
+            query,
+        );
+        let Bound { node, output, names, source, correlations } = bound;
+        // A row-by-row lookup of the first match still depends on nothing but the rows with its key.
+        Ok(Bound { source, correlations, ..self.opaque(vec![node], output, names, finding) })
+    }
+
+    /// A node without a rule, with fresh columns in place of the ones it had.
+    pub(super) fn opaque(&mut self, inputs: Vec<Node>, output: Vec<Id>, names: Vec<String>, finding: Finding) -> Bound {
+        let ids: Vec<Id> = output
+            .iter()
+            .zip(&names)
+            .map(|(id, name)| {
+                let data_type = self.columns[*id].data_type.clone();
+                self.new_column(name.clone(), data_type)
+            })
+            .collect();
+        Bound {
+            node: Node::Opaque { inputs, ids: ids.clone(), finding },
+            output: ids,
+            names,
+            source: None,
+            correlations: Vec::new(),
+        }
+    }
+
+    fn set_expression(
+        &mut self,
+        body: &SetExpr,
+        environment: Option<&Rc<Environment>>,
+        outer: &[&Scope],
+        query: &Query,
+    ) -> Result<Bound, Finding> {
+        match body {
+            SetExpr::Select(select) => self.select(select, query.order_by.as_ref(), environment, outer),
+            SetExpr::Query(inner) => self.query(inner, environment.cloned(), outer),
+            SetExpr::SetOperation { left, op, set_quantifier, right } => {
+                let left = self.set_expression(left, environment, outer, query)?;
+                let right = self.set_expression(right, environment, outer, query)?;
+                self.set_operation(left, right, *op, *set_quantifier, query)
+            }
+            SetExpr::Values(values) => {
+                let width = values.rows.first().map_or(0, |row| row.content.len());
+                let names: Vec<String> = (0..width).map(|index| format!("col{index}")).collect();
+                let ids: Vec<Id> = names.iter().map(|name| self.new_column(name.clone(), None)).collect();
+                let list = ids.iter().map(|id| column_name(*id)).collect::<Vec<_>>().join(", ");
+                let sql = Some(format!("select * from ({values}) as hw_values({list})"));
+                let node = Node::Constant { sql, ids: ids.clone() };
+                Ok(Bound { node, output: ids, names, source: None, correlations: Vec::new() })
+            }
+            _ => Err(self.unbound("this form of query has no rule", query)),
+        }
+    }
+
+    fn set_operation(
+        &mut self,
+        left: Bound,
+        right: Bound,
+        operator: SetOperator,
+        quantifier: SetQuantifier,
+        query: &Query,
+    ) -> Result<Bound, Finding> {
+        let by_name =
+            matches!(quantifier, SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName);
+        let all = matches!(quantifier, SetQuantifier::All | SetQuantifier::AllByName);
+        let right_output = if by_name {
+            let find = |name: &String| right.names.iter().position(|other| other.eq_ignore_ascii_case(name));
+            let positions: Option<Vec<usize>> = left.names.iter().map(find).collect();
+            match positions {
+                Some(positions) if positions.len() == right.output.len() => {
+                    positions.into_iter().map(|position| right.output[position]).collect()
+                }
+                _ => return Err(self.unbound("a union by name of different columns has no rule", query)),
+            }
+        } else {
+            right.output
+        };
+        if left.output.len() != right_output.len() {
+            return Err(self.unbound("the branches have different numbers of columns", query));
+        }
+        let kind = match (operator, all) {
+            (SetOperator::Union, true) => SetKind::UnionAll,
+            (SetOperator::Union, false) => SetKind::Union,
+            (SetOperator::Except | SetOperator::Minus, _) => SetKind::Except,
+            (SetOperator::Intersect, _) => SetKind::Intersect,
+        };
+        let ids: Vec<Id> = left
+            .output
+            .iter()
+            .zip(&right_output)
+            .zip(&left.names)
+            .map(|((left, right), name)| {
+                let types = [*left, *right].map(|id| self.columns[id].data_type.clone());
+                let common = if types[0] == types[1] { types[0].clone() } else { None };
+                self.new_column(name.clone(), common)
+            })
+            .collect();
+        let branches = vec![(left.node, left.output), (right.node, right_output)];
+        let node = Node::Set { branches, ids: ids.clone(), kind };
+        Ok(Bound { node, output: ids, names: left.names, source: None, correlations: Vec::new() })
+    }
+}
+
+/// `limit all` and no limit at all.
+fn is_null_limit(limit: &LimitClause) -> bool {
+    matches!(limit, LimitClause::LimitOffset { limit: None, offset: None, .. })
+}

@@ -1,0 +1,154 @@
+//! What matters in a table: the columns that reach the result or decide something on the way, and the filters every used row passes.
+//! A change outside of both is no change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlparser::ast::Expr;
+
+use super::Walk;
+use super::row::own_column;
+use crate::tree::{Id, JoinKind, Node, SetKind, Tree, columns_of, columns_of_all, substitute};
+
+/// By scan, the columns that matter.
+pub(crate) fn columns(tree: &Tree) -> BTreeMap<usize, BTreeSet<Id>> {
+    let mut live = Live { tree, found: BTreeMap::new() };
+    live.walk(&tree.root, &tree.output.iter().copied().collect());
+    live.found
+}
+
+struct Live<'t> {
+    tree: &'t Tree,
+    found: BTreeMap<usize, BTreeSet<Id>>,
+}
+
+impl Live<'_> {
+    fn walk(&mut self, node: &Node, wanted: &BTreeSet<Id>) {
+        let own = node.ids(&self.tree.scans);
+        let wanted: BTreeSet<Id> =
+            wanted.iter().chain(&self.tree.decisive).copied().filter(|id| own.contains(id)).collect();
+        match node {
+            Node::Scan(scan) => self.found.entry(*scan).or_default().extend(wanted),
+            Node::Constant { .. } => {}
+            Node::Filter { input, conjuncts } => self.walk(input, &(&wanted | &columns_of_all(conjuncts))),
+            Node::Project { input, items } => {
+                let items = items.iter().filter(|(id, _)| wanted.contains(id)).map(|(_, item)| item);
+                self.walk(input, &columns_of_all(items));
+            }
+            Node::Join { left, right, equalities, others, .. } => {
+                let pairs = equalities.iter().flat_map(|(a, b)| [a, b]);
+                let wanted = &wanted | &columns_of_all(pairs.chain(others));
+                self.walk(left, &wanted);
+                self.walk(right, &wanted);
+            }
+            Node::Depend { input, on, equalities, .. } => {
+                let outer = columns_of_all(equalities.iter().map(|(outer, _)| outer));
+                self.walk(input, &(&wanted | &outer));
+                // What a subquery computes from its rows is not part of the tree: every column may matter.
+                self.walk(on, &on.ids(&self.tree.scans));
+            }
+            Node::Expand { input, .. } => self.walk(input, &input.ids(&self.tree.scans)),
+            Node::Group { input, keys, aggregates } => {
+                let aggregates = aggregates.iter().filter(|(id, _)| wanted.contains(id));
+                self.walk(input, &columns_of_all(keys.iter().chain(aggregates).map(|(_, item)| item)));
+            }
+            Node::Distinct { input, on: None, .. } => self.walk(input, &own),
+            // The order that decides which row stays is not part of the tree.
+            Node::Distinct { input, on: Some(_), .. } => self.every_column(input),
+            Node::Window { input, functions } => {
+                let uses = functions.iter().flat_map(|function| function.uses.iter().copied());
+                self.walk(input, &wanted.iter().copied().chain(uses).collect());
+            }
+            Node::Set { branches, ids, kind } => {
+                for (branch, columns) in branches {
+                    let kept = columns.iter().zip(ids);
+                    let kept = kept.filter(|(_, id)| *kind != SetKind::UnionAll || wanted.contains(id));
+                    self.walk(branch, &kept.map(|(column, _)| *column).collect());
+                }
+            }
+            Node::Opaque { inputs, .. } => inputs.iter().for_each(|input| self.every_column(input)),
+        }
+    }
+
+    fn every_column(&mut self, node: &Node) {
+        for scan in node.scans() {
+            self.found.entry(scan).or_default().extend(&self.tree.scans[scan].ids);
+        }
+    }
+}
+
+/// By scan, the filters that every used row passes, as SQL over the table's own columns.
+pub(crate) fn filters(walk: &Walk<'_>) -> BTreeMap<usize, Vec<String>> {
+    let mut found = BTreeMap::new();
+    push(walk, &walk.tree.root, &[], &mut found);
+    found
+}
+
+fn push(walk: &Walk<'_>, node: &Node, above: &[Expr], found: &mut BTreeMap<usize, Vec<String>>) {
+    let within = |node: &Node, conditions: &[Expr]| -> Vec<Expr> {
+        let ids = node.ids(&walk.tree.scans);
+        let fits = |condition: &&Expr| {
+            let columns = columns_of(condition);
+            !columns.is_empty() && columns.is_subset(&ids)
+        };
+        conditions.iter().filter(fits).cloned().collect()
+    };
+    match node {
+        Node::Scan(scan) => {
+            let texts: Vec<String> = within(node, above)
+                .iter()
+                .map(|condition| format!("({})", substitute(condition, &|id| own_column(walk, *scan, id))))
+                .collect();
+            found.insert(*scan, texts);
+        }
+        Node::Constant { .. } => {}
+        Node::Filter { input, conjuncts } => {
+            let conditions = [above, conjuncts.as_slice()].concat();
+            push(walk, input, &within(input, &conditions), found);
+        }
+        Node::Project { input, items } => {
+            let below: Vec<Expr> = above.iter().map(|condition| through(condition, items)).collect();
+            push(walk, input, &within(input, &below), found);
+        }
+        Node::Join { kind, left, right, others, .. } => match kind {
+            JoinKind::Inner => {
+                let conditions = [above, others.as_slice()].concat();
+                push(walk, left, &within(left, &conditions), found);
+                push(walk, right, &within(right, &conditions), found);
+            }
+            JoinKind::Left => {
+                push(walk, left, &within(left, above), found);
+                push(walk, right, &within(right, others), found);
+            }
+        },
+        Node::Depend { input, on, .. } => {
+            push(walk, input, &within(input, above), found);
+            push(walk, on, &[], found);
+        }
+        Node::Expand { input, .. } | Node::Distinct { input, on: None, .. } => {
+            push(walk, input, &within(input, above), found);
+        }
+        Node::Group { input, keys, .. } => {
+            let ids: BTreeSet<Id> = keys.iter().map(|(id, _)| *id).collect();
+            let on_keys = above.iter().filter(|condition| columns_of(condition).is_subset(&ids));
+            let below: Vec<Expr> = on_keys.map(|condition| through(condition, keys)).collect();
+            push(walk, input, &within(input, &below), found);
+        }
+        Node::Set { branches, ids, .. } => {
+            for (branch, columns) in branches {
+                let at = |id: Id| ids.iter().position(|other| *other == id);
+                let below: Vec<Expr> = above
+                    .iter()
+                    .map(|condition| substitute(condition, &|id| at(id).map(|at| crate::tree::column(columns[at]))))
+                    .collect();
+                push(walk, branch, &within(branch, &below), found);
+            }
+        }
+        // A window looks at rows that a filter above it drops.
+        Node::Distinct { input, .. } | Node::Window { input, .. } => push(walk, input, &[], found),
+        Node::Opaque { inputs, .. } => inputs.iter().for_each(|input| push(walk, input, &[], found)),
+    }
+}
+
+fn through(condition: &Expr, items: &[(Id, Expr)]) -> Expr {
+    substitute(condition, &|id| items.iter().find(|(other, _)| *other == id).map(|(_, item)| item.clone()))
+}

@@ -1,0 +1,160 @@
+//! Footprints: which rows a slice of the result reads, and so which slices a change reaches. One object gives both.
+//!
+//! A **target** is an expression over a relation's columns whose values name slices: the interval of the event time, the hash of
+//! a key. Two walks carry a target from the result down to the tables, with one rule per operator, in one file per family:
+//!
+//! - [`dirty`](Walk::dirty): for each table, the groups in which to look for changes, and how groups that changed become dirty slices;
+//! - [`restrict`](Walk::restrict): for each table, the rows that the dirty slices may read.
+//!
+//! | file | operators | rules |
+//! | --- | --- | --- |
+//! | `row.rs` | scan, filter, project, unnest | 1 |
+//! | `join.rs` | inner and left join, `exists`, `in`, anti join, lookups | 3, 4, 7, 8 |
+//! | `set.rs` | union, except, intersect | 15, 16 |
+//! | `group.rs` | group by, distinct | 17, 18, 22 |
+//! | `window.rs` | window functions, distinct on | 22, 23 |
+//! | `rows.rs` | the rows of a relation, or more, as SQL: what translates one set of slices into another | |
+//! | `live.rs` | the columns and filters that matter, per table | |
+//! | `mutant.rs` | deliberately wrong variants of the rules, for tests | |
+//!
+//! An operator without a rule gives everything: right, only wider.
+
+mod group;
+mod join;
+pub(crate) mod live;
+pub(crate) mod mutant;
+mod row;
+mod rows;
+mod set;
+mod target;
+mod window;
+
+use std::collections::BTreeMap;
+
+use crate::tree::{Node, Tree};
+use crate::{Effect, Finding, Group, Piece, Reach, Step};
+
+pub use mutant::Mutant;
+pub(crate) use target::{Shape, Target};
+
+/// How changes of one scan become dirty slices of the relation above, as far as the walk has come.
+#[derive(Debug, Clone)]
+pub(crate) struct Partial {
+    pub scan: usize,
+    pub group: Group,
+    pub steps: Vec<Step>,
+    pub effect: Effect,
+}
+
+/// What decides which slices a restriction keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The dirty partitions of the result.
+    Output,
+    /// A driver's set of key hashes.
+    Driver(usize),
+}
+
+/// Restrictions, by scan; none means that the scan is read whole.
+pub(crate) type Reaches = BTreeMap<usize, Option<Reach>>;
+
+/// A walk over a bound query.
+#[derive(Clone, Copy)]
+pub(crate) struct Walk<'t> {
+    pub tree: &'t Tree,
+    /// A rule to get wrong on purpose.
+    pub mutant: Option<Mutant>,
+}
+
+impl Walk<'_> {
+    /// How changes of the tables below `node` become dirty slices of it.
+    pub fn dirty(&self, node: &Node, target: &Target) -> Vec<Partial> {
+        match node {
+            Node::Scan(scan) => vec![row::dirty_scan(self, *scan, target)],
+            Node::Constant { .. } => Vec::new(),
+            Node::Filter { input, .. } => self.dirty(input, target),
+            Node::Project { input, items } => self.dirty(input, &target.through_items(items)),
+            Node::Expand { input, ids } => row::dirty_expand(self, input, ids, target),
+            Node::Join { .. } => join::dirty_join(self, node, target),
+            Node::Depend { .. } => join::dirty_depend(self, node, target),
+            Node::Group { input, keys, .. } => group::dirty_group(self, input, keys, target),
+            Node::Distinct { input, on: None, .. } => self.dirty(input, target),
+            Node::Distinct { input, on: Some(keys), place } => {
+                window::dirty_partitions(self, input, &[keys], target, place.as_ref())
+            }
+            Node::Window { input, functions } => window::dirty_window(self, input, functions, target),
+            Node::Set { branches, ids, .. } => set::dirty_set(self, branches, ids, target),
+            Node::Opaque { finding, .. } => self.everything(node, finding),
+        }
+    }
+
+    /// Which rows of the tables below `node` its slices may read.
+    pub fn restrict(
+        &self,
+        node: &Node,
+        target: &Target,
+        source: Source,
+        reaches: &mut Reaches,
+        drivers: &mut Vec<Vec<Piece>>,
+    ) {
+        match node {
+            Node::Scan(scan) => row::restrict_scan(self, *scan, target, source, reaches),
+            Node::Constant { .. } => {}
+            Node::Filter { input, .. } | Node::Distinct { input, on: None, .. } => {
+                self.restrict(input, target, source, reaches, drivers);
+            }
+            Node::Project { input, items } => {
+                self.restrict(input, &target.through_items(items), source, reaches, drivers);
+            }
+            Node::Expand { input, ids } if target.columns().iter().all(|id| !ids.contains(id)) => {
+                self.restrict(input, target, source, reaches, drivers);
+            }
+            Node::Expand { .. } | Node::Opaque { .. } => read_whole(node, reaches),
+            Node::Join { .. } => join::restrict_join(self, node, target, source, reaches, drivers),
+            Node::Depend { .. } => join::restrict_depend(self, node, target, source, reaches, drivers),
+            Node::Group { input, keys, .. } => {
+                group::restrict_group(self, input, keys, target, source, reaches, drivers);
+            }
+            Node::Distinct { input, on: Some(keys), .. } => {
+                window::restrict_partitions(self, input, &[keys], target, source, reaches, drivers);
+            }
+            Node::Window { input, functions } => {
+                let partitions: Vec<&Vec<_>> = functions.iter().map(|function| &function.partition).collect();
+                window::restrict_partitions(self, input, &partitions, target, source, reaches, drivers);
+            }
+            Node::Set { branches, ids, .. } => {
+                for (branch, columns) in branches {
+                    self.restrict(branch, &target.through_branch(ids, columns), source, reaches, drivers);
+                }
+            }
+        }
+    }
+
+    /// Any change of any table below makes every partition dirty.
+    pub fn everything(&self, node: &Node, finding: &Finding) -> Vec<Partial> {
+        node.scans()
+            .into_iter()
+            .map(|scan| Partial {
+                scan,
+                group: Group::Whole,
+                steps: Vec::new(),
+                effect: Effect::All(self.with_place(scan, finding)),
+            })
+            .collect()
+    }
+
+    fn with_place(&self, scan: usize, finding: &Finding) -> Finding {
+        let mut finding = finding.clone();
+        if finding.place.is_none() {
+            finding.place.clone_from(&self.tree.scans[scan].place);
+        }
+        finding
+    }
+}
+
+/// Reads every table below whole.
+pub(crate) fn read_whole(node: &Node, reaches: &mut Reaches) {
+    for scan in node.scans() {
+        reaches.insert(scan, None);
+    }
+}

@@ -1,0 +1,61 @@
+//! Scan, filter, projection, unnest: rule 1.
+//!
+//! - **What**: one row in, at most one row (for unnest: rows made from it alone) out.
+//! - **Footprint**: the rows whose own target lies in the slice.
+//! - **Dirty map**: the target of every changed row, before and after the change. Fingerprints by target show both: a row that moves
+//!   changes the slice it leaves and the one it enters.
+//! - **Condition**: the target is a deterministic function of the row. Unnest: the target is not made of the elements.
+//! - **Fallback**: everything.
+
+use super::{Partial, Reaches, Shape, Source, Target, Walk};
+use crate::dialect::quote;
+use crate::tree::{Id, Node};
+use crate::{Effect, Finding, Reach};
+
+use sqlparser::ast::{Expr, Ident};
+
+/// A table's own column, for SQL that reads the table directly.
+pub(super) fn own_column(walk: &Walk<'_>, scan: usize, id: Id) -> Option<Expr> {
+    let known = walk.tree.scans[scan].ids.contains(&id);
+    known.then(|| Expr::Identifier(Ident::with_quote('"', walk.tree.columns[id].name.clone())))
+}
+
+pub(super) fn dirty_scan(walk: &Walk<'_>, scan: usize, target: &Target) -> Partial {
+    let name = |id: Id| walk.tree.columns[id].name.clone();
+    let group = target.group(&walk.tree.columns, &|id| own_column(walk, scan, id), &name);
+    Partial { scan, group, steps: Vec::new(), effect: Effect::Partitions }
+}
+
+pub(super) fn dirty_expand(walk: &Walk<'_>, input: &Node, ids: &[Id], target: &Target) -> Vec<Partial> {
+    if target.columns().iter().any(|id| ids.contains(id)) {
+        let finding = Finding {
+            rule: "unnest",
+            message: "the partition comes from the elements of a list; any change rebuilds the whole table".to_owned(),
+            help: "partition by a column of the row that holds the list".to_owned(),
+            place: None,
+        };
+        return walk.everything(input, &finding);
+    }
+    walk.dirty(input, target)
+}
+
+pub(super) fn restrict_scan(walk: &Walk<'_>, scan: usize, target: &Target, source: Source, reaches: &mut Reaches) {
+    let own = |id: Id| own_column(walk, scan, id);
+    let columns = &walk.tree.columns;
+    let reach = match (source, target.shape) {
+        (Source::Output, Shape::Interval(unit)) => {
+            Some(Reach::Interval { expression: target.interval_sql(unit, columns, &own) })
+        }
+        (Source::Output, Shape::Key) => Some(Reach::Key { expressions: target.key_sql(columns, &own) }),
+        (Source::Driver(driver), Shape::Key) => {
+            Some(Reach::Driven { expressions: target.key_sql(columns, &own), driver })
+        }
+        (Source::Driver(_), Shape::Interval(_)) => None,
+    };
+    reaches.insert(scan, reach);
+}
+
+/// A table's name in SQL.
+pub(super) fn table_sql(parts: &[String]) -> String {
+    parts.iter().map(|part| quote(part)).collect::<Vec<_>>().join(".")
+}

@@ -1,0 +1,172 @@
+//! The rows of a relation as SQL, for some of its columns: what translates dirty keys into dirty slices, and slices into keys.
+//!
+//! More rows than the relation has are welcome here, fewer are not: a row too many makes a slice dirty for nothing. So a side of a join
+//! whose columns nobody asks for is left out, and so is a filter that would need it. What can neither be written nor left out gives none.
+
+use std::collections::BTreeSet;
+
+use sqlparser::ast::Expr;
+
+use super::row::{own_column, table_sql};
+use super::{Reaches, Target, Walk};
+use crate::dialect;
+use crate::tree::{Id, JoinKind, Node, SetKind, column_name, columns_of, columns_of_all};
+use crate::{Piece, Step};
+
+/// Stands around a scan's number until it is known how the scan is written.
+const MARK: char = '\u{1}';
+
+/// Stands for the set of changed groups.
+const CHANGED: &str = "{changed}";
+
+/// The slices in which one of some changed keys occurs.
+pub(super) fn step(walk: &Walk<'_>, node: &Node, target: &Target, keys: &[Expr]) -> Option<Step> {
+    let wanted = &target.columns() | &columns_of_all(keys);
+    let rows = rows(walk, node, &wanted)?;
+    if rows.contains(CHANGED) {
+        return None;
+    }
+    let slice = target.sql(&walk.tree.columns, &|_| None);
+    let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    let sql = format!(
+        "select distinct {slice} as p from ({}) as hw_rows where {} in (select p from {CHANGED})",
+        unmarked(walk, &rows),
+        dialect::key_hash(&texts)
+    );
+    let names: Vec<&str> = columns_of_all(keys).into_iter().map(|id| walk.tree.columns[id].name.as_str()).collect();
+    Some(Step { sql, reason: names.join(", ") })
+}
+
+/// The keys that occur in the rows let through by `reaches`.
+pub(super) fn driver(walk: &Walk<'_>, node: &Node, keys: &[Expr], reaches: &Reaches) -> Option<Vec<Piece>> {
+    let rows = rows(walk, node, &columns_of_all(keys))?;
+    let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    let sql = format!("select distinct {} as p from ({rows}) as hw_rows", dialect::key_hash(&texts));
+    let mut pieces = Vec::new();
+    for (index, part) in sql.split(MARK).enumerate() {
+        if index % 2 == 0 {
+            pieces.push(Piece::Text(part.to_owned()));
+            continue;
+        }
+        let scan: usize = part.parse().ok()?;
+        pieces.push(Piece::Scan {
+            table: table_sql(&walk.tree.scans[scan].table),
+            reach: reaches.get(&scan).cloned().flatten().map(|reach| vec![reach]),
+            alias: Some("hw_scan".to_owned()),
+        });
+    }
+    Some(pieces)
+}
+
+fn unmarked(walk: &Walk<'_>, sql: &str) -> String {
+    sql.split(MARK)
+        .enumerate()
+        .map(|(index, part)| match part.parse::<usize>() {
+            Ok(scan) if index % 2 == 1 => format!("{} as hw_scan", table_sql(&walk.tree.scans[scan].table)),
+            _ => part.to_owned(),
+        })
+        .collect()
+}
+
+/// A query for the wanted columns, named by their numbers; scans are marked.
+fn rows(walk: &Walk<'_>, node: &Node, wanted: &BTreeSet<Id>) -> Option<String> {
+    match node {
+        Node::Scan(scan) => {
+            let items =
+                wanted.iter().map(|id| Some(format!("{} as {}", own_column(walk, *scan, *id)?, column_name(*id))));
+            let items: Vec<String> = items.collect::<Option<_>>()?;
+            Some(format!("select {} from {MARK}{scan}{MARK}", list(&items)))
+        }
+        Node::Constant { sql, ids } if wanted.iter().all(|id| ids.contains(id)) => {
+            let items: Vec<String> = wanted.iter().map(|id| column_name(*id)).collect();
+            Some(format!("select {} from ({}) as hw_constant", list(&items), sql.as_ref()?))
+        }
+        Node::Filter { input, conjuncts } => filtered(walk, input, conjuncts, wanted),
+        Node::Project { input, items } => {
+            let kept: Vec<&(Id, Expr)> = items.iter().filter(|(id, _)| wanted.contains(id)).collect();
+            computed(walk, input, &kept, wanted)
+        }
+        Node::Group { input, keys, .. } => {
+            let kept: Vec<&(Id, Expr)> = keys.iter().filter(|(id, _)| wanted.contains(id)).collect();
+            computed(walk, input, &kept, wanted)
+        }
+        Node::Distinct { input, .. } => rows(walk, input, wanted),
+        Node::Window { input, functions } if functions.iter().all(|function| !wanted.contains(&function.id)) => {
+            rows(walk, input, wanted)
+        }
+        Node::Depend { input, ids, .. } | Node::Expand { input, ids } if ids.iter().all(|id| !wanted.contains(id)) => {
+            rows(walk, input, wanted)
+        }
+        Node::Join { .. } => joined(walk, node, wanted),
+        Node::Set { branches, ids, kind } => {
+            let kept = match kind {
+                SetKind::UnionAll | SetKind::Union => branches.as_slice(),
+                SetKind::Except | SetKind::Intersect => &branches[..1],
+            };
+            let texts: Option<Vec<String>> = kept.iter().map(|branch| renamed(walk, branch, ids, wanted)).collect();
+            Some(texts?.join(" union all "))
+        }
+        _ => None,
+    }
+}
+
+fn list(items: &[String]) -> String {
+    if items.is_empty() { "1 as hw_nothing".to_owned() } else { items.join(", ") }
+}
+
+/// The rows that pass those conditions which can be written; the others are left out.
+fn filtered(walk: &Walk<'_>, input: &Node, conjuncts: &[Expr], wanted: &BTreeSet<Id>) -> Option<String> {
+    let written: Vec<&Expr> =
+        conjuncts.iter().filter(|conjunct| rows(walk, input, &(wanted | &columns_of(conjunct))).is_some()).collect();
+    let inner = wanted | &columns_of_all(written.iter().copied());
+    let rows = rows(walk, input, &inner)?;
+    if written.is_empty() {
+        return Some(rows);
+    }
+    let conditions: Vec<String> = written.iter().map(|conjunct| format!("({conjunct})")).collect();
+    Some(format!("select * from ({rows}) as hw_rows where {}", conditions.join(" and ")))
+}
+
+fn computed(walk: &Walk<'_>, input: &Node, items: &[&(Id, Expr)], wanted: &BTreeSet<Id>) -> Option<String> {
+    if items.len() < wanted.len() {
+        return None;
+    }
+    let below = columns_of_all(items.iter().map(|(_, item)| item));
+    let texts: Vec<String> = items.iter().map(|(id, item)| format!("{item} as {}", column_name(*id))).collect();
+    Some(format!("select {} from ({}) as hw_rows", list(&texts), rows(walk, input, &below)?))
+}
+
+fn joined(walk: &Walk<'_>, node: &Node, wanted: &BTreeSet<Id>) -> Option<String> {
+    let Node::Join { kind, left, right, others, complete, .. } = node else { return None };
+    let (left_ids, right_ids) = (left.ids(&walk.tree.scans), right.ids(&walk.tree.scans));
+    if wanted.is_subset(&left_ids) {
+        return rows(walk, left, wanted);
+    }
+    if *kind == JoinKind::Inner && wanted.is_subset(&right_ids) {
+        return rows(walk, right, wanted);
+    }
+    let inner = wanted | &columns_of_all(others);
+    let side = |node: &Node, ids: &BTreeSet<Id>, all: &BTreeSet<Id>| rows(walk, node, &(all & ids));
+    let word = match kind {
+        JoinKind::Inner => "join",
+        // A left join with a condition left out would lose the rows without a partner.
+        JoinKind::Left if *complete => "left join",
+        JoinKind::Left => return None,
+    };
+    let conditions: Vec<String> = others.iter().map(|condition| format!("({condition})")).collect();
+    let on = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" and ") };
+    Some(format!(
+        "select * from ({}) as hw_left {word} ({}) as hw_right on {on}",
+        side(left, &left_ids, &inner)?,
+        side(right, &right_ids, &inner)?
+    ))
+}
+
+fn renamed(walk: &Walk<'_>, (branch, columns): &(Node, Vec<Id>), ids: &[Id], wanted: &BTreeSet<Id>) -> Option<String> {
+    let position = |id: &Id| ids.iter().position(|other| other == id);
+    let pairs: Vec<(Id, Id)> = wanted.iter().map(|id| Some((*id, columns[position(id)?]))).collect::<Option<_>>()?;
+    let below: BTreeSet<Id> = pairs.iter().map(|(_, own)| *own).collect();
+    let items: Vec<String> =
+        pairs.iter().map(|(id, own)| format!("{} as {}", column_name(*own), column_name(*id))).collect();
+    Some(format!("select {} from ({}) as hw_branch", list(&items), rows(walk, branch, &below)?))
+}

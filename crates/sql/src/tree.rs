@@ -1,0 +1,235 @@
+//! The bound query: a small algebra in which every column has a number of its own.
+//!
+//! A number is given where a column comes to be (a scan, a projection, a group key) and passes unchanged through filters, joins,
+//! windows and distinct. An expression over a node therefore needs no aliases, and following a column down is substitution.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{Expr, Ident, visit_expressions, visit_expressions_mut};
+
+use crate::{Finding, Place};
+
+/// A column's number.
+pub(crate) type Id = usize;
+
+/// What is known of a column.
+#[derive(Debug, Clone)]
+pub(crate) struct ColumnFacts {
+    pub name: String,
+    /// In capitals, as the engine writes it; none when it takes more than we know to tell.
+    pub data_type: Option<String>,
+}
+
+/// One mention of a physical table.
+#[derive(Debug, Clone)]
+pub(crate) struct Scan {
+    pub table: Vec<String>,
+    pub alias: String,
+    /// One per column of the table, in order.
+    pub ids: Vec<Id>,
+    /// Where the name stands in the expanded text.
+    pub site: (usize, usize),
+    /// Whether the user wrote an alias.
+    pub aliased: bool,
+    pub through: Vec<String>,
+    pub place: Option<Place>,
+}
+
+/// How a join treats rows without a partner. Right joins are bound as left joins with the sides changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JoinKind {
+    Inner,
+    Left,
+}
+
+/// A relation, from its inputs.
+#[derive(Debug, Clone)]
+pub(crate) enum Node {
+    /// The rows of a table: index into [`Tree::scans`].
+    Scan(usize),
+    /// Rows that no table has a part in: `values`, a select without `from`, a series of numbers.
+    Constant {
+        /// A query whose columns are named like the ids.
+        sql: Option<String>,
+        ids: Vec<Id>,
+    },
+    /// Rows for which every conjunct holds.
+    Filter { input: Box<Node>, conjuncts: Vec<Expr> },
+    /// New columns from old ones, row by row.
+    Project { input: Box<Node>, items: Vec<(Id, Expr)> },
+    /// Pairs for which all equalities and all other conjuncts hold.
+    Join {
+        kind: JoinKind,
+        left: Box<Node>,
+        right: Box<Node>,
+        equalities: Vec<(Expr, Expr)>,
+        others: Vec<Expr>,
+        complete: bool,
+    },
+    /// The input's rows, with values (`ids`) or a verdict that depend on the rows of `on` for which the equalities hold.
+    Depend { input: Box<Node>, on: Box<Node>, equalities: Vec<(Expr, Expr)>, ids: Vec<Id> },
+    /// Every input row with rows made from itself alone (`unnest`).
+    Expand { input: Box<Node>, ids: Vec<Id> },
+    /// One row per combination of keys.
+    Group { input: Box<Node>, keys: Vec<(Id, Expr)>, aggregates: Vec<(Id, Expr)> },
+    /// One row per combination of all columns, or of some.
+    Distinct { input: Box<Node>, on: Option<Vec<Expr>>, place: Option<Place> },
+    /// The input's rows with values computed within partitions.
+    Window { input: Box<Node>, functions: Vec<WindowFunction> },
+    /// Rows of the branches; column `n` of the result is column `n` of each.
+    Set { branches: Vec<(Node, Vec<Id>)>, ids: Vec<Id>, kind: SetKind },
+    /// Something without a rule: any change may change anything.
+    Opaque { inputs: Vec<Node>, ids: Vec<Id>, finding: Finding },
+}
+
+/// What a set operation keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SetKind {
+    UnionAll,
+    Union,
+    Except,
+    Intersect,
+}
+
+/// One window function.
+#[derive(Debug, Clone)]
+pub(crate) struct WindowFunction {
+    pub id: Id,
+    pub partition: Vec<Expr>,
+    /// Everything it reads, partition included.
+    pub uses: BTreeSet<Id>,
+    pub place: Option<Place>,
+}
+
+/// A bound query.
+#[derive(Debug, Clone)]
+pub(crate) struct Tree {
+    pub columns: Vec<ColumnFacts>,
+    pub scans: Vec<Scan>,
+    pub root: Node,
+    pub output: Vec<Id>,
+    /// Columns named where something is decided that the nodes do not keep: conditions, subqueries, orders.
+    pub decisive: BTreeSet<Id>,
+}
+
+const PREFIX: &str = "hw_c";
+
+/// The name of a column in generated SQL.
+pub(crate) fn column_name(id: Id) -> String {
+    format!("{PREFIX}{id}")
+}
+
+/// A column as an expression.
+pub(crate) fn column(id: Id) -> Expr {
+    Expr::Identifier(Ident::new(column_name(id)))
+}
+
+fn number(name: &str) -> Option<Id> {
+    name.strip_prefix(PREFIX)?.parse().ok()
+}
+
+/// Whether a name of the user's could be taken for one of ours.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    number(&name.to_ascii_lowercase()).is_some()
+}
+
+/// The column an expression is, when it is nothing else.
+pub(crate) fn as_column(expression: &Expr) -> Option<Id> {
+    match expression {
+        Expr::Identifier(name) => number(&name.value),
+        Expr::Nested(inner) => as_column(inner),
+        _ => None,
+    }
+}
+
+/// The columns an expression reads.
+pub(crate) fn columns_of(expression: &Expr) -> BTreeSet<Id> {
+    let mut found = BTreeSet::new();
+    let _ = visit_expressions(expression, |part: &Expr| {
+        match part {
+            Expr::Identifier(name) => found.extend(number(&name.value)),
+            Expr::CompoundIdentifier(names) => found.extend(names.first().and_then(|name| number(&name.value))),
+            _ => {}
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    found
+}
+
+/// The columns a list of expressions reads.
+pub(crate) fn columns_of_all<'a>(expressions: impl IntoIterator<Item = &'a Expr>) -> BTreeSet<Id> {
+    expressions.into_iter().flat_map(columns_of).collect()
+}
+
+/// The expression with columns replaced where `replacement` has something for them.
+pub(crate) fn substitute(expression: &Expr, replacement: &dyn Fn(Id) -> Option<Expr>) -> Expr {
+    let mut result = expression.clone();
+    let _ = visit_expressions_mut(&mut result, |part: &mut Expr| {
+        if let Expr::Identifier(name) = part
+            && let Some(new) = number(&name.value).and_then(replacement)
+        {
+            *part = match new {
+                simple @ (Expr::Identifier(_)
+                | Expr::Value(_)
+                | Expr::Function(_)
+                | Expr::Nested(_)
+                | Expr::Cast { .. }) => simple,
+                other => Expr::Nested(Box::new(other)),
+            };
+        } else if let Expr::CompoundIdentifier(names) = part
+            && let Some(new) = names.first().and_then(|name| number(&name.value)).and_then(replacement)
+        {
+            let access_chain = names[1..].iter().map(field_of).collect();
+            *part = Expr::CompoundFieldAccess { root: Box::new(Expr::Nested(Box::new(new))), access_chain };
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    result
+}
+
+/// A field of a struct, written so that nothing takes it for a column: `['field']`.
+pub(crate) fn field_of(field: &Ident) -> sqlparser::ast::AccessExpr {
+    use sqlparser::ast::{AccessExpr, Subscript, Value};
+    AccessExpr::Subscript(Subscript::Index { index: Expr::value(Value::SingleQuotedString(field.value.clone())) })
+}
+
+impl Node {
+    /// The columns of the relation.
+    pub fn ids(&self, tree: &[Scan]) -> BTreeSet<Id> {
+        match self {
+            Self::Scan(index) => tree[*index].ids.iter().copied().collect(),
+            Self::Constant { ids, .. } | Self::Set { ids, .. } | Self::Opaque { ids, .. } => {
+                ids.iter().copied().collect()
+            }
+            Self::Filter { input, .. } | Self::Distinct { input, .. } => input.ids(tree),
+            Self::Project { items, .. } => items.iter().map(|(id, _)| *id).collect(),
+            Self::Join { left, right, .. } => &left.ids(tree) | &right.ids(tree),
+            Self::Depend { input, ids, .. } | Self::Expand { input, ids } => {
+                input.ids(tree).into_iter().chain(ids.iter().copied()).collect()
+            }
+            Self::Group { keys, aggregates, .. } => keys.iter().chain(aggregates).map(|(id, _)| *id).collect(),
+            Self::Window { input, functions } => {
+                input.ids(tree).into_iter().chain(functions.iter().map(|function| function.id)).collect()
+            }
+        }
+    }
+
+    /// The scans below, in order.
+    pub fn scans(&self) -> Vec<usize> {
+        match self {
+            Self::Scan(index) => vec![*index],
+            Self::Constant { .. } => Vec::new(),
+            Self::Filter { input, .. }
+            | Self::Project { input, .. }
+            | Self::Expand { input, .. }
+            | Self::Group { input, .. }
+            | Self::Distinct { input, .. }
+            | Self::Window { input, .. } => input.scans(),
+            Self::Join { left, right, .. } => [left.scans(), right.scans()].concat(),
+            Self::Depend { input, on, .. } => [input.scans(), on.scans()].concat(),
+            Self::Set { branches, .. } => branches.iter().flat_map(|(branch, _)| branch.scans()).collect(),
+            Self::Opaque { inputs, .. } => inputs.iter().flat_map(Self::scans).collect(),
+        }
+    }
+}
