@@ -2,19 +2,43 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `events.rs` | what a front is told while the run goes on |
-//! | `result.rs` | what became of a node |
+//! | `execute.rs` | a whole run: choose, prepare, hand out to threads, collect, record |
 //! | `schedule.rs` | which node may start next |
+//! | `worker.rs` | what threads share, and one node's work in one of them |
+//! | `node.rs` | one node, from template to result |
+//! | `materialize/` | views, tables, incremental models, seeds, materializations in Jinja |
+//! | `exact.rs` | the seam to the exact strategy |
+//! | `data_test.rs` | data tests |
+//! | `inline.rs` | SQL of the command line |
+//! | `hooks.rs` | hooks of models and of the project |
+//! | `catalog.rs` | what lies in the schemas, asked once |
+//! | `transaction.rs` | transactions, tried again after conflicts |
+//! | `failure.rs` | database errors as diagnostics |
+//! | `result.rs`, `events.rs`, `timing.rs` | what became of a node, what a front is told, and when |
 
+mod catalog;
+mod data_test;
 mod events;
+mod exact;
+mod execute;
+mod failure;
+mod hooks;
+mod inline;
+mod materialize;
+mod node;
 mod result;
 mod schedule;
+mod timing;
+mod transaction;
+mod worker;
 
 pub use events::{Event, Level};
 pub use result::{NodeResult, RunResults, Status, Timing};
+pub(crate) use timing::written as written_moment;
+pub(crate) use worker::output_path;
 
 use crate::diagnostics::Diagnostic;
-use crate::exact::{ExactModel, Surroundings};
+use crate::exact::{ExactModel, PlannedModel, Surroundings};
 use crate::manifest::select::Selection;
 use crate::session::Session;
 
@@ -109,9 +133,7 @@ pub fn execute(
     options: &RunOptions,
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<RunResults, Vec<Diagnostic>> {
-    let _ = (session, options);
-    events(Event::Finished { elapsed: 0.0 });
-    Ok(RunResults::default())
+    execute::execute(session, options, events)
 }
 
 /// The exact models of a selection as `plan`, `explain` and `verify` need them, in the order of the graph, with what
@@ -123,6 +145,17 @@ pub fn exact_inputs(
     session: &Session,
     options: &RunOptions,
 ) -> Result<(Vec<ExactModel>, Surroundings), Vec<Diagnostic>> {
-    let _ = (session, options);
-    Ok((Vec::new(), Surroundings::default()))
+    exact::exact_inputs(session, options)
+}
+
+/// The same for `plan`: tables that the command rebuilds by other means are named as well, because nobody can foresee what
+/// they will hold.
+///
+/// # Errors
+/// When a model does not compile.
+pub fn plan_inputs(
+    session: &Session,
+    options: &RunOptions,
+) -> Result<(Vec<PlannedModel>, Surroundings), Vec<Diagnostic>> {
+    exact::plan_inputs(session, options)
 }

@@ -129,10 +129,20 @@ fn edges(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool) ->
     }
     let mut blocking = Vec::new();
     for (child, parents) in edges.iter().enumerate().filter(|(child, _)| !is_test(*child)) {
-        let candidates: BTreeSet<usize> = parents.iter().filter_map(|parent| tests_of.get(parent)).flatten().copied().collect();
+        let candidates: BTreeSet<usize> =
+            parents.iter().filter_map(|parent| tests_of.get(parent)).flatten().copied().collect();
         // A test of several nodes blocks only what comes after all of them; otherwise it could wait for itself.
-        let above = if candidates.iter().any(|test| edges[*test].len() > 1) { ancestors(&edges, child) } else { HashSet::new() };
-        blocking.extend(candidates.into_iter().filter(|test| edges[*test].len() == 1 || edges[*test].iter().all(|parent| above.contains(parent))).map(|test| (child, test)));
+        let above = if candidates.iter().any(|test| edges[*test].len() > 1) {
+            ancestors(&edges, child)
+        } else {
+            HashSet::new()
+        };
+        blocking.extend(
+            candidates
+                .into_iter()
+                .filter(|test| edges[*test].len() == 1 || edges[*test].iter().all(|parent| above.contains(parent)))
+                .map(|test| (child, test)),
+        );
     }
     for (child, test) in blocking {
         edges[child].insert(test);
@@ -191,8 +201,10 @@ fn heights(waits_for: &[usize], waiters: &[Vec<usize>]) -> Vec<usize> {
 #[cfg(test)]
 fn graph(edges: &[(&str, &[&str])]) -> (Manifest, IndexSet<String>) {
     let mut manifest = Manifest::default();
-    let parents: indexmap::IndexMap<String, Vec<String>> =
-        edges.iter().map(|(id, parents)| ((*id).to_owned(), parents.iter().map(|id| (*id).to_owned()).collect())).collect();
+    let parents: indexmap::IndexMap<String, Vec<String>> = edges
+        .iter()
+        .map(|(id, parents)| ((*id).to_owned(), parents.iter().map(|id| (*id).to_owned()).collect()))
+        .collect();
     let selected = parents.keys().cloned().collect();
     manifest.parents = parents;
     (manifest, selected)
@@ -204,7 +216,8 @@ mod tests {
 
     #[test]
     fn the_longest_chain_starts_first() {
-        let (manifest, selected) = graph(&[("short", &[]), ("long", &[]), ("middle", &["long"]), ("end", &["middle", "short"])]);
+        let (manifest, selected) =
+            graph(&[("short", &[]), ("long", &[]), ("middle", &["long"]), ("end", &["middle", "short"])]);
         let mut schedule = Schedule::new(&manifest, &selected, false);
         assert_eq!(schedule.next().as_deref(), Some("long"));
         assert_eq!(schedule.next().as_deref(), Some("short"));

@@ -18,7 +18,14 @@ mod tests {
     fn columns_are_named_on_both_sides() {
         let (target, staged) = (Relation::new("db", "main", "t"), Relation::new("temp", "main", "s"));
         let columns = ["id".to_owned(), "or\"der".to_owned()];
-        let change = Change { target: &target, staged: &staged, columns: &columns, unique_key: &[], predicates: &[], config: &Config::default() };
+        let change = Change {
+            target: &target,
+            staged: &staged,
+            columns: &columns,
+            unique_key: &[],
+            predicates: &[],
+            config: &Config::default(),
+        };
         insta::assert_snapshot!(super::statements(&change), @r#"
         insert into "db"."main"."t" ("id", "or""der")
         select "id", "or""der"

@@ -17,9 +17,8 @@ pub fn statements(change: &Change<'_>) -> Result<String, String> {
         change.staged,
         matching(change)
     );
-    let condition = |key: &str| {
-        change.config.text(key).map(|condition| format!(" and ({condition})")).unwrap_or_default()
-    };
+    let condition =
+        |key: &str| change.config.text(key).map(|condition| format!(" and ({condition})")).unwrap_or_default();
     if !change.unique_key.is_empty() {
         sql.push_str(&format!(
             "\nwhen matched{} then update set\n    {}",
@@ -62,7 +61,11 @@ fn updated_columns(change: &Change<'_>) -> Result<Vec<String>, String> {
     let expressions = change.config.get("merge_update_set_expressions").and_then(Value::as_object);
     let columns: Vec<&String> = match only.is_empty() {
         false => only.iter().collect(),
-        true => change.columns.iter().filter(|column| !without.iter().any(|other| other.eq_ignore_ascii_case(column))).collect(),
+        true => change
+            .columns
+            .iter()
+            .filter(|column| !without.iter().any(|other| other.eq_ignore_ascii_case(column)))
+            .collect(),
     };
     let mut assignments: Vec<String> = columns
         .iter()
@@ -132,6 +135,9 @@ mod tests {
     #[test]
     fn update_and_exclude_contradict() {
         let both = json!({"merge_update_columns": ["amount"], "merge_exclude_columns": ["id"]});
-        assert_eq!(sql(both, &["id"]).expect_err("both"), "merge_update_columns and merge_exclude_columns cannot both be set");
+        assert_eq!(
+            sql(both, &["id"]).expect_err("both"),
+            "merge_update_columns and merge_exclude_columns cannot both be set"
+        );
     }
 }

@@ -48,7 +48,9 @@ impl Difference {
         for column in query {
             match find(table, &column.name) {
                 None => difference.new.push(column.clone()),
-                Some(data_type) if data_type != column.data_type => difference.retyped.push((column.clone(), data_type)),
+                Some(data_type) if data_type != column.data_type => {
+                    difference.retyped.push((column.clone(), data_type))
+                }
                 Some(_) => {}
             }
         }

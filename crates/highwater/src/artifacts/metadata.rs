@@ -1,0 +1,60 @@
+//! The heads of artifacts.
+
+use md5::{Digest, Md5};
+use serde_json::{Value, json};
+
+use crate::run::written_moment;
+use crate::session::Session;
+
+/// The version of dbt whose artifacts ours are shaped like.
+const DBT_VERSION: &str = "1.11.0";
+
+/// The head of `manifest.json`.
+pub(super) fn manifest(session: &Session) -> Value {
+    let project = &session.project;
+    let digest = Md5::digest(project.name.as_bytes());
+    let project_id: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let now = now();
+    json!({
+        "dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json",
+        "dbt_version": DBT_VERSION,
+        "generated_at": now,
+        "invocation_id": project.invocation_id,
+        "invocation_started_at": now,
+        "env": {},
+        "project_name": project.name,
+        "project_id": project_id,
+        "user_id": null,
+        "send_anonymous_usage_stats": false,
+        "adapter_type": session.manifest.adapter_type,
+        "quoting": {"database": true, "schema": true, "identifier": true, "column": null},
+        "run_started_at": now,
+    })
+}
+
+/// The head of `run_results.json`.
+pub(super) fn run_results(session: &Session) -> Value {
+    let now = now();
+    json!({
+        "dbt_schema_version": "https://schemas.getdbt.com/dbt/run-results/v6.json",
+        "dbt_version": DBT_VERSION,
+        "generated_at": now,
+        "invocation_id": session.project.invocation_id,
+        "invocation_started_at": now,
+        "env": {},
+    })
+}
+
+/// The present moment as `created_at` has it: seconds since 1970.
+pub(super) fn seconds() -> f64 {
+    moment().as_millisecond() as f64 / 1000.0
+}
+
+fn now() -> String {
+    written_moment(moment())
+}
+
+/// `HW_NOW`, when it is set: artifacts of a replay are the same each time.
+fn moment() -> jiff::Timestamp {
+    crate::clock::now().unwrap_or_else(|_| jiff::Timestamp::now())
+}

@@ -1,0 +1,102 @@
+//! What lies in the schemas of a run: asked once per schema, then kept true by what the run itself does.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::engine::{Connection, EngineError, Relation, RelationKind, quote_identifier};
+
+type Names = HashMap<String, RelationKind>;
+
+/// Tables and views by schema and name, in lower case: the engine does not tell cases apart.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog {
+    schemas: Mutex<HashMap<(String, String), Names>>,
+}
+
+impl Catalog {
+    fn schemas(&self) -> MutexGuard<'_, HashMap<(String, String), Names>> {
+        self.schemas.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the schemas, one query each.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    pub(crate) fn load(
+        &self,
+        connection: &mut dyn Connection,
+        schemas: &BTreeSet<(String, String)>,
+    ) -> Result<(), EngineError> {
+        for (database, schema) in schemas {
+            let found = connection.relations(database, schema)?;
+            let names = found.into_iter().map(|(relation, kind)| (relation.identifier.to_lowercase(), kind)).collect();
+            self.schemas().insert(key(database, schema), names);
+        }
+        Ok(())
+    }
+
+    /// What a name stands for.
+    ///
+    /// # Errors
+    /// The engine's own message, when the schema had to be read first.
+    pub(crate) fn kind(
+        &self,
+        connection: &mut dyn Connection,
+        relation: &Relation,
+    ) -> Result<Option<RelationKind>, EngineError> {
+        if !self.schemas().contains_key(&key(&relation.database, &relation.schema)) {
+            self.load(connection, &BTreeSet::from([(relation.database.clone(), relation.schema.clone())]))?;
+        }
+        let schemas = self.schemas();
+        let names = schemas.get(&key(&relation.database, &relation.schema));
+        Ok(names.and_then(|names| names.get(&relation.identifier.to_lowercase())).copied())
+    }
+
+    /// Notes what a name stands for from now on.
+    pub(crate) fn note(&self, relation: &Relation, kind: Option<RelationKind>) {
+        if let Some(names) = self.schemas().get_mut(&key(&relation.database, &relation.schema)) {
+            match kind {
+                Some(kind) => names.insert(relation.identifier.to_lowercase(), kind),
+                None => names.remove(&relation.identifier.to_lowercase()),
+            };
+        }
+    }
+
+    /// Asks the engine about one name: for after hooks and macros, which may have done anything.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    pub(crate) fn refresh(&self, connection: &mut dyn Connection, relation: &Relation) -> Result<(), EngineError> {
+        let kind = connection.kind(relation)?;
+        self.note(relation, kind);
+        Ok(())
+    }
+}
+
+fn key(database: &str, schema: &str) -> (String, String) {
+    (database.to_lowercase(), schema.to_lowercase())
+}
+
+/// Creates the schemas that are missing.
+///
+/// # Errors
+/// The engine's own message.
+pub(crate) fn create_schemas(
+    connection: &mut dyn Connection,
+    schemas: &BTreeSet<(String, String)>,
+) -> Result<(), EngineError> {
+    if schemas.is_empty() {
+        return Ok(());
+    }
+    let existing =
+        connection.query("select lower(catalog_name), lower(schema_name) from information_schema.schemata")?;
+    let existing: BTreeSet<(String, String)> =
+        existing.rows.iter().map(|row| (row[0].to_string(), row[1].to_string())).collect();
+    for (database, schema) in schemas {
+        if !existing.contains(&key(database, schema)) {
+            let name = format!("{}.{}", quote_identifier(database), quote_identifier(schema));
+            connection.execute(&format!("create schema if not exists {name}"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! The seam to the exact strategy: what it is asked, in terms of the manifest, and what its answer means for a run.
+
+use indexmap::IndexMap;
+
+use super::execute::selected_nodes;
+use super::failure::Failure;
+use super::transaction::{again_on_conflict, lock};
+use super::worker::{Outcome, Shared, Task};
+use super::{Command, RunOptions};
+use crate::context::SharedConnection;
+use crate::diagnostics::Diagnostic;
+use crate::engine::{EngineError, RelationKind};
+use crate::exact::{
+    self, ExactModel, ExactParent, Mode, PlannedModel, RunIdentity, Surroundings, SwapReport, ViewText,
+};
+use crate::manifest::{Node, ResourceType, graph};
+use crate::session::Session;
+
+/// Brings an exact model's table to what a rebuild would hold.
+///
+/// # Errors
+/// When it refuses, or the engine does; the table and its ledger are as they were then.
+pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
+    let (shared, node) = (task.shared, task.node);
+    let model = exact_model(node, &task.compiled.sql, shared.options.full_refresh);
+    let around = surroundings(shared, task.connection, &[node])?;
+    let run = identity(shared);
+    task.record(&task.compiled.sql);
+    let report = again_on_conflict(|| {
+        exact::run(lock(task.connection).as_mut(), &model, &around, &run).map_err(|error| match error.engine_error() {
+            Some(engine @ (EngineError::Conflict { .. } | EngineError::Locked { .. } | EngineError::Open { .. })) => {
+                Failure::Engine(engine.clone())
+            }
+            _ => Failure::Told(error.diagnostic()),
+        })
+    })?;
+    let rows = report.rows_inserted;
+    Ok(Outcome {
+        message: Some(summary(&report)),
+        code: Some("EXACT"),
+        exact: Some(report),
+        ..Outcome::built(RelationKind::Table, Some(rows))
+    })
+}
+
+/// One line on what a run did with a table.
+fn summary(report: &SwapReport) -> String {
+    let unchanged = match report.unchanged_count {
+        0 => String::new(),
+        number => format!(", {} came out unchanged", report.cut.count(number)),
+    };
+    let replaced = report.cut.count(report.replaced_count);
+    let rows = report.rows_inserted;
+    match (report.mode, &report.whole) {
+        (Mode::Unchanged, _) => "no input changed".to_owned(),
+        (Mode::New, _) => format!("built {}, {rows} rows", report.cut.count(report.dirty_count)),
+        (Mode::Whole, Some(reason)) => format!("rebuilt whole: {reason}"),
+        (Mode::Whole, None) => format!("rebuilt whole, {rows} rows"),
+        (Mode::Incremental, _) if report.replaced_count == 0 => {
+            format!("{} came out unchanged", report.cut.count(report.unchanged_count))
+        }
+        (Mode::Incremental, _) => format!("swapped {replaced}, {rows} rows{unchanged}"),
+    }
+}
+
+fn identity(shared: &Shared<'_>) -> RunIdentity {
+    let invocation_id = shared.session.project.invocation_id.clone();
+    RunIdentity {
+        run_id: invocation_id.clone(),
+        invocation_id,
+        started_at: shared.started_at,
+        engine_version: shared.engine.version().to_owned(),
+    }
+}
+
+/// A node as the exact strategy sees it.
+fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
+    let config = &node.config;
+    ExactModel {
+        unique_id: node.unique_id.clone(),
+        relation: node.relation.clone(),
+        sql: sql.to_owned(),
+        event_time: config.text("event_time").map(str::to_owned),
+        batch_size: config.batch_size(),
+        unique_key: config.texts("unique_key"),
+        policy: config.policy(),
+        on_schema_change: config.text("on_schema_change").unwrap_or("ignore").to_owned(),
+        full_refresh: config.flag("full_refresh").unwrap_or(full_refresh),
+    }
+}
+
+/// Everything above these models that the strategy has a word or a text for. Only views above them are compiled.
+///
+/// # Errors
+/// When a view's template raises.
+fn surroundings(
+    shared: &Shared<'_>,
+    connection: &SharedConnection,
+    models: &[&Node],
+) -> Result<Surroundings, Diagnostic> {
+    let manifest = &shared.session.manifest;
+    let ids: Vec<String> = models.iter().map(|node| node.unique_id.clone()).collect();
+    let above = graph::ancestors(manifest, &ids, None);
+    let mut around = Surroundings::default();
+    for id in above.keys().chain(&ids) {
+        if let Some(source) = manifest.sources.get(id) {
+            around.labels.insert(source.relation.clone(), source.name.clone());
+        }
+        let Some(node) = manifest.nodes.get(id) else { continue };
+        around.labels.insert(node.relation.clone(), node.name.clone());
+        if node.resource_type != ResourceType::Model {
+            continue;
+        }
+        if node.config.is_exact() {
+            around.exact.insert(node.relation.clone(), exact_parent(node));
+        } else if node.config.materialized() == "view" {
+            let sql = shared.compile(node, connection)?.sql.clone();
+            around.views.insert(node.relation.clone(), ViewText { unique_id: id.clone(), sql });
+        }
+    }
+    Ok(around)
+}
+
+fn exact_parent(node: &Node) -> ExactParent {
+    ExactParent {
+        unique_id: node.unique_id.clone(),
+        event_time: node.config.text("event_time").map(str::to_owned),
+        batch_size: node.config.batch_size(),
+        unique_key: node.config.texts("unique_key"),
+    }
+}
+
+/// See [`super::exact_inputs`].
+pub(super) fn exact_inputs(
+    session: &Session,
+    options: &RunOptions,
+) -> Result<(Vec<ExactModel>, Surroundings), Vec<Diagnostic>> {
+    let (planned, around) = plan_inputs(session, options)?;
+    let exact = planned.into_iter().filter_map(|model| match model {
+        PlannedModel::Exact(model) => Some(*model),
+        PlannedModel::Rebuilt { .. } => None,
+    });
+    Ok((exact.collect(), around))
+}
+
+/// See [`super::plan_inputs`].
+pub(super) fn plan_inputs(
+    session: &Session,
+    options: &RunOptions,
+) -> Result<(Vec<PlannedModel>, Surroundings), Vec<Diagnostic>> {
+    let silent = |_| {};
+    let shared = Shared::new(session, options, &silent).map_err(|diagnostic| vec![diagnostic])?;
+    let connection = shared.connect().map_err(|failure| vec![failure.told()])?;
+    let selected = selected_nodes(session, options).map_err(|diagnostic| vec![diagnostic])?;
+    let mut problems: IndexMap<&str, Diagnostic> = IndexMap::new();
+    let (mut planned, mut exact) = (Vec::new(), Vec::new());
+    let in_order = graph::order(&session.manifest);
+    for node in in_order.iter().filter(|id| selected.contains(*id)).filter_map(|id| shared.node(id)) {
+        if node.resource_type == ResourceType::Model && node.config.is_exact() {
+            match shared.compile(node, &connection) {
+                Ok(compiled) => {
+                    planned.push(PlannedModel::Exact(Box::new(exact_model(node, &compiled.sql, options.full_refresh))));
+                    exact.push(node);
+                }
+                Err(diagnostic) => drop(problems.insert(&node.unique_id, diagnostic)),
+            }
+        } else if is_rebuilt(node, options.command) {
+            planned.push(PlannedModel::Rebuilt { unique_id: node.unique_id.clone(), relation: node.relation.clone() });
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems.into_values().collect());
+    }
+    let around = surroundings(&shared, &connection, &exact).map_err(|diagnostic| vec![diagnostic])?;
+    Ok((planned, around))
+}
+
+/// Whether a run fills a table by means of which nobody can foresee the result.
+fn is_rebuilt(node: &Node, command: Command) -> bool {
+    match node.resource_type {
+        ResourceType::Model => !matches!(node.config.materialized(), "view" | "ephemeral"),
+        ResourceType::Seed => matches!(command, Command::Build | Command::Seed),
+        _ => false,
+    }
+}

@@ -1,0 +1,159 @@
+//! Why a node failed, on the way from the engine to the user.
+//!
+//! | code | what happened |
+//! | --- | --- |
+//! | HW0401 | a statement failed |
+//! | HW0402 | another transaction wrote the same table, again and again |
+//! | HW0403 | another process has the database |
+//! | HW0404 | the database cannot be opened |
+//! | HW0405 | no space, or the disk failed |
+//! | HW0406 | the database gave up after an internal error |
+
+use crate::context::{Compiled, Compiler};
+use crate::diagnostics::Diagnostic;
+use crate::engine::EngineError;
+use crate::manifest::Node;
+
+/// Why something failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The engine refused.
+    Engine(EngineError),
+    /// Anything else, ready to be shown.
+    Told(Diagnostic),
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Told(diagnostic)
+    }
+}
+
+impl Failure {
+    /// Whether trying again may help.
+    pub(crate) fn is_conflict(&self) -> bool {
+        match self {
+            Self::Engine(EngineError::Conflict { .. }) => true,
+            Self::Engine(EngineError::Statement { message, .. }) => {
+                message.starts_with("TransactionContext Error") && message.to_ascii_lowercase().contains("conflict")
+            }
+            Self::Engine(_) => false,
+            Self::Told(diagnostic) => diagnostic.code == "HW0505",
+        }
+    }
+
+    /// What the user sees when no node is to blame.
+    pub(crate) fn told(self) -> Diagnostic {
+        match self {
+            Self::Told(diagnostic) => diagnostic,
+            Self::Engine(error) => engine_diagnostic(&error),
+        }
+    }
+
+    /// What the user sees; errors of the node's own statement point into its template.
+    pub(crate) fn diagnostic(self, compiler: &Compiler, node: &Node, compiled: Option<&Compiled>) -> Diagnostic {
+        let error = match self {
+            Self::Told(diagnostic) => return diagnostic,
+            Self::Engine(error) => error,
+        };
+        match (special(&error), compiled) {
+            (Some(diagnostic), _) => diagnostic,
+            (None, Some(compiled)) => compiler.diagnose(node, compiled, &error),
+            (None, None) => statement(&error),
+        }
+    }
+}
+
+/// What the user sees of an error that belongs to no node.
+pub(crate) fn engine_diagnostic(error: &EngineError) -> Diagnostic {
+    special(error).unwrap_or_else(|| statement(error))
+}
+
+fn statement(error: &EngineError) -> Diagnostic {
+    let message = error.to_string();
+    let (first, rest) = message.split_once('\n').unwrap_or((&message, ""));
+    let diagnostic = Diagnostic::error("HW0401", first);
+    if rest.trim().is_empty() { diagnostic } else { diagnostic.note(rest.trim_end()) }
+}
+
+/// Errors that no template is to blame for.
+fn special(error: &EngineError) -> Option<Diagnostic> {
+    match error {
+        EngineError::Conflict { message } => Some(
+            Diagnostic::error("HW0402", "another transaction wrote the same tables at the same time")
+                .note(message.clone())
+                .note("it was tried several times; nothing of this node was written")
+                .help("run again when the other work is done"),
+        ),
+        EngineError::Locked { path, message } => Some(
+            Diagnostic::error("HW0403", format!("{path} is in use by another process"))
+                .note(message.clone())
+                .help("close the other program (a shell, an editor, another run), then run again"),
+        ),
+        EngineError::Open { path, message } => Some(
+            Diagnostic::error("HW0404", format!("cannot open the database {path}"))
+                .note(message.clone())
+                .help("check `path` of the target in profiles.yml and the permissions of its folder"),
+        ),
+        EngineError::Statement { message, .. } => storage(message),
+    }
+}
+
+fn storage(message: &str) -> Option<Diagnostic> {
+    let words = message.to_ascii_lowercase();
+    let first = message.lines().next().unwrap_or_default().to_owned();
+    if ["no space left", "disk full", "disk quota", "could not write", "failed to write"]
+        .iter()
+        .any(|word| words.contains(word))
+    {
+        return Some(
+            Diagnostic::error("HW0405", "the database could not write to its disk")
+                .note(first)
+                .note("the transaction was rolled back: every table is as it was")
+                .help("free space on the disk of the database and of its temporary files, then run again"),
+        );
+    }
+    if words.contains("database has been invalidated") || message.starts_with("FATAL Error") {
+        return Some(
+            Diagnostic::error("HW0406", "the database stopped after an internal error")
+                .note(first)
+                .note("what was committed before is safe")
+                .help("run again; if it happens again, run with --threads 1 and look at the model named here"),
+        );
+    }
+    None
+}
+
+/// dbt's word for a kind of error, by code.
+fn kind(code: &str) -> &'static str {
+    match code {
+        "HW0401" | "HW0402" | "HW0403" | "HW0404" | "HW0405" | "HW0406" | "HW0505" | "HW0509" | "HW0511" => {
+            "Database Error"
+        }
+        "HW0413" | "HW0420" | "HW0451" => "Runtime Error",
+        _ => "Compilation Error",
+    }
+}
+
+/// The message of a failed node as artifacts have it: kind of error, node, file, then everything that is known.
+pub(crate) fn message(node: &Node, diagnostic: &Diagnostic) -> String {
+    let mut text = format!(
+        "{} in {} {} ({})\n  {}",
+        kind(diagnostic.code),
+        node.resource_type.word(),
+        node.name,
+        node.original_file_path,
+        diagnostic.title
+    );
+    for line in diagnostic.notes.iter().chain(&diagnostic.help).flat_map(|text| text.lines()) {
+        text.push_str("\n  ");
+        text.push_str(line);
+    }
+    text
+}

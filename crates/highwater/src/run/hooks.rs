@@ -1,0 +1,203 @@
+//! Hooks: SQL that a project or a model wants run before and after.
+//!
+//! A model's hook is a text or `{sql, transaction}`. Those with `transaction: true` (the default) belong to the model's
+//! own transaction, the others run outside of it, each on its own.
+
+use std::time::Instant;
+
+use serde_json::{Map, Value};
+
+use super::failure::{self, Failure};
+use super::result::{NodeResult, Status};
+use super::transaction::{in_transaction, lock};
+use super::worker::{Shared, Task};
+use super::{Event, timing};
+use crate::context::SharedConnection;
+use crate::manifest::Config;
+use crate::project::Package;
+
+/// A hook of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hook {
+    /// A template.
+    pub(crate) sql: String,
+    /// Whether it belongs to the model's transaction.
+    pub(crate) transaction: bool,
+}
+
+/// When a model's hook runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// `pre_hook`
+    Before,
+    /// `post_hook`
+    After,
+}
+
+impl Moment {
+    fn keys(self) -> [&'static str; 2] {
+        match self {
+            Self::Before => ["pre-hook", "pre_hook"],
+            Self::After => ["post-hook", "post_hook"],
+        }
+    }
+}
+
+/// The hooks of a model.
+pub(crate) fn hooks_of(config: &Config, moment: Moment) -> Vec<Hook> {
+    moment.keys().into_iter().filter_map(|key| config.get(key)).flat_map(hooks).collect()
+}
+
+fn hooks(value: &Value) -> Vec<Hook> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(hooks).collect(),
+        Value::Object(map) => map
+            .get("sql")
+            .and_then(Value::as_str)
+            .map(|sql| Hook {
+                sql: sql.to_owned(),
+                transaction: map.get("transaction").and_then(Value::as_bool).unwrap_or(true),
+            })
+            .into_iter()
+            .collect(),
+        Value::String(text) if text.trim().is_empty() => Vec::new(),
+        // dbt's helpers `before_begin` and `after_commit` write a hook as JSON into a text.
+        Value::String(text) => match serde_json::from_str::<Value>(text) {
+            Ok(object @ Value::Object(_)) => hooks(&object),
+            _ => vec![Hook { sql: text.clone(), transaction: true }],
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// Runs a model's hooks of one moment, those inside or those outside of the transaction. Returns how many there were.
+///
+/// # Errors
+/// When a template raises or a statement fails.
+pub(crate) fn run_hooks(task: &Task<'_>, moment: Moment, transaction: bool) -> Result<usize, Failure> {
+    let hooks: Vec<Hook> =
+        hooks_of(&task.node.config, moment).into_iter().filter(|hook| hook.transaction == transaction).collect();
+    for hook in &hooks {
+        let node = task.node;
+        let sql = task.shared.compiler.render(
+            Some(node),
+            task.connection,
+            &node.package_name,
+            &node.original_file_path,
+            &hook.sql,
+        )?;
+        if !is_empty(&sql) {
+            task.connection().execute(&sql).map_err(|error| hook_failed(moment, &sql, &error))?;
+        }
+    }
+    Ok(hooks.len())
+}
+
+fn hook_failed(moment: Moment, sql: &str, error: &crate::engine::EngineError) -> Failure {
+    if matches!(error, crate::engine::EngineError::Conflict { .. }) {
+        return Failure::Engine(error.clone());
+    }
+    let diagnostic = failure::engine_diagnostic(error);
+    Failure::Told(diagnostic.note(format!("in its {}: {}", moment.keys()[1], sql.trim())))
+}
+
+/// Whether a statement is only white space.
+fn is_empty(sql: &str) -> bool {
+    sql.trim().trim_end_matches(';').trim().is_empty()
+}
+
+/// Runs the hooks of the project and its packages: packages by name, the project last.
+pub(crate) fn run_project_hooks(shared: &Shared<'_>, connection: &SharedConnection, end: bool) -> Vec<NodeResult> {
+    let project = &shared.session.project;
+    let word = if end { "on-run-end" } else { "on-run-start" };
+    let mut packages: Vec<&Package> = project.packages.iter().collect();
+    packages.sort_by(|one, other| one.name.cmp(&other.name));
+    packages.push(&project.main);
+    let hooks: Vec<(&Package, usize, &String)> = packages
+        .into_iter()
+        .flat_map(|package| {
+            let texts = if end { &package.on_run_end } else { &package.on_run_start };
+            texts.iter().enumerate().map(move |(number, text)| (package, number, text))
+        })
+        .collect();
+    let total = hooks.len();
+    let run = |(index, (package, number, text)): (usize, (&Package, usize, &String))| {
+        let name = format!("{}.{word}.{number}", package.name);
+        (shared.events)(Event::HookStarted { index: index + 1, total, name: name.clone() });
+        let result =
+            run_project_hook(shared, connection, package, &name, &format!("{}-{word}-{number}", package.name), text);
+        let (status, execution_time) = (result.status, result.execution_time);
+        (shared.events)(Event::HookFinished { index: index + 1, total, name, status, execution_time });
+        result
+    };
+    hooks.into_iter().enumerate().map(run).collect()
+}
+
+fn run_project_hook(
+    shared: &Shared<'_>,
+    connection: &SharedConnection,
+    package: &Package,
+    name: &str,
+    id: &str,
+    text: &str,
+) -> NodeResult {
+    let (clock, started) = (Instant::now(), timing::moment());
+    let rendered = shared.compiler.render(None, connection, &package.name, "dbt_project.yml", text);
+    let compiled_at = timing::moment();
+    let outcome = rendered.and_then(|sql| {
+        if !is_empty(&sql) {
+            in_transaction(connection, || Ok(lock(connection).execute(&sql)?)).map_err(Failure::told)?;
+        }
+        Ok(sql)
+    });
+    let (status, message, compiled_code, diagnostic) = match outcome {
+        Ok(sql) => (Status::Success, format!("{name} passed"), Some(sql), None),
+        Err(diagnostic) => {
+            (Status::Error, format!("{name} failed, error: {}", diagnostic.title), None, Some(diagnostic))
+        }
+    };
+    NodeResult {
+        unique_id: format!("operation.{}.{id}", package.name),
+        status,
+        message: Some(message),
+        failures: Some(u64::from(status.is_failure())),
+        execution_time: clock.elapsed().as_secs_f64(),
+        thread_id: "main".to_owned(),
+        timing: timing::phases(&started, &compiled_at),
+        adapter_response: Map::new(),
+        compiled: true,
+        compiled_code,
+        relation_name: None,
+        rows: None,
+        exact: None,
+        table: None,
+        diagnostic,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_way_to_write_a_hook() {
+        let config = Config(
+            serde_json::from_value(json!({
+                "pre-hook": [{"sql": "one", "transaction": false}, "two"],
+                "pre_hook": "{\"sql\": \"three\", \"transaction\": false}",
+                "post_hook": ["", {"sql": "four"}],
+            }))
+            .expect("a map"),
+        );
+        let words = |moment| {
+            hooks_of(&config, moment)
+                .iter()
+                .map(|hook| format!("{} {}", hook.sql, hook.transaction))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(words(Moment::Before), ["one false", "two true", "three false"]);
+        assert_eq!(words(Moment::After), ["four true"]);
+    }
+}

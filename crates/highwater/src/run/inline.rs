@@ -1,0 +1,50 @@
+//! SQL given on the command line, for `compile --inline` and `show --inline`.
+
+use super::node;
+use super::result::NodeResult;
+use super::worker::Shared;
+use crate::context::SharedConnection;
+use crate::engine::Relation;
+use crate::manifest::{Checksum, Config, Dependencies, Node, ResourceType};
+
+/// Treats the text as an analysis of the project.
+pub(crate) fn run(shared: &Shared<'_>, connection: &SharedConnection) -> NodeResult {
+    let text = shared.options.inline.as_deref().unwrap_or_default();
+    node::run(shared, connection, &analysis(shared, text), "main")
+}
+
+fn analysis(shared: &Shared<'_>, text: &str) -> Node {
+    let (project, manifest) = (&shared.session.project, &shared.session.manifest);
+    let name = "inline_query";
+    // Nobody has looked into the text before, so it may refer to anything there is.
+    let everything = manifest.nodes.keys().chain(manifest.sources.keys()).cloned().collect();
+    Node {
+        unique_id: format!("analysis.{}.{name}", project.name),
+        resource_type: ResourceType::Analysis,
+        name: name.to_owned(),
+        package_name: project.name.clone(),
+        path: format!("{name}.sql"),
+        original_file_path: format!("analyses/{name}.sql"),
+        fqn: vec![project.name.clone(), name.to_owned()],
+        relation: Relation::new(&project.target.database, &project.target.schema, name),
+        config: Config::default(),
+        raw_code: text.to_owned(),
+        language: "sql".to_owned(),
+        refs: Vec::new(),
+        sources: Vec::new(),
+        depends_on: Dependencies { macros: Vec::new(), nodes: everything },
+        description: String::new(),
+        columns: indexmap::IndexMap::new(),
+        tags: Vec::new(),
+        patch_path: None,
+        checksum: Checksum { name: "sha256".to_owned(), checksum: String::new() },
+        test_metadata: None,
+        attached_node: None,
+        column_name: None,
+        group: None,
+        access: None,
+        version: None,
+        latest_version: None,
+        root: project.root.clone(),
+    }
+}

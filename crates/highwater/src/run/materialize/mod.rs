@@ -1,0 +1,125 @@
+//! Turning a model's SQL into something that lies in the database.
+//!
+//! | file | `materialized` | what lies there afterwards |
+//! | --- | --- | --- |
+//! | `view.rs` | `view` | a stored query |
+//! | `table.rs` | `table` | rows, built beside the old ones and swapped in |
+//! | `incremental.rs` | `incremental` | rows, of which a run adds or replaces some |
+//! | `seed.rs` | seeds | the rows of a CSV file |
+//! | `custom.rs` | any other word | whatever a Jinja materialization of the project does |
+//!
+//! Ephemeral models leave nothing: the compiler puts their text into the models that read them. The strategy `exact`
+//! has its own transaction and is called from `run/exact.rs`.
+//!
+//! Everything of one node is one transaction: until it commits, readers see the old state, and after a failure they
+//! still do.
+
+mod custom;
+mod incremental;
+mod seed;
+mod seed_types;
+mod table;
+mod view;
+
+pub(crate) use table::replace as replace_table;
+pub(crate) use view::replace as replace_view;
+
+use super::exact;
+use super::failure::Failure;
+use super::hooks::{Moment, run_hooks};
+use super::transaction::in_transaction;
+use super::worker::{Outcome, Task};
+use crate::diagnostics::Diagnostic;
+use crate::engine::{Relation, RelationKind};
+use crate::manifest::ResourceType;
+
+/// Builds a model or seed, hooks included.
+///
+/// # Errors
+/// When a hook, a macro or a statement fails; then the database is as it was, save for hooks outside the transaction.
+pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
+    refuse_what_is_not_built_in(task)?;
+    let node = task.node;
+    if node.resource_type == ResourceType::Model && node.config.is_exact() {
+        return build_exact(task);
+    }
+    if let Some(macro_node) = custom::find(task) {
+        // Its own macros run the hooks and decide about transactions.
+        return custom::build(task, &macro_node);
+    }
+    let build = builder(task)?;
+    run_hooks(task, Moment::Before, false)?;
+    let outcome = in_transaction(task.connection, || {
+        task.forget_script();
+        if run_hooks(task, Moment::Before, true)? > 0 {
+            refresh(task, &node.relation)?;
+        }
+        let outcome = build(task)?;
+        run_hooks(task, Moment::After, true)?;
+        Ok(outcome)
+    })?;
+    task.shared.catalog.note(&node.relation, outcome.kind);
+    run_hooks(task, Moment::After, false)?;
+    Ok(outcome)
+}
+
+/// The exact strategy fences, detects and swaps in a transaction of its own, so hooks stand around it.
+fn build_exact(task: &Task<'_>) -> Result<Outcome, Failure> {
+    for transaction in [false, true] {
+        run_hooks(task, Moment::Before, transaction)?;
+    }
+    let outcome = exact::build(task)?;
+    task.shared.catalog.note(&task.node.relation, outcome.kind);
+    for transaction in [true, false] {
+        run_hooks(task, Moment::After, transaction)?;
+    }
+    Ok(outcome)
+}
+
+type Builder = fn(&Task<'_>) -> Result<Outcome, Failure>;
+
+fn builder(task: &Task<'_>) -> Result<Builder, Diagnostic> {
+    let node = task.node;
+    if node.resource_type == ResourceType::Seed {
+        return Ok(seed::build);
+    }
+    match node.config.materialized() {
+        "view" => Ok(view::build),
+        "table" => Ok(table::build),
+        "incremental" => Ok(incremental::build),
+        other => Err(Diagnostic::error("HW0416", format!("no materialization '{other}' was found"))
+            .note("built in are view, table, incremental, ephemeral and seed")
+            .help(format!(
+                "correct `materialized` of {}, or write a macro `materialization {other}, adapter='duckdb'`",
+                node.name
+            ))),
+    }
+}
+
+fn refuse_what_is_not_built_in(task: &Task<'_>) -> Result<(), Diagnostic> {
+    let node = task.node;
+    if node.language == "python" {
+        return Err(Diagnostic::error("HW0413", "Python models are not yet supported")
+            .help("write the model in SQL, or exclude it: --exclude with its name"));
+    }
+    if node.resource_type == ResourceType::Snapshot {
+        return Err(Diagnostic::error("HW0413", "snapshots are not yet supported")
+            .help("leave them out with --exclude resource_type:snapshot"));
+    }
+    Ok(())
+}
+
+/// What a name stands for now.
+pub(crate) fn kind(task: &Task<'_>, relation: &Relation) -> Result<Option<RelationKind>, Failure> {
+    Ok(task.shared.catalog.kind(task.connection().as_mut(), relation)?)
+}
+
+/// Asks the engine anew what a name stands for.
+fn refresh(task: &Task<'_>, relation: &Relation) -> Result<(), Failure> {
+    Ok(task.shared.catalog.refresh(task.connection().as_mut(), relation)?)
+}
+
+/// Whether this run rebuilds the node from nothing: the node's own `full_refresh` wins over the command line.
+pub(crate) fn full_refresh(task: &Task<'_>) -> bool {
+    task.node.config.flag("full_refresh").unwrap_or(task.shared.options.full_refresh)
+}

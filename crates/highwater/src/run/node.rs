@@ -1,0 +1,162 @@
+//! One node, from template to result.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Map, Value};
+
+use super::failure::{self, Failure};
+use super::result::{NodeResult, Status};
+use super::worker::{Outcome, Shared, Task};
+use super::{Command, data_test, materialize, timing};
+use crate::context::{Compiled, SharedConnection};
+use crate::diagnostics::Diagnostic;
+use crate::manifest::{Node, ResourceType};
+
+/// Compiles and runs a node as the command wants it.
+pub(crate) fn run(shared: &Shared<'_>, connection: &SharedConnection, node: &Node, thread_id: &str) -> NodeResult {
+    let (clock, started) = (Instant::now(), timing::moment());
+    let mut result = blank(node, Status::Success, thread_id);
+    let compiled = match node.resource_type {
+        ResourceType::Seed => Ok(Arc::default()),
+        _ => shared.compile(node, connection),
+    };
+    let compiled_at = timing::moment();
+    match compiled {
+        Err(diagnostic) => fail(&mut result, node, diagnostic),
+        Ok(compiled) => {
+            if node.resource_type != ResourceType::Seed {
+                result.compiled = true;
+                result.compiled_code = Some(compiled.sql.clone());
+                shared.write_sql("compiled", node, &compiled.sql);
+            }
+            if let Err(failure) = carry_out(shared, connection, node, &compiled, &mut result) {
+                let diagnostic = failure.diagnostic(&shared.compiler, node, Some(&compiled));
+                fail(&mut result, node, diagnostic);
+            }
+        }
+    }
+    result.timing = timing::phases(&started, &compiled_at);
+    result.execution_time = clock.elapsed().as_secs_f64();
+    result
+}
+
+/// A result before anything is known.
+pub(crate) fn blank(node: &Node, status: Status, thread_id: &str) -> NodeResult {
+    let has_relation = match node.resource_type {
+        ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot => node.config.materialized() != "ephemeral",
+        _ => false,
+    };
+    NodeResult {
+        unique_id: node.unique_id.clone(),
+        status,
+        message: None,
+        failures: None,
+        execution_time: 0.0,
+        thread_id: thread_id.to_owned(),
+        timing: Vec::new(),
+        adapter_response: Map::new(),
+        compiled: false,
+        compiled_code: None,
+        relation_name: has_relation.then(|| node.relation.sql()),
+        rows: None,
+        exact: None,
+        table: None,
+        diagnostic: None,
+    }
+}
+
+/// Turns a result into one of a failure.
+pub(crate) fn fail(result: &mut NodeResult, node: &Node, diagnostic: Diagnostic) {
+    result.status = Status::Error;
+    result.message = Some(failure::message(node, &diagnostic));
+    result.diagnostic = Some(diagnostic);
+}
+
+fn carry_out(
+    shared: &Shared<'_>,
+    connection: &SharedConnection,
+    node: &Node,
+    compiled: &Arc<Compiled>,
+    result: &mut NodeResult,
+) -> Result<(), Failure> {
+    if shared.options.command == Command::Compile {
+        return Ok(());
+    }
+    let task = Task::new(shared, connection, node, Arc::clone(compiled))?;
+    let outcome = match (shared.options.command, node.resource_type) {
+        (Command::Show, _) => show(&task)?,
+        (_, ResourceType::Test) => {
+            let verdict = data_test::run(&task)?;
+            result.status = verdict.status;
+            result.failures = Some(verdict.failures);
+            if data_test::keeps_rows(node, shared.options.store_failures) {
+                result.relation_name = Some(node.relation.sql());
+            }
+            verdict.outcome
+        }
+        (_, ResourceType::UnitTest) => {
+            return Err(Diagnostic::error("HW0413", "unit tests are not yet supported")
+                .help("leave them out with --exclude-resource-type unit_test")
+                .into());
+        }
+        _ => materialize::build(&task)?,
+    };
+    let script = task.script();
+    if !script.is_empty() && shared.options.command != Command::Show {
+        shared.write_sql("run", node, &script);
+    }
+    record(result, outcome);
+    Ok(())
+}
+
+fn record(result: &mut NodeResult, outcome: Outcome) {
+    let Outcome { message, code, rows, exact, table, .. } = outcome;
+    let response = &mut result.adapter_response;
+    response.insert("_message".into(), Value::from(message.as_deref().filter(|_| code.is_some()).unwrap_or("OK")));
+    if let Some(code) = code {
+        response.insert("code".into(), Value::from(code));
+    }
+    if let (Some(_), Some(rows)) = (code, rows) {
+        response.insert("rows_affected".into(), Value::from(rows));
+    }
+    result.message = message;
+    result.rows = rows;
+    result.exact = exact;
+    result.table = table;
+}
+
+/// The first rows of a node.
+fn show(task: &Task<'_>) -> Result<Outcome, Failure> {
+    let rows = match task.node.resource_type {
+        ResourceType::Seed => format!("select * from {}", task.node.relation),
+        _ => task.compiled.sql.trim().trim_end_matches(';').to_owned(),
+    };
+    let limit = task.shared.options.limit.map(|limit| format!("\nlimit {limit}")).unwrap_or_default();
+    let table = task.query(&format!("select * from (\n{rows}\n) as shown{limit}"))?;
+    Ok(Outcome { table: Some(table), ..Outcome::default() })
+}
+
+/// What a node is, for people: `sql view model main.orders`, `seed file main.countries`, `test unique_orders_id`.
+pub(crate) fn description(node: &Node) -> String {
+    let place = format!("{}.{}", node.relation.schema, node.relation.identifier);
+    match node.resource_type {
+        ResourceType::Seed => format!("seed file {place}"),
+        ResourceType::Test => format!("test {}", node.name),
+        ResourceType::Model => {
+            let word = if node.config.is_exact() { "exact" } else { node.config.materialized() };
+            format!("{} {word} model {place}", node.language)
+        }
+        other => format!("{} {}", other.word(), node.name),
+    }
+}
+
+/// Whether a node leaves something in the database, and so needs its schema.
+pub(crate) fn leaves_relation(node: &Node, store_failures: bool) -> bool {
+    match node.resource_type {
+        ResourceType::Model => node.config.materialized() != "ephemeral",
+        ResourceType::Seed | ResourceType::Snapshot => true,
+        ResourceType::Test => data_test::keeps_rows(node, store_failures),
+        _ => false,
+    }
+}

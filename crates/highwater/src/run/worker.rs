@@ -1,0 +1,257 @@
+//! What the threads of a run share, and what each has of its own.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use super::catalog::Catalog;
+use super::failure::Failure;
+use super::transaction::lock;
+use super::{Event, RunOptions};
+use crate::artifacts;
+use crate::context::{Compiled, Compiler, Flags, SharedConnection};
+use crate::diagnostics::Diagnostic;
+use crate::engine::{Connection, Engine, RelationKind, Table};
+use crate::manifest::{Node, ResourceType};
+use crate::session::Session;
+
+/// What the threads of a run share.
+pub(crate) struct Shared<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) options: &'a RunOptions,
+    pub(crate) events: &'a (dyn Fn(Event) + Sync),
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) compiler: Compiler,
+    pub(crate) catalog: Catalog,
+    pub(crate) started_at: Timestamp,
+    compiled: Mutex<HashMap<String, Arc<Compiled>>>,
+    problems: Mutex<Vec<Diagnostic>>,
+}
+
+impl<'a> Shared<'a> {
+    /// Opens the database and makes ready.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, or `HW_NOW` is no moment.
+    pub(crate) fn new(
+        session: &'a Session,
+        options: &'a RunOptions,
+        events: &'a (dyn Fn(Event) + Sync),
+    ) -> Result<Self, Diagnostic> {
+        let engine = session.engine()?;
+        let started_at = crate::clock::now().map_err(|text| {
+            Diagnostic::error("HW0414", format!("{} is no moment: {text}", crate::clock::VARIABLE))
+                .help("write it as 2026-02-01T10:00:00Z, or unset it")
+        })?;
+        let flags = Flags {
+            full_refresh: options.full_refresh,
+            empty: options.empty,
+            store_failures: options.store_failures,
+            which: options.command.word().to_owned(),
+        };
+        let compiler = Compiler::new(
+            Arc::clone(&session.project),
+            Arc::clone(&session.manifest),
+            Arc::clone(&session.macros),
+            Arc::clone(&engine),
+            flags,
+            started_at,
+        );
+        Ok(Self {
+            session,
+            options,
+            events,
+            engine,
+            compiler,
+            catalog: Catalog::default(),
+            started_at,
+            compiled: Mutex::default(),
+            problems: Mutex::default(),
+        })
+    }
+
+    /// A node by unique id.
+    pub(crate) fn node(&self, id: &str) -> Option<&'a Node> {
+        self.session.manifest.nodes.get(id)
+    }
+
+    /// A session of the database for one thread.
+    ///
+    /// # Errors
+    /// When the engine refuses a further one.
+    pub(crate) fn connect(&self) -> Result<SharedConnection, Failure> {
+        Ok(Arc::new(Mutex::new(self.engine.connect()?)))
+    }
+
+    /// The SQL of a node, rendered at the first call.
+    ///
+    /// # Errors
+    /// When its template raises.
+    pub(crate) fn compile(&self, node: &Node, connection: &SharedConnection) -> Result<Arc<Compiled>, Diagnostic> {
+        if let Some(compiled) = self.compiled_map().get(&node.unique_id) {
+            return Ok(Arc::clone(compiled));
+        }
+        let compiled = Arc::new(self.compiler.compile(node, connection)?);
+        self.compiled_map().insert(node.unique_id.clone(), Arc::clone(&compiled));
+        Ok(compiled)
+    }
+
+    /// Everything rendered so far, by unique id.
+    pub(crate) fn compiled_map(&self) -> MutexGuard<'_, HashMap<String, Arc<Compiled>>> {
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a problem that does not change what became of any node. Of each kind, one is enough.
+    pub(crate) fn note_problem(&self, diagnostic: Diagnostic) {
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        if !problems.iter().any(|other| other.code == diagnostic.code) {
+            problems.push(diagnostic);
+        }
+    }
+
+    /// The problems kept.
+    pub(crate) fn take_problems(&self) -> Vec<Diagnostic> {
+        std::mem::take(&mut self.problems.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Writes what a node became to `target/compiled` or `target/run`.
+    pub(crate) fn write_sql(&self, folder: &str, node: &Node, sql: &str) {
+        let path = self.session.project.target_path.join(output_path(folder, node));
+        if let Err(diagnostic) = artifacts::write_text(&path, sql) {
+            self.note_problem(diagnostic);
+        }
+    }
+}
+
+/// `compiled/<package>/models/x.sql`; generic tests lie in a folder with the name of their properties file.
+pub(crate) fn output_path(folder: &str, node: &Node) -> PathBuf {
+    let file = Path::new(folder).join(&node.package_name).join(&node.original_file_path);
+    if node.resource_type == ResourceType::Test && node.test_metadata.is_some() {
+        return file.join(Path::new(&node.path).file_name().unwrap_or(node.name.as_ref()));
+    }
+    file
+}
+
+/// One node's work in one thread.
+pub(crate) struct Task<'a> {
+    pub(crate) shared: &'a Shared<'a>,
+    pub(crate) connection: &'a SharedConnection,
+    pub(crate) node: &'a Node,
+    pub(crate) compiled: Arc<Compiled>,
+    comment: Option<Comment>,
+    script: RefCell<Vec<String>>,
+}
+
+/// `query-comment`: where it goes, and its text.
+struct Comment {
+    text: String,
+    append: bool,
+}
+
+/// What a node's work came to.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) message: Option<String>,
+    pub(crate) code: Option<&'static str>,
+    pub(crate) rows: Option<u64>,
+    /// What the node's name stands for now.
+    pub(crate) kind: Option<RelationKind>,
+    pub(crate) exact: Option<crate::exact::SwapReport>,
+    pub(crate) table: Option<Table>,
+}
+
+impl Outcome {
+    /// dbt's `OK`, for what is now a table or a view.
+    pub(crate) fn built(kind: RelationKind, rows: Option<u64>) -> Self {
+        Self { message: Some("OK".to_owned()), kind: Some(kind), rows, ..Self::default() }
+    }
+}
+
+impl<'a> Task<'a> {
+    /// A task; renders the project's query comment for it.
+    ///
+    /// # Errors
+    /// When the comment's template raises.
+    pub(crate) fn new(
+        shared: &'a Shared<'a>,
+        connection: &'a SharedConnection,
+        node: &'a Node,
+        compiled: Arc<Compiled>,
+    ) -> Result<Self, Diagnostic> {
+        let comment = comment(shared, connection, node)?;
+        Ok(Self { shared, connection, node, compiled, comment, script: RefCell::default() })
+    }
+
+    /// The session, for one statement.
+    pub(crate) fn connection(&self) -> MutexGuard<'a, Box<dyn Connection>> {
+        lock(self.connection)
+    }
+
+    /// Runs a statement and keeps its text for `target/run`. Returns the rows it changed.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    pub(crate) fn execute(&self, sql: &str) -> Result<u64, Failure> {
+        let sql = self.commented(sql);
+        self.script.borrow_mut().push(sql.clone());
+        Ok(self.connection().execute(&sql)?)
+    }
+
+    /// Runs a query and keeps its text for `target/run`.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    pub(crate) fn query(&self, sql: &str) -> Result<Table, Failure> {
+        let sql = self.commented(sql);
+        self.script.borrow_mut().push(sql.clone());
+        Ok(self.connection().query(&sql)?)
+    }
+
+    /// Keeps a text for `target/run` that others have run.
+    pub(crate) fn record(&self, sql: &str) {
+        self.script.borrow_mut().push(sql.to_owned());
+    }
+
+    /// Forgets the statements of an attempt that was rolled back.
+    pub(crate) fn forget_script(&self) {
+        self.script.borrow_mut().clear();
+    }
+
+    /// Every statement run so far.
+    pub(crate) fn script(&self) -> String {
+        self.script.borrow().iter().map(|sql| sql.trim_end().trim_end_matches(';')).collect::<Vec<_>>().join(";\n\n")
+    }
+
+    fn commented(&self, sql: &str) -> String {
+        match &self.comment {
+            None => sql.to_owned(),
+            Some(Comment { text, append: false }) => format!("/* {text} */\n{sql}"),
+            Some(Comment { text, append: true }) => {
+                format!("{}\n/* {text} */;", sql.trim_end().trim_end_matches(';'))
+            }
+        }
+    }
+}
+
+/// The query comment of a node, when the project asks for one; a text, or `{comment, append}`.
+fn comment(shared: &Shared<'_>, connection: &SharedConnection, node: &Node) -> Result<Option<Comment>, Diagnostic> {
+    let setting = &shared.session.project.query_comment;
+    let (template, append) = match setting.as_object() {
+        Some(map) => (
+            map.get("comment").and_then(serde_json::Value::as_str),
+            map.get("append").and_then(serde_json::Value::as_bool).unwrap_or(false),
+        ),
+        None => (setting.as_str(), false),
+    };
+    let Some(template) = template.filter(|template| !template.trim().is_empty()) else { return Ok(None) };
+    let package = &shared.session.project.name;
+    let text = shared.compiler.render(Some(node), connection, package, "dbt_project.yml", template)?;
+    if text.contains("*/") {
+        let title = "query-comment must not contain the end of a comment (`*/`)";
+        return Err(Diagnostic::error("HW0415", title).help("take it out of query-comment in dbt_project.yml"));
+    }
+    Ok(Some(Comment { text: text.trim().to_owned(), append }).filter(|comment| !comment.text.is_empty()))
+}
