@@ -2,11 +2,13 @@
 //!
 //! Every term of the analysis carries the changed groups of one input through its steps. What arrives is dirty, with the term as its reason.
 
+use highwater_sql::dialect::key_hash;
 use highwater_sql::{Effect, Finding, Group, Term};
 
 use super::axis::Axis;
 use super::detect::Observation;
 use super::error::ExactError;
+use super::foresee::Shown;
 use super::job::{Job, number};
 use super::prepare::{Input, Prepared};
 use super::report::{Cut, DirtyPartition, LISTED};
@@ -90,7 +92,7 @@ pub(crate) fn reason(term: &Term, input: &Input, observation: &Observation, coun
         Some((before, now)) if now > before => format!("{} more in {table}", rows(now - before)),
         Some((before, now)) if now < before => format!("{} gone from {table}", rows(before - now)),
         Some(_) => format!("rows changed in {table}"),
-        None if observation.fed => format!("from {table}"),
+        None if observation.fed || observation.foreseen => format!("from {table}"),
         None => match &term.probe.group {
             Group::Whole => format!("{table} changed"),
             Group::Key { .. } => format!("{} changed in {table}", plural(observation.changed, "key")),
@@ -122,7 +124,7 @@ pub(crate) fn listed(
     prepared: &Prepared,
     observations: &[Observation],
     dirty: &Dirty,
-    shown: &[String],
+    shown: &[Shown],
 ) -> Result<Vec<DirtyPartition>, ExactError> {
     let first = job.store("listed", &format!("select p from {} order by p nulls last limit {LISTED}", dirty.set))?;
     let labels = labelled(job, &prepared.axis, &first, shown)?;
@@ -156,27 +158,13 @@ pub(crate) fn listed(
 }
 
 /// A temporary table `(p, label, place)` for a few partitions: the keys of hashes are looked up where rows with them may be.
-pub(crate) fn labelled(job: &mut Job, axis: &Axis, ids: &str, shown: &[String]) -> Result<String, ExactError> {
+pub(crate) fn labelled(job: &mut Job, axis: &Axis, ids: &str, shown: &[Shown]) -> Result<String, ExactError> {
     let order = "row_number() over (order by p nulls last)";
     let query = match axis.cut() {
         Cut::Interval { .. } => format!("select p, {} as label, {order} as place from {ids}", axis.label("p")),
         Cut::Whole => format!("select p, 'the table' as label, {order} as place from {ids}"),
-        Cut::Key { columns } => {
-            let text: Vec<String> = columns
-                .iter()
-                .map(|column| format!("coalesce(cast({} as varchar), 'NULL')", highwater_sql::dialect::quote(column)))
-                .collect();
-            let looked_up: Vec<String> = shown
-                .iter()
-                .map(|table| {
-                    format!(
-                        "select {} as p, {} as label from {table} where {}",
-                        axis.partition(),
-                        text.join(" || ', ' || "),
-                        axis.within(ids)
-                    )
-                })
-                .collect();
+        Cut::Key { .. } => {
+            let looked_up: Vec<String> = shown.iter().map(|shown| key_labels(shown, ids)).collect();
             let found = if looked_up.is_empty() {
                 "select null::ubigint as p, null::varchar as label where false".to_owned()
             } else {
@@ -191,4 +179,11 @@ pub(crate) fn labelled(job: &mut Job, axis: &Axis, ids: &str, shown: &[String]) 
         }
     };
     job.store("labels", &query)
+}
+
+fn key_labels(shown: &Shown, ids: &str) -> String {
+    let hash = key_hash(&shown.expressions);
+    let text: Vec<String> =
+        shown.expressions.iter().map(|expression| format!("coalesce(cast({expression} as varchar), 'NULL')")).collect();
+    format!("select {hash} as p, {} as label from {} where {hash} in (select p from {ids})", text.join(" || ', ' || "), shown.table)
 }

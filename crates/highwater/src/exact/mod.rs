@@ -9,6 +9,9 @@
 //! | `report.rs` | what is answered |
 //! | `error.rs` | why nothing was done |
 //! | `build.rs` | a run, from looking to committing |
+//! | `look.rs` | what changed, and what that calls for |
+//! | `plan.rs`, `foresee.rs` | what a run would do, parents' work included |
+//! | `explain.rs` | how a model is treated |
 //! | `prepare.rs` | columns, analysis, inputs, version of the logic |
 //! | `detect/` | what changed in the inputs |
 //! | `dirty.rs` | which partitions that dirties, and why |
@@ -18,18 +21,22 @@
 //! | `axis.rs` | partitions in SQL |
 //! | `job.rs` | the connection and temporary tables of one piece of work |
 
-mod axis;
+pub(crate) mod axis;
 mod build;
 mod detect;
-mod dirty;
+pub(crate) mod dirty;
 mod error;
-mod job;
-mod ledger;
+mod explain;
+mod foresee;
+pub(crate) mod job;
+pub(crate) mod ledger;
+pub(crate) mod look;
 mod model;
-mod prepare;
+mod plan;
+pub(crate) mod prepare;
 mod report;
 mod slice;
-mod swap;
+pub(crate) mod swap;
 #[cfg(test)]
 mod tests;
 
@@ -73,7 +80,7 @@ pub fn run(
 }
 
 /// Until queries are read: whatever changed, everything is built.
-fn unread(request: &Request) -> Analysis {
+pub(crate) fn unread(request: &Request) -> Analysis {
     let finding = Finding {
         rule: "unread",
         message: "its query is not looked into".to_owned(),
@@ -96,12 +103,12 @@ fn unread(request: &Request) -> Analysis {
 /// # Errors
 /// When the ledger or the database cannot be read; what is wrong with one model stands in its [`ModelPlan::problem`].
 pub fn plan(
-    _connection: &mut dyn Connection,
-    _models: &[PlannedModel],
-    _around: &Surroundings,
-    _run: &RunIdentity,
+    connection: &mut dyn Connection,
+    models: &[PlannedModel],
+    around: &Surroundings,
+    run: &RunIdentity,
 ) -> Result<Plan, ExactError> {
-    Err(not_yet("plan"))
+    plan::plan(connection, models, around, run, &|_, request| unread(request))
 }
 
 /// How a model is treated, and why. Writes nothing.
@@ -109,13 +116,9 @@ pub fn plan(
 /// # Errors
 /// When its query does not bind.
 pub fn explain(
-    _connection: &mut dyn Connection,
+    connection: &mut dyn Connection,
     model: &ExactModel,
-    _around: &Surroundings,
+    around: &Surroundings,
 ) -> Result<Explanation, ExactError> {
-    Err(not_yet(&model.unique_id))
-}
-
-fn not_yet(model: &str) -> ExactError {
-    ExactError::Assertion { model: model.to_owned(), message: "the exact strategy is not built in yet".to_owned() }
+    explain::explain(&mut Job::new(connection, model, around, "hw"), &unread)
 }

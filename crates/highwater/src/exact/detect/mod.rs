@@ -16,6 +16,7 @@ use super::ledger;
 use super::model::RunIdentity;
 use super::prepare::{Input, Prepared};
 use feed::Parent;
+pub(crate) use fingerprint::group_id;
 
 /// What a detector found out about one input.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub(crate) struct Observation {
     pub changed: u64,
     /// Whether a swap feed answered.
     pub fed: bool,
+    /// Whether a parent's planned work is in it, that nobody has done yet.
+    pub foreseen: bool,
     /// The exact model behind the table.
     parent: Option<Parent>,
     /// Temporary table `(p, n, f)` of all groups as they are now, when the input was scanned.
@@ -70,6 +73,7 @@ fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: boo
         set: None,
         changed: 0,
         fed: feedable.is_some(),
+        foreseen: false,
         seen_seq: seen.as_ref().and_then(|seen| seen.parent.as_ref().map(|_| seen.seq)),
         parent,
         now: None,

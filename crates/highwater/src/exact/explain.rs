@@ -1,0 +1,176 @@
+//! Explain: how a model is treated, and why, in words.
+
+use highwater_sql::{Effect, Group, Partitioning, Term};
+
+use super::axis::Axis;
+use super::detect::feed::{self, Parent};
+use super::dirty::plural;
+use super::error::ExactError;
+use super::job::Job;
+use super::look::target;
+use super::prepare::{Analyse, Input, Prepared, look};
+use super::report::{Class, ExplainedInput, Explanation};
+use crate::engine::RelationKind;
+
+/// Explains a model; see [`super::explain`].
+pub(crate) fn explain(job: &mut Job, analyse: Analyse) -> Result<Explanation, ExactError> {
+    let prepared = look(job, "", analyse)?;
+    let class = class(&prepared);
+    let rows = match target(job)?.kind {
+        Some(RelationKind::Table) => Some(job.count(&format!("select count(*) from {}", job.model.relation.sql()))?),
+        _ => None,
+    };
+    let analysis = &prepared.analysis;
+    let mut findings = analysis.refusals.clone();
+    findings.extend(analysis.unstable.iter().cloned());
+    for term in &analysis.terms {
+        if let Effect::All(finding) = &term.effect
+            && !findings.contains(finding)
+        {
+            findings.push(finding.clone());
+        }
+    }
+    let keys = &job.model.unique_key;
+    Ok(Explanation {
+        unique_id: job.model.unique_id.clone(),
+        label: job.label.clone(),
+        class,
+        cut: prepared.axis.cut(),
+        statement: statement(&prepared, class),
+        inputs: inputs(job, &prepared),
+        findings,
+        notes: analysis.notes.clone(),
+        grain: (!keys.is_empty())
+            .then(|| format!("one row per {} (declared unique_key, checked at every swap)", keys.join(", "))),
+        rows,
+        sql: job.model.sql.clone(),
+        views: job.around.views.iter().map(|(relation, view)| (job.around.label(relation), view.sql.clone())).collect(),
+    })
+}
+
+/// The class of a model.
+fn class(prepared: &Prepared) -> Class {
+    let analysis = &prepared.analysis;
+    let widened = analysis.terms.iter().filter(|term| matches!(term.effect, Effect::All(_))).count();
+    if !analysis.refusals.is_empty() {
+        Class::Refused
+    } else if !analysis.unstable.is_empty() || analysis.slice.is_none() {
+        Class::Full
+    } else {
+        match &prepared.axis.partitioning {
+            Partitioning::Whole => Class::Full,
+            _ if widened == analysis.terms.len() && widened > 0 => Class::Full,
+            _ if widened > 0 => Class::ExactWidened,
+            Partitioning::Interval { .. } => Class::ExactInterval,
+            Partitioning::Key { .. } => Class::ExactKey,
+        }
+    }
+}
+
+fn statement(prepared: &Prepared, class: Class) -> String {
+    let parts = match &prepared.axis.partitioning {
+        Partitioning::Interval { column, unit } => {
+            format!("rebuilt by {0} of {column}, only the {0}s that changed", unit.word())
+        }
+        Partitioning::Key { columns } => format!("rebuilt by {}, only the keys that changed", columns.join(", ")),
+        Partitioning::Whole => "rebuilt whole whenever an input changes".to_owned(),
+    };
+    match class {
+        Class::ExactInterval | Class::ExactKey => parts,
+        Class::ExactWidened => {
+            let mut tables: Vec<&str> = Vec::new();
+            for (term, input) in prepared.analysis.terms.iter().zip(&prepared.term_inputs) {
+                let label = prepared.inputs[*input].label.as_str();
+                if matches!(term.effect, Effect::All(_)) && !tables.contains(&label) {
+                    tables.push(label);
+                }
+            }
+            format!("{parts}; whole when {} changes", tables.join(" or "))
+        }
+        Class::Full if !prepared.analysis.unstable.is_empty() => "rebuilt whole on every run".to_owned(),
+        Class::Full => "rebuilt whole whenever an input changes".to_owned(),
+        Class::Refused => "not built: two rebuilds of it may differ".to_owned(),
+    }
+}
+
+/// One entry per occurrence.
+fn inputs(job: &Job, prepared: &Prepared) -> Vec<ExplainedInput> {
+    let analysis = &prepared.analysis;
+    let mut explained = Vec::new();
+    for (index, occurrence) in analysis.occurrences.iter().enumerate() {
+        let terms: Vec<(&Term, &Input)> = analysis
+            .terms
+            .iter()
+            .zip(&prepared.term_inputs)
+            .filter(|(term, _)| term.occurrence == index)
+            .map(|(term, input)| (term, &prepared.inputs[*input]))
+            .collect();
+        let mut detectors: Vec<String> = Vec::new();
+        let mut dirties: Vec<String> = Vec::new();
+        let mut contract = "no promise needed".to_owned();
+        for (term, input) in &terms {
+            let (detector, promise) = detector(job, input);
+            if !detectors.contains(&detector) {
+                detectors.push(detector);
+            }
+            if let Some(promise) = promise {
+                contract = promise;
+            }
+            let sentence = consequence(term, &prepared.axis);
+            if !dirties.contains(&sentence) {
+                dirties.push(sentence);
+            }
+        }
+        explained.push(ExplainedInput {
+            label: terms.first().map_or_else(|| occurrence.table.join("."), |(_, input)| input.label.clone()),
+            alias: occurrence.alias.clone(),
+            through: occurrence.through.clone(),
+            role: occurrence.role.clone(),
+            detector: detectors.join(" and "),
+            contract,
+            dirties,
+            place: occurrence.place.clone(),
+        });
+    }
+    explained
+}
+
+/// How changes of an input are found, and what that relies on, if on anything.
+fn detector(job: &Job, input: &Input) -> (String, Option<String>) {
+    let by = match &input.probe.group {
+        Group::Interval { unit, .. } => format!(" by {}", unit.word()),
+        Group::Key { expressions } => format!(" by {}", expressions.join(", ").replace('"', "")),
+        Group::Whole => " as a whole".to_owned(),
+    };
+    let columns = input.probe.columns.len() as u64;
+    let fingerprint = match columns {
+        0 => format!("row count{by}"),
+        _ => format!("fingerprint of {}{by}", plural(columns, "column")),
+    };
+    let Some(exact) = job.around.parent(&input.relation) else { return (fingerprint, None) };
+    let parent =
+        Parent { unique_id: exact.unique_id.clone(), axis: Axis { partitioning: exact.partitioning() }, change_seq: 0 };
+    let promise = format!("sees what runs of {0} wrote; a change by hand is mended by {0}'s next run", input.label);
+    let detector = match feed::groups(&parent, &input.probe.group) {
+        Some(_) => format!("swap feed of {}", input.label),
+        None => format!("{fingerprint}, when a run has changed {}", input.label),
+    };
+    (detector, Some(promise))
+}
+
+/// What a change dirties, in words.
+fn consequence(term: &Term, axis: &Axis) -> String {
+    let what = match &term.probe.group {
+        Group::Interval { unit, .. } => format!("a changed {}", unit.word()),
+        Group::Key { expressions } => format!("a changed {}", expressions.join(", ").replace('"', "")),
+        Group::Whole => "any change".to_owned(),
+    };
+    match (&term.effect, term.steps.last()) {
+        (Effect::All(finding), _) => format!("{what} dirties everything: {}", finding.message),
+        (Effect::Partitions, Some(step)) => format!("{what} dirties {}", step.reason),
+        (Effect::Partitions, None) => match axis.unit() {
+            Some(unit) => format!("a changed row dirties its {}", unit.word()),
+            None => "a changed row dirties its key".to_owned(),
+        },
+    }
+}

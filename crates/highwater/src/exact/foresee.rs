@@ -1,0 +1,116 @@
+//! Foresee: what a parent's planned work will change in its children, before it has been done.
+
+use highwater_sql::dialect::quote;
+use highwater_sql::{Group, Partitioning};
+
+use crate::engine::Relation;
+
+use super::axis::Axis;
+use super::detect::feed::{self, Parent};
+use super::detect::{Observation, group_id};
+use super::error::ExactError;
+use super::job::Job;
+use super::model::same;
+use super::prepare::{Input, Prepared};
+
+/// What a run will do to an exact model that others read.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Work {
+    /// It will build some partitions: a temporary table `(p)`.
+    Partitions {
+        /// The table.
+        set: String,
+        /// How the parent is cut.
+        axis: Axis,
+    },
+    /// It will build everything.
+    Everything,
+}
+
+/// The planned work on tables.
+pub(crate) type Foreseen = [(Relation, Work)];
+
+/// Adds what parents' planned work may change to what was observed. Returns the label of a parent that will be built whole.
+///
+/// # Errors
+/// When a parent cannot be read.
+pub(crate) fn foresee(
+    job: &mut Job,
+    prepared: &Prepared,
+    observations: &mut [Observation],
+    foreseen: &Foreseen,
+) -> Result<Option<String>, ExactError> {
+    for (index, (input, observation)) in prepared.inputs.iter().zip(observations).enumerate() {
+        let Some((_, work)) = foreseen.iter().find(|(relation, _)| same(relation, &input.relation)) else { continue };
+        let Work::Partitions { set, axis } = work else { return Ok(Some(input.label.clone())) };
+        let groups = groups(input, set, axis);
+        let before = observation
+            .delta
+            .as_ref()
+            .map_or_else(String::new, |delta| format!(" union all select p, rows_before, rows_now from {delta}"));
+        let delta = job.store(
+            &format!("foreseen_{index}"),
+            &format!("select distinct p, null::bigint as rows_before, null::bigint as rows_now from ({groups}){before}"),
+        )?;
+        observation.changed = job.count(&format!("select count(*) from {delta}"))?;
+        observation.set =
+            Some(job.store(&format!("foreseen_set_{index}"), &format!("select distinct p from {delta}"))?);
+        observation.delta = Some(delta);
+        observation.foreseen = true;
+    }
+    Ok(None)
+}
+
+/// The query for the groups of an input that lie in partitions of the parent.
+fn groups(input: &Input, set: &str, axis: &Axis) -> String {
+    let parent = Parent { unique_id: String::new(), axis: axis.clone(), change_seq: 0 };
+    match feed::groups(&parent, &input.probe.group) {
+        Some(groups) => format!("select {groups} as p from (select p as {} from {set})", axis.ledger_column()),
+        // The keys of rows that will be there cannot be known; those that are there now are the best guess.
+        None => format!(
+            "select {} as p from {} where {}",
+            group_id(&input.probe.group),
+            input.relation.sql(),
+            axis.within(set)
+        ),
+    }
+}
+
+/// Whether a name is among tables.
+pub(crate) fn among(relation: &Relation, tables: &[(Relation, String)]) -> Option<String> {
+    tables.iter().find(|(other, _)| same(other, relation)).map(|(_, label)| label.clone())
+}
+
+/// Places where the values of keys can be looked up: a table and expressions over its columns.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    /// The table, in SQL.
+    pub table: String,
+    /// One expression per column of the key.
+    pub expressions: Vec<String>,
+}
+
+impl Shown {
+    /// A table that has the output's columns.
+    pub fn output(table: String, axis: &Axis) -> Self {
+        let expressions = match &axis.partitioning {
+            Partitioning::Key { columns } => columns.iter().map(|column| quote(column)).collect(),
+            _ => Vec::new(),
+        };
+        Self { table, expressions }
+    }
+
+    /// The inputs whose own keys are the result's.
+    pub fn inputs(prepared: &Prepared) -> Vec<Self> {
+        let terms = prepared.analysis.terms.iter().zip(&prepared.term_inputs);
+        terms
+            .filter(|(term, _)| term.steps.is_empty())
+            .filter_map(|(term, input)| match &term.probe.group {
+                Group::Key { expressions } => {
+                    Some(Self { table: prepared.inputs[*input].relation.sql(), expressions: expressions.clone() })
+                }
+                _ => None,
+            })
+            .collect()
+    }
+}
