@@ -35,6 +35,7 @@ fn analysis(shared: &Shared<'_>, text: &str) -> Node {
         depends_on: Dependencies { macros: Vec::new(), nodes: everything },
         description: String::new(),
         columns: indexmap::IndexMap::new(),
+        constraints: Vec::new(),
         tags: Vec::new(),
         patch_path: None,
         checksum: Checksum { name: "sha256".to_owned(), checksum: String::new() },

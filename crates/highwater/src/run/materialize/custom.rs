@@ -14,7 +14,7 @@ pub(crate) fn find(task: &Task<'_>) -> Option<MacroNode> {
         ResourceType::Seed => "seed",
         _ => task.node.config.materialized(),
     };
-    let found = task.shared.session.macros.materialization(&task.node.package_name, word)?;
+    let found = task.shared.session.macros.materialization(word)?;
     // Our own package may carry macros of these names for projects that call them: the built-in kinds are not Jinja.
     task.shared.session.project.package(&found.package_name).map(|_| found.clone())
 }
