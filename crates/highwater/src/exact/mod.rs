@@ -47,7 +47,6 @@ pub use report::{
     PlannedPartition, SwapReport,
 };
 
-use highwater_sql::{Analysis, Finding, Request};
 
 use crate::engine::{Connection, Relation};
 use job::Job;
@@ -76,26 +75,7 @@ pub fn run(
     around: &Surroundings,
     run: &RunIdentity,
 ) -> Result<SwapReport, ExactError> {
-    build::build(&mut Job::new(connection, model, around, "hw"), run, &unread)
-}
-
-/// Until queries are read: whatever changed, everything is built.
-pub(crate) fn unread(request: &Request) -> Analysis {
-    let finding = Finding {
-        rule: "unread",
-        message: "its query is not looked into".to_owned(),
-        help: String::new(),
-        place: None,
-    };
-    Analysis {
-        occurrences: Vec::new(),
-        terms: Vec::new(),
-        slice: None,
-        refusals: Vec::new(),
-        unstable: vec![finding],
-        notes: Vec::new(),
-        canonical: request.sql.to_owned(),
-    }
+    build::build(&mut Job::new(connection, model, around, "hw"), run, &highwater_sql::analyse)
 }
 
 /// What [`run`] would do with models, parents first. Writes nothing.
@@ -108,7 +88,7 @@ pub fn plan(
     around: &Surroundings,
     run: &RunIdentity,
 ) -> Result<Plan, ExactError> {
-    plan::plan(connection, models, around, run, &|_, request| unread(request))
+    plan::plan(connection, models, around, run, &|_, request| highwater_sql::analyse(request))
 }
 
 /// How a model is treated, and why. Writes nothing.
@@ -120,5 +100,5 @@ pub fn explain(
     model: &ExactModel,
     around: &Surroundings,
 ) -> Result<Explanation, ExactError> {
-    explain::explain(&mut Job::new(connection, model, around, "hw"), &unread)
+    explain::explain(&mut Job::new(connection, model, around, "hw"), &highwater_sql::analyse)
 }
