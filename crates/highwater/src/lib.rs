@@ -5,15 +5,15 @@
 //! | [`diagnostics`] | problems as data, and their renderings | |
 //! | [`clock`] | the present moment, replaceable | |
 //! | [`engine`] | the databases | |
-//! | [`context`] | what templates see: macros, `ref`, `config`, `adapter`; compiling | project, manifest, engine |
-//! | [`project`] | project, profile and packages as files and settings | engine |
-//! | [`manifest`] | nodes, configuration, graph, selection | engine (names only) |
-//! | [`strategies`] | dbt's incremental strategies as SQL | engine (names only), manifest |
-//! | [`run`] | running the graph: scheduler, materializations, tests, hooks | everything above |
-//! | [`artifacts`] | dbt's artifacts | manifest, run |
-//! | [`session`] | a project, opened | everything above |
-//! | [`exact`] | the exact strategy: detect, plan, swap, explain | engine, `highwater-sql` |
-//! | [`verify`] | comparing a table with a rebuild | engine, exact (ledger only) |
+//! | [`project`] | files: project, profile, packages | diagnostics |
+//! | [`context`] | what a template sees, and compiling | project, manifest, engine |
+//! | [`manifest`] | nodes, configuration, graph, selection | project, context |
+//! | [`exact`] | the exact strategy: ledger, detection, dirty partitions, swap, plan, explanation | engine |
+//! | [`verify`] | comparing tables with an independent rebuild | exact |
+//! | [`strategies`] | dbt's own incremental strategies | engine |
+//! | [`run`] | running nodes in their order | all of the above |
+//! | [`artifacts`] | `manifest.json` and `run_results.json` | manifest, run |
+//! | [`session`] | a loaded project and its engine, what every command starts from | all of the above |
 
 pub mod artifacts;
 pub mod clock;

@@ -37,6 +37,7 @@ pub use minijinja::Value;
 pub use error::{Error, ErrorKind, Span, TraceEntry};
 pub use eval::{macro_value, render, render_native};
 pub use function::{Arguments, call, function};
+pub use modules::datetime::{date, naive_datetime, utc_datetime};
 pub use modules::modules;
 pub use options::{Clock, Lookup, Options, UndefinedPolicy};
 pub use sourcemap::SourceMap;

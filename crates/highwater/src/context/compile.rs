@@ -254,11 +254,12 @@ impl Compiler {
             Some((package, bare)) => self.macros.find(package, bare).map(|entry| frame.callable(entry)),
             None => frame.macro_named(name),
         };
-        let near = || self.macros.similar_names(&scene.subject.package, name).join(" or ");
         let callable = found.ok_or_else(|| {
             let fault = Fault::new("HW0310", format!("no macro '{name}' was found"));
-            let near = near();
-            if near.is_empty() { fault } else { fault.help(format!("did you mean {near}?")) }
+            match self.macros.nearest(&scene.subject.package, name) {
+                Some(near) => fault.help(format!("did you mean {near}?")),
+                None => fault,
+            }
         })?;
         call(&callable, args, kwargs)
     }

@@ -5,51 +5,19 @@ use serde_json::{Value as Json, json};
 
 use super::Batch;
 use super::scene::Frame;
-use crate::manifest::{Manifest, Node, ResourceType, SourceNode};
+use crate::manifest::{Manifest, Node, SourceNode};
 
 /// A node in the shape of dbt's manifest.
-pub(crate) fn node_json(node: &Node) -> Json {
-    let relational = matches!(node.resource_type, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot)
-        && node.config.materialized() != "ephemeral";
-    let refs: Vec<Json> = node
-        .refs
-        .iter()
-        .map(|call| json!({"name": call.name, "package": call.package, "version": call.version}))
-        .collect();
-    json!({
-        "unique_id": node.unique_id,
-        "resource_type": node.resource_type.word(),
-        "name": node.name,
-        "package_name": node.package_name,
-        "path": node.path,
-        "original_file_path": node.original_file_path,
-        "fqn": node.fqn,
-        "database": node.relation.database,
-        "schema": node.relation.schema,
-        "alias": node.relation.identifier,
-        "relation_name": relational.then(|| node.relation.sql()),
-        "config": node.config,
-        "raw_code": node.raw_code,
-        "raw_sql": node.raw_code,
-        "language": node.language,
-        "refs": refs,
-        "sources": node.sources,
-        "depends_on": node.depends_on,
-        "description": node.description,
-        "columns": node.columns,
-        "tags": node.tags,
-        "meta": node.config.get("meta").cloned().unwrap_or_else(|| json!({})),
-        "patch_path": node.patch_path,
-        "checksum": node.checksum,
-        "test_metadata": node.test_metadata,
-        "attached_node": node.attached_node,
-        "column_name": node.column_name,
-        "group": node.group,
-        "access": node.access,
-        "version": node.version,
-        "latest_version": node.latest_version,
-        "root_path": node.root,
-    })
+fn node_json(node: &Node) -> Json {
+    let mut json = node.template_value();
+    if let Some(fields) = json.as_object_mut() {
+        if !node.is_relational() {
+            fields.insert("relation_name".to_owned(), Json::Null);
+        }
+        fields.insert("raw_sql".to_owned(), node.raw_code.clone().into());
+        fields.insert("root_path".to_owned(), node.root.to_string_lossy().into());
+    }
+    json
 }
 
 /// A node as a template value, with the batch it is compiled for.

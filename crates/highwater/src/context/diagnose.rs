@@ -11,10 +11,10 @@ use regex::Regex;
 
 use super::compile::{Compiled, place_of};
 use super::fault::label;
-use super::similar::similar;
 use crate::diagnostics::Diagnostic;
 use crate::engine::EngineError;
 use crate::manifest::{Manifest, Node};
+use crate::project::suggest;
 
 /// See [`super::Compiler::diagnose`].
 pub(crate) fn diagnose(manifest: &Manifest, node: &Node, compiled: &Compiled, error: &EngineError) -> Diagnostic {
@@ -54,11 +54,10 @@ fn advise(manifest: &Manifest, node: &Node, said: &str, title: &str) -> Diagnost
     if let Some(found) = COLUMN.captures(said).filter(|_| missing_column) {
         let diagnostic = Diagnostic::error("HW0404", title);
         let known = candidates(said);
-        let near = similar(&found[1], known.iter().map(String::as_str));
-        return match (near.as_slice(), known.as_slice()) {
-            ([], []) => diagnostic,
-            ([], known) => diagnostic.help(format!("columns here: {}", known.join(", "))),
-            (near, _) => diagnostic.help(format!("did you mean {}?", near.join(" or "))),
+        return match suggest::nearest(&found[1], known.iter().map(String::as_str)) {
+            Some(near) => diagnostic.help(format!("did you mean {near}?")),
+            None if known.is_empty() => diagnostic,
+            None => diagnostic.help(format!("columns here: {}", known.join(", "))),
         };
     }
     let diagnostic = Diagnostic::error("HW0401", title);

@@ -9,11 +9,10 @@ use rayon::prelude::*;
 use regex::Regex;
 
 use super::fault::{Fault, Place, diagnostic, label};
-use super::similar::similar;
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::macros;
 use crate::manifest::MacroNode;
-use crate::project::{FileKind, Package, Project};
+use crate::project::{FileKind, Package, Project, suggest};
 
 /// The package that `dbt.x()` names: our own macros.
 const INTERNAL: &str = "dbt";
@@ -136,17 +135,17 @@ impl Macros {
     pub(crate) fn unknown_macro(&self, package: &str, name: &str) -> Error {
         let known = self.names_of(package);
         let fault = Fault::new("HW0310", format!("package '{package}' has no macro '{name}'"));
-        match similar(name, known.iter().map(String::as_str)).as_slice() {
-            [] => fault.into(),
-            near => fault.help(format!("did you mean {}?", near.join(" or "))).into(),
+        match suggest::nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => fault.help(format!("did you mean {near}?")).into(),
+            None => fault.into(),
         }
     }
 
-    /// Names that code of a package could have meant by an unknown one.
-    pub(crate) fn similar_names(&self, package: &str, name: &str) -> Vec<String> {
+    /// The macro that code of a package could have meant by an unknown name.
+    pub(crate) fn nearest(&self, package: &str, name: &str) -> Option<String> {
         let packages = [package, &self.project.name, INTERNAL, INTERNAL_DUCKDB];
         let names: Vec<String> = packages.iter().flat_map(|package| self.names_of(package)).collect();
-        similar(name, names.iter().map(String::as_str)).into_iter().map(ToOwned::to_owned).collect()
+        suggest::nearest(name, names.iter().map(String::as_str)).map(ToOwned::to_owned)
     }
 
     /// The file of a template that holds macros.

@@ -17,7 +17,7 @@
 //! | `statement.rs`, `functions.rs`, `exceptions.rs` | results of statements, plain functions, raising |
 //! | `describe.rs` | nodes as templates see them: `model`, `graph` |
 //! | `generic_test.rs` | arguments of generic tests |
-//! | `fault.rs`, `similar.rs` | errors of templates as diagnostics; names that look alike |
+//! | `fault.rs` | errors of templates as diagnostics |
 
 mod adapter;
 mod column;
@@ -39,7 +39,6 @@ mod query_map;
 mod reference;
 mod relation;
 mod scene;
-mod similar;
 mod statement;
 mod table;
 mod variables;
@@ -125,11 +124,11 @@ fn log_messages() -> Messages {
 /// Adds what could have been meant by an unknown name.
 fn explain(mut diagnostic: Diagnostic, error: &Error, scene: &Scene) -> Diagnostic {
     static UNKNOWN: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"'(\w+)' is undefined").expect("a constant pattern"));
+        LazyLock::new(|| Regex::new(r"^'?(\w+)(?:\.\w+)?'? is undefined").expect("a constant pattern"));
     let Some(name) = UNKNOWN.captures(error.message()).map(|found| found[1].to_owned()) else { return diagnostic };
-    let near = scene.macros.similar_names(&scene.subject.package, &name);
-    if !near.is_empty() {
-        diagnostic = diagnostic.help(format!("did you mean {}?", near.join(" or ")));
+    let near = scene.macros.nearest(&scene.subject.package, &name);
+    if let Some(near) = near {
+        diagnostic = diagnostic.help(format!("did you mean {near}?"));
     } else if name.starts_with("dbt_") {
         diagnostic =
             diagnostic.help(format!("is {name} a package? packages.yml names what to install, `hw deps` installs it"));

@@ -57,7 +57,6 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
         "thread_id" => Value::from(std::thread::current().name().unwrap_or("MainThread")),
         "selected_resources" => list(Vec::new()),
         "graph" => describe::graph(frame),
-        "modules" => highwater_jinja::modules(),
         "exceptions" => exceptions::value(frame),
         "pre_hooks" => hooks(frame, "pre_hook"),
         "post_hooks" => hooks(frame, "post_hook"),
@@ -69,7 +68,8 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
         "log" => functions::log(frame),
         "print" => functions::print(frame),
         "write" => function("write", |_| Ok(Value::from(""))),
-        "context" => return None,
+        // The evaluator's own: the one with its clock, the other with all our answers.
+        "modules" | "context" => return None,
         _ => return functions::lookup(name).or_else(|| namespace(frame, name)),
     })
 }

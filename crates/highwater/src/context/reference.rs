@@ -7,8 +7,8 @@ use highwater_jinja::{Arguments, Error, ErrorKind, Value, function};
 use super::fault::Fault;
 use super::relation::RelationValue;
 use super::scene::{Frame, Running, lock};
-use super::similar::similar;
 use crate::manifest::{Config, Manifest, Node, RefCall, ResourceType, SourceNode};
+use crate::project::suggest;
 
 /// The prefix of the common table expression of an ephemeral model.
 const CTE_PREFIX: &str = "__dbt__cte__";
@@ -174,8 +174,10 @@ fn unknown_node(frame: &Frame, running: &Running, call: &RefCall) -> Error {
     } else {
         Fault::new("HW0306", format!("no model, seed or snapshot '{name}' was found"))
     };
-    let near = similar(name, running.index.nodes.keys().map(String::as_str));
-    let fault = if near.is_empty() { fault } else { fault.help(format!("did you mean {}?", near.join(" or "))) };
+    let fault = match suggest::nearest(name, running.index.nodes.keys().map(String::as_str)) {
+        Some(near) if !disabled && call.version.is_none() => fault.help(format!("did you mean {near}?")),
+        _ => fault,
+    };
     match &call.package {
         Some(package) if frame.scene.project.package(package).is_none() => {
             fault.help(format!("there is no package '{package}'; packages.yml names what to install")).into()
@@ -212,9 +214,9 @@ fn unknown_source(running: &Running, source: &str, table: &str) -> Error {
     let fault = Fault::new("HW0306", format!("no source table '{source}.{table}' was found"))
         .help("sources are declared under `sources:` in a properties file below the model paths");
     let known: Vec<String> = running.index.sources.keys().map(|(source, table)| format!("{source}.{table}")).collect();
-    match similar(&format!("{source}.{table}"), known.iter().map(String::as_str)).as_slice() {
-        [] => fault.into(),
-        near => fault.help(format!("did you mean {}?", near.join(" or "))).into(),
+    match suggest::nearest(&format!("{source}.{table}"), known.iter().map(String::as_str)) {
+        Some(near) => fault.help(format!("did you mean {near}?")).into(),
+        None => fault.into(),
     }
 }
 
@@ -249,9 +251,11 @@ pub(crate) fn doc_function(frame: &Frame) -> Value {
                 .or_else(|| docs.iter().find(|(id, _)| id.ends_with(&format!(".{name}"))).map(|(_, text)| text)),
         };
         found.map(|text| Value::from(text.as_str())).ok_or_else(|| {
-            let near = similar(&name, docs.keys().filter_map(|id| id.rsplit('.').next())).join(" or ");
             let fault = Fault::new("HW0311", format!("no docs block '{name}' was found"));
-            if near.is_empty() { fault.into() } else { fault.help(format!("did you mean {near}?")).into() }
+            match suggest::nearest(&name, docs.keys().filter_map(|id| id.rsplit('.').next())) {
+                Some(near) => fault.help(format!("did you mean {near}?")).into(),
+                None => fault.into(),
+            }
         })
     })
 }

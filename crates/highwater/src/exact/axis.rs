@@ -62,7 +62,9 @@ impl Axis {
             IntervalUnit::Month => "%Y-%m",
             IntervalUnit::Year => "%Y",
         };
-        format!("coalesce(case when isfinite({id}) then strftime({id}, '{format}') else cast({id} as varchar) end, 'NULL')")
+        format!(
+            "coalesce(case when isfinite({id}) then strftime({id}, '{format}') else cast({id} as varchar) end, 'NULL')"
+        )
     }
 
     /// For reports.

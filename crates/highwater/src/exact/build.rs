@@ -89,7 +89,14 @@ fn act(job: &mut Job, prepared: &Prepared, look: &Look, run: &RunIdentity) -> Re
     }
 }
 
-fn finish(job: &mut Job, prepared: &Prepared, look: &Look, run: &RunIdentity, query: &str, mode: Mode) -> Result<Done, ExactError> {
+fn finish(
+    job: &mut Job,
+    prepared: &Prepared,
+    look: &Look,
+    run: &RunIdentity,
+    query: &str,
+    mode: Mode,
+) -> Result<Done, ExactError> {
     let scope = look.dirty.as_ref().filter(|_| mode == Mode::Incremental);
     let staged = stage(job, prepared, query, scope, look.here.as_deref(), look.salt)?;
     // Keys of partitions that are about to lose their rows can be named only now.
@@ -120,7 +127,13 @@ fn finish(job: &mut Job, prepared: &Prepared, look: &Look, run: &RunIdentity, qu
             salt: look.salt,
             change_seq: known.change_seq + u64::from(swapped.recorded > 0),
         };
-        let word = if mode == Mode::New { "new" } else if mode == Mode::Whole { "whole" } else { "incremental" };
+        let word = if mode == Mode::New {
+            "new"
+        } else if mode == Mode::Whole {
+            "whole"
+        } else {
+            "incremental"
+        };
         ledger::write_model(job, &row, word, run)?;
         ledger::write_run(job, &run_row(&report, word), run)?;
     }
@@ -190,4 +203,3 @@ fn totals(job: &mut Job, prepared: &Prepared, report: &mut SwapReport) -> Result
     report.latest = kept.latest;
     Ok(())
 }
-

@@ -79,7 +79,8 @@ fn walk(job: &mut Job, index: usize, term: &Term, set: &str) -> Result<String, E
     let mut current = set.to_owned();
     for (number, step) in term.steps.iter().enumerate() {
         let query = step.sql.replace("{changed}", &current);
-        current = job.store(&format!("step_{index}_{number}"), &format!("select distinct p from (\n{query}\n) as arrived"))?;
+        current =
+            job.store(&format!("step_{index}_{number}"), &format!("select distinct p from (\n{query}\n) as arrived"))?;
     }
     Ok(current)
 }
@@ -185,5 +186,9 @@ fn key_labels(shown: &Shown, ids: &str) -> String {
     let hash = key_hash(&shown.expressions);
     let text: Vec<String> =
         shown.expressions.iter().map(|expression| format!("coalesce(cast({expression} as varchar), 'NULL')")).collect();
-    format!("select {hash} as p, {} as label from {} where {hash} in (select p from {ids})", text.join(" || ', ' || "), shown.table)
+    format!(
+        "select {hash} as p, {} as label from {} where {hash} in (select p from {ids})",
+        text.join(" || ', ' || "),
+        shown.table
+    )
 }

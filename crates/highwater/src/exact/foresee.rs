@@ -50,7 +50,9 @@ pub(crate) fn foresee(
             .map_or_else(String::new, |delta| format!(" union all select p, rows_before, rows_now from {delta}"));
         let delta = job.store(
             &format!("foreseen_{index}"),
-            &format!("select distinct p, null::bigint as rows_before, null::bigint as rows_now from ({groups}){before}"),
+            &format!(
+                "select distinct p, null::bigint as rows_before, null::bigint as rows_now from ({groups}){before}"
+            ),
         )?;
         observation.changed = job.count(&format!("select count(*) from {delta}"))?;
         observation.set =

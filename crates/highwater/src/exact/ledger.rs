@@ -227,4 +227,3 @@ fn moment(timestamp: Timestamp) -> String {
     let utc = timestamp.to_zoned(jiff::tz::TimeZone::UTC).datetime();
     format!("timestamp '{} {}'", utc.date(), utc.time())
 }
-

@@ -97,7 +97,8 @@ pub(crate) fn look(job: &mut Job, prepared: &Prepared, foreseen: &Foreseen) -> R
     let awaited = if forced.is_none() { foresee(job, prepared, &mut observations, foreseen)? } else { None };
     let waits = awaited.is_some();
     let forced = forced.or_else(|| awaited.map(|parent| Choice::whole(format!("{parent} is built whole first"))));
-    let mut look = Look { target, known, salt, here, observations, dirty: None, awaited: waits, choice: Choice::Nothing };
+    let mut look =
+        Look { target, known, salt, here, observations, dirty: None, awaited: waits, choice: Choice::Nothing };
     if let Some(choice) = forced {
         look.choice = choice;
         return Ok(look);
@@ -187,7 +188,10 @@ fn choose(
         return Ok(if news { Choice::Note } else { Choice::Nothing });
     }
     if prepared.axis.partitioning == Partitioning::Whole {
-        return Ok(Choice::widened("it has neither event_time with batch_size nor unique_key, so it is one partition", Vec::new()));
+        return Ok(Choice::widened(
+            "it has neither event_time with batch_size nor unique_key, so it is one partition",
+            Vec::new(),
+        ));
     }
     if prepared.analysis.slice.is_none() {
         return Ok(Choice::widened("its query cannot be cut into partitions", prepared.analysis.notes.clone()));
@@ -266,7 +270,13 @@ pub(crate) struct Kept {
 pub(crate) fn kept(job: &mut Job, prepared: &Prepared) -> Result<Kept, ExactError> {
     let by_time = prepared.axis.unit().is_some();
     let (null, latest) = if by_time {
-        ("interval_start is null", format!("(select {} from (select max(interval_start) as p from mine) where p is not null)", prepared.axis.label("p")))
+        (
+            "interval_start is null",
+            format!(
+                "(select {} from (select max(interval_start) as p from mine) where p is not null)",
+                prepared.axis.label("p")
+            ),
+        )
     } else {
         ("false", "null".to_owned())
     };

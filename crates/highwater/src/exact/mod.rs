@@ -27,7 +27,7 @@ mod detect;
 pub(crate) mod dirty;
 mod error;
 mod explain;
-mod foresee;
+pub(crate) mod foresee;
 pub(crate) mod job;
 pub(crate) mod ledger;
 pub(crate) mod look;
@@ -38,7 +38,7 @@ mod report;
 mod slice;
 pub(crate) mod swap;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use error::{ExactError, LocatedFinding};
 pub use model::{ExactModel, ExactParent, RunIdentity, Surroundings, ViewText};

@@ -185,8 +185,7 @@ fn describe(job: &mut Job, prepared: &Prepared, look: &Look) -> Result<ModelPlan
         partition_count: kept.partitions,
         rows_total: kept.rows,
         null_rows: kept.null_rows,
-        estimate: look.observations.iter().any(|observation| observation.foreseen)
-            || look.awaited,
+        estimate: look.observations.iter().any(|observation| observation.foreseen) || look.awaited,
         ..blank(job, state)
     };
     let mut ids = String::new();
@@ -285,10 +284,11 @@ fn sum_up(models: Vec<ModelPlan>) -> Plan {
         hash: sha256(&json!(contents).to_string()),
         with_work: models.iter().filter(works).count() as u64,
         dirty_count: sum(|plan| plan.dirty_count),
-        partition_count: sum(|plan| plan.partition_count + if plan.state == PlanState::Dirty { plan.new_count } else { 0 }),
+        partition_count: sum(|plan| {
+            plan.partition_count + if plan.state == PlanState::Dirty { plan.new_count } else { 0 }
+        }),
         rows_dirty: sum(|plan| plan.rows_dirty),
         rows_total: sum(|plan| plan.rows_total),
         models,
     }
 }
-

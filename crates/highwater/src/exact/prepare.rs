@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use highwater_sql::dialect::quote;
-use highwater_sql::{
-    Analysis, Catalog, ColumnType, Finding, Partitioning, Place, Probe, Request, TableInfo,
-};
+use highwater_sql::{Analysis, Catalog, ColumnType, Finding, Partitioning, Place, Probe, Request, TableInfo};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -26,6 +24,7 @@ const RULES: u32 = 1;
 pub(crate) type Analyse<'a> = &'a dyn Fn(&Request) -> Analysis;
 
 /// A model, looked at.
+#[derive(Clone)]
 pub(crate) struct Prepared {
     /// The result's columns.
     pub output: Vec<Column>,
@@ -80,12 +79,8 @@ pub(crate) fn look(job: &mut Job, engine_version: &str, analyse: Analyse) -> Res
     let places = Places::new(job)?;
     let types: Vec<ColumnType> = output.iter().map(column_type).collect();
     let catalog = Tables { places: &places, around: job.around, session: RefCell::new(Cached::new(job.connection)) };
-    let mut analysis = analyse(&Request {
-        sql: &job.model.sql,
-        catalog: &catalog,
-        output: &types,
-        partitioning: &axis.partitioning,
-    });
+    let mut analysis =
+        analyse(&Request { sql: &job.model.sql, catalog: &catalog, output: &types, partitioning: &axis.partitioning });
     let mut cached = catalog.session.into_inner();
     let (inputs, term_inputs) = inputs(&analysis, &places, job.around, &mut cached);
     refuse_itself(job, &inputs, &mut analysis);
@@ -131,11 +126,16 @@ fn source(label: &str, text: &str) -> Arc<SourceFile> {
 fn refuse_itself(job: &Job, inputs: &[Input], analysis: &mut Analysis) {
     let Some(input) = inputs.iter().position(|input| same(&input.relation, &job.model.relation)) else { return };
     let table = &inputs[input].probe.table;
-    let place = analysis.occurrences.iter().find(|occurrence| occurrence.table == *table).and_then(|found| found.place.clone());
+    let place =
+        analysis.occurrences.iter().find(|occurrence| occurrence.table == *table).and_then(|found| found.place.clone());
     analysis.refusals.push(Finding {
         rule: "reads-itself",
-        message: format!("the query reads {}, the table it fills: what it yields depends on what was there before", job.label),
-        help: "write the plain select over the sources; finding out what changed is the exact strategy's work".to_owned(),
+        message: format!(
+            "the query reads {}, the table it fills: what it yields depends on what was there before",
+            job.label
+        ),
+        help: "write the plain select over the sources; finding out what changed is the exact strategy's work"
+            .to_owned(),
         place,
     });
 }
@@ -366,7 +366,9 @@ pub(crate) fn logic_change(before: &Value, now: &Value) -> String {
     if let (Some(before), Some(now)) = part("sources")
         && before != now
     {
-        let changed = now.as_object().and_then(|tables| tables.iter().find(|(table, columns)| before.get(table) != Some(columns)));
+        let changed = now
+            .as_object()
+            .and_then(|tables| tables.iter().find(|(table, columns)| before.get(table) != Some(columns)));
         return changed.map_or_else(
             || "the tables it reads changed".to_owned(),
             |(table, _)| format!("the columns of {table} changed"),

@@ -140,7 +140,8 @@ pub(crate) fn slice(job: &mut Job, axis: &Axis, slice: &Slice, filter: &Filter) 
     let mut drivers = Vec::new();
     for (index, pieces) in slice.drivers.iter().enumerate() {
         let query = filter.render(pieces, &drivers);
-        drivers.push(job.store(&format!("driver_{index}"), &format!("select distinct p from (\n{query}\n) as driven"))?);
+        drivers
+            .push(job.store(&format!("driver_{index}"), &format!("select distinct p from (\n{query}\n) as driven"))?);
     }
     let query = filter.render(&slice.pieces, &drivers);
     let query = query.trim_end().trim_end_matches(';');

@@ -13,7 +13,7 @@ use super::error::ExactError;
 use super::job::{Job, number};
 use super::ledger::{self, ModelRow};
 use super::model::RunIdentity;
-use super::prepare::{Prepared, hashed, column_names};
+use super::prepare::{Prepared, column_names, hashed};
 use super::slice::Filter;
 
 /// How many example keys an error about the grain shows.
@@ -49,7 +49,13 @@ pub(crate) struct Staged {
 ///
 /// # Errors
 /// When the table cannot be read.
-pub(crate) fn partitions(job: &mut Job, prepared: &Prepared, name: &str, table: &str, salt: u64) -> Result<String, ExactError> {
+pub(crate) fn partitions(
+    job: &mut Job,
+    prepared: &Prepared,
+    name: &str,
+    table: &str,
+    salt: u64,
+) -> Result<String, ExactError> {
     let names: Vec<String> = prepared.output.iter().map(|column| column.name.clone()).collect();
     job.store(
         name,
@@ -105,7 +111,9 @@ pub(crate) fn stage(
     }
     let scope = |id: &str| dirty.map_or_else(|| "true".to_owned(), |dirty| within(id, &dirty.set));
     let column = prepared.axis.ledger_column();
-    let here_rows = here.map_or_else(String::new, |here| format!("select p, n, f, 0 as side from {here} where {} union all ", scope("p")));
+    let here_rows = here.map_or_else(String::new, |here| {
+        format!("select p, n, f, 0 as side from {here} where {} union all ", scope("p"))
+    });
     let (write, record) = if here.is_some() {
         let write = "n_here <> n_new or f_here is distinct from f_new";
         (write.to_owned(), format!("{write} or n_ledger <> n_new or f_ledger is distinct from f_new"))
@@ -159,7 +167,11 @@ pub(crate) fn swap(
         if kind == Some(RelationKind::View) {
             job.execute(&format!("drop view {}", job.model.relation.sql()))?;
         }
-        job.execute(&format!("create or replace table {} as select * from {}", job.model.relation.sql(), staged.stage))?;
+        job.execute(&format!(
+            "create or replace table {} as select * from {}",
+            job.model.relation.sql(),
+            staged.stage
+        ))?;
         outcome.deleted = rows_before;
         outcome.inserted = job.count(&format!("select count(*) from {}", staged.stage))?;
     } else if outcome.replaced > 0 {
@@ -178,7 +190,8 @@ fn replace(job: &mut Job, prepared: &Prepared, staged: &Staged) -> Result<(), Ex
     let columns = quoted(&column_names(&prepared.output)).join(", ");
     let table = job.model.relation.sql();
     let deleted = job.execute(&format!("delete from {table} where {filter}"))?;
-    let inserted = job.execute(&format!("insert into {table} ({columns}) select {columns} from {} where {filter}", staged.stage))?;
+    let inserted =
+        job.execute(&format!("insert into {table} ({columns}) select {columns} from {} where {filter}", staged.stage))?;
     if (deleted, inserted) != (staged.outcome.deleted, staged.outcome.inserted) {
         return Err(job.broken(format!(
             "{deleted} rows were deleted and {inserted} inserted where {} and {} were counted",
@@ -189,7 +202,13 @@ fn replace(job: &mut Job, prepared: &Prepared, staged: &Staged) -> Result<(), Ex
 }
 
 /// Takes down the partitions that changed, under a new number. Emptied partitions stay, with no rows, so that children hear of it.
-fn record(job: &mut Job, prepared: &Prepared, staged: &Staged, known: &ModelRow, run: &RunIdentity) -> Result<(), ExactError> {
+fn record(
+    job: &mut Job,
+    prepared: &Prepared,
+    staged: &Staged,
+    known: &ModelRow,
+    run: &RunIdentity,
+) -> Result<(), ExactError> {
     let schema = ledger::schema(&job.model.relation);
     let model = quote_literal(&job.model.unique_id);
     let column = prepared.axis.ledger_column();

@@ -193,7 +193,7 @@ pub(super) fn snapshot_of_properties<'a>(project: &'a Project, described: &Descr
         path: format!("{}/{}.sql", described.inner_path, described.name),
         original_file_path: described.path.clone(),
         fqn: described.fqn(&[&described.name]),
-        checksum: checksum(code.as_bytes()),
+        checksum: checksum(described.file.text.as_bytes()),
         raw_code: code.clone(),
     };
     let place = described.yaml.get("relation").unwrap_or(&described.yaml);
@@ -220,7 +220,7 @@ fn hooks<'a>(project: &Project, package: &'a Package) -> Vec<Draft<'a>> {
                 original_file_path: format!("./{}", crate::project::PROJECT_FILE),
                 fqn: vec![package.name.clone(), "hooks".to_owned(), name.clone()],
                 raw_code: hook.clone(),
-                checksum: checksum(hook.as_bytes()),
+                checksum: checksum(package.project_file.text.as_bytes()),
                 name,
             };
             let mut node = blank(project, package, parts);

@@ -107,7 +107,9 @@ impl Workshop<'_> {
         };
         let mut node = blank(self.project, site.package, parts);
         node.unique_id = format!("test.{}.{}.{}", site.package.name, named.full, hash(&named.full, &metadata));
-        node.column_name = metadata.kwargs.get("column_name").and_then(Value::as_str).map(str::to_owned);
+        if site.column.is_some() {
+            node.column_name = metadata.kwargs.get("column_name").and_then(Value::as_str).map(str::to_owned);
+        }
         node.description = written.description.clone();
         node.tags.clone_from(&site.tags);
         node.depends_on.macros.push(macro_node.unique_id.clone());

@@ -304,7 +304,7 @@ pub(super) fn columns(
     read
 }
 
-/// One mapping over another, mappings inside them too.
+/// One mapping over another, mappings inside them too; of two lists the upper one comes first.
 pub(super) fn merge_deep(under: &Value, over: &Value) -> Value {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) => {
@@ -315,6 +315,7 @@ pub(super) fn merge_deep(under: &Value, over: &Value) -> Value {
             }
             Value::Object(merged)
         }
+        (Value::Array(under), Value::Array(over)) => Value::Array(over.iter().chain(under).cloned().collect()),
         _ => over.clone(),
     }
 }

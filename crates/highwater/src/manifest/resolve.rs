@@ -317,7 +317,8 @@ pub(super) fn resolve(manifest: &mut Manifest, drafts: &[Draft<'_>], issues: &mu
         }
     }
     for id in without {
-        if let Some(node) = manifest.nodes.shift_remove(&id) {
+        if let Some(mut node) = manifest.nodes.shift_remove(&id) {
+            node.config.0.insert("enabled".to_owned(), false.into());
             manifest.disabled.insert(id, node);
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::diagnostics::Diagnostic;
 use crate::exact::Cut;
 
 /// How to compare.
@@ -9,7 +10,7 @@ use crate::exact::Cut;
 pub struct VerifyOptions {
     /// Example rows per differing partition and side.
     pub examples: usize,
-    /// Differing partitions that are looked into row by row; all are counted.
+    /// Differing partitions that are listed; all are counted.
     pub partitions: usize,
     /// Relative tolerance for binary fractions, whose sums depend on the order of the rows.
     pub tolerance: f64,
@@ -52,6 +53,34 @@ pub enum Cause {
     Unknown,
 }
 
+impl Verdict {
+    /// What the user sees of a table that is not what a rebuild holds.
+    pub fn diagnostic(&self) -> Option<Diagnostic> {
+        if self.outcome != Outcome::Differs {
+            return None;
+        }
+        let differ = match self.mismatch_count {
+            1 => "1 differs".to_owned(),
+            count => format!("{count} differ"),
+        };
+        let title = format!("{} compared with a rebuild: {differ}", self.cut.count(self.compared));
+        let mut diagnostic = Diagnostic::error("HW0601", format!("{}: {title}", self.label));
+        for mismatch in &self.mismatches {
+            diagnostic = diagnostic.note(format!(
+                "{}: {} rows here, {} in a rebuild; {}",
+                mismatch.label,
+                mismatch.rows_here,
+                mismatch.rows_rebuilt,
+                mismatch.cause.sentence()
+            ));
+        }
+        for note in &self.notes {
+            diagnostic = diagnostic.note(note.clone());
+        }
+        Some(diagnostic.help(format!("mend it with: hw run --select {}", self.label)))
+    }
+}
+
 impl Cause {
     /// In words.
     pub fn sentence(self) -> &'static str {
@@ -77,10 +106,10 @@ pub struct Mismatch {
     pub rows_here: u64,
     /// Rows in a rebuild.
     pub rows_rebuilt: u64,
-    /// Rows that only the table has, in all; none when the partition was not looked into.
-    pub only_here: Option<u64>,
-    /// Rows that only a rebuild has, in all; none when the partition was not looked into.
-    pub only_rebuilt: Option<u64>,
+    /// Rows that only the table has, in all.
+    pub only_here: u64,
+    /// Rows that only a rebuild has, in all.
+    pub only_rebuilt: u64,
     /// The first of the rows that only the table has.
     pub examples_here: Vec<ExampleRow>,
     /// The first of the rows that only a rebuild has.

@@ -52,7 +52,12 @@ impl Observation {
 ///
 /// # Errors
 /// When an input cannot be read.
-pub(crate) fn observe(job: &mut Job, prepared: &Prepared, salt: u64, fresh: bool) -> Result<Vec<Observation>, ExactError> {
+pub(crate) fn observe(
+    job: &mut Job,
+    prepared: &Prepared,
+    salt: u64,
+    fresh: bool,
+) -> Result<Vec<Observation>, ExactError> {
     (0..prepared.inputs.len()).map(|index| observe_one(job, &prepared.inputs[index], index, salt, fresh)).collect()
 }
 

@@ -1,5 +1,6 @@
 //! The machinery on real DuckDB files, with analyses written by hand so that each test knows exactly what it asks for.
 
+mod plans;
 mod swaps;
 mod walks;
-mod world;
+pub(crate) mod world;

@@ -45,7 +45,15 @@ fn late_changed_deleted_and_moved_rows_dirty_their_days_only() {
             report.dirty.iter().map(|dirty| format!("{}: {}", dirty.label, dirty.reasons.join("; "))).collect();
         seen.push(format!("{:?} {} ({} replaced)", report.mode, dirty.join(", "), report.replaced_count));
     }
-    insta::assert_snapshot!(seen.join("\n"), @"");
+    insta::assert_snapshot!(seen.join("\n"), @r#"
+Incremental 2026-02-02: 2 rows more in raw_orders (1 replaced)
+Incremental 2026-02-03: rows changed in raw_orders (1 replaced)
+Incremental 2026-02-01: 1 row gone from raw_orders (1 replaced)
+Incremental 2026-02-03: 1 row gone from raw_orders, 2026-02-05: 1 row in raw_orders (2 replaced)
+Incremental 2026-02-01: 1 row more in raw_orders, NULL: 1 row gone from raw_orders (2 replaced)
+Incremental NULL: 1 row gone from raw_orders (1 replaced)
+Unchanged  (0 replaced)
+"#);
 }
 
 #[test]
@@ -55,7 +63,47 @@ fn a_changed_customer_dirties_the_days_of_its_orders() {
     world.run_and_compare(&known);
     world.sql("update raw_customers set region = 'east' where customer_id = 2");
     let report = SwapReport { seconds: 0.0, detect_seconds: 0.0, ..world.run_and_compare(&known) };
-    insta::assert_json_snapshot!(report, @"");
+    insta::assert_json_snapshot!(report, @r#"
+{
+  "unique_id": "model.shop.facts",
+  "cut": {
+    "by": "interval",
+    "column": "created_at",
+    "unit": "day"
+  },
+  "mode": "incremental",
+  "changed": true,
+  "dirty": [
+    {
+      "label": "2026-02-01",
+      "reasons": [
+        "1 key changed in raw_customers: the days on which that customer ordered"
+      ]
+    },
+    {
+      "label": "2026-02-03",
+      "reasons": [
+        "1 key changed in raw_customers: the days on which that customer ordered"
+      ]
+    }
+  ],
+  "dirty_count": 2,
+  "replaced_count": 2,
+  "unchanged_count": 0,
+  "partition_count": 4,
+  "rows_deleted": 3,
+  "rows_inserted": 3,
+  "rows_total": 6,
+  "whole": null,
+  "schema_change": null,
+  "recreated": false,
+  "excluded_null_rows": 2,
+  "latest": "2026-02-03",
+  "findings": [],
+  "detect_seconds": 0.0,
+  "seconds": 0.0
+}
+"#);
     // A customer without orders is news, but dirties nothing, and is news only once.
     world.sql("insert into raw_customers values (9, 'west')");
     let report = world.run_and_compare(&known);
@@ -70,11 +118,16 @@ fn keys_come_and_go() {
     let mut world = World::with_orders();
     let known = lifetime();
     world.run_and_compare(&known);
-    world.sql("delete from raw_orders where customer_id = 2; insert into raw_orders values (9, 3, now()::timestamp, 1, null)");
+    world.sql(
+        "delete from raw_orders where customer_id = 2; insert into raw_orders values (9, 3, now()::timestamp, 1, null)",
+    );
     let report = world.run_and_compare(&known);
     let labels: Vec<String> =
         report.dirty.iter().map(|dirty| format!("{}: {}", dirty.label, dirty.reasons.join("; "))).collect();
-    insta::assert_snapshot!(labels.join("\n"), @"");
+    insta::assert_snapshot!(labels.join("\n"), @r#"
+2: 2 rows gone from raw_orders
+3: 1 row in raw_orders
+"#);
     // The key NULL is a key.
     world.sql("update raw_orders set amount = amount + 1 where customer_id is null");
     assert_eq!(world.run_and_compare(&known).replaced_count, 1);
@@ -98,7 +151,20 @@ fn what_comes_out_unchanged_goes_no_further() {
     let report = world.run_and_compare(&parent);
     assert_eq!((report.replaced_count, report.dirty_count), (1, 1));
     let report = world.run_and_compare(&child);
-    insta::assert_debug_snapshot!((report.mode, report.dirty, report.replaced_count), @"");
+    insta::assert_debug_snapshot!((report.mode, report.dirty, report.replaced_count), @r#"
+(
+    Incremental,
+    [
+        DirtyPartition {
+            label: "2026-02-01",
+            reasons: [
+                "from facts",
+            ],
+        },
+    ],
+    0,
+)
+"#);
     let report = world.run_and_compare(&other);
     assert_eq!(report.mode, Mode::Unchanged, "each customer's orders are what they were");
     for known in [&parent, &child, &other] {
@@ -138,8 +204,13 @@ fn changes_by_hand_are_mended() {
     }
     world.sql("update facts set amount = 0 where order_id = 3; delete from facts where created_at is null; insert into facts values (77, 7, '2026-03-01', 7, 'x')");
     let report = world.run_and_compare(&parent);
-    let dirty: Vec<String> = report.dirty.iter().map(|dirty| format!("{}: {}", dirty.label, dirty.reasons.join("; "))).collect();
-    insta::assert_snapshot!(dirty.join("\n"), @"");
+    let dirty: Vec<String> =
+        report.dirty.iter().map(|dirty| format!("{}: {}", dirty.label, dirty.reasons.join("; "))).collect();
+    insta::assert_snapshot!(dirty.join("\n"), @r#"
+2026-02-02: changed by hand
+2026-03-01: changed by hand
+NULL: changed by hand
+"#);
     world.run_and_compare(&child);
     // Dropped altogether.
     world.sql("drop table facts");
@@ -163,7 +234,9 @@ fn two_runs_at_once_cannot_both_commit() {
     first.execute("rollback").expect("rollback");
 
     // The other way round: a run meets one that has raised the fence and not yet committed.
-    first.execute("begin transaction; update highwater.fence set epoch = epoch + 1 where model = 'model.shop.daily'").expect("fence");
+    first
+        .execute("begin transaction; update highwater.fence set epoch = epoch + 1 where model = 'model.shop.daily'")
+        .expect("fence");
     world.sql("insert into raw_orders values (8, 1, '2026-02-02', 5, null)");
     let before = world.ledger();
     assert!(matches!(world.run(&known), Err(ExactError::Conflict { .. })));
@@ -275,8 +348,9 @@ fn an_error_in_the_query_changes_nothing() {
     world.run_and_compare(&known);
     let (table, ledger) = (world.rows("from daily"), world.ledger());
     world.sql("insert into raw_orders values (9, 1, '2026-02-02', 0, null)");
-    known.analysis.slice.as_mut().expect("slice").pieces[0] =
-        super::world::text("select date_trunc('day', created_at) as day, count(*) as orders, sum(error('no')) as revenue from ");
+    known.analysis.slice.as_mut().expect("slice").pieces[0] = super::world::text(
+        "select date_trunc('day', created_at) as day, count(*) as orders, sum(error('no')) as revenue from ",
+    );
     let error = world.run(&known).expect_err("error()");
     assert!(matches!(error, ExactError::Engine { .. }), "{error:?}");
     assert_eq!((world.rows("from daily"), world.ledger()), (table, ledger));
@@ -291,14 +365,20 @@ fn the_grain_is_checked_before_anything_is_swapped() {
     // The second row of order 1 stands on another day: only the whole table shows it.
     world.sql("insert into raw_orders values (1, 1, '2026-02-03 12:00', 1, null), (null, 1, '2026-02-02', 1, null), (null, 2, '2026-02-02', 1, null)");
     let error = world.run(&known).expect_err("duplicates");
-    insta::assert_snapshot!(error.diagnostic().notes.join("\n"), @"");
+    insta::assert_snapshot!(error.diagnostic().notes.join("\n"), @r#"
+2 keys have more than one row; nothing was swapped
+order_id: 1 has 2 rows
+order_id: NULL has 2 rows
+"#);
     assert_eq!((world.rows("from facts"), world.ledger()), (table, ledger));
 }
 
 #[test]
 fn policies_choose() {
     let mut world = World::new();
-    world.sql("insert into raw_orders select i, 1, timestamp '2026-02-01' + interval (i) day, i, null from range(20) t(i)");
+    world.sql(
+        "insert into raw_orders select i, 1, timestamp '2026-02-01' + interval (i) day, i, null from range(20) t(i)",
+    );
     let mut known = daily();
     known.model.policy = Policy::Auto;
     world.run_and_compare(&known);
@@ -306,7 +386,7 @@ fn policies_choose() {
     assert_eq!(world.run_and_compare(&known).mode, Mode::Incremental);
     world.sql("update raw_orders set amount = amount + 1 where order_id < 11");
     let report = world.run_and_compare(&known);
-    insta::assert_snapshot!(format!("{:?} {}, {} replaced", report.mode, report.whole.unwrap_or_default(), report.replaced_count), @"");
+    insta::assert_snapshot!(format!("{:?} {}, {} replaced", report.mode, report.whole.unwrap_or_default(), report.replaced_count), @"Whole 11 days of 20 are dirty, more than half, 11 replaced");
     known.model.policy = Policy::Full;
     world.sql("update raw_orders set amount = amount + 1 where order_id = 1");
     let report = world.run_and_compare(&known);
@@ -317,7 +397,7 @@ fn policies_choose() {
     world.run_and_compare(&known);
     world.sql("update raw_orders set amount = 1000 where order_id = 1");
     let error = world.run(&known).expect_err("strict");
-    insta::assert_snapshot!(error.to_string(), @"");
+    insta::assert_snapshot!(error.to_string(), @"largest would have to be rebuilt whole: raw_orders changed: max() over all rows");
 }
 
 #[test]
@@ -329,7 +409,7 @@ fn columns_that_change_are_taken_or_refused() {
     known.model.on_schema_change = "fail".into();
     known.analysis.canonical = "other".into();
     let error = world.run(&known).expect_err("fail");
-    insta::assert_snapshot!(error.to_string(), @"");
+    insta::assert_snapshot!(error.to_string(), @"the columns of daily changed: +least DECIMAL(9,2)");
     known.model.on_schema_change = "ignore".into();
     let report = world.run_and_compare(&known);
     assert_eq!(report.schema_change.as_deref(), Some("+least DECIMAL(9,2)"));
@@ -340,7 +420,10 @@ fn columns_that_change_are_taken_or_refused() {
 fn a_table_of_someone_else_is_taken_over() {
     let mut world = World::with_orders();
     let known = daily();
-    world.sql(&format!("create table daily as {}; update daily set orders = 99 where day = '2026-02-01'", known.model.sql));
+    world.sql(&format!(
+        "create table daily as {}; update daily set orders = 99 where day = '2026-02-01'",
+        known.model.sql
+    ));
     let report = world.run_and_compare(&known);
     assert_eq!((report.mode, report.replaced_count, report.recreated), (Mode::Whole, 1, false));
     world.sql(&format!("drop table daily; create view daily as {}", known.model.sql));
@@ -352,10 +435,8 @@ fn a_column_of_nothing_settles() {
     let mut world = World::with_orders();
     let mut known = daily();
     known.model.sql = "select date_trunc('day', created_at) as day, null as nothing from raw_orders".into();
-    known.analysis.slice = Some(highwater_sql::Slice {
-        drivers: Vec::new(),
-        pieces: vec![super::world::text(&known.model.sql)],
-    });
+    known.analysis.slice =
+        Some(highwater_sql::Slice { drivers: Vec::new(), pieces: vec![super::world::text(&known.model.sql)] });
     world.run_and_compare(&known);
     assert_eq!(world.run_and_compare(&known).mode, Mode::Unchanged);
 }

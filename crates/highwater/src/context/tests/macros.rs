@@ -1,0 +1,147 @@
+//! Macros: lookup, packages, dispatch, and our own cross-database ones run on DuckDB.
+
+use super::Fixture;
+
+#[test]
+fn cross_database_macros_give_what_they_promise() {
+    let fixture = Fixture::new(&[]);
+    let templates = [
+        "{{ dbt.dateadd('day', 3, \"date '2026-02-01'\") }}",
+        "{{ dbt.dateadd('month', -1, \"timestamp '2026-03-31 10:00:00'\") }}",
+        "{{ dbt.datediff(\"'2026-02-01'\", \"'2026-03-01'\", 'day') }}",
+        "{{ dbt.datediff(\"date '2025-12-31'\", \"date '2026-01-01'\", 'year') }}",
+        "{{ dbt.date_trunc('month', \"date '2026-02-17'\") }}",
+        "{{ dbt.last_day(\"date '2028-02-17'\", 'month') }}",
+        "{{ dbt.last_day(\"date '2026-02-17'\", 'quarter') }}",
+        "{{ dbt.date(2026, 2, 1) }}",
+        "{{ dbt.concat([\"'a'\", \"'b'\", \"'c'\"]) }}",
+        "{{ dbt.split_part(\"'a|b|c'\", \"'|'\", 2) }}",
+        "{{ dbt.hash(\"'x'\") }}",
+        "{{ dbt.listagg('v', \"', '\", 'order by v desc') }} from (values ('a'), ('b'), ('c')) t(v)",
+        "{{ dbt.listagg('v', \"', '\", 'order by v desc', 2) }} from (values ('a'), ('b'), ('c')) t(v)",
+        "{{ dbt.replace(\"'banana'\", \"'a'\", \"'o'\") }}",
+        "{{ dbt.right(\"'banana'\", 3) }}",
+        "{{ dbt.left(\"'banana'\", 3) }}",
+        "{{ dbt.position(\"'n'\", \"'banana'\") }}",
+        "{{ dbt.length(\"'banana'\") }}",
+        "{{ dbt.string_literal(dbt.escape_single_quotes(\"it's\")) }}",
+        "{{ dbt.safe_cast(\"'x'\", dbt.type_int()) }} is null",
+        "{{ dbt.cast(\"'1.5'\", dbt.type_numeric()) }}",
+        "{{ dbt.cast_bool_to_text('true') }}",
+        "{{ dbt.equals('null', 'null') }} is null",
+        "{{ dbt.any_value('v') }} from (values (1), (1)) t(v)",
+        "{{ dbt.bool_or('v > 1') }} from (values (1), (2)) t(v)",
+        "{{ dbt.array_construct([1, 2]) }}",
+        "{{ dbt.array_construct() }}",
+        "{{ dbt.array_append(dbt.array_construct([1]), 2) }}",
+        "{{ dbt.array_concat(dbt.array_construct([1]), dbt.array_construct([2])) }}",
+        "{{ dbt.current_timestamp() }} is not null",
+        "count(*) from ({{ dbt.generate_series(5) }})",
+        "count(*) from ({{ default__generate_series(5) }})",
+        "string_agg(date_day::date::text, ' ' order by 1) from ({{ dbt.date_spine('day', \"date '2026-02-27'\", \"date '2026-03-02'\") }})",
+        "string_agg(date_day::date::text, ' ' order by 1) from ({{ default__date_spine('day', \"date '2026-02-27'\", \"date '2026-03-02'\") }})",
+        "count(*) from (select 1 {{ dbt.except() }} select 2)",
+        "count(*) from (select 1 {{ dbt.intersect() }} select 2)",
+    ];
+    let rows = templates.map(|template| {
+        let sql = fixture.render(template);
+        format!("{template}  =>  {}", fixture.column(&format!("select {}", sql.trim())))
+    });
+    insta::assert_snapshot!(rows.join("\n"), @"");
+}
+
+#[test]
+fn types_have_names() {
+    let fixture = Fixture::new(&[]);
+    let types = "{{ [type_string(), type_timestamp(), type_int(), type_bigint(), type_float(), type_numeric(), type_boolean()] | join(' ') }}";
+    assert_eq!(fixture.render(types), "TEXT TIMESTAMP INTEGER BIGINT FLOAT numeric(28,6) BOOLEAN");
+}
+
+/// A project with a package in the style of published ones.
+const PACKAGE: [(&str, &str); 5] = [
+    ("packages.yml", "packages:\n  - local: vendor/tools\n"),
+    ("dbt_packages/tools/dbt_project.yml", "name: tools\nversion: '1.0'\nvars: {greeting: hello, currency: USD}\n"),
+    (
+        "dbt_packages/tools/macros/tools.sql",
+        "{% macro pivot() %}{% do return(adapter.dispatch('pivot', 'tools')(*varargs, **kwargs)) %}{% endmacro %}
+{% macro default__pivot(column, values=[]) %}{% for value in values %}{{ column }}_{{ value }}{{ ', ' if not loop.last }}{% endfor %}{% endmacro %}
+{% macro helper() %}helper of tools{% endmacro %}
+{% macro calls_helper() %}{{ helper() }} {{ var('greeting') }} {{ var('currency') }}{% endmacro %}
+{% macro whose() %}{{ return(adapter.dispatch('whose')()) }}{% endmacro %}
+{% macro default__whose() %}tools{% endmacro %}
+{% macro get_column_values(relation, column) %}
+  {%- call statement('values', fetch_result=true) -%}
+    select distinct {{ column }} from {{ relation }} order by 1
+  {%- endcall -%}
+  {%- set answer = load_result('values') -%}
+  {%- set values = answer['data'] | map(attribute=0) | list if answer else [] -%}
+  {{ return(values) }}
+{% endmacro %}",
+    ),
+    ("vendor/tools/dbt_project.yml", "name: tools\nversion: '1.0'\n"),
+    ("macros/own.sql", "{% macro helper() %}helper of shop{% endmacro %}"),
+];
+
+#[test]
+fn packages_are_namespaces_and_can_be_overridden() {
+    let fixture = Fixture::new(&PACKAGE);
+    insta::assert_snapshot!(fixture.table(&[
+        "{{ tools.pivot('size', values=['s', 'm']) }}",
+        "{{ tools.pivot('size', ['l']) }}",
+        "{{ tools.helper() }} / {{ helper() }} / {{ shop.helper() }}",
+        "{{ tools.calls_helper() }}",
+        "{{ tools.whose() }}",
+        "{{ tools.get_column_values('(values (2), (1)) t(v)', 'v') }}",
+        "{{ tools.pivott() }}",
+    ]), @"");
+    let mut files = PACKAGE.to_vec();
+    files.push(("macros/over.sql", "{% macro duckdb__pivot(column, values=[]) %}own pivot of {{ column }}{% endmacro %}{% macro default__whose() %}shop{% endmacro %}"));
+    let fixture = Fixture::new(&files);
+    insta::assert_snapshot!(fixture.table(&["{{ tools.pivot('size') }}", "{{ tools.whose() }}"]), @"");
+}
+
+#[test]
+fn what_macros_call_is_known_without_rendering() {
+    let fixture = Fixture::new(&PACKAGE);
+    assert_eq!(fixture.macros.calls_of("macro.tools.pivot"), ["macro.tools.default__pivot"]);
+    assert_eq!(fixture.macros.calls_of("macro.tools.calls_helper"), ["macro.tools.helper"]);
+    assert_eq!(fixture.macros.generic_test("shop", None, "unique").expect("ours").unique_id, "macro.dbt.test_unique");
+    assert!(fixture.macros.materialization("table").is_none());
+    assert!(fixture.project.package("tools").is_some());
+}
+
+#[test]
+fn functions_of_the_context() {
+    let fixture = Fixture::new(&[]);
+    insta::assert_snapshot!(fixture.table(&[
+        "{{ var('currency') }} {{ var('none', 'default') }} {{ var.has_var('days') }} {{ var('days') + 1 }}",
+        "{{ target.name }} {{ target.type }} {{ target.schema }} {{ target.database }} {{ target.threads }}",
+        "{{ execute }} {{ project_name }} {{ dbt_version }} {{ flags.FULL_REFRESH }} {{ flags.WHICH }}",
+        "{{ database }}.{{ schema }}",
+        "{{ tojson({'b': [1, none, true], 'a': 'é'}) }} {{ tojson({'b': 1, 'a': 2}, sort_keys=true) }}",
+        "{{ fromjson('{\"a\": [1, 2]}')['a'][1] }} {{ fromjson('no', 'default') }}",
+        "{{ toyaml({'a': 1}) }} {{ fromyaml('a: [1, x]').a }}",
+        "{{ set([1, 2, 2, 1]) }} {{ set(1) }} {{ set_strict([1, 1]) }}",
+        "{{ zip([1, 2], ['a', 'b', 'c']) | list }} {{ zip(1) }}",
+        "{{ local_md5('x') }}",
+        "{{ run_started_at }} {{ thread_id is string }} {{ invocation_id | length }}",
+        "{{ builtins.keys() | list }}",
+        "{{ graph.nodes | length }} {{ selected_resources }}",
+        "{{ context['target'].name }}",
+        "{{ log('quiet') }}{{ log('loud', info=true) }}{{ print('said') }}{{ exceptions.warn('careful') }}",
+        "{{ should_full_refresh() }} {{ should_store_failures() }}",
+        "{{ diff_of_two_dicts({'a': [1, 2]}, {'a': [1]}) }}",
+        "{% set n = namespace(x=1) %}{% set n.x = 2 %}{{ n.x }}",
+    ]), @"");
+    insta::assert_snapshot!(super::lock(&fixture.said).join("\n"), @"");
+}
+
+#[test]
+fn two_macros_of_one_name_are_refused() {
+    let folder = super::write(&[
+        ("macros/a.sql", "{% macro x() %}1{% endmacro %}"),
+        ("macros/b.sql", "{% macro x() %}2{% endmacro %}"),
+    ]);
+    let problems = super::load_macros(&super::load(folder.path())).expect_err("two macros");
+    insta::assert_snapshot!(super::texts(&problems), @"");
+}

@@ -1,0 +1,130 @@
+//! Reading with `execute` false: what a template calls, and the names of what it builds.
+
+use serde_json::json;
+
+use super::super::{Captured, NameKind, ParseContext, load_macros, render_profile_value};
+use super::{Fixture, load, text, texts, write};
+
+/// What a template calls, one line for each kind.
+fn summary(captured: &Captured) -> String {
+    let refs = captured.refs.iter().map(|call| {
+        let package = call.package.as_ref().map(|package| format!("{package}.")).unwrap_or_default();
+        let version = call.version.as_ref().map(|version| format!(" v{version}")).unwrap_or_default();
+        format!("{package}{}{version}", call.name)
+    });
+    format!(
+        "refs: {}\nsources: {:?}\nconfig: {}\nmacros: {}\nthis: {}",
+        refs.collect::<Vec<_>>().join(", "),
+        captured.sources,
+        serde_json::to_string(&captured.config).expect("configuration is JSON"),
+        captured.macros.join(", "),
+        captured.uses_this,
+    )
+}
+
+fn capture(files: &[(&str, &str)], code: &str) -> String {
+    let folder = write(files);
+    let project = load(folder.path());
+    let macros = load_macros(&project).unwrap_or_else(|problems| panic!("{}", texts(&problems)));
+    let context = ParseContext { project: &project, macros: &macros };
+    match context.capture("shop", "models/a.sql", code, &json!({"name": "a"})) {
+        Ok(captured) => summary(&captured),
+        Err(problem) => text(&problem),
+    }
+}
+
+#[test]
+fn calls_in_executed_branches_are_noted() {
+    let code = "{{ config(materialized='incremental', unique_key=['id', 'day'], tags='a') }}
+{{ config({'meta': {'owner': 'me'}}, tags=['b'], pre_hook='select 1') }}
+select * from {{ ref('orders') }} join {{ ref('other', 'customers', v=2) }} join {{ source('raw', 'pay') }}
+join {{ ref('orders') }}
+{% if is_incremental() %}where id > (select max(id) from {{ this }}) and {{ ref('only_later') }}{% endif %}
+{% if execute %}{{ ref('only_with_database') }}{% endif %}
+-- depends_on: {{ ref('named_for_the_graph') }}
+{% for value in run_query('select 1').columns[0].values() %}{{ value }}{% endfor %}
+{{ adapter.get_relation('a', 'b', 'c').missing.anything() }}
+{% set columns = adapter.get_columns_in_relation(ref('orders')) %}{{ columns | length }}";
+    insta::assert_snapshot!(capture(&[], code), @"");
+}
+
+#[test]
+fn macros_are_followed_into() {
+    let files = [(
+        "macros/m.sql",
+        "{% macro wrapped(name) %}{{ return(ref(name)) }}{% endmacro %}{% macro outer(x) %}{{ wrapped(x) }}{% endmacro %}",
+    )];
+    insta::assert_snapshot!(capture(&files, "select * from {{ outer('deep') }} {{ dbt.type_string() }}"), @"");
+}
+
+#[test]
+fn a_project_may_replace_ref() {
+    let files = [(
+        "macros/ref.sql",
+        "{% macro ref(name) %}{% do return(builtins.ref(name).include(database=false)) %}{% endmacro %}",
+    )];
+    insta::assert_snapshot!(capture(&files, "select * from {{ ref('orders') }}"), @"");
+    let fixture =
+        Fixture::new(&[files[0], ("models/orders.sql", "select 1"), ("models/a.sql", "from {{ ref('orders') }}")]);
+    insta::assert_snapshot!(fixture.compile("a"), @"");
+}
+
+#[test]
+fn errors_point_into_the_template() {
+    insta::assert_snapshot!(capture(&[], "select 1\n{% if %}"), @"");
+    insta::assert_snapshot!(capture(&[], "select 1,\n  {{ var('region') }}"), @"");
+    insta::assert_snapshot!(capture(&[], "select {{ env_var('HW_TEST_NOT_SET') }}"), @"");
+    let files =
+        [("macros/m.sql", "{% macro check(x) %}\n  {{ exceptions.raise_compiler_error('no ' ~ x) }}\n{% endmacro %}")];
+    insta::assert_snapshot!(capture(&files, "select 1\n{{ check('good') }}"), @"");
+}
+
+#[test]
+fn names_follow_the_macros_of_the_project() {
+    let name = |files: &[(&str, &str)], which, custom, node| {
+        let folder = write(files);
+        let project = load(folder.path());
+        let macros = load_macros(&project).unwrap_or_else(|problems| panic!("{}", texts(&problems)));
+        ParseContext { project: &project, macros: &macros }.generate_name(which, custom, &node).expect("a name")
+    };
+    let node = || json!({"name": "orders", "version": null});
+    assert_eq!(name(&[], NameKind::Schema, None, node()), "main");
+    assert_eq!(name(&[], NameKind::Schema, Some("mart "), node()), "main_mart");
+    assert_eq!(name(&[], NameKind::Database, None, node()), "memory");
+    assert_eq!(name(&[], NameKind::Database, Some("other"), node()), "other");
+    assert_eq!(name(&[], NameKind::Alias, None, node()), "orders");
+    assert_eq!(name(&[], NameKind::Alias, Some("o"), node()), "o");
+    assert_eq!(name(&[], NameKind::Alias, None, json!({"name": "orders", "version": "2"})), "orders_v2");
+    let own = "{% macro generate_schema_name(custom_schema_name, node) %}{{ (custom_schema_name or 'none') ~ '_of_' ~ node.name }}{% endmacro %}";
+    assert_eq!(name(&[("macros/s.sql", own)], NameKind::Schema, Some("x"), node()), "x_of_orders");
+    let own = "{% macro default__generate_schema_name(custom_schema_name, node) %}dispatched{% endmacro %}";
+    assert_eq!(name(&[("macros/s.sql", own)], NameKind::Schema, None, node()), "dispatched");
+}
+
+#[test]
+fn values_of_settings_keep_their_types() {
+    let vars = [("port".to_owned(), json!(8080))].into_iter().collect();
+    let render =
+        |text: &str| render_profile_value("profiles.yml", text, &vars).map_err(|problem| super::text(&problem));
+    assert_eq!(render("plain"), Ok(json!("plain")));
+    assert_eq!(render("{{ var('port') }}"), Ok(json!(8080)));
+    assert_eq!(render("{{ env_var('HW_TEST_NOT_SET', '4') | int }}"), Ok(json!(4)));
+    assert_eq!(render("a-{{ var('port') }}"), Ok(json!("a-8080")));
+    insta::assert_snapshot!(render("{{ var('host') }}").expect_err("not set"), @"");
+}
+
+#[test]
+fn descriptions_may_use_docs_blocks() {
+    let files = [(
+        "models/docs.md",
+        "Text with {{ braces }} and {% unknown %}\n\n{% docs orders %}\nOne row per *order*.\n{% enddocs %}\n",
+    )];
+    let folder = write(&files);
+    let project = load(folder.path());
+    let macros = load_macros(&project).unwrap_or_else(|problems| panic!("{}", texts(&problems)));
+    let context = ParseContext { project: &project, macros: &macros };
+    let render =
+        |text: &str| context.render_text("shop", "models/schema.yml", text).map_err(|problem| super::text(&problem));
+    assert_eq!(render("{{ doc('orders') }}"), Ok(json!("One row per *order*.")));
+    insta::assert_snapshot!(render("See {{ doc('oders') }}").expect_err("no such block"), @"");
+}

@@ -1,0 +1,155 @@
+//! Comparisons of real tables that are right, wrong by hand, and behind their sources.
+
+use super::{Outcome, Verdict, VerifyOptions, verified};
+use crate::exact::ExactError;
+use crate::exact::job::Job;
+use crate::exact::tests::world::{Known, World, daily, facts, largest, lifetime};
+
+fn verify(world: &mut World, known: &Known) -> Result<Verdict, ExactError> {
+    let mut job = Job::new(world.session.as_mut(), &known.model, &world.around, "hw_verify");
+    verified(&mut job, &VerifyOptions::default(), &|_| known.analysis.clone())
+}
+
+fn shown(verdict: &Verdict) -> String {
+    let mut lines = vec![format!(
+        "{:?}: {} compared, {} differ, {} rows",
+        verdict.outcome,
+        verdict.cut.count(verdict.compared),
+        verdict.mismatch_count,
+        verdict.rows
+    )];
+    let row = |row: &Vec<Option<String>>| {
+        row.iter().map(|cell| cell.as_deref().unwrap_or("NULL")).collect::<Vec<_>>().join(" | ")
+    };
+    for mismatch in &verdict.mismatches {
+        lines.push(format!(
+            "{}: {} here, {} rebuilt, {}",
+            mismatch.label,
+            mismatch.rows_here,
+            mismatch.rows_rebuilt,
+            mismatch.cause.sentence()
+        ));
+        lines.extend(mismatch.examples_here.iter().map(|example| format!("  - {}", row(example))));
+        lines.extend(mismatch.examples_rebuilt.iter().map(|example| format!("  + {}", row(example))));
+    }
+    lines.extend(verdict.notes.iter().map(|note| format!("note: {note}")));
+    lines.join("\n")
+}
+
+#[test]
+fn what_a_run_built_is_equal() {
+    let mut world = World::with_orders();
+    for known in [daily(), facts(), lifetime(), largest()] {
+        world.run(&known).expect("run");
+        let before = world.ledger();
+        let verdict = verify(&mut world, &known).expect("verdict");
+        assert_eq!(verdict.outcome, Outcome::Equal, "{}", shown(&verdict));
+        assert!(verdict.compared > 0);
+        assert_eq!(world.ledger(), before);
+    }
+}
+
+#[test]
+fn differences_are_found_shown_and_explained() {
+    let mut world = World::with_orders();
+    let known = facts();
+    world.run(&known).expect("run");
+    world.sql(
+        "update facts set amount = 31 where order_id = 3; delete from facts where created_at is null; \
+         insert into raw_orders values (7, 1, '2026-02-03 12:00', 70, null), (8, 1, '2026-02-07', 80, null)",
+    );
+    let verdict = verify(&mut world, &known).expect("verdict");
+    insta::assert_snapshot!(shown(&verdict), @r#"
+Differs: 5 days compared, 4 differ, 8 rows
+2026-02-02: 1 here, 1 rebuilt, changed by hand: no run of ours wrote this
+  - 3 | 1 | 2026-02-02 09:00:00 | 31.00 | north
+  + 3 | 1 | 2026-02-02 09:00:00 | 30.00 | north
+2026-02-03: 1 here, 2 rebuilt, a source changed since the last run
+  + 7 | 1 | 2026-02-03 12:00:00 | 70.00 | north
+2026-02-07: 0 here, 1 rebuilt, a source changed since the last run
+  + 8 | 1 | 2026-02-07 00:00:00 | 80.00 | north
+NULL: 0 here, 2 rebuilt, changed by hand: no run of ours wrote this
+  + 5 | 1 | NULL | 50.00 | north
+  + 6 | NULL | NULL | 60.00 | NULL
+"#);
+    let known = lifetime();
+    world.run(&known).expect("run");
+    world.sql(
+        "update lifetime set total = 0 where customer_id = 1; insert into raw_orders values (9, 5, null, 1, null)",
+    );
+    let verdict = verify(&mut world, &known).expect("verdict");
+    insta::assert_snapshot!(shown(&verdict), @r#"
+Differs: 4 keys compared, 2 differ, 4 rows
+1: 1 here, 1 rebuilt, changed by hand: no run of ours wrote this
+  - 1 | 0.00
+  + 1 | 240.00
+5: 0 here, 1 rebuilt, a source changed since the last run
+  + 5 | 1.00
+"#);
+}
+
+#[test]
+fn rows_that_change_places_between_columns_are_seen() {
+    // Exclusive or of the columns' hashes, summed or not, is blind to this.
+    let mut world = World::new();
+    world.sql("insert into raw_orders values (1, 1, '2026-02-01', 10, null), (2, 2, '2026-02-01', 20, null)");
+    let known = facts();
+    world.run(&known).expect("run");
+    let blind = "select bit_xor(hash(order_id, amount)) from facts";
+    let before = world.rows(blind);
+    world.sql("update facts set amount = 30 - amount");
+    assert_eq!(world.rows(blind), before);
+    assert_eq!(verify(&mut world, &known).expect("verdict").mismatch_count, 1);
+    // So is it to a row that is there twice more.
+    world.run(&known).expect("mended");
+    world.sql("insert into facts from facts where order_id = 1; insert into facts select distinct * from facts where order_id = 1");
+    assert_eq!(world.rows(blind), before);
+    assert_eq!(verify(&mut world, &known).expect("verdict").mismatch_count, 1);
+}
+
+#[test]
+fn fractions_are_compared_with_tolerance() {
+    let mut world = World::with_orders();
+    let mut known = daily();
+    known.model.sql = "select date_trunc('day', created_at) as day, customer_id, sum(amount::double) / 3 as third from raw_orders group by 1, 2".into();
+    known.analysis.slice.as_mut().expect("slice").pieces =
+        vec![super::super::exact::tests::world::text(&known.model.sql)];
+    world.run(&known).expect("run");
+    world.sql("update daily set third = third * (1 + 1e-12)");
+    let verdict = verify(&mut world, &known).expect("verdict");
+    assert_eq!(verdict.outcome, Outcome::Equal, "{}", shown(&verdict));
+    // A value at the edge of rounding changes its checksum, not the verdict.
+    world.sql("update raw_orders set amount = 3 where order_id = 1");
+    known.model.sql = known.model.sql.replace("/ 3", "* 0 + 1.000000005");
+    world.sql(&format!(
+        "create or replace table daily as select * replace (third * (1 - 4e-10) as third) from ({})",
+        known.model.sql
+    ));
+    let verdict = verify(&mut world, &known).expect("verdict");
+    assert_eq!(verdict.outcome, Outcome::Equal, "{}", shown(&verdict));
+    world.sql("update daily set third = third * (1 + 1e-7) where day = '2026-02-03'");
+    assert_eq!(verify(&mut world, &known).expect("verdict").mismatch_count, 1);
+}
+
+#[test]
+fn what_cannot_be_compared_is_not_called_equal() {
+    let mut world = World::with_orders();
+    let mut known = daily();
+    let verdict = verify(&mut world, &known).expect("verdict");
+    assert_eq!(shown(&verdict), "NotCompared { reason: \"it has no table\" }: 0 days compared, 0 differ, 0 rows");
+    world.run(&known).expect("run");
+    world.sql("alter table daily add column more integer");
+    let verdict = verify(&mut world, &known).expect("verdict");
+    insta::assert_snapshot!(shown(&verdict), @r#"
+Differs: 4 days compared, 0 differ, 4 rows
+note: the columns differ: a rebuild has -more
+"#);
+    known.analysis.refusals.push(highwater_sql::Finding {
+        rule: "random",
+        message: "random() gives other values on every run".into(),
+        help: String::new(),
+        place: None,
+    });
+    let verdict = verify(&mut world, &known).expect("verdict");
+    insta::assert_snapshot!(shown(&verdict), @r#"NotCompared { reason: "random() gives other values on every run" }: 0 days compared, 0 differ, 0 rows"#);
+}

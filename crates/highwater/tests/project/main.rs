@@ -1,0 +1,4 @@
+//! Loading projects and building their manifests, from files to graph.
+
+mod oracle;
+mod support;
