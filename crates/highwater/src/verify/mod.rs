@@ -26,7 +26,7 @@ use crate::engine::{Connection, RelationKind};
 use crate::exact::job::Job;
 use crate::exact::look::target;
 use crate::exact::prepare::{Analyse, look};
-use crate::exact::{ExactError, ExactModel, Surroundings, ledger, unread};
+use crate::exact::{ExactError, ExactModel, Surroundings, ledger};
 
 /// Compares a model's table with a rebuild. Writes nothing.
 ///
@@ -38,7 +38,7 @@ pub fn verify(
     around: &Surroundings,
     options: &VerifyOptions,
 ) -> Result<Verdict, ExactError> {
-    verified(&mut Job::new(connection, model, around, "hw_verify"), options, &unread)
+    verified(&mut Job::new(connection, model, around, "hw_verify"), options, &highwater_sql::analyse)
 }
 
 /// As [`verify`], with the analysis that says whether the query may be compared at all.
