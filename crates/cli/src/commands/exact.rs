@@ -88,7 +88,7 @@ pub fn identity(session: &Session, engine_version: &str) -> Result<RunIdentity, 
 
 /// A database that gives no session.
 pub fn refused(error: &EngineError) -> Diagnostic {
-    Diagnostic::error("HW0603", "the database gives no session").note(error.to_string()).help("hw debug")
+    Diagnostic::error("HW0703", "the database gives no session").note(error.to_string()).help("hw debug")
 }
 
 /// As much of a plan's hash as people type.

@@ -42,7 +42,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     options.inline.clone_from(&arguments.inline);
     options.limit = u64::try_from(arguments.limit).ok();
     if options.inline.is_none() && options.selection.select.is_empty() && options.selection.selector.is_none() {
-        return Err(highwater::diagnostics::Diagnostic::error("HW0608", "nothing to show")
+        return Err(highwater::diagnostics::Diagnostic::error("HW0708", "nothing to show")
             .help("name a model: hw show MODEL; or give a query: hw show --inline \"select 1\"")
             .into());
     }
