@@ -78,6 +78,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { undefined: UndefinedPolicy::Default, recursion_limit: 200, clock: Clock::default() }
+        Options {
+            undefined: UndefinedPolicy::Default,
+            recursion_limit: 200,
+            clock: Clock::default(),
+        }
     }
 }

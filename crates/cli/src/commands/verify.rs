@@ -173,10 +173,8 @@ fn differences(out: &mut String, verdict: &Verdict) {
 
 fn rows_words(mismatch: &Mismatch) -> String {
     let mut text = format!("{} here, {} in a rebuild", count(mismatch.rows_here, "row"), thousands(mismatch.rows_rebuilt));
-    let (here, rebuilt) = (mismatch.only_here, mismatch.only_rebuilt);
-    if here + rebuilt > 0 {
-        text.push_str(&format!(" ({} only here, {} only in the rebuild)", thousands(here), thousands(rebuilt)));
-    }
+    let (here, rebuilt) = (thousands(mismatch.only_here), thousands(mismatch.only_rebuilt));
+    text.push_str(&format!(" ({here} only here, {rebuilt} only in the rebuild)"));
     text
 }
 

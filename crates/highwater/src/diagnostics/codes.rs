@@ -50,7 +50,7 @@ macro_rules! pages {
 
 /// Every page, by code.
 pub const PAGES: &[Page] = pages! {
-    "HW0001" "HW0640" "HW0641" "HW0642" "HW0643"
+    "HW0001"
 };
 
 /// The page on a code; upper or lower case.

@@ -90,7 +90,7 @@ pub(crate) fn reason(term: &Term, input: &Input, observation: &Observation, coun
     let table = &input.label;
     let source = match counts {
         Some((0, now)) => format!("{} in {table}", rows(now)),
-        Some((before, now)) if now > before => format!("{} more in {table}", rows(now - before)),
+        Some((before, now)) if now > before => format!("{} in {table}", plural(now - before, "more row")),
         Some((before, now)) if now < before => format!("{} gone from {table}", rows(before - now)),
         Some(_) => format!("rows changed in {table}"),
         None if observation.fed || observation.foreseen => format!("from {table}"),

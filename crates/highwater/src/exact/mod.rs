@@ -47,6 +47,7 @@ pub use report::{
     PlannedPartition, SwapReport,
 };
 
+use highwater_sql::analyse;
 
 use crate::engine::{Connection, Relation};
 use job::Job;
@@ -75,7 +76,7 @@ pub fn run(
     around: &Surroundings,
     run: &RunIdentity,
 ) -> Result<SwapReport, ExactError> {
-    build::build(&mut Job::new(connection, model, around, "hw"), run, &highwater_sql::analyse)
+    build::build(&mut Job::new(connection, model, around, "hw"), run, &analyse)
 }
 
 /// What [`run`] would do with models, parents first. Writes nothing.
@@ -88,7 +89,7 @@ pub fn plan(
     around: &Surroundings,
     run: &RunIdentity,
 ) -> Result<Plan, ExactError> {
-    plan::plan(connection, models, around, run, &|_, request| highwater_sql::analyse(request))
+    plan::plan(connection, models, around, run, &|_, request| analyse(request))
 }
 
 /// How a model is treated, and why. Writes nothing.
@@ -100,5 +101,5 @@ pub fn explain(
     model: &ExactModel,
     around: &Surroundings,
 ) -> Result<Explanation, ExactError> {
-    explain::explain(&mut Job::new(connection, model, around, "hw"), &highwater_sql::analyse)
+    explain::explain(&mut Job::new(connection, model, around, "hw"), &analyse)
 }

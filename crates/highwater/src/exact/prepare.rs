@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use highwater_sql::dialect::quote;
-use highwater_sql::{Analysis, Catalog, ColumnType, Finding, Partitioning, Place, Probe, Request, TableInfo};
+use highwater_sql::{Analysis, Catalog, ColumnType, Finding, FunctionKind, Partitioning, Place, Probe, Request, TableInfo};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::diagnostics::SourceFile;
-use crate::engine::{Column, Connection, Relation};
+use crate::engine::{Column, Connection, Relation, quote_literal};
 
 use super::axis::Axis;
 use super::error::{ExactError, LocatedFinding};
@@ -207,11 +207,12 @@ impl Places {
 struct Cached<'a> {
     connection: &'a mut dyn Connection,
     columns: HashMap<Relation, Vec<Column>>,
+    own_functions: Option<HashMap<String, FunctionKind>>,
 }
 
 impl<'a> Cached<'a> {
     fn new(connection: &'a mut dyn Connection) -> Self {
-        Self { connection, columns: HashMap::new() }
+        Self { connection, columns: HashMap::new(), own_functions: None }
     }
 
     fn columns(&mut self, relation: &Relation) -> Vec<Column> {
@@ -225,6 +226,42 @@ impl<'a> Cached<'a> {
         });
         self.columns.insert(relation.clone(), columns.clone());
         columns
+    }
+
+    /// What a function is. Macros and functions of the database come before those of the engine, which they may hide.
+    fn function(&mut self, name: &str) -> Option<FunctionKind> {
+        if self.own_functions.is_none() {
+            self.own_functions = Some(self.functions("not internal"));
+        }
+        let own = self.own_functions.as_ref().and_then(|own| own.get(name).copied());
+        if own.is_some() {
+            return own;
+        }
+        highwater_sql::functions::builtin(name)
+            .or_else(|| self.functions(&format!("lower(function_name) = {}", quote_literal(name))).get(name).copied())
+    }
+
+    fn functions(&mut self, filter: &str) -> HashMap<String, FunctionKind> {
+        let table = self.connection.query(&format!(
+            "select lower(function_name), function_type, stability from duckdb_functions() where {filter}"
+        ));
+        let rows = table.map(|table| table.rows).unwrap_or_else(|error| {
+            tracing::debug!(%error, "functions");
+            Vec::new()
+        });
+        let mut functions = HashMap::new();
+        for row in &rows {
+            let kind = match (row[1].as_text(), row[2].as_text()) {
+                (Some("aggregate"), _) => FunctionKind::Aggregate,
+                (Some("scalar"), Some("CONSISTENT")) => FunctionKind::Scalar,
+                (Some("scalar"), Some("CONSISTENT_WITHIN_QUERY")) => FunctionKind::Clock,
+                (Some("scalar"), _) => FunctionKind::Volatile,
+                (Some("macro" | "table_macro"), _) => FunctionKind::Macro,
+                _ => continue,
+            };
+            functions.insert(row[0].to_string(), kind);
+        }
+        functions
     }
 
     fn resolve(&mut self, places: &Places, parts: &[String]) -> Option<Relation> {
@@ -251,6 +288,10 @@ impl Catalog for Tables<'_> {
             }
         }
         None
+    }
+
+    fn function(&self, name: &str) -> Option<FunctionKind> {
+        self.session.borrow_mut().function(name)
     }
 }
 

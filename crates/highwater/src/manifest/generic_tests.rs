@@ -134,7 +134,7 @@ impl Workshop<'_> {
             node,
             package: site.package,
             file: Arc::clone(site.file),
-            place: (entry.start, entry.end),
+            place: entry.place(site.file),
             code: (!plain).then_some(raw_code),
             patch: None,
             own: config,

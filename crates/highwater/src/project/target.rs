@@ -150,10 +150,10 @@ fn prologue(file: &Arc<SourceFile>, yaml: &Yaml, root: &Path) -> Result<String, 
         let name = name.ok_or_else(|| wrong(file, extension, "extensions", "a list of names"))?;
         match extension.text_of("repo") {
             Some(repository) if is_word(&repository) => {
-                line(format!("install {} from {repository}", quote_identifier(&name)))
+                line(format!("install {} from {repository}", quote_identifier(&name)));
             }
             Some(repository) => {
-                line(format!("install {} from {}", quote_identifier(&name), quote_literal(&repository)))
+                line(format!("install {} from {}", quote_identifier(&name), quote_literal(&repository)));
             }
             None => line(format!("install {}", quote_identifier(&name))),
         }

@@ -1,5 +1,8 @@
-//! The machinery on real DuckDB files, with analyses written by hand so that each test knows exactly what it asks for.
+//! The machinery on real DuckDB files, with analyses written by hand where a test wants to know exactly
+//! what it asks for, and read from the query where the whole is on trial.
 
+mod differential;
+mod functions;
 mod plans;
 mod swaps;
 mod walks;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use highwater_sql::{
-    Analysis, Effect, Finding, Group, IntervalUnit, Occurrence, Piece, Probe, Reach, Request, Slice, Step, Term,
+    Analysis, Effect, Finding, Group, IntervalUnit, Mutant, Occurrence, Piece, Probe, Reach, Request, Slice, Step, Term,
 };
 use jiff::Timestamp;
 
@@ -84,7 +84,7 @@ impl World {
     pub fn run(&mut self, known: &Known) -> Result<SwapReport, ExactError> {
         let identity = self.identity();
         let mut job = Job::new(self.session.as_mut(), &known.model, &self.around, "hw");
-        build(&mut job, &identity, &|_: &Request| known.analysis.clone())
+        build(&mut job, &identity, &|request: &Request| known.analyse(request))
     }
 
     /// Runs, and holds the table against a rebuild.
@@ -133,6 +133,38 @@ impl World {
 pub struct Known {
     pub model: ExactModel,
     pub analysis: Analysis,
+    /// Not the analysis above, but what is read from the query, with a rule got wrong on purpose if one is named.
+    pub read: Option<Option<Mutant>>,
+}
+
+impl Known {
+    /// The answer to a question about this model.
+    pub fn analyse(&self, request: &Request) -> Analysis {
+        match self.read {
+            Some(mutant) => highwater_sql::analyse_with(request, mutant),
+            None => self.analysis.clone(),
+        }
+    }
+
+    /// The same model, its query read.
+    pub fn read(mut self) -> Self {
+        self.read = Some(None);
+        self
+    }
+
+    /// A model whose query is read: `day:created_at`, `month:day`, `key:customer_id` or `whole` says how it is cut.
+    pub fn of(name: &str, cut: &str, sql: &str) -> Self {
+        let mut model = model(name, sql);
+        match cut.split_once(':') {
+            Some(("key", columns)) => model.unique_key = columns.split('+').map(str::to_owned).collect(),
+            Some((unit, column)) => {
+                model.event_time = Some(column.to_owned());
+                model.batch_size = Some(if unit == "month" { BatchSize::Month } else { BatchSize::Day });
+            }
+            None => {}
+        }
+        Self { model, analysis: analysis(sql, Vec::new(), None), read: Some(None) }
+    }
 }
 
 pub fn relation(name: &str) -> Relation {
@@ -218,7 +250,7 @@ pub fn daily() -> Known {
     let mut model = model("daily", sql);
     model.event_time = Some("day".into());
     model.batch_size = Some(BatchSize::Day);
-    Known { model, analysis: analysis(sql, terms, Some(slice)) }
+    Known { model, analysis: analysis(sql, terms, Some(slice)), read: None }
 }
 
 /// Orders with their customer's region: a changed customer dirties the days of that customer's orders.
@@ -252,7 +284,7 @@ pub fn facts() -> Known {
     model.event_time = Some("created_at".into());
     model.batch_size = Some(BatchSize::Day);
     model.unique_key = texts(&["order_id"]);
-    Known { model, analysis: analysis(sql, terms, Some(slice)) }
+    Known { model, analysis: analysis(sql, terms, Some(slice)), read: None }
 }
 
 /// Revenue per customer, by key.
@@ -274,7 +306,7 @@ pub fn lifetime() -> Known {
     )];
     let mut model = model("lifetime", sql);
     model.unique_key = key;
-    Known { model, analysis: analysis(sql, terms, Some(slice)) }
+    Known { model, analysis: analysis(sql, terms, Some(slice)), read: None }
 }
 
 /// Revenue per region and day, over the facts: fed by their swaps.
@@ -289,7 +321,7 @@ pub fn regional() -> Known {
     let mut model = model("regional", &sql);
     model.event_time = Some("day".into());
     model.batch_size = Some(BatchSize::Day);
-    Known { model, analysis: analysis(&sql, terms, Some(slice)) }
+    Known { model, analysis: analysis(&sql, terms, Some(slice)), read: None }
 }
 
 /// Revenue per customer, over the facts: their swaps say only whether to look.
@@ -308,7 +340,7 @@ pub fn best() -> Known {
         vec![term(0, probe("facts", &["customer_id", "amount"], Group::Key { expressions: key.clone() }), Vec::new())];
     let mut model = model("best", sql);
     model.unique_key = key;
-    Known { model, analysis: analysis(sql, terms, Some(slice)) }
+    Known { model, analysis: analysis(sql, terms, Some(slice)), read: None }
 }
 
 /// The largest order of all: every change dirties everything.
@@ -323,5 +355,5 @@ pub fn largest() -> Known {
     let mut term = term(0, probe("raw_orders", &["amount"], Group::Whole), Vec::new());
     term.effect = Effect::All(finding);
     let slice = Slice { drivers: Vec::new(), pieces: vec![text(sql)] };
-    Known { model: model("largest", sql), analysis: analysis(sql, vec![term], Some(slice)) }
+    Known { model: model("largest", sql), analysis: analysis(sql, vec![term], Some(slice)), read: None }
 }
