@@ -171,7 +171,7 @@ fn quoted(
     explanation: &Explanation,
     node: &Node,
 ) -> String {
-    let code = if severity == Severity::Note { "HW0707" } else { "HW0606" };
+    let code = if severity == Severity::Note { "HW0707" } else { "HW0706" };
     let mut diagnostic = Diagnostic::error(code, message);
     diagnostic.severity = severity;
     if let Some((view, start, end)) = place {

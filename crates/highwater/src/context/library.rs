@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use rayon::prelude::*;
 use regex::Regex;
 
-use super::fault::{Fault, Place, diagnostic, label};
+use super::fault::{Fault, OWN_FOLDER, Place, diagnostic, label};
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::macros;
 use crate::manifest::MacroNode;
@@ -77,12 +77,8 @@ impl Macros {
     pub fn calls_of(&self, unique_id: &str) -> Vec<String> {
         let Some(node) = self.nodes.get(unique_id) else { return Vec::new() };
         let Some(entry) = self.find(&node.package_name, &node.name) else { return Vec::new() };
-        let span = entry.definition.span;
         let mut ids: Vec<String> = Vec::new();
-        for call in entry.template.static_calls() {
-            if call.span.start < span.start || call.span.end > span.end {
-                continue;
-            }
+        for call in entry.definition.static_calls() {
             let literal = |index: usize| call.positional.get(index).cloned().flatten();
             let names: Vec<&str> = call.name.iter().map(String::as_str).collect();
             match (names.as_slice(), literal(0)) {
@@ -196,7 +192,7 @@ pub fn load_macros(project: &Project) -> Result<Arc<Macros>, Vec<Diagnostic>> {
 fn own_files() -> impl Iterator<Item = Candidate> {
     macros::FILES.iter().map(|(name, text)| {
         let path = format!("macros/{name}");
-        let source = Arc::new(SourceFile { path: format!("highwater/{path}"), text: (*text).to_owned() });
+        let source = Arc::new(SourceFile { path: format!("{OWN_FOLDER}{name}"), text: (*text).to_owned() });
         Candidate { package: None, path, source }
     })
 }

@@ -27,6 +27,8 @@ impl Variables {
         let name = arguments.required_text(0, "var_name")?;
         match self.find(&name).or_else(|| arguments.get(1, "default").cloned()) {
             Some(value) => Ok(value),
+            // Reading a project, what is missing may stand in a model that is disabled.
+            None if self.0.scene.running().is_none() => Ok(Value::from(())),
             None => Err(missing_var(&name)),
         }
     }

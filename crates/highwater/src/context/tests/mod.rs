@@ -64,7 +64,9 @@ fn text(diagnostic: &Diagnostic) -> String {
         let before = &label.file.text[..label.start];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        lines.push(format!(" --> {}:{line}:{column} `{}`", label.file.path, &label.file.text[label.start..label.end]));
+        let marked = &label.file.text[label.start..label.end];
+        let said = if label.message.is_empty() { String::new() } else { format!(" ({})", label.message) };
+        lines.push(format!(" --> {}:{line}:{column} `{marked}`{said}", label.file.path));
     }
     lines.extend(diagnostic.notes.iter().map(|note| format!("note: {note}")));
     lines.extend(diagnostic.help.iter().map(|help| format!("help: {help}")));
