@@ -63,7 +63,11 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     } else {
         let compiled = results.results.iter().filter(|result| result.compiled).count() as u64;
         let folder = session.project.target_path.join("compiled");
-        ui.say(LogLevel::Info, "CompileComplete", &format!("compiled {} into {}", count(compiled, "node"), folder.display()));
+        ui.say(
+            LogLevel::Info,
+            "CompileComplete",
+            &format!("compiled {} into {}", count(compiled, "node"), folder.display()),
+        );
     }
     Ok(if results.succeeded(false) { Exit::Ok } else { Exit::Failed })
 }

@@ -73,7 +73,9 @@ fn screen(plan: &Plan, selection: &str) -> String {
 /// The first line: the answer.
 fn verdict(plan: &Plan) -> String {
     let models = plan.models.len() as u64;
-    if plan.with_work == 0 && !plan.models.iter().any(|model| matches!(model.state, PlanState::Waits | PlanState::Refused)) {
+    if plan.with_work == 0
+        && !plan.models.iter().any(|model| matches!(model.state, PlanState::Waits | PlanState::Refused))
+    {
         return format!(
             "{}: no input of {} changed ({}, {} rows)\n",
             good("nothing to do"),
@@ -121,14 +123,19 @@ fn describe(out: &mut String, model: &ModelPlan, name: usize, kind: usize) {
     if !listed {
         return;
     }
-    let label = model.partitions.iter().take(LISTED).map(|partition| partition.label.chars().count()).max().unwrap_or(0);
+    let label =
+        model.partitions.iter().take(LISTED).map(|partition| partition.label.chars().count()).max().unwrap_or(0);
     for partition in model.partitions.iter().take(LISTED) {
         let why = if partition.reasons.is_empty() { "new".to_owned() } else { partition.reasons.join("; ") };
         let _ = writeln!(out, "    {:label$}  {why}", partition.label);
     }
     let more = model.dirty_count.saturating_sub(LISTED.min(model.partitions.len()) as u64);
     if more > 0 {
-        let _ = writeln!(out, "    {}", faint(&format!("and {} more: hw plan --select {} --output json", thousands(more), model.label)));
+        let _ = writeln!(
+            out,
+            "    {}",
+            faint(&format!("and {} more: hw plan --select {} --output json", thousands(more), model.label))
+        );
     }
 }
 
@@ -157,14 +164,19 @@ fn work(model: &ModelPlan, listed: bool) -> String {
         }
         PlanState::Dirty => {
             let mut text = match &model.cut {
-                Cut::Key { .. } => format!("{} of {}", thousands(model.dirty_count), count(model.partition_count, "key")),
+                Cut::Key { .. } => {
+                    format!("{} of {}", thousands(model.dirty_count), count(model.partition_count, "key"))
+                }
                 cut => cut.count(model.dirty_count),
             };
             if listed {
                 let old = model.dirty_count - model.new_count.min(model.dirty_count);
                 let parts = [(model.new_count, "new"), (old, "dirty")];
-                let parts: Vec<String> =
-                    parts.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")).collect();
+                let parts: Vec<String> = parts
+                    .iter()
+                    .filter(|(number, _)| *number > 0)
+                    .map(|(number, word)| format!("{number} {word}"))
+                    .collect();
                 text.push_str(&format!("   {}", parts.join(", ")));
             } else {
                 text.push_str(&format!("   {}", causes()));

@@ -54,14 +54,22 @@ impl<'a> Reporter<'a> {
                     "index": index, "total": total, "description": description, "node_info": { "unique_id": unique_id },
                 }));
             }
-            Event::NodeFinished { index, total, description, result } => self.finished(*index, *total, description, result),
+            Event::NodeFinished { index, total, description, result } => {
+                self.finished(*index, *total, description, result)
+            }
             Event::HookStarted { index, total, name } => {
-                self.log(LogLevel::Info, "LogHookStartLine", &dotted(*index, *total, &format!("START hook: {name}"), "RUN"), &Value::Null);
+                self.log(
+                    LogLevel::Info,
+                    "LogHookStartLine",
+                    &dotted(*index, *total, &format!("START hook: {name}"), "RUN"),
+                    &Value::Null,
+                );
             }
             Event::HookFinished { index, total, name, status, execution_time } => {
                 let failed = status.is_failure();
                 let word = if failed { "ERROR" } else { "OK" };
-                let line = dotted(*index, *total, &format!("{word} hook: {name}"), &format!("{word} in {execution_time:.2}s"));
+                let line =
+                    dotted(*index, *total, &format!("{word} hook: {name}"), &format!("{word} in {execution_time:.2}s"));
                 let level = if failed { LogLevel::Error } else { LogLevel::Info };
                 self.log(level, "LogHookEndLine", &line, &json!({ "status": status }));
             }
@@ -139,14 +147,24 @@ impl<'a> Reporter<'a> {
             return;
         }
         let version = env!("CARGO_PKG_VERSION");
-        self.ui.say_with(LogLevel::Info, "MainReportVersion", &format!("Running with hw={version}"), &json!({ "version": version }));
+        self.ui.say_with(
+            LogLevel::Info,
+            "MainReportVersion",
+            &format!("Running with hw={version}"),
+            &json!({ "version": version }),
+        );
         let found: Vec<String> = found.iter().map(|(word, number)| count(*number as u64, word)).collect();
         self.ui.say(LogLevel::Info, "FoundStats", &format!("Found {}", found.join(", ")));
         if selected > 0 {
             let threads_words = count(threads as u64, "thread");
-            self.ui.say_with(LogLevel::Info, "ConcurrencyLine", &format!("\nConcurrency: {threads_words} (target='{target}')\n"), &json!({
-                "num_threads": threads, "target_name": target,
-            }));
+            self.ui.say_with(
+                LogLevel::Info,
+                "ConcurrencyLine",
+                &format!("\nConcurrency: {threads_words} (target='{target}')\n"),
+                &json!({
+                    "num_threads": threads, "target_name": target,
+                }),
+            );
         }
     }
 
@@ -168,11 +186,16 @@ impl<'a> Reporter<'a> {
             Status::Warn => LogLevel::Warn,
             _ => LogLevel::Info,
         };
-        self.log(level, event, &dotted(index, total, &text, &status), &json!({
-            "index": index, "total": total, "description": description, "status": result.status,
-            "execution_time": result.execution_time, "num_failures": result.failures,
-            "node_info": { "unique_id": result.unique_id, "node_status": result.status },
-        }));
+        self.log(
+            level,
+            event,
+            &dotted(index, total, &text, &status),
+            &json!({
+                "index": index, "total": total, "description": description, "status": result.status,
+                "execution_time": result.execution_time, "num_failures": result.failures,
+                "node_info": { "unique_id": result.unique_id, "node_status": result.status },
+            }),
+        );
     }
 
     /// On a terminal: one line for what did something, the whole problem for what failed, nothing for what was as it was.
@@ -266,7 +289,13 @@ fn log_words(description: &str, result: &NodeResult) -> (&'static str, String, S
     let bare = description.strip_prefix("test ").unwrap_or(description);
     let is_test = description.starts_with("test ");
     let is_seed = description.starts_with("seed ");
-    let event = if is_test { "LogTestResult" } else if is_seed { "LogSeedResult" } else { "LogModelResult" };
+    let event = if is_test {
+        "LogTestResult"
+    } else if is_seed {
+        "LogSeedResult"
+    } else {
+        "LogModelResult"
+    };
     let failures = result.failures.unwrap_or(0);
     let (text, status) = match result.status {
         Status::Pass => (format!("PASS {bare}"), good("PASS")),
@@ -275,7 +304,13 @@ fn log_words(description: &str, result: &NodeResult) -> (&'static str, String, S
         Status::Skipped => return ("SkippingDetails", format!("SKIP {description}"), warn("SKIP")),
         Status::NoOp => return (event, format!("NO-OP {description}"), "NO-OP".to_owned()),
         Status::Error | Status::RuntimeError => {
-            let verb = if is_test { "ERROR" } else if is_seed { "ERROR loading" } else { "ERROR creating" };
+            let verb = if is_test {
+                "ERROR"
+            } else if is_seed {
+                "ERROR loading"
+            } else {
+                "ERROR creating"
+            };
             (format!("{verb} {bare}"), bad("ERROR"))
         }
         Status::Success => {

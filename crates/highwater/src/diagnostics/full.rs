@@ -67,7 +67,11 @@ fn title(diagnostic: &Diagnostic, colour: bool) -> String {
     let head = format!("{}[{}]", diagnostic.severity.word(), diagnostic.code);
     let mut lines = diagnostic.title.lines();
     let mut out = if colour {
-        format!("{BOLD}{}{head}{RESET}{BOLD}: {}{RESET}\n", severity_colour(diagnostic.severity), lines.next().unwrap_or(""))
+        format!(
+            "{BOLD}{}{head}{RESET}{BOLD}: {}{RESET}\n",
+            severity_colour(diagnostic.severity),
+            lines.next().unwrap_or("")
+        )
     } else {
         format!("{head}: {}\n", lines.next().unwrap_or(""))
     };
@@ -111,7 +115,9 @@ fn marks(labels: &[Label], severity: Severity, colour: bool) -> Option<(String, 
     for file in files {
         let text = Prepared::new(&file.text);
         let mut snippet = Snippet::source(text.text.clone()).path(file.path.clone()).fold(true);
-        for (index, label) in labels.iter().enumerate().filter(|(_, label)| label.file.path == file.path && label.file.text == file.text) {
+        for (index, label) in
+            labels.iter().enumerate().filter(|(_, label)| label.file.path == file.path && label.file.text == file.text)
+        {
             let (start, end) = text.span(label.start, label.end);
             last_line = last_line.max(1 + text.text[..end].matches('\n').count());
             let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
@@ -185,7 +191,9 @@ impl Prepared {
         for line in original.split_inclusive('\n') {
             let body = line.strip_suffix('\n').unwrap_or(line);
             let keep = floor_boundary(body, LONGEST_LINE);
-            text.extend(body[..keep].chars().map(|character| if character.is_ascii_control() { ' ' } else { character }));
+            text.extend(
+                body[..keep].chars().map(|character| if character.is_ascii_control() { ' ' } else { character }),
+            );
             if keep < body.len() {
                 cut.push((offset + keep, offset + body.len()));
             }

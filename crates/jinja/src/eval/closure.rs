@@ -26,15 +26,10 @@ thread_local! {
 }
 
 /// Runs one call deeper; refuses to go beyond the limit and never exhausts the stack.
-pub(super) fn recurse<T: Send>(
-    limit: usize,
-    run: impl FnOnce() -> Result<T, Error> + Send,
-) -> Result<T, Error> {
+pub(super) fn recurse<T: Send>(limit: usize, run: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
     let depth = DEPTH.get();
     if depth > limit {
-        let message = format!(
-            "more than {limit} macro calls are open: is a macro calling itself without end?"
-        );
+        let message = format!("more than {limit} macro calls are open: is a macro calling itself without end?");
         return Err(Error::new(ErrorKind::Recursion, message));
     }
     if depth % CALLS_PER_STACK != MOVING_CALL {
@@ -48,13 +43,8 @@ pub(super) fn recurse<T: Send>(
             DEPTH.set(depth + 1);
             run()
         };
-        match std::thread::Builder::new()
-            .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, inner)
-        {
-            Ok(thread) => thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        match std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, inner) {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
             Err(error) => Err(Error::external(error)),
         }
     })
@@ -72,9 +62,7 @@ impl Closure {
     pub(crate) fn invoke(&self, arguments: Arguments) -> Result<Value, Error> {
         let result = recurse(self.frame.options.recursion_limit, || {
             let scope = self.bind(arguments)?;
-            self.frame
-                .text_of(&self.routine.body, &scope)
-                .map(Value::from)
+            self.frame.text_of(&self.routine.body, &scope).map(Value::from)
         });
         match result {
             Err(error) if self.scope.is_none() => match error.returned() {
@@ -119,18 +107,12 @@ impl Closure {
             }
         }
         if routine.reads.kwargs {
-            let rest = arguments
-                .keyword
-                .into_iter()
-                .map(|(name, value)| (Value::from(name), value));
+            let rest = arguments.keyword.into_iter().map(|(name, value)| (Value::from(name), value));
             scope.set("kwargs", dict(rest.collect()));
         } else if let Some(name) = arguments.keyword.keys().next() {
             let message = match name.as_str() {
                 "caller" => format!("macro '{}' does not use caller()", routine.name),
-                _ => format!(
-                    "macro '{}' takes no keyword argument '{name}'",
-                    routine.name
-                ),
+                _ => format!("macro '{}' takes no keyword argument '{name}'", routine.name),
             };
             return Err(Error::new(ErrorKind::Arguments, message));
         }
@@ -139,10 +121,7 @@ impl Closure {
             scope.set("varargs", tuple(rest));
         } else if !rest.is_empty() {
             let count = routine.parameters.len();
-            let message = format!(
-                "macro '{}' takes not more than {count} argument(s)",
-                routine.name
-            );
+            let message = format!("macro '{}' takes not more than {count} argument(s)", routine.name);
             return Err(Error::new(ErrorKind::Arguments, message));
         }
         Ok(scope)
@@ -171,11 +150,7 @@ impl Object for Closure {
         }
     }
 
-    fn call(
-        self: &Arc<Self>,
-        _state: &mut State<'_, '_>,
-        values: &[Value],
-    ) -> Result<Value, minijinja::Error> {
+    fn call(self: &Arc<Self>, _state: &mut State<'_, '_>, values: &[Value]) -> Result<Value, minijinja::Error> {
         Ok(self.invoke(Arguments::from_values(values))?)
     }
 

@@ -13,12 +13,7 @@ use crate::value::iterate;
 use crate::{Arguments, Error, ErrorKind, Span, Value};
 
 impl Frame {
-    pub(super) fn for_loop(
-        &self,
-        each: &Arc<ForLoop>,
-        scope: &Arc<Scope>,
-        sink: &mut Sink,
-    ) -> Result<Flow, Error> {
+    pub(super) fn for_loop(&self, each: &Arc<ForLoop>, scope: &Arc<Scope>, sink: &mut Sink) -> Result<Flow, Error> {
         let iterable = self.evaluate(&each.iterable, scope)?;
         self.loop_over(each, &iterable, 0, scope, sink)
     }
@@ -36,19 +31,12 @@ impl Frame {
         if items.is_empty() {
             return self.body(&each.otherwise, scope, sink);
         }
-        let recursion = each
-            .recursive
-            .then(|| Arc::new((self.clone(), each.clone(), scope.clone())));
+        let recursion = each.recursive.then(|| Arc::new((self.clone(), each.clone(), scope.clone())));
         let changed = Arc::new(Mutex::new(None));
         for (index, item) in items.iter().enumerate() {
             let inner = scope.child();
-            let state = Loop {
-                index,
-                items: items.clone(),
-                depth,
-                changed: changed.clone(),
-                recursion: recursion.clone(),
-            };
+            let state =
+                Loop { index, items: items.clone(), depth, changed: changed.clone(), recursion: recursion.clone() };
             inner.set("loop", Value::from_object(state));
             self.assign(&each.target, item.clone(), &inner)?;
             if self.body(&each.body, &inner, sink)? == Flow::Break {
@@ -59,12 +47,7 @@ impl Frame {
     }
 
     /// The items for which the condition of the loop holds.
-    fn matching(
-        &self,
-        each: &ForLoop,
-        items: Vec<Value>,
-        scope: &Arc<Scope>,
-    ) -> Result<Vec<Value>, Error> {
+    fn matching(&self, each: &ForLoop, items: Vec<Value>, scope: &Arc<Scope>) -> Result<Vec<Value>, Error> {
         let Some(condition) = &each.condition else {
             return Ok(items);
         };
@@ -91,12 +74,7 @@ struct Loop {
 
 impl fmt::Debug for Loop {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "<LoopContext {}/{}>",
-            self.index + 1,
-            self.items.len()
-        )
+        write!(formatter, "<LoopContext {}/{}>", self.index + 1, self.items.len())
     }
 }
 
@@ -121,10 +99,7 @@ impl Object for Loop {
             "length" => Value::from(length),
             "depth" => Value::from(self.depth + 1),
             "depth0" => Value::from(self.depth),
-            "previtem" => self
-                .index
-                .checked_sub(1)
-                .and_then(|index| self.items.get(index).cloned())?,
+            "previtem" => self.index.checked_sub(1).and_then(|index| self.items.get(index).cloned())?,
             "nextitem" => self.items.get(self.index + 1).cloned()?,
             _ => return None,
         })
@@ -137,11 +112,9 @@ impl Object for Loop {
         arguments: &[Value],
     ) -> Result<Value, minijinja::Error> {
         match method {
-            "cycle" if arguments.is_empty() => Err(Error::new(
-                ErrorKind::Arguments,
-                "loop.cycle() needs at least one value",
-            )
-            .into()),
+            "cycle" if arguments.is_empty() => {
+                Err(Error::new(ErrorKind::Arguments, "loop.cycle() needs at least one value").into())
+            }
             "cycle" => Ok(arguments[self.index % arguments.len()].clone()),
             "changed" => {
                 let mut last = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,11 +126,7 @@ impl Object for Loop {
         }
     }
 
-    fn call(
-        self: &Arc<Self>,
-        _state: &mut State<'_, '_>,
-        values: &[Value],
-    ) -> Result<Value, minijinja::Error> {
+    fn call(self: &Arc<Self>, _state: &mut State<'_, '_>, values: &[Value]) -> Result<Value, minijinja::Error> {
         let Some(recursion) = &self.recursion else {
             let message = "the loop is not recursive: write '{% for ... recursive %}'";
             return Err(Error::new(ErrorKind::Type, message).into());
@@ -170,9 +139,7 @@ impl Object for Loop {
             frame.loop_over(each, iterable, self.depth + 1, scope, &mut sink)?;
             Ok(sink.text)
         });
-        Ok(Value::from(
-            text.map_err(|error| frame.place(error, Span::default()))?,
-        ))
+        Ok(Value::from(text.map_err(|error| frame.place(error, Span::default()))?))
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
