@@ -38,7 +38,6 @@ impl<'a> Reporter<'a> {
             let style = ProgressStyle::with_template("{bar:20} {pos}/{len} {wide_msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::new(0).with_style(style.progress_chars("━╸─"));
-            bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
         Self { ui, bar, running: Mutex::default(), width }
@@ -134,7 +133,10 @@ impl<'a> Reporter<'a> {
             }
             None => {
                 let name = name_of(&result.unique_id);
-                let text = format!("{}: {message}\n  hint: hw show --select {name}", bad(&format!("{} {name}", result.status.word())));
+                let text = format!(
+                    "{}: {message}\n  hint: hw show --select {name}",
+                    bad(&format!("{} {name}", result.status.word()))
+                );
                 self.ui.say(LogLevel::Error, "RunResultFailure", &text);
             }
         }
@@ -144,6 +146,7 @@ impl<'a> Reporter<'a> {
     fn started(&self, found: &[(&'static str, usize)], selected: usize, threads: usize, target: &str) {
         if let Some(bar) = &self.bar {
             bar.set_length(selected as u64);
+            bar.enable_steady_tick(Duration::from_millis(120));
             return;
         }
         let version = env!("CARGO_PKG_VERSION");

@@ -21,7 +21,10 @@ fn says_what_counts_and_tries_the_connection() {
       artifacts    [FOLDER]/target
       connection   ok, DuckDB v1.5.6
     "#);
-    project.write("profiles.yml", "shop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: /dev/null/shop.duckdb}\n");
+    project.write(
+        "profiles.yml",
+        "shop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: /dev/null/shop.duckdb}\n",
+    );
     assert_snapshot!(project.hw(&["debug"]), @r#"
     exit 1
     --- stdout

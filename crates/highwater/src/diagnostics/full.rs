@@ -256,7 +256,12 @@ mod tests {
         let text = "select *\n\n-- orders\nfrom {{ ref('stg_order') }} o\n";
         let start = text.find("'stg").expect("it is there");
         let problem = Diagnostic::error("HW0213", "`ref('stg_order')` names no model")
-            .at(&file("models/marts/fct_orders.sql", text), start, start + 11, "not found in this project or its packages")
+            .at(
+                &file("models/marts/fct_orders.sql", text),
+                start,
+                start + 11,
+                "not found in this project or its packages",
+            )
             .help("did you mean `stg_orders` (models/staging/stg_orders.sql)?");
         insta::assert_snapshot!(render(&problem, false), @r"
         error[HW0213]: `ref('stg_order')` names no model
@@ -287,7 +292,8 @@ mod tests {
     fn without_a_place_there_is_no_frame() {
         let problem = Diagnostic::error("HW0101", "there is no project\nhere").note("a fact").help("do this");
         insta::assert_snapshot!(render(&problem, false), @"");
-        let named = Diagnostic::error("HW0107", "cannot read it").at(&file("seeds/a.csv", ""), 7, 9, "").help("do this");
+        let named =
+            Diagnostic::error("HW0107", "cannot read it").at(&file("seeds/a.csv", ""), 7, 9, "").help("do this");
         insta::assert_snapshot!(render(&named, false), @"");
     }
 
