@@ -161,8 +161,7 @@ select * from {{ source('raw', 'orders') }}
     2 │ select * from {{ source('raw', 'orders') }}
       │               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       │
-      note: Catalog Error: Table with name orders does not exist!
-            Did you mean "information_schema.character_sets"?
+      note: Did you mean "information_schema.character_sets"?
       hint: source table "shop"."main"."orders" does not exist: load it first, or correct schema in models/sources.yml
     [CLOCK]
     [CLOCK]  1 node failed in [TIME]: a; 0 skipped, 0 fine

@@ -15,7 +15,7 @@ fn builds_and_tests_in_the_order_of_the_graph() {
     [CLOCK]
     [CLOCK]  Concurrency: 1 thread (target='dev')
     [CLOCK]  1 of 4 START seed file main.raw_orders ... [RUN]
-    [CLOCK]  1 of 4 OK loaded seed file main.raw_orders ... [INSERT 0 in [TIME]]
+    [CLOCK]  1 of 4 OK loaded seed file main.raw_orders ... [INSERT 3 in [TIME]]
     [CLOCK]  2 of 4 START sql exact model main.daily_revenue ... [RUN]
     [CLOCK]  2 of 4 OK created sql exact model main.daily_revenue ... [built 2 days, 2 rows in [TIME]]
     [CLOCK]  3 of 4 START test unique_daily_revenue_day ... [RUN]

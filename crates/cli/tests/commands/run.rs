@@ -81,8 +81,7 @@ select * from {{ ref('a') }}
     1 │ select no_such_column from (select 1 as id)
       │        ^^^^^^^^^^^^^^
       │
-      note: Binder Error: Referenced column "no_such_column" not found in FROM clause!
-            Candidate bindings: "id"
+      note: Candidate bindings: "id"
       hint: columns here: id
     [CLOCK]
     [CLOCK]  1 node failed in [TIME]: a; 1 skipped, 0 fine

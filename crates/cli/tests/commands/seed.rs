@@ -15,7 +15,7 @@ fn loads_csv_files() {
     [CLOCK]
     [CLOCK]  Concurrency: 1 thread (target='dev')
     [CLOCK]  1 of 1 START seed file main.raw_orders ... [RUN]
-    [CLOCK]  1 of 1 OK loaded seed file main.raw_orders ... [INSERT 0 in [TIME]]
+    [CLOCK]  1 of 1 OK loaded seed file main.raw_orders ... [INSERT 3 in [TIME]]
     [CLOCK]
     [CLOCK]  Finished running 1 seed in [TIME] ([TIME]).
     [CLOCK]

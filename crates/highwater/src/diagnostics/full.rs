@@ -285,16 +285,44 @@ mod tests {
             .at(&file("two.sql", ""), 0, 0, "nothing in it")
             .note("first\nsecond")
             .help("rename one");
-        insta::assert_snapshot!(render(&problem, false), @"");
+        insta::assert_snapshot!(render(&problem, false), @r#"
+        warning[HW0202]: two models fill the same table
+           ┌─ one.sql:1:3
+           │
+         1 │ a | b
+           │   ^ here
+        ...
+        11 │ a | b
+           │   - and here
+           │
+           ┌─ two.sql:1:1
+           │
+         1 │
+           │ - nothing in it
+           │
+           note: first
+                 second
+           hint: rename one
+        "#);
     }
 
     #[test]
     fn without_a_place_there_is_no_frame() {
         let problem = Diagnostic::error("HW0101", "there is no project\nhere").note("a fact").help("do this");
-        insta::assert_snapshot!(render(&problem, false), @"");
+        insta::assert_snapshot!(render(&problem, false), @r#"
+        error[HW0101]: there is no project
+          here
+          note: a fact
+          hint: do this
+        "#);
         let named =
             Diagnostic::error("HW0107", "cannot read it").at(&file("seeds/a.csv", ""), 7, 9, "").help("do this");
-        insta::assert_snapshot!(render(&named, false), @"");
+        insta::assert_snapshot!(render(&named, false), @r#"
+        error[HW0107]: cannot read it
+          ┌─ seeds/a.csv
+          │
+          hint: do this
+        "#);
     }
 
     proptest! {
