@@ -83,7 +83,7 @@ fn is_rebuilt(node: &Node) -> bool {
 /// When `HW_NOW` is no moment.
 pub fn identity(session: &Session, engine_version: &str) -> Result<RunIdentity, Diagnostic> {
     let started_at = clock::now().map_err(|text| {
-        Diagnostic::error("HW0005", format!("the variable {} is no moment: `{text}`", clock::VARIABLE))
+        Diagnostic::error("HW0414", format!("the variable {} is no moment: `{text}`", clock::VARIABLE))
             .help("write it as in 2026-11-22T05:12:00Z, or unset it")
     })?;
     Ok(RunIdentity {
@@ -96,7 +96,7 @@ pub fn identity(session: &Session, engine_version: &str) -> Result<RunIdentity, 
 
 /// A database that gives no session.
 pub fn refused(error: &EngineError) -> Diagnostic {
-    Diagnostic::error("HW0603", "the database gives no session").note(error.to_string()).help("hw debug")
+    Diagnostic::error("HW0703", "the database gives no session").note(error.to_string()).help("hw debug")
 }
 
 /// As much of a plan's hash as people type.

@@ -83,10 +83,10 @@ fn selected_models<'a>(session: &'a Session, selection: &Selection) -> Result<Ve
         .collect();
     if models.is_empty() {
         let problem = if everything {
-            Diagnostic::error("HW0604", "no model of this project is exact")
+            Diagnostic::error("HW0704", "no model of this project is exact")
                 .help("name a model to see how it is treated: hw explain MODEL")
         } else {
-            Diagnostic::error("HW0605", format!("no model is called `{}`", selection.select.join(" ")))
+            Diagnostic::error("HW0705", format!("no model is called `{}`", selection.select.join(" ")))
                 .help("hw ls --resource-type model lists the models there are")
         };
         return Err(problem);
@@ -172,7 +172,7 @@ fn quoted(
     explanation: &Explanation,
     node: &Node,
 ) -> String {
-    let code = if severity == Severity::Note { "HW0607" } else { "HW0606" };
+    let code = if severity == Severity::Note { "HW0707" } else { "HW0706" };
     let mut diagnostic = Diagnostic::error(code, message);
     diagnostic.severity = severity;
     if let Some((view, start, end)) = place {

@@ -38,7 +38,12 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     } else {
         ui.answer(&screen(&plan, &exact::selection_words(&arguments.selection)))?;
     }
-    Ok(Exit::Ok)
+    Ok(if refused(&plan) > 0 { Exit::Failed } else { Exit::Ok })
+}
+
+/// Models that a run would refuse: it would fail, so does the plan.
+fn refused(plan: &Plan) -> u64 {
+    plan.models.iter().filter(|model| model.state == PlanState::Refused).count() as u64
 }
 
 fn no_models(session: &highwater::session::Session) -> String {
@@ -80,18 +85,14 @@ fn verdict(plan: &Plan) -> String {
         );
     }
     let verb = if plan.with_work == 1 { "has" } else { "have" };
-    let mut line = format!("{} of {} {verb} work: ", plan.with_work, count(models, "exact model"));
-    let _ = write!(
-        line,
-        "{} of {}, about {} of {} rows",
-        thousands(plan.dirty_count),
-        count(plan.partition_count.max(plan.dirty_count), "partition"),
-        about(plan.rows_dirty),
-        about(plan.rows_total)
-    );
-    let refused = plan.models.iter().filter(|model| model.state == PlanState::Refused).count() as u64;
-    if refused > 0 {
-        let _ = write!(line, "; {} refused", thousands(refused));
+    let mut line = format!("{} of {} {verb} work", plan.with_work, count(models, "exact model"));
+    if plan.dirty_count > 0 {
+        let partitions = count(plan.partition_count.max(plan.dirty_count), "partition");
+        let (some, all) = (about(plan.rows_dirty), about(plan.rows_total));
+        let _ = write!(line, ": {} of {partitions}, about {some} of {all} rows", thousands(plan.dirty_count));
+    }
+    if refused(plan) > 0 {
+        let _ = write!(line, "; {} refused", thousands(refused(plan)));
     }
     format!("{}\n", strong(&line))
 }
@@ -153,7 +154,10 @@ fn work(model: &ModelPlan, listed: bool) -> String {
         PlanState::New => "new: built whole".to_owned(),
         PlanState::Unchanged => "unchanged".to_owned(),
         PlanState::Waits => format!("looked at after {} rebuilt in this run", are(&model.waits_for)),
-        PlanState::Refused => bad(&format!("refused: {}", model.problem.as_deref().unwrap_or("see hw explain"))),
+        PlanState::Refused => {
+            let problem = model.problem.as_deref().unwrap_or_default().lines().next().unwrap_or_default();
+            format!("{}: {problem}", bad("refused"))
+        }
         PlanState::Whole => {
             let why = model.whole.clone().unwrap_or_else(causes);
             format!("{}: {why}", warn(&format!("rebuilt whole ({} rows)", about(model.rows_total))))
@@ -206,7 +210,7 @@ fn footer(out: &mut String, plan: &Plan, selection: &str, has_work: bool) {
             );
         }
     }
-    if has_work {
+    if plan.with_work > 0 {
         let hash = exact::short(&plan.hash);
         let _ = writeln!(out, "  plan {}   apply exactly this with: hw run{selection} --plan {hash}", strong(hash));
     }

@@ -166,7 +166,8 @@ fn differences(out: &mut String, verdict: &Verdict) {
     for mismatch in &verdict.mismatches {
         let _ = writeln!(out, "    {:label$}  {}", mismatch.label, rows_words(mismatch));
         let indent = " ".repeat(label + 6);
-        for (side, rows) in [("here only:  ", &mismatch.examples_here), ("rebuilt only:", &mismatch.examples_rebuilt)] {
+        for (side, rows) in [("here only:   ", &mismatch.examples_here), ("rebuilt only:", &mismatch.examples_rebuilt)]
+        {
             for row in rows {
                 let _ = writeln!(out, "{indent}{side} {}", faint(&row_words(&verdict.columns, row)));
             }

@@ -38,7 +38,6 @@ impl<'a> Reporter<'a> {
             let style = ProgressStyle::with_template("{bar:20} {pos}/{len} {wide_msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::new(0).with_style(style.progress_chars("━╸─"));
-            bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
         Self { ui, bar, running: Mutex::default(), width }
@@ -93,6 +92,10 @@ impl<'a> Reporter<'a> {
             self.ui.say(level, "EndOfRunSummary", &summary.coloured());
             return;
         }
+        if results.results.is_empty() {
+            self.ui.say_with(level, "StatsLine", &summary.stats_line(), &summary.counts);
+            return;
+        }
         let elapsed = results.elapsed;
         let (hours, minutes) = ((elapsed / 3600.0).floor(), (elapsed % 3600.0 / 60.0).floor());
         let clock = format!("{hours:.0} hours {minutes:.0} minutes and {:.2} seconds ({elapsed:.2}s)", elapsed % 60.0);
@@ -128,7 +131,14 @@ impl<'a> Reporter<'a> {
                 }
                 self.ui.problem(diagnostic);
             }
-            None => self.ui.say(LogLevel::Error, "RunResultFailure", &format!("{}: {message}", result.unique_id)),
+            None => {
+                let name = name_of(&result.unique_id);
+                let text = format!(
+                    "{}: {message}\n  hint: hw show --select {name}",
+                    bad(&format!("{} {name}", result.status.word()))
+                );
+                self.ui.say(LogLevel::Error, "RunResultFailure", &text);
+            }
         }
         self.ui.say(LogLevel::Error, "Formatting", "");
     }
@@ -136,6 +146,7 @@ impl<'a> Reporter<'a> {
     fn started(&self, found: &[(&'static str, usize)], selected: usize, threads: usize, target: &str) {
         if let Some(bar) = &self.bar {
             bar.set_length(selected as u64);
+            bar.enable_steady_tick(Duration::from_millis(120));
             return;
         }
         let version = env!("CARGO_PKG_VERSION");
@@ -265,6 +276,16 @@ fn exact_words(report: &SwapReport) -> String {
     }
 }
 
+/// The verb for it in a log line.
+fn exact_verb(report: &SwapReport) -> &'static str {
+    match report.mode {
+        Mode::Unchanged => "unchanged",
+        Mode::New => "created",
+        Mode::Whole => "rebuilt",
+        Mode::Incremental => "swapped",
+    }
+}
+
 /// Event name, text and status of a log line.
 fn log_words(description: &str, result: &NodeResult) -> (&'static str, String, String) {
     let time = format!("in {:.2}s", result.execution_time);
@@ -297,12 +318,12 @@ fn log_words(description: &str, result: &NodeResult) -> (&'static str, String, S
         }
         Status::Success => {
             let text = match &result.exact {
-                Some(report) if report.mode == Mode::Unchanged => format!("OK unchanged {description}"),
-                Some(report) => format!("OK {description}: {}", exact_words(report)),
+                Some(report) => format!("OK {} {description}", exact_verb(report)),
                 None if is_seed => format!("OK loaded {description}"),
                 None => format!("OK created {description}"),
             };
-            (text, good(result.message.as_deref().filter(|message| message.len() < 24).unwrap_or("OK")))
+            let message = result.message.as_deref().filter(|message| message.len() < 24 || result.exact.is_some());
+            (text, good(message.unwrap_or("OK")))
         }
     };
     (event, text, format!("{status} {time}"))
