@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`arguments`] | flags shared by commands |
 //! | [`commands`] | one file per command |
+//! | [`demo`] | the project and the data of `hw demo` |
 //! | [`exit`] | exit codes, and what stops a command |
 //! | [`project`] | from flags to an opened project |
 //! | [`ui`] | everything that is printed |
@@ -20,6 +21,7 @@ use crate::ui::Ui;
 
 mod arguments;
 mod commands;
+mod demo;
 mod exit;
 mod project;
 mod ui;

@@ -83,10 +83,10 @@ fn selected_models<'a>(session: &'a Session, selection: &Selection) -> Result<Ve
         .collect();
     if models.is_empty() {
         let problem = if everything {
-            Diagnostic::error("HW0604", "no model of this project is exact")
+            Diagnostic::error("HW0704", "no model of this project is exact")
                 .help("name a model to see how it is treated: hw explain MODEL")
         } else {
-            Diagnostic::error("HW0605", format!("no model is called `{}`", selection.select.join(" ")))
+            Diagnostic::error("HW0705", format!("no model is called `{}`", selection.select.join(" ")))
                 .help("hw ls --resource-type model lists the models there are")
         };
         return Err(problem);
@@ -121,7 +121,8 @@ fn screen(explanation: &Explanation, node: &Node) -> String {
         Class::ExactWidened | Class::Full => warn(class),
         Class::Refused => bad(class),
     };
-    let mut out = format!("{} is {class}: {}.\n\n", strong(&explanation.label), explanation.statement.trim_end_matches('.'));
+    let mut out =
+        format!("{} is {class}: {}.\n\n", strong(&explanation.label), explanation.statement.trim_end_matches('.'));
     let width = explanation.inputs.iter().map(|input| input_name(input).chars().count()).max().unwrap_or(0).max(10);
     for input in &explanation.inputs {
         describe(&mut out, input, width);
@@ -171,7 +172,7 @@ fn quoted(
     explanation: &Explanation,
     node: &Node,
 ) -> String {
-    let code = if severity == Severity::Note { "HW0607" } else { "HW0606" };
+    let code = if severity == Severity::Note { "HW0707" } else { "HW0706" };
     let mut diagnostic = Diagnostic::error(code, message);
     diagnostic.severity = severity;
     if let Some((view, start, end)) = place {
@@ -188,7 +189,13 @@ fn quoted(
 }
 
 /// The template when the line stands in it word for word, once; else the compiled text.
-fn located(compiled: &str, start: usize, end: usize, view: Option<&str>, node: &Node) -> (Arc<SourceFile>, usize, usize) {
+fn located(
+    compiled: &str,
+    start: usize,
+    end: usize,
+    view: Option<&str>,
+    node: &Node,
+) -> (Arc<SourceFile>, usize, usize) {
     if view.is_none() {
         if let Some((start, end)) = in_template(compiled, start, end, &node.raw_code) {
             let file = SourceFile { path: node.original_file_path.clone(), text: node.raw_code.clone() };

@@ -18,6 +18,7 @@ mod clean;
 mod compile;
 mod completions;
 mod debug;
+mod demo;
 mod deps;
 mod exact;
 mod explain;
@@ -49,6 +50,7 @@ pub enum Command {
     Ls(ls::Arguments),
     Parse(parse::Arguments),
     Init(init::Arguments),
+    Demo(demo::Arguments),
     Debug(debug::Arguments),
     Deps(deps::Arguments),
     Clean(clean::Arguments),
@@ -75,7 +77,7 @@ impl Command {
             Self::Deps(arguments) => arguments.output.output,
             Self::Clean(arguments) => arguments.output.output,
             Self::Help(arguments) => arguments.output.output,
-            Self::Ls(_) | Self::Completions(_) => OutputForm::Text,
+            Self::Ls(_) | Self::Demo(_) | Self::Completions(_) => OutputForm::Text,
         };
         form == OutputForm::Json
     }
@@ -98,6 +100,7 @@ impl Command {
             Self::Ls(arguments) => ls::execute(arguments, global, ui),
             Self::Parse(arguments) => parse::execute(arguments, global, ui),
             Self::Init(arguments) => init::execute(arguments, global, ui),
+            Self::Demo(arguments) => demo::execute(arguments, global, ui),
             Self::Debug(arguments) => debug::execute(arguments, global, ui),
             Self::Deps(arguments) => deps::execute(arguments, global, ui),
             Self::Clean(arguments) => clean::execute(arguments, global, ui),

@@ -53,7 +53,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
 fn refuse_another_plan(session: &Session, arguments: &Arguments, hash: &str) -> Result<(), Vec<Diagnostic>> {
     if hash.len() < 7 || !hash.chars().all(|character| character.is_ascii_hexdigit()) {
         return Err(vec![
-            Diagnostic::error("HW0601", format!("`{hash}` is no plan"))
+            Diagnostic::error("HW0701", format!("`{hash}` is no plan"))
                 .help("a plan is named by at least seven hexadecimal digits, as `hw plan` prints them"),
         ]);
     }
@@ -64,7 +64,7 @@ fn refuse_another_plan(session: &Session, arguments: &Arguments, hash: &str) -> 
     }
     let select = exact::selection_words(&arguments.nodes.selection);
     Err(vec![
-        Diagnostic::error("HW0602", format!("plan {hash} is no longer what a run would do"))
+        Diagnostic::error("HW0702", format!("plan {hash} is no longer what a run would do"))
             .note(format!("a run would now do plan {}", exact::short(&plan.hash)))
             .note("data, models or the selection changed since the plan was made; nothing was touched")
             .help(format!("look at what it would do now: hw plan{select}")),

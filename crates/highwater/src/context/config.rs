@@ -40,7 +40,8 @@ impl ConfigObject {
     }
 
     fn find(&self, name: &str) -> Option<Value> {
-        self.0.scene.subject.config.get(&name.replace('-', "_")).map(from_json)
+        let config = &self.0.scene.subject.config;
+        config.get(name).or_else(|| config.get(&name.replace("_hook", "-hook"))).map(from_json)
     }
 
     fn find_meta(&self, name: &str) -> Option<Value> {

@@ -7,7 +7,7 @@ use super::scene::Frame;
 
 /// Finds `duckdb__name` or `default__name`, package by package.
 ///
-/// Without a namespace the caller's own package is asked first; with one, the order that `dispatch:` of
+/// Without a namespace the node's package is asked first, then the project and the calling macro's own; with one, the order that `dispatch:` of
 /// dbt_project.yml gives it, or else the project and then the namespace. Highwater's own macros come last.
 ///
 /// # Errors
@@ -42,7 +42,7 @@ pub(crate) fn dispatch(frame: &Frame, name: &str, namespace: Option<&str>) -> Re
 fn search_order(frame: &Frame, namespace: Option<&str>) -> Vec<String> {
     let project = &frame.scene.project;
     let mut order: Vec<String> = match namespace {
-        None => vec![frame.package.to_string(), frame.scene.subject.package.clone(), project.name.clone()],
+        None => vec![frame.scene.subject.package.clone(), project.name.clone(), frame.package.to_string()],
         Some(namespace) => match project.dispatch.iter().find(|rule| rule.macro_namespace == namespace) {
             Some(rule) => rule.search_order.clone(),
             None => vec![project.name.clone(), namespace.to_owned()],

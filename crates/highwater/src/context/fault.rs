@@ -7,6 +7,9 @@ use highwater_jinja::{Error, ErrorKind, Span};
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::engine::EngineError;
 
+/// The folder that our own macros are said to be in.
+pub(crate) const OWN_FOLDER: &str = "highwater/macros/";
+
 /// An error with a code and advice, on its way through the evaluator.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
@@ -61,24 +64,44 @@ pub(crate) fn diagnostic(error: &Error, subject: &str, place_of: impl Fn(&str) -
     let title =
         if database.is_some() { format!("a query of a template failed in {subject}") } else { first_line.clone() };
     let mut diagnostic = Diagnostic::error(code, title);
-    let place = error.template().zip(error.span()).and_then(|(name, span)| place_of(name).map(|place| (place, span)));
-    match place {
-        Some((place, span)) => diagnostic = label(diagnostic, &place, span, ""),
-        None => diagnostic = diagnostic.note(format!("in {subject}")),
+    let places = places(error, place_of);
+    if places.is_empty() {
+        diagnostic = diagnostic.note(format!("in {subject}"));
     }
-    if database.is_some() || first_line != error.message() {
-        diagnostic = diagnostic.note(error.message().to_owned());
+    for (place, span, message) in &places {
+        diagnostic = label(diagnostic, place, *span, message);
+    }
+    let said = if database.is_some() { error.message() } else { &error.message()[first_line.len()..] };
+    if !said.trim().is_empty() {
+        diagnostic = diagnostic.note(said.trim_matches('\n').to_owned());
     }
     if let Some(EngineError::Statement { sql, .. }) = database {
         diagnostic = diagnostic.note(format!("the query:\n{}", sql.trim()));
-    }
-    for entry in error.trace() {
-        diagnostic = diagnostic.note(format!("in macro {} ({})", entry.macro_name, entry.template));
     }
     for help in fault.map(|fault| fault.help.as_slice()).unwrap_or_default() {
         diagnostic = diagnostic.help(help.clone());
     }
     diagnostic
+}
+
+/// Where it happened, and the calls that led there, innermost first. Our own macros are no place to send people to: then
+/// the call of the macro comes first.
+fn places(error: &Error, place_of: impl Fn(&str) -> Option<Place>) -> Vec<(Place, Span, String)> {
+    let mut places = Vec::new();
+    let mut add = |template: &str, span: Span, message: String| {
+        if let Some(place) = place_of(template).filter(|place| !place.file.path.starts_with(OWN_FOLDER)) {
+            places.push((place, span, message));
+        }
+    };
+    if let Some((template, span)) = error.template().zip(error.span()) {
+        add(template, span, String::new());
+    }
+    for entry in error.trace() {
+        if let Some((template, span)) = &entry.called_from {
+            add(template, *span, format!("calls macro {}", entry.macro_name));
+        }
+    }
+    places
 }
 
 /// Marks a span of a template in its file.

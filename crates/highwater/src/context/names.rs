@@ -145,7 +145,8 @@ fn hooks(frame: &Frame, key: &str) -> Value {
         }
         other => from_json(other),
     };
-    let configured = frame.scene.subject.config.get(key);
+    let config = &frame.scene.subject.config;
+    let configured = config.get(key).or_else(|| config.get(&key.replace('_', "-")));
     list(match configured {
         None => Vec::new(),
         Some(serde_json::Value::Array(hooks)) => hooks.iter().map(one).collect(),
@@ -194,6 +195,8 @@ impl Object for Namespace {
     ) -> Result<Value, minijinja::Error> {
         match self.get_value(&Value::from(method)) {
             Some(found) => found.call(state, values),
+            // Reading a project, what is missing may stand in a model that is disabled.
+            None if self.frame.scene.running().is_none() => Ok(Value::UNDEFINED),
             None => Err(self.frame.scene.macros.unknown_macro(&self.package, method).into()),
         }
     }

@@ -170,10 +170,9 @@ impl Frame {
     /// The macro this code means by an unqualified name.
     pub(crate) fn macro_named(&self, name: &str) -> Option<Value> {
         let macros = &self.scene.macros;
-        let own = macros.resolve(&self.package, name);
-        // A macro of a package may call one that only the node's own package has.
-        let entry = own.or_else(|| macros.find(&self.scene.subject.package, name))?;
-        Some(self.callable(entry))
+        // As in dbt, the node's package comes first, also for the macros of other packages that it calls.
+        let found = macros.resolve(&self.scene.subject.package, name);
+        Some(self.callable(found.or_else(|| macros.find(&self.package, name))?))
     }
 }
 

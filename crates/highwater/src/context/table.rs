@@ -111,8 +111,9 @@ impl TableValue {
 }
 
 impl Object for TableValue {
+    // Not a sequence: the evaluator turns sequences that methods return into lists.
     fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Seq
+        ObjectRepr::Plain
     }
 
     fn is_true(self: &Arc<Self>) -> bool {

@@ -1,7 +1,6 @@
 //! `var` and `env_var`.
 
 use highwater_jinja::{Arguments, Error, Value, from_json, function};
-use indexmap::IndexMap;
 
 use super::fault::Fault;
 use super::scene::Frame;
@@ -27,6 +26,8 @@ impl Variables {
         let name = arguments.required_text(0, "var_name")?;
         match self.find(&name).or_else(|| arguments.get(1, "default").cloned()) {
             Some(value) => Ok(value),
+            // Reading a project, what is missing may stand in a model that is disabled.
+            None if self.0.scene.running().is_none() => Ok(Value::from(())),
             None => Err(missing_var(&name)),
         }
     }
@@ -58,16 +59,6 @@ impl highwater_jinja::value::Object for Variables {
             _ => Err(minijinja::ErrorKind::UnknownMethod.into()),
         }
     }
-}
-
-/// `var` where only the variables of the command line are known: `profiles.yml` and `dbt_project.yml`.
-pub(crate) fn plain_var_function(vars: &IndexMap<String, serde_json::Value>) -> Value {
-    let vars = vars.clone();
-    function("var", move |arguments| {
-        let name = arguments.required_text(0, "var_name")?;
-        let found = vars.get(&name).map(from_json).or_else(|| arguments.get(1, "default").cloned());
-        found.ok_or_else(|| missing_var(&name))
-    })
 }
 
 fn missing_var(name: &str) -> Error {

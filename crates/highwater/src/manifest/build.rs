@@ -4,7 +4,7 @@
 //! 5. every template read with `execute` false, in parallel; 6. configuration merged and places in the database named;
 //! 7. names checked; 8. references followed; 9. exposures and metrics; 10. the graph.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -60,10 +60,11 @@ pub fn build(project: &Project, macros: &Arc<Macros>) -> Result<(Manifest, Vec<D
 
     checks::nodes(&drafts, &mut issues);
     insert_nodes(&mut manifest, &drafts);
-    insert_sources(&mut manifest, tables, &mut issues);
+    let disabled_sources = insert_sources(&mut manifest, tables, &mut issues);
     groups(&mut manifest, &properties, &drafts, &mut issues);
-    resolve::resolve(&mut manifest, &drafts, &mut issues);
-    (manifest.exposures, manifest.metrics) = exposures::read(project, &manifest, &properties, &renderers, &mut issues);
+    resolve::resolve(&mut manifest, &disabled_sources, &drafts, &mut issues);
+    (manifest.exposures, manifest.metrics) =
+        exposures::read(project, &manifest, &disabled_sources, &properties, &renderers, &mut issues);
     unit_tests(&mut manifest, &properties);
     graph::connect(&mut manifest);
     issues.extend(checks::cycle(&manifest, &drafts));
@@ -78,8 +79,10 @@ fn tests_of_nodes<'a>(
     issues: &mut Issues,
 ) -> Vec<Draft<'a>> {
     let mut tests = Vec::new();
+    // Of two files of one name at most one is enabled; which, is not known yet.
+    let mut done = HashSet::new();
     for draft in drafts.iter().filter(|draft| draft.node.is_refable()) {
-        let Some(patch) = &draft.patch else { continue };
+        let Some(patch) = draft.patch.as_ref().filter(|_| done.insert(&draft.node.unique_id)) else { continue };
         let tested = || Tested::Node {
             unique_id: &draft.node.unique_id,
             name: &draft.node.name,
@@ -313,19 +316,26 @@ fn insert_nodes(manifest: &mut Manifest, drafts: &[Draft<'_>]) {
     }
 }
 
-fn insert_sources(manifest: &mut Manifest, tables: Vec<Table<'_>>, issues: &mut Issues) {
-    for Table { node, described, yaml } in tables.into_iter().filter(|table| table.node.config.enabled()) {
-        let place = yaml.get("name").unwrap_or(yaml);
-        let label = (format!("`{}.{}`", node.source_name, node.name), node.original_file_path.clone());
-        if let Some(SourceNode { original_file_path, .. }) = manifest.sources.insert(node.unique_id.clone(), node) {
-            let (shown, path) = label;
+/// Puts the enabled tables into the manifest; the others are the answer.
+fn insert_sources(manifest: &mut Manifest, tables: Vec<Table<'_>>, issues: &mut Issues) -> Vec<SourceNode> {
+    let mut disabled = Vec::new();
+    for Table { node, described, yaml } in tables {
+        if !node.config.enabled() {
+            disabled.push(node);
+            continue;
+        }
+        let id = node.unique_id.clone();
+        let shown = format!("`{}.{}`", node.source_name, node.name);
+        if let Some(other) = manifest.sources.insert(id, node) {
+            let place = yaml.get("name").unwrap_or(yaml);
             issues.add(
                 yaml::error_at("HW0201", &described.file, place, format!("there are two sources {shown}"))
-                    .note(format!("they are described in {original_file_path} and {path}"))
+                    .note(format!("the other one stands in {}", other.original_file_path))
                     .help("remove one of them"),
             );
         }
     }
+    disabled
 }
 
 /// Groups, and nodes that name one that does not exist.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::draft::Draft;
 use super::patch::Patch;
-use super::{Manifest, ResourceType, graph};
+use super::{Manifest, ResourceType, graph, resolve};
 use crate::diagnostics::Diagnostic;
 
 /// Names and places that two enabled nodes share.
@@ -18,16 +18,17 @@ pub(super) fn nodes(drafts: &[Draft<'_>], issues: &mut super::issues::Issues) {
             issues.add(same_name(other, draft));
             continue;
         }
-        if node.is_refable() && node.version.is_none() {
-            if let Some(other) = by_name.insert((&node.package_name, &node.name), draft) {
-                issues.add(same_name(other, draft));
-                continue;
-            }
+        if node.is_refable()
+            && node.version.is_none()
+            && let Some(other) = by_name.insert((&node.package_name, &node.name), draft)
+        {
+            issues.add(same_name(other, draft));
+            continue;
         }
-        if node.is_relational() {
-            if let Some(other) = by_place.insert(node.relation.sql().to_lowercase(), draft) {
-                issues.add(same_place(other, draft));
-            }
+        if node.is_relational()
+            && let Some(other) = by_place.insert(node.relation.sql().to_lowercase(), draft)
+        {
+            issues.add(same_place(other, draft));
         }
     }
 }
@@ -44,7 +45,7 @@ fn same_name(first: &Draft<'_>, second: &Draft<'_>) -> Diagnostic {
     let error = Diagnostic::error(if second.node.test_metadata.is_some() { "HW0207" } else { "HW0201" }, title)
         .at(&second.file, second.place.0, second.place.1, "")
         .at(&first.file, first.place.0, first.place.1, "the other one");
-    let error = error.note(format!("they stand in {} and {}", first.file.path, second.file.path));
+    let error = both_files(error, first, second);
     if second.node.test_metadata.is_some() {
         error.help("give one of them a `name:` of its own, or remove it")
     } else {
@@ -55,11 +56,20 @@ fn same_name(first: &Draft<'_>, second: &Draft<'_>) -> Diagnostic {
 fn same_place(first: &Draft<'_>, second: &Draft<'_>) -> Diagnostic {
     let title =
         format!("`{}` and `{}` would both be built as {}", first.node.name, second.node.name, second.node.relation);
-    Diagnostic::error("HW0202", title)
-        .at(&second.file, second.place.0, second.place.1, "")
-        .at(&first.file, first.place.0, first.place.1, "the other one")
-        .note(format!("they stand in {} and {}", first.file.path, second.file.path))
-        .help("give one of them another `alias` or `schema`")
+    let error = Diagnostic::error("HW0202", title).at(&second.file, second.place.0, second.place.1, "").at(
+        &first.file,
+        first.place.0,
+        first.place.1,
+        "the other one",
+    );
+    both_files(error, first, second).help("give one of them another `alias` or `schema`")
+}
+
+fn both_files(error: Diagnostic, first: &Draft<'_>, second: &Draft<'_>) -> Diagnostic {
+    if first.file.path == second.file.path {
+        return error;
+    }
+    error.note(format!("they stand in {} and {}", first.file.path, second.file.path))
 }
 
 /// Configuration of one node that cannot be meant.
@@ -138,6 +148,11 @@ pub(super) fn cycle(manifest: &Manifest, drafts: &[Draft<'_>]) -> Option<Diagnos
     let error = graph::cycle(manifest)?;
     let path = graph::cycle_path(manifest)?;
     let by_id: HashMap<&str, &Draft<'_>> = drafts.iter().map(|draft| (draft.node.unique_id.as_str(), draft)).collect();
-    let places = path.iter().skip(1).filter_map(|id| by_id.get(id.as_str()));
-    Some(places.fold(error, |error, draft| error.at(&draft.file, draft.place.0, draft.place.1, "")))
+    let steps = path.windows(2).filter_map(|step| Some((by_id.get(step[0].as_str())?, step[1].as_str())));
+    Some(steps.fold(error, |error, (draft, parent)| {
+        let node = &manifest.nodes[&draft.node.unique_id];
+        let name = manifest.nodes.get(parent).map_or("", |parent| parent.name.as_str());
+        let (start, end) = resolve::asking(draft, node).locate("ref", name, None);
+        error.at(&draft.file, start, end, "")
+    }))
 }

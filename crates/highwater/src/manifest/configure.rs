@@ -241,7 +241,40 @@ mod tests {
             ),
         );
         merge(&mut config, &layer(json!({"grants": {"+select": ["ml"], "insert": ["etl"]}})));
-        insta::assert_snapshot!(serde_json::to_string_pretty(&config).unwrap(), @"");
+        insta::assert_snapshot!(serde_json::to_string_pretty(&config).unwrap(), @r#"
+        {
+          "tags": [
+            "nightly",
+            "core"
+          ],
+          "meta": {
+            "owner": "ada",
+            "tier": 2
+          },
+          "materialized": "table",
+          "pre-hook": [
+            {
+              "sql": "set x = 1",
+              "transaction": true,
+              "index": null
+            },
+            {
+              "sql": "b",
+              "transaction": false,
+              "index": null
+            }
+          ],
+          "grants": {
+            "select": [
+              "bi",
+              "ml"
+            ],
+            "insert": [
+              "etl"
+            ]
+          }
+        }
+        "#);
     }
 
     #[test]
@@ -253,6 +286,10 @@ mod tests {
         let fqn = ["shop", "staging", "stg_orders"].map(str::to_owned);
         let layers: Vec<String> =
             folder_layers(&tree, &fqn).iter().map(|layer| serde_json::to_string(layer).unwrap()).collect();
-        insta::assert_snapshot!(layers.join("\n"), @"");
+        insta::assert_snapshot!(layers.join("\n"), @r#"
+        {"materialized":"view"}
+        {"tags":["shop"]}
+        {"materialized":"ephemeral","meta":{"layer":"staging"}}
+        "#);
     }
 }

@@ -17,8 +17,23 @@ pub(super) fn blocks(project: &Project, issues: &mut Issues) -> IndexMap<String,
     let mut blocks: IndexMap<String, String> = IndexMap::new();
     for package in project.all_packages() {
         for file in package.files_of(FileKind::Docs).filter(|file| file.source.text.contains("{%")) {
-            // A page that merely shows Jinja is no error: only its docs blocks matter to us.
-            let Ok(template) = Template::parse(&file.source.path, &file.source.text) else { continue };
+            let template = match Template::parse(&file.source.path, &file.source.text) {
+                Ok(template) => template,
+                // A page that merely shows Jinja is none of our business.
+                Err(_) if !file.source.text.contains("enddocs") => continue,
+                Err(error) => {
+                    let span = error.span().unwrap_or_default();
+                    issues.add(
+                        Diagnostic::error(
+                            "HW0224",
+                            format!("cannot read the docs blocks of this page: {}", error.message()),
+                        )
+                        .at(&file.source, span.start, span.end, "")
+                        .help("a block stands between {% docs name %} and {% enddocs %}"),
+                    );
+                    continue;
+                }
+            };
             for block in template.blocks().into_iter().filter(|block| block.kind == BlockKind::Docs) {
                 let text = file.source.text.get(block.body_span.start..block.body_span.end).unwrap_or_default();
                 let id = format!("doc.{}.{}", package.name, block.name);

@@ -92,7 +92,7 @@ pub(super) fn from_files<'a>(project: &'a Project, issues: &mut Issues) -> Vec<D
         for file in &package.files {
             match file.kind {
                 FileKind::Model | FileKind::PythonModel => {
-                    drafts.push(of_file(project, package, file, ResourceType::Model))
+                    drafts.push(of_file(project, package, file, ResourceType::Model));
                 }
                 FileKind::Seed => drafts.push(of_file(project, package, file, ResourceType::Seed)),
                 FileKind::SingularTest => drafts.push(of_file(project, package, file, ResourceType::Test)),
@@ -201,7 +201,7 @@ pub(super) fn snapshot_of_properties<'a>(project: &'a Project, described: &Descr
         node: blank(project, package, parts),
         package,
         file: Arc::clone(&described.file),
-        place: (place.start, place.end),
+        place: place.place(&described.file),
         code: Some(code),
         patch: None,
         own: Layer::new(),

@@ -9,7 +9,7 @@ use super::docs::Renderers;
 use super::issues::Issues;
 use super::properties::{Described, config_of, meta_of, tags_of};
 use super::resolve::{Asking, Index};
-use super::{Config, Dependencies, Exposure, Manifest, Metric, Owner, RefCall, ResourceType};
+use super::{Config, Dependencies, Exposure, Manifest, Metric, Owner, RefCall, ResourceType, SourceNode};
 use crate::project::Project;
 use crate::project::yaml::{Yaml, error_at};
 
@@ -17,11 +17,12 @@ use crate::project::yaml::{Yaml, error_at};
 pub(super) fn read(
     project: &Project,
     manifest: &Manifest,
+    disabled_sources: &[SourceNode],
     properties: &[Described],
     renderers: &Renderers,
     issues: &mut Issues,
 ) -> (IndexMap<String, Exposure>, IndexMap<String, Metric>) {
-    let index = Index::new(manifest);
+    let index = Index::new(manifest, disabled_sources);
     let mut metrics = IndexMap::new();
     for described in properties.iter().filter(|described| described.list == "metrics") {
         let metric = metric(project, described, &index, renderers, issues);
@@ -31,7 +32,11 @@ pub(super) fn read(
         metrics.values().map(|metric: &Metric| (metric.name.clone(), metric.unique_id.clone())).collect();
     for metric in metrics.values_mut() {
         let inputs = metric_inputs(&metric.type_params);
-        metric.depends_on.nodes.extend(inputs.iter().filter_map(|input| names.get(input)).cloned());
+        for id in inputs.iter().filter_map(|input| names.get(input)) {
+            if !metric.depends_on.nodes.contains(id) {
+                metric.depends_on.nodes.push(id.clone());
+            }
+        }
     }
     let mut exposures = IndexMap::new();
     for described in properties.iter().filter(|described| described.list == "exposures") {
@@ -120,7 +125,7 @@ fn depends_on(
         package: &described.package,
         group: None,
         file: &described.file,
-        place: (line.start, line.end),
+        place: line.place(&described.file),
         is_template: false,
     };
     let mut found = Vec::new();
@@ -176,7 +181,7 @@ fn metric(
             package: &described.package,
             group: None,
             file: &described.file,
-            place: (place.start, place.end),
+            place: place.place(&described.file),
             is_template: false,
         };
         nodes.extend(issues.keep(index.reference(&call, &asking)).map(|node| node.unique_id.clone()));

@@ -1,5 +1,7 @@
 //! Which entry of a properties file is about which node, versions of models included.
 
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -29,6 +31,10 @@ pub(super) struct Patch<'a> {
 
 /// Finds the node of every entry.
 pub(super) fn assign<'a>(drafts: &mut [Draft<'a>], properties: &'a [Described], issues: &mut Issues) {
+    let mut names = Names::new();
+    for (position, draft) in drafts.iter().enumerate() {
+        names.entry((draft.node.resource_type, draft.node.name.clone())).or_default().push(position);
+    }
     for described in properties {
         let kind = match described.list {
             "models" => ResourceType::Model,
@@ -40,10 +46,10 @@ pub(super) fn assign<'a>(drafts: &mut [Draft<'a>], properties: &'a [Described], 
         };
         let versions = described.yaml.get("versions").map(Yaml::items).unwrap_or_default();
         if kind == ResourceType::Model && !versions.is_empty() {
-            assign_versions(drafts, described, versions, issues);
+            assign_versions(drafts, &names, described, versions, issues);
             continue;
         }
-        let found = find(drafts, kind, &described.name, &described.package);
+        let found = find(drafts, &names, kind, &described.name, &described.package);
         if found.is_empty() {
             issues.add(no_node(drafts, described, kind));
         }
@@ -60,16 +66,14 @@ pub(super) fn assign<'a>(drafts: &mut [Draft<'a>], properties: &'a [Described], 
     }
 }
 
-/// The drafts of a name: those of the package, else those of any.
-fn find(drafts: &[Draft<'_>], kind: ResourceType, name: &str, package: &str) -> Vec<usize> {
-    let named = |draft: &Draft<'_>| {
-        draft.node.resource_type == kind
-            && draft.node.name == name
-            && draft.node.version.is_none()
-            && draft.node.test_metadata.is_none()
-    };
-    let all: Vec<usize> = (0..drafts.len()).filter(|index| named(&drafts[*index])).collect();
-    let own: Vec<usize> = all.iter().copied().filter(|index| drafts[*index].package.name == package).collect();
+/// Positions of drafts by kind and by the name of their file.
+type Names = HashMap<(ResourceType, String), Vec<usize>>;
+
+/// The drafts of a name that are no versions yet: those of the package, else those of any.
+fn find(drafts: &[Draft<'_>], names: &Names, kind: ResourceType, name: &str, package: &str) -> Vec<usize> {
+    let all = names.get(&(kind, name.to_owned())).into_iter().flatten().copied();
+    let all: Vec<usize> = all.filter(|position| drafts[*position].node.version.is_none()).collect();
+    let own: Vec<usize> = all.iter().copied().filter(|position| drafts[*position].package.name == package).collect();
     if own.is_empty() { all } else { own }
 }
 
@@ -105,7 +109,13 @@ fn no_node(drafts: &[Draft<'_>], described: &Described, kind: ResourceType) -> D
 }
 
 /// Turns the files of a versioned model into its versions.
-fn assign_versions<'a>(drafts: &mut [Draft<'a>], described: &'a Described, versions: &'a [Yaml], issues: &mut Issues) {
+fn assign_versions<'a>(
+    drafts: &mut [Draft<'a>],
+    names: &Names,
+    described: &'a Described,
+    versions: &'a [Yaml],
+    issues: &mut Issues,
+) {
     let Some(latest) = latest_version(described, versions) else {
         issues.add(described.error("HW0103", "every version needs a `v`").help("write it as `- v: 1`"));
         return;
@@ -117,9 +127,9 @@ fn assign_versions<'a>(drafts: &mut [Draft<'a>], described: &'a Described, versi
             continue;
         };
         let stem = version.text_of("defined_in").unwrap_or_else(|| format!("{}_v{number}", described.name));
-        let mut found = find(drafts, ResourceType::Model, &stem, &described.package);
+        let mut found = find(drafts, names, ResourceType::Model, &stem, &described.package);
         if found.is_empty() && number == latest {
-            found = find(drafts, ResourceType::Model, &described.name, &described.package);
+            found = find(drafts, names, ResourceType::Model, &described.name, &described.package);
         }
         if found.is_empty() {
             issues.add(

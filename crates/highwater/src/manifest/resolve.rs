@@ -7,7 +7,7 @@ use highwater_jinja::{StaticCall, Template};
 
 use super::draft::Draft;
 use super::issues::Issues;
-use super::{Manifest, Node, RefCall, ResourceType};
+use super::{Manifest, Node, RefCall, ResourceType, SourceNode};
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::project::suggest;
 
@@ -40,12 +40,13 @@ pub(super) enum Found<'m> {
 pub(super) struct Index<'m> {
     manifest: &'m Manifest,
     root: &'m str,
+    disabled_sources: &'m [SourceNode],
     nodes: HashMap<&'m str, Vec<&'m Node>>,
     disabled: HashMap<&'m str, Vec<&'m Node>>,
 }
 
 impl<'m> Index<'m> {
-    pub fn new(manifest: &'m Manifest) -> Self {
+    pub fn new(manifest: &'m Manifest, disabled_sources: &'m [SourceNode]) -> Self {
         let by_name = |nodes: &'m indexmap::IndexMap<String, Node>| {
             let mut index: HashMap<&str, Vec<&Node>> = HashMap::new();
             for node in nodes.values().filter(|node| node.is_refable()) {
@@ -56,6 +57,7 @@ impl<'m> Index<'m> {
         Self {
             manifest,
             root: &manifest.project_name,
+            disabled_sources,
             nodes: by_name(&manifest.nodes),
             disabled: by_name(&manifest.disabled),
         }
@@ -189,6 +191,16 @@ impl<'m> Index<'m> {
         if let Some(id) = self.find_source(source, table, asking.package) {
             return Ok(id);
         }
+        let disabled = |node: &&SourceNode| node.source_name == source && node.name == table;
+        if let Some(node) = self.disabled_sources.iter().find(disabled) {
+            let (start, end) = asking.locate("source", table, Some(source));
+            return Err(Diagnostic::error(
+                "HW0216",
+                format!("`source('{source}', '{table}')` names a source that is disabled"),
+            )
+            .at(asking.file, start, end, "disabled")
+            .help(format!("enable it in {} (`enabled: true`), or remove the reference", node.original_file_path)));
+        }
         let sources = || self.manifest.sources.values();
         let tables: Vec<&str> =
             sources().filter(|node| node.source_name == source).map(|node| node.name.as_str()).collect();
@@ -231,7 +243,7 @@ fn shown(call: &RefCall) -> String {
 
 impl Asking<'_> {
     /// The bytes of a literal in a call of `ref` or `source`: `before` is the argument that stands before it, if any.
-    fn locate(&self, function: &str, literal: &str, before: Option<&str>) -> (usize, usize) {
+    pub fn locate(&self, function: &str, literal: &str, before: Option<&str>) -> (usize, usize) {
         if !self.is_template {
             return self.place;
         }
@@ -261,23 +273,32 @@ impl Asking<'_> {
     }
 }
 
+/// A node as the one who asks.
+pub(super) fn asking<'a>(draft: &'a Draft<'_>, node: &'a Node) -> Asking<'a> {
+    let in_template = node.test_metadata.is_none() && node.resource_type != ResourceType::Operation;
+    Asking {
+        package: &node.package_name,
+        group: node.group.as_deref(),
+        file: &draft.file,
+        place: draft.place,
+        is_template: in_template && draft.code.is_some(),
+    }
+}
+
 /// Fills `depends_on` of every node; tests that read something that is missing are disabled with a warning, as in dbt.
-pub(super) fn resolve(manifest: &mut Manifest, drafts: &[Draft<'_>], issues: &mut Issues) {
+pub(super) fn resolve(
+    manifest: &mut Manifest,
+    disabled_sources: &[SourceNode],
+    drafts: &[Draft<'_>],
+    issues: &mut Issues,
+) {
     let mut resolved: Vec<(String, Vec<String>)> = Vec::new();
     let mut without: Vec<String> = Vec::new();
     {
-        let index = Index::new(manifest);
-        for draft in drafts.iter().filter(|draft| manifest.nodes.contains_key(&draft.node.unique_id)) {
+        let index = Index::new(manifest, disabled_sources);
+        for draft in drafts.iter().filter(|draft| draft.node.config.enabled()) {
             let node = &manifest.nodes[&draft.node.unique_id];
-            let asking = Asking {
-                package: &node.package_name,
-                group: node.group.as_deref(),
-                file: &draft.file,
-                place: draft.place,
-                is_template: node.test_metadata.is_none()
-                    && node.resource_type != ResourceType::Operation
-                    && draft.code.is_some(),
-            };
+            let asking = asking(draft, node);
             let mut ids: Vec<String> = Vec::new();
             let mut problems = Vec::new();
             let mut add = |id: String| {
@@ -300,7 +321,7 @@ pub(super) fn resolve(manifest: &mut Manifest, drafts: &[Draft<'_>], issues: &mu
             if node.resource_type == ResourceType::Test && !problems.is_empty() {
                 without.push(node.unique_id.clone());
                 // What is disabled takes its tests along in silence.
-                let spoken = problems.into_iter().filter(|problem| problem.code != "HW0215");
+                let spoken = problems.into_iter().filter(|problem| !["HW0215", "HW0216"].contains(&problem.code));
                 issues.extend(spoken.map(|problem| {
                     Diagnostic { severity: crate::diagnostics::Severity::Warning, ..problem }
                         .note("the test is left out")

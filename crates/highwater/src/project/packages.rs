@@ -79,7 +79,10 @@ pub fn wanted(root: &Path, options: &LoadOptions) -> Result<Vec<Wanted>, Vec<Dia
     let mut errors = Vec::new();
     for entry in yaml.get("packages").map(Yaml::items).unwrap_or_default() {
         match origin(entry) {
-            Some(origin) => found.push(Wanted { origin, file: Arc::clone(&file), start: entry.start, end: entry.end }),
+            Some(origin) => {
+                let (start, end) = entry.place(&file);
+                found.push(Wanted { origin, file: Arc::clone(&file), start, end });
+            }
             None => errors.push(
                 yaml::error_at("HW0103", &file, entry, "a package must say `local`, `package`, `git` or `tarball`")
                     .help("for instance: - local: ../shared_models"),

@@ -179,6 +179,12 @@ impl Yaml {
         self.entries().map(|(key, entry)| (key.clone(), entry.value.json())).collect()
     }
 
+    /// The bytes of its first line, to point at.
+    pub fn place(&self, file: &SourceFile) -> (usize, usize) {
+        let line = file.text[self.start..self.end].lines().next().unwrap_or_default();
+        (self.start, self.start + line.trim_end().len())
+    }
+
     /// The kind of value, in words.
     pub fn kind(&self) -> &'static str {
         match &self.node {
@@ -192,9 +198,10 @@ impl Yaml {
     }
 }
 
-/// An error that points at a value.
+/// An error that points at the first line of a value.
 pub fn error_at(code: &'static str, file: &Arc<SourceFile>, yaml: &Yaml, title: impl Into<String>) -> Diagnostic {
-    Diagnostic::error(code, title).at(file, yaml.start, yaml.end, "")
+    let (start, end) = yaml.place(file);
+    Diagnostic::error(code, title).at(file, start, end, "")
 }
 
 /// Whether there is nothing but blank lines, comments and document markers.
@@ -210,30 +217,37 @@ fn syntax_error(file: &Arc<SourceFile>, error: &serde_saphyr::Error) -> Diagnost
     let message = message.lines().next().unwrap_or_default().to_owned();
     // The place is shown by the label.
     let message = message.split(" at line ").next().unwrap_or(&message).trim_end_matches([':', '.', ' ']).to_owned();
-    let diagnostic = Diagnostic::error("HW0102", format!("{} is not valid YAML: {message}", file.path));
-    let diagnostic = match error.location().map(|location| range(&location, &file.text)) {
-        Some((start, end)) => {
-            let hint = hint_at(&file.text, start);
-            let diagnostic = diagnostic.at(file, start, end, "");
-            hint.map_or(diagnostic.clone(), |hint| diagnostic.help(hint))
-        }
-        None => diagnostic,
+    let place = error.location().map(|location| range(&location, &file.text));
+    let slip = place.and_then(|(start, _)| slip_at(&file.text, start, &message));
+    let (message, help) = match slip {
+        Some(Slip { what, help }) => (what.to_owned(), help),
+        None => (message, "check the indentation and the quotes around this place"),
     };
-    if diagnostic.help.is_empty() {
-        diagnostic.help("check the indentation and the quotes around this place")
-    } else {
-        diagnostic
+    let diagnostic = Diagnostic::error("HW0102", format!("{} is not valid YAML: {message}", file.path)).help(help);
+    match place {
+        Some((start, end)) => diagnostic.at(file, start, end, ""),
+        None => diagnostic,
     }
 }
 
-/// The commonest slips have a remedy of their own.
-fn hint_at(text: &str, start: usize) -> Option<&'static str> {
+/// A slip that is made often, and its remedy.
+struct Slip {
+    what: &'static str,
+    help: &'static str,
+}
+
+fn slip_at(text: &str, start: usize, message: &str) -> Option<Slip> {
     let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
-    if line.contains('\t') && line.trim_start_matches(' ').starts_with('\t') {
-        Some("indent with spaces: YAML forbids tabs there")
+    if line.trim_start_matches(' ').starts_with('\t') {
+        Some(Slip { what: "this line begins with a tab", help: "indent with spaces" })
     } else if line.contains(": {{") || line.contains("- {{") {
-        Some("put quotes around a value that begins with {{: \"{{ ... }}\"")
+        Some(Slip {
+            what: "this value begins with {{ and stands in no quotes",
+            help: "put quotes around it: \"{{ ... }}\"",
+        })
+    } else if message.contains("mapping values are not allowed") {
+        Some(Slip { what: "there is a second `: ` in this value", help: "put quotes around the value" })
     } else {
         None
     }
@@ -291,7 +305,26 @@ impl Reader<'_> {
             Tree::List(items) => Node::List(items.into_iter().map(|item| self.convert(item)).collect()),
             Tree::Map(pairs) => Node::Map(self.entries(pairs)),
         };
+        // Of lists and mappings only the beginning is reported.
+        let last = match &node {
+            Node::List(items) => items.last().map(|item| item.end),
+            Node::Map(entries) => entries.values().map(|entry| entry.value.end.max(entry.key_end)).max(),
+            Node::Scalar(_) => None,
+        };
+        let end = self.closed(start, last.unwrap_or(end).max(end));
         Yaml { node, start, end }
+    }
+
+    /// The end with the bracket that closes what begins at `start`.
+    fn closed(&self, start: usize, end: usize) -> usize {
+        let text = &self.file.text;
+        let closing = match text[start..].chars().next() {
+            Some('{') => '}',
+            Some('[') => ']',
+            _ => return end,
+        };
+        let rest = text[end..].trim_start_matches(|letter: char| letter.is_whitespace() || letter == ',');
+        if rest.starts_with(closing) { text.len() - rest.len() + 1 } else { end }
     }
 
     fn entries(&mut self, pairs: Vec<(Spanned<String>, Spanned<Tree>)>) -> IndexMap<String, Entry> {
@@ -438,6 +471,6 @@ mod tests {
         let error = parse(&file).expect_err("bad indentation");
         let label = &error.labels[0];
         let line = file.text[..label.start].matches('\n').count() + 1;
-        insta::assert_snapshot!(format!("{error} (line {line})"), @"");
+        insta::assert_snapshot!(format!("{error} (line {line})"), @"HW0102: models/schema.yml is not valid YAML: while parsing a block collection, did not find expected '-' indicator (line 3)");
     }
 }

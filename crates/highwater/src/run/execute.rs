@@ -57,6 +57,7 @@ pub(super) fn execute(
     } else {
         run_selected(&shared, connection, &selected, threads, &mut results).map_err(|diagnostic| vec![diagnostic])?;
     }
+    shared.pass_on_messages();
     results.elapsed = clock.elapsed().as_secs_f64();
     if options.write_json {
         write_artifacts(&shared, &results);
@@ -136,7 +137,7 @@ fn run_selected(
         .collect();
     again_on_conflict(|| Ok(create_schemas(lock(&connection).as_mut(), &schemas)?))
         .map_err(super::failure::Failure::told)?;
-    results.results.extend(run_project_hooks(shared, &connection, false));
+    results.results.extend(run_project_hooks(shared, &connection, None));
     let hook_failed = results.results.iter().any(|result| result.status.is_failure());
     shared
         .catalog
@@ -150,7 +151,8 @@ fn run_selected(
     } else {
         run_nodes(shared, connection.clone(), selected, threads, results);
     }
-    results.results.extend(run_project_hooks(shared, &connection, true));
+    let hooks = run_project_hooks(shared, &connection, Some(&results.results));
+    results.results.extend(hooks);
     Ok(())
 }
 
@@ -285,6 +287,7 @@ impl<'a> Progress<'a> {
     }
 
     fn finish(&mut self, result: NodeResult, results: &mut Vec<NodeResult>) {
+        self.shared.pass_on_messages();
         let id = &result.unique_id;
         let next = self.started.len() + 1;
         let index = *self.started.entry(id.clone()).or_insert(next);

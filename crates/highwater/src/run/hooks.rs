@@ -5,13 +5,13 @@
 
 use std::time::Instant;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::failure::{self, Failure};
 use super::result::{NodeResult, Status};
 use super::transaction::{in_transaction, lock};
 use super::worker::{Shared, Task};
-use super::{Event, timing};
+use super::{Event, node, timing};
 use crate::context::SharedConnection;
 use crate::manifest::Config;
 use crate::project::Package;
@@ -107,8 +107,15 @@ fn is_empty(sql: &str) -> bool {
 }
 
 /// Runs the hooks of the project and its packages: packages by name, the project last.
-pub(crate) fn run_project_hooks(shared: &Shared<'_>, connection: &SharedConnection, end: bool) -> Vec<NodeResult> {
+///
+/// With `done`, what became of the nodes, these are the hooks of the run's end; without, of its start.
+pub(crate) fn run_project_hooks(
+    shared: &Shared<'_>,
+    connection: &SharedConnection,
+    done: Option<&[NodeResult]>,
+) -> Vec<NodeResult> {
     let project = &shared.session.project;
+    let end = done.is_some();
     let word = if end { "on-run-end" } else { "on-run-start" };
     let mut packages: Vec<&Package> = project.packages.iter().collect();
     packages.sort_by(|one, other| one.name.cmp(&other.name));
@@ -121,28 +128,80 @@ pub(crate) fn run_project_hooks(shared: &Shared<'_>, connection: &SharedConnecti
         })
         .collect();
     let total = hooks.len();
-    let run = |(index, (package, number, text)): (usize, (&Package, usize, &String))| {
-        let name = format!("{}.{word}.{number}", package.name);
-        (shared.events)(Event::HookStarted { index: index + 1, total, name: name.clone() });
-        let result =
-            run_project_hook(shared, connection, package, &name, &format!("{}-{word}-{number}", package.name), text);
+    if total == 0 {
+        return Vec::new();
+    }
+    let names = done.map(|done| names_of_the_end(shared, done)).unwrap_or_default();
+    let mut results = Vec::new();
+    for (index, (package, number, text)) in hooks.into_iter().enumerate() {
+        let (index, name) = (index + 1, format!("{}.{word}.{number}", package.name));
+        (shared.events)(Event::HookStarted { index, total, name: name.clone() });
+        let mut result = run_project_hook(shared, connection, package, text, &names);
         let (status, execution_time) = (result.status, result.execution_time);
-        (shared.events)(Event::HookFinished { index: index + 1, total, name, status, execution_time });
-        result
-    };
-    hooks.into_iter().enumerate().map(run).collect()
+        result.unique_id = format!("operation.{0}.{0}-{word}-{number}", package.name);
+        result.message = Some(match &result.diagnostic {
+            None => format!("{name} passed"),
+            Some(diagnostic) => format!("{name} failed, error: {}", diagnostic.title),
+        });
+        shared.pass_on_messages();
+        (shared.events)(Event::HookFinished { index, total, name, status, execution_time });
+        results.push(result);
+    }
+    results
+}
+
+/// What hooks at the end of a run know besides: `results`, `schemas` and `database_schemas`.
+fn names_of_the_end(shared: &Shared<'_>, done: &[NodeResult]) -> Vec<(&'static str, highwater_jinja::Value)> {
+    let built: Vec<&crate::manifest::Node> = done
+        .iter()
+        .filter(|result| result.status == Status::Success)
+        .filter_map(|result| shared.node(&result.unique_id))
+        .filter(|node| node::leaves_relation(node, false))
+        .collect();
+    let mut pairs: Vec<[&str; 2]> =
+        built.iter().map(|node| [node.relation.database.as_str(), node.relation.schema.as_str()]).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    let mut schemas: Vec<&str> = pairs.iter().map(|pair| pair[1]).collect();
+    schemas.dedup();
+    // As in dbt: hooks are no results here, unless they failed.
+    let shown = done.iter().filter(|result| result.status.is_failure() || !result.unique_id.starts_with("operation."));
+    let results: Vec<Value> = shown.filter_map(|result| result_value(shared, result)).collect();
+    let value = |json: Value| highwater_jinja::from_json(&json);
+    vec![
+        ("results", value(Value::Array(results))),
+        ("schemas", value(json!(schemas))),
+        ("database_schemas", value(json!(pairs))),
+    ]
+}
+
+/// A result as hooks have it: `res.node.unique_id`, `res.status`, ...
+fn result_value(shared: &Shared<'_>, result: &NodeResult) -> Option<Value> {
+    let node = shared.node(&result.unique_id)?;
+    Some(json!({
+        "node": {
+            "unique_id": node.unique_id, "name": node.name, "resource_type": node.resource_type.word(),
+            "package_name": node.package_name, "alias": node.relation.identifier, "schema": node.relation.schema,
+            "database": node.relation.database, "fqn": node.fqn, "tags": node.tags, "path": node.path,
+            "original_file_path": node.original_file_path, "config": node.config,
+            "relation_name": result.relation_name, "compiled_code": result.compiled_code,
+        },
+        "unique_id": result.unique_id, "status": result.status, "message": result.message,
+        "failures": result.failures, "execution_time": result.execution_time, "thread_id": result.thread_id,
+        "timing": result.timing, "adapter_response": result.adapter_response,
+    }))
 }
 
 fn run_project_hook(
     shared: &Shared<'_>,
     connection: &SharedConnection,
     package: &Package,
-    name: &str,
-    id: &str,
     text: &str,
+    names: &[(&str, highwater_jinja::Value)],
 ) -> NodeResult {
     let (clock, started) = (Instant::now(), timing::moment());
-    let rendered = shared.compiler.render(None, connection, &package.name, "dbt_project.yml", text);
+    let file = "dbt_project.yml";
+    let rendered = shared.compiler.render_with(None, connection, &package.name, file, text, names);
     let compiled_at = timing::moment();
     let outcome = rendered.and_then(|sql| {
         if !is_empty(&sql) {
@@ -150,16 +209,14 @@ fn run_project_hook(
         }
         Ok(sql)
     });
-    let (status, message, compiled_code, diagnostic) = match outcome {
-        Ok(sql) => (Status::Success, format!("{name} passed"), Some(sql), None),
-        Err(diagnostic) => {
-            (Status::Error, format!("{name} failed, error: {}", diagnostic.title), None, Some(diagnostic))
-        }
+    let (status, compiled_code, diagnostic) = match outcome {
+        Ok(sql) => (Status::Success, Some(sql), None),
+        Err(diagnostic) => (Status::Error, None, Some(diagnostic)),
     };
     NodeResult {
-        unique_id: format!("operation.{}.{id}", package.name),
+        unique_id: String::new(),
         status,
-        message: Some(message),
+        message: None,
         failures: Some(u64::from(status.is_failure())),
         execution_time: clock.elapsed().as_secs_f64(),
         thread_id: "main".to_owned(),

@@ -7,20 +7,18 @@ use crate::context::SharedConnection;
 use crate::engine::Relation;
 use crate::manifest::{Checksum, Config, Dependencies, Node, ResourceType};
 
-/// Treats the text as an analysis of the project.
+/// Treats the text as an operation of the project: such may refer to anything there is.
 pub(crate) fn run(shared: &Shared<'_>, connection: &SharedConnection) -> NodeResult {
     let text = shared.options.inline.as_deref().unwrap_or_default();
-    node::run(shared, connection, &analysis(shared, text), "main")
+    node::run(shared, connection, &operation(shared, text), "main")
 }
 
-fn analysis(shared: &Shared<'_>, text: &str) -> Node {
-    let (project, manifest) = (&shared.session.project, &shared.session.manifest);
+fn operation(shared: &Shared<'_>, text: &str) -> Node {
+    let project = &shared.session.project;
     let name = "inline_query";
-    // Nobody has looked into the text before, so it may refer to anything there is.
-    let everything = manifest.nodes.keys().chain(manifest.sources.keys()).cloned().collect();
     Node {
-        unique_id: format!("analysis.{}.{name}", project.name),
-        resource_type: ResourceType::Analysis,
+        unique_id: format!("operation.{}.{name}", project.name),
+        resource_type: ResourceType::Operation,
         name: name.to_owned(),
         package_name: project.name.clone(),
         path: format!("{name}.sql"),
@@ -32,7 +30,7 @@ fn analysis(shared: &Shared<'_>, text: &str) -> Node {
         language: "sql".to_owned(),
         refs: Vec::new(),
         sources: Vec::new(),
-        depends_on: Dependencies { macros: Vec::new(), nodes: everything },
+        depends_on: Dependencies::default(),
         description: String::new(),
         columns: indexmap::IndexMap::new(),
         constraints: Vec::new(),

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use super::catalog::Catalog;
 use super::failure::Failure;
 use super::transaction::lock;
-use super::{Event, RunOptions};
+use super::{Event, Level, RunOptions};
 use crate::artifacts;
-use crate::context::{Compiled, Compiler, Flags, SharedConnection};
+use crate::context::{Compiled, Compiler, Flags, Message, Messages, SharedConnection};
 use crate::diagnostics::Diagnostic;
 use crate::engine::{Connection, Engine, RelationKind, Table};
 use crate::manifest::{Node, ResourceType};
@@ -29,6 +29,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) started_at: Timestamp,
     compiled: Mutex<HashMap<String, Arc<Compiled>>>,
     problems: Mutex<Vec<Diagnostic>>,
+    said: Arc<Mutex<Vec<(Message, String)>>>,
 }
 
 impl<'a> Shared<'a> {
@@ -52,6 +53,11 @@ impl<'a> Shared<'a> {
             store_failures: options.store_failures,
             which: options.command.word().to_owned(),
         };
+        let said: Arc<Mutex<Vec<(Message, String)>>> = Arc::default();
+        let keep = Arc::clone(&said);
+        let messages: Messages = Arc::new(move |kind, text: &str| {
+            keep.lock().unwrap_or_else(PoisonError::into_inner).push((kind, text.to_owned()));
+        });
         let compiler = Compiler::new(
             Arc::clone(&session.project),
             Arc::clone(&session.manifest),
@@ -59,7 +65,8 @@ impl<'a> Shared<'a> {
             Arc::clone(&engine),
             flags,
             started_at,
-        );
+        )
+        .with_messages(messages);
         Ok(Self {
             session,
             options,
@@ -70,6 +77,7 @@ impl<'a> Shared<'a> {
             started_at,
             compiled: Mutex::default(),
             problems: Mutex::default(),
+            said,
         })
     }
 
@@ -102,6 +110,19 @@ impl<'a> Shared<'a> {
     /// Everything rendered so far, by unique id.
     pub(crate) fn compiled_map(&self) -> MutexGuard<'_, HashMap<String, Arc<Compiled>>> {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the front what templates have said since the last call.
+    pub(crate) fn pass_on_messages(&self) {
+        let said = std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner));
+        for (kind, text) in said {
+            let level = match kind {
+                Message::Debug => Level::Debug,
+                Message::Info | Message::Print => Level::Info,
+                Message::Warning => Level::Warn,
+            };
+            (self.events)(Event::Message { level, text });
+        }
     }
 
     /// Keeps a problem that does not change what became of any node. Of each kind, one is enough.

@@ -121,8 +121,7 @@ pub(crate) fn repr(value: &Value) -> Option<String> {
 
 /// The order of two values of these modules; the outer `None` when they have none in Python.
 pub(crate) fn order(left: &Value, right: &Value) -> Option<Option<Ordering>> {
-    if let (Some(left), Some(right)) =
-        (left.downcast_object_ref::<DateTime>(), right.downcast_object_ref::<DateTime>())
+    if let (Some(left), Some(right)) = (left.downcast_object_ref::<DateTime>(), right.downcast_object_ref::<DateTime>())
     {
         return left.order(right).map(Some);
     }
@@ -165,8 +164,7 @@ pub(crate) fn arithmetic(operator: BinaryOperator, left: &Value, right: &Value) 
 }
 
 fn difference(left: &Value, right: &Value) -> Option<Result<Value, Error>> {
-    if let (Some(left), Some(right)) =
-        (left.downcast_object_ref::<DateTime>(), right.downcast_object_ref::<DateTime>())
+    if let (Some(left), Some(right)) = (left.downcast_object_ref::<DateTime>(), right.downcast_object_ref::<DateTime>())
     {
         return Some(left.since(right).and_then(TimeDelta::checked));
     }

@@ -145,16 +145,13 @@ impl Pattern {
             return self.substitute(arguments, name == "subn");
         }
         let subject = arguments.required_text(0, "string")?;
-        let single = |captures: Option<Captures<'_>>| {
-            Ok(captures.map_or_else(none, |captures| self.matched(&captures)))
-        };
+        let single =
+            |captures: Option<Captures<'_>>| Ok(captures.map_or_else(none, |captures| self.matched(&captures)));
         match name {
             "search" => single(self.regex.captures(&subject)),
             "match" => single(self.start.captures(&subject)),
             "fullmatch" => single(self.whole.captures(&subject)),
-            "findall" => {
-                Ok(list(self.regex.captures_iter(&subject).map(|captures| self.found(&captures)).collect()))
-            }
+            "findall" => Ok(list(self.regex.captures_iter(&subject).map(|captures| self.found(&captures)).collect())),
             "finditer" => {
                 Ok(list(self.regex.captures_iter(&subject).map(|captures| self.matched(&captures)).collect()))
             }
@@ -320,9 +317,7 @@ impl Match {
             "groups" => Ok(tuple((1..self.groups.len()).map(|index| self.group(index, &default)).collect())),
             "groupdict" => {
                 let named = self.names.iter().enumerate().filter_map(|(index, name)| Some((index, name.as_ref()?)));
-                Ok(dict(
-                    named.map(|(index, name)| (Value::from(name.as_str()), self.group(index, &default))).collect(),
-                ))
+                Ok(dict(named.map(|(index, name)| (Value::from(name.as_str()), self.group(index, &default))).collect()))
             }
             "start" => place(false),
             "end" => place(true),

@@ -64,7 +64,9 @@ fn text(diagnostic: &Diagnostic) -> String {
         let before = &label.file.text[..label.start];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        lines.push(format!(" --> {}:{line}:{column} `{}`", label.file.path, &label.file.text[label.start..label.end]));
+        let marked = &label.file.text[label.start..label.end];
+        let said = if label.message.is_empty() { String::new() } else { format!(" ({})", label.message) };
+        lines.push(format!(" --> {}:{line}:{column} `{marked}`{said}", label.file.path));
     }
     lines.extend(diagnostic.notes.iter().map(|note| format!("note: {note}")));
     lines.extend(diagnostic.help.iter().map(|help| format!("help: {help}")));
@@ -89,7 +91,7 @@ impl Fixture {
         let compiler =
             Compiler::new(Arc::clone(&project), Arc::clone(&manifest), Arc::clone(&macros), engine, flags, started_at)
                 .with_messages(Arc::new(move |kind: Message, words: &str| {
-                    lock(&heard).push(format!("{kind:?}: {words}"))
+                    lock(&heard).push(format!("{kind:?}: {words}"));
                 }));
         let connection = compiler.connect().expect("a session");
         Fixture { project, manifest, macros, compiler, connection, said, _folder: folder }

@@ -106,26 +106,12 @@ fn reconcile(task: &Task<'_>, staged: &Relation) -> Result<Vec<String>, Failure>
     Ok(names(in_query))
 }
 
-/// A column as macros have it.
-fn column_value(column: &Column) -> Value {
-    let text = |text: &str| Value::from(text);
-    highwater_jinja::dict(vec![
-        (text("name"), text(&column.name)),
-        (text("column"), text(&column.name)),
-        (text("quoted"), Value::from(crate::engine::quote_identifier(&column.name))),
-        (text("dtype"), text(&column.data_type)),
-        (text("data_type"), text(&column.data_type)),
-    ])
-}
-
 /// The SQL of a strategy written as a macro.
 fn call(task: &Task<'_>, name: &str, change: &Change<'_>) -> Result<String, Failure> {
     let texts = |texts: &[String]| highwater_jinja::list(texts.iter().map(|text| Value::from(text.as_str())).collect());
-    let in_table = task.connection().columns(change.target)?;
-    let in_query = task.connection().columns(change.staged)?;
+    let in_target = task.connection().columns(change.target)?;
     let written = |column: &&Column| change.columns.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
-    let columns =
-        in_table.iter().chain(in_query.iter().filter(|column| !in_table.iter().any(|other| other.name == column.name)));
+    let columns: Vec<Column> = in_target.iter().filter(written).cloned().collect();
     let key = match change.unique_key {
         [] => Value::from(()),
         [key] if task.node.config.text("unique_key").is_some() => Value::from(key.as_str()),
@@ -134,9 +120,9 @@ fn call(task: &Task<'_>, name: &str, change: &Change<'_>) -> Result<String, Fail
     let predicates = if change.predicates.is_empty() { Value::from(()) } else { texts(change.predicates) };
     let arguments = highwater_jinja::dict(vec![
         (Value::from("target_relation"), context::relation_value(change.target, Some(RelationKind::Table))),
-        (Value::from("temp_relation"), context::relation_value(change.staged, Some(RelationKind::Table))),
+        (Value::from("temp_relation"), context::temporary_relation_value(&change.staged.identifier)),
         (Value::from("unique_key"), key),
-        (Value::from("dest_columns"), highwater_jinja::list(columns.filter(written).map(column_value).collect())),
+        (Value::from("dest_columns"), context::columns_value(&columns)),
         (Value::from("incremental_predicates"), predicates),
     ]);
     let sql = task.shared.compiler.call_macro(task.node, task.connection, name, &[arguments], &[])?;

@@ -43,9 +43,9 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     if node.resource_type == ResourceType::Model && node.config.is_exact() {
         return build_exact(task);
     }
-    if let Some(macro_node) = custom::find(task) {
+    if let Some(found) = custom::find(task) {
         // Its own macros run the hooks and decide about transactions.
-        return custom::build(task, &macro_node);
+        return custom::build(task, found);
     }
     let build = builder(task)?;
     run_hooks(task, Moment::Before, false)?;
@@ -98,10 +98,6 @@ fn builder(task: &Task<'_>) -> Result<Builder, Diagnostic> {
 
 fn refuse_what_is_not_built_in(task: &Task<'_>) -> Result<(), Diagnostic> {
     let node = task.node;
-    if node.language == "python" {
-        return Err(Diagnostic::error("HW0413", "Python models are not yet supported")
-            .help("write the model in SQL, or exclude it: --exclude with its name"));
-    }
     if node.resource_type == ResourceType::Snapshot {
         return Err(Diagnostic::error("HW0413", "snapshots are not yet supported")
             .help("leave them out with --exclude resource_type:snapshot"));

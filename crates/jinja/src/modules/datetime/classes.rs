@@ -95,7 +95,9 @@ fn delta_of(arguments: &Arguments) -> Result<Value, Error> {
     arguments.reject_unknown(&units.map(|(name, _)| name))?;
     let mut total = 0i128;
     for (index, (name, unit)) in units.into_iter().enumerate() {
-        let Some(value) = arguments.get(index, name) else { continue };
+        let Some(value) = arguments.get(index, name) else {
+            continue;
+        };
         let part = match Number::of(value) {
             Some(Number::Integer(number)) => number.saturating_mul(unit),
             Some(Number::Float(number)) => (number * unit as f64).round_ties_even() as i128,
@@ -165,7 +167,7 @@ impl Class {
                 seconds_argument(arguments).map(|at| super::date(Zone::system().local(at).date()))
             }
             ("datetime", "combine") => combine(arguments).map(super::naive_datetime),
-            ("datetime" | "date", "fromordinal") => self.from_ordinal(arguments),
+            ("datetime" | "date", "fromordinal") => self.at_ordinal(arguments),
             _ => return None,
         })
     }
@@ -177,7 +179,7 @@ impl Class {
         Value::from_object(DateTime { at, zone })
     }
 
-    fn from_ordinal(&self, arguments: &Arguments) -> Result<Value, Error> {
+    fn at_ordinal(&self, arguments: &Arguments) -> Result<Value, Error> {
         let days = as_integer(arguments.required(0, "ordinal")?).ok_or_else(out_of_range)?;
         let date = Date(civil::date(1, 1, 1)).shifted((days - 1).saturating_mul(DAY))?;
         Ok(match self.name {

@@ -98,7 +98,9 @@ fn time_text(time: civil::Time, precision: &str) -> Result<String, Error> {
         "milliseconds" => format!("{whole}.{:03}", micros / 1000),
         "minutes" => whole[..5].to_string(),
         "hours" => whole[..2].to_string(),
-        other => return Err(Error::new(ErrorKind::Value, format!("unknown timespec value '{other}'"))),
+        other => {
+            return Err(Error::new(ErrorKind::Value, format!("unknown timespec value '{other}'")));
+        }
     })
 }
 
@@ -191,8 +193,17 @@ impl DateTime {
     }
 
     fn replace(&self, arguments: &Arguments) -> Result<DateTime, Error> {
-        arguments
-            .reject_unknown(&["year", "month", "day", "hour", "minute", "second", "microsecond", "tzinfo", "fold"])?;
+        arguments.reject_unknown(&[
+            "year",
+            "month",
+            "day",
+            "hour",
+            "minute",
+            "second",
+            "microsecond",
+            "tzinfo",
+            "fold",
+        ])?;
         let date = replaced_date(self.at.date(), arguments)?;
         let time = classes::time_of(arguments, 3, Some(self.at.time()))?;
         let zone = match arguments.get(7, "tzinfo") {
@@ -277,9 +288,7 @@ impl TimeOfDay {
                 .text(0, "timespec")
                 .and_then(|precision| time_text(self.0, precision.as_deref().unwrap_or("auto")))
                 .map(Value::from),
-            "replace" => {
-                classes::time_of(arguments, 0, Some(self.0)).map(|time| Value::from_object(TimeOfDay(time)))
-            }
+            "replace" => classes::time_of(arguments, 0, Some(self.0)).map(|time| Value::from_object(TimeOfDay(time))),
             _ => return None,
         })
     }

@@ -58,9 +58,7 @@ impl Zone {
                 let name = zone.iana_name().unwrap_or(name).to_string();
                 Ok(Zone { zone, name })
             }
-            Err(error) => {
-                Err(Error::new(ErrorKind::Value, format!("unknown time zone '{name}'")).with_source(error))
-            }
+            Err(error) => Err(Error::new(ErrorKind::Value, format!("unknown time zone '{name}'")).with_source(error)),
         }
     }
 
@@ -119,9 +117,9 @@ impl Zone {
 
     fn moment<'a>(&self, arguments: &'a Arguments) -> Result<&'a DateTime, Error> {
         let value = arguments.required(0, "dt")?;
-        value.downcast_object_ref::<DateTime>().ok_or_else(|| {
-            Error::new(ErrorKind::Type, format!("expected a datetime, not {}", type_name(value)))
-        })
+        value
+            .downcast_object_ref::<DateTime>()
+            .ok_or_else(|| Error::new(ErrorKind::Type, format!("expected a datetime, not {}", type_name(value))))
     }
 
     fn method(&self, method: &str, arguments: &Arguments) -> Option<Result<Value, Error>> {
@@ -134,9 +132,9 @@ impl Zone {
                 let at = self.local(moment.timestamp()?);
                 Ok(Value::from_object(DateTime { at, zone: Some(self.clone()) }))
             }),
-            "utcoffset" => self.moment(arguments).map(|moment| {
-                Value::from_object(TimeDelta(i128::from(self.offset(moment.at)) * 1_000_000))
-            }),
+            "utcoffset" => self
+                .moment(arguments)
+                .map(|moment| Value::from_object(TimeDelta(i128::from(self.offset(moment.at)) * 1_000_000))),
             "tzname" => self.moment(arguments).map(|moment| Value::from(self.abbreviation(moment.at))),
             _ => return None,
         })

@@ -1,0 +1,23 @@
+//! Every command of `hw`, run for real on small projects. One file per command; `bad_input.rs` holds what people get wrong.
+
+mod bad_input;
+mod build;
+mod clean;
+mod compile;
+mod debug;
+mod deps;
+mod explain;
+mod help;
+mod init;
+mod ls;
+mod output;
+mod parse;
+mod plan;
+mod run;
+mod seed;
+mod show;
+mod support;
+mod test;
+mod verify;
+
+pub use support::{SHOP, TestProject};

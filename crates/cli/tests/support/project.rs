@@ -1,0 +1,122 @@
+//! A copy of a project in a folder of its own, its database, and `hw` on it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use highwater::engine::{Connection, DuckDb, Engine, Table};
+use tempfile::TempDir;
+
+/// What `hw` answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The exit code; -1 when it was killed.
+    pub exit: i32,
+    /// Standard output, then standard error.
+    pub text: String,
+}
+
+/// A project in a temporary folder, which goes away with it.
+pub struct Project {
+    folder: TempDir,
+    database: PathBuf,
+    /// What `hw` takes for the present moment; the machine's clock when none.
+    pub now: Option<String>,
+}
+
+impl Project {
+    /// Copies a project; its database is the file that its profiles.yml names.
+    pub fn copy(source: &Path) -> Result<Self, String> {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        copy_folder(source, folder.path()).map_err(|error| format!("{}: {error}", source.display()))?;
+        let profiles = std::fs::read_to_string(folder.path().join("profiles.yml"))
+            .map_err(|error| format!("{}: profiles.yml: {error}", source.display()))?;
+        let file = profiles
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("path: "))
+            .ok_or_else(|| format!("{}: profiles.yml names no path", source.display()))?;
+        let database = folder.path().join(file);
+        Ok(Self { folder, database, now: None })
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its database file.
+    pub fn database(&self) -> &Path {
+        &self.database
+    }
+
+    /// Writes one of its files.
+    pub fn write(&self, path: &str, text: &str) -> Result<(), String> {
+        let path = self.folder().join(path);
+        let parent = path.parent().ok_or("a file needs a folder")?;
+        std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, text)).map_err(|error| error.to_string())
+    }
+
+    /// Opens the database. While it is open no `hw` can be.
+    pub fn open(&self) -> Result<DuckDb, String> {
+        DuckDb::open(&self.database, "").map_err(|error| error.to_string())
+    }
+
+    /// Runs statements against the database.
+    pub fn sql(&self, sql: &str) -> Result<(), String> {
+        self.with(|connection| connection.execute(sql).map(drop).map_err(|error| format!("{error}\n{sql}")))
+    }
+
+    /// Asks the database.
+    pub fn query(&self, sql: &str) -> Result<Table, String> {
+        self.with(|connection| connection.query(sql).map_err(|error| format!("{error}\n{sql}")))
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut dyn Connection) -> Result<T, String>) -> Result<T, String> {
+        let database = self.open()?;
+        let mut connection = database.connect().map_err(|error| error.to_string())?;
+        work(connection.as_mut())
+    }
+
+    /// Runs `hw` in the project's folder.
+    pub fn hw<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Result<Answer, String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hw"));
+        command.args(arguments).current_dir(self.folder()).env("NO_COLOR", "1").env_remove("HW_NOW");
+        for name in ["DBT_PROFILES_DIR", "DBT_PROJECT_DIR", "DBT_TARGET", "DBT_TARGET_PATH", "DBT_VARS"] {
+            command.env_remove(name);
+        }
+        if let Some(now) = &self.now {
+            command.env("HW_NOW", now);
+        }
+        let output = command.output().map_err(|error| format!("hw: {error}"))?;
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        Ok(Answer { exit: output.status.code().unwrap_or(-1), text })
+    }
+
+    /// Runs `hw` and wants it to succeed.
+    pub fn hw_succeeds<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Result<String, String> {
+        let answer = self.hw(arguments)?;
+        if answer.exit == 0 { Ok(answer.text) } else { Err(format!("hw left with {}:\n{}", answer.exit, answer.text)) }
+    }
+}
+
+/// Copies what a project is made of: not what runs leave behind.
+fn copy_folder(source: &Path, target: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(target)?;
+    for entry in std::fs::read_dir(source)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), target.join(entry.file_name()));
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if from.is_dir() {
+            if !["target", "logs", "data"].contains(&name.as_str()) {
+                copy_folder(&from, &to)?;
+            }
+        } else if !name.contains(".duckdb") {
+            std::fs::copy(&from, &to)?;
+        }
+    }
+    Ok(())
+}
+
+/// A folder of the repository.
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+}

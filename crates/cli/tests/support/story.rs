@@ -1,0 +1,182 @@
+//! A scenario in Markdown, read and told.
+//!
+//! | in the text | what it does |
+//! | --- | --- |
+//! | ``Starts from [orders](../projects/orders).`` | copies that project and runs its `setup.sql` |
+//! | ``It is 2026-11-22 06:00.`` | the moment that `hw` takes for the present |
+//! | a line with a path in backticks and a colon, then a block | writes the file |
+//! | a block `sql` without such a line | runs the SQL against the database |
+//! | a block `console` | runs its `$ hw …` lines; lines below must be in the output, in order; `[exit 2]` is the exit code |
+//! | ``While another process holds the database:`` before it | we hold it |
+//! | ``Rows of `select …`:`` and a table | the query has these rows |
+//! | ``Equal to a rebuild: `a`, `b`.`` | see `rebuild.rs` |
+//! | ``Differs from a rebuild: `a`.`` | the opposite |
+//!
+//! Everything else is for people.
+
+use std::path::Path;
+
+use super::project::{Project, repository};
+use super::rebuild;
+
+/// What a line of the story asks for.
+#[derive(Debug)]
+enum Step {
+    Start(String),
+    Clock(String),
+    Write { path: String, text: String },
+    Sql(String),
+    Console { commands: Vec<Command>, while_held: bool },
+    Rows { query: String, table: Vec<Vec<String>> },
+    Compare { models: Vec<String>, equal: bool },
+}
+
+#[derive(Debug)]
+struct Command {
+    line: String,
+    expected: Vec<String>,
+    exit: i32,
+}
+
+/// Tells a story.
+///
+/// # Errors
+/// Where it stopped being true: line, and what was found instead.
+pub fn tell(path: &Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let steps = read(&text)?;
+    if !steps.iter().any(|(_, step)| matches!(step, Step::Compare { .. })) {
+        return Err("the story compares nothing with a rebuild".to_owned());
+    }
+    let mut project = None;
+    for (line, step) in steps {
+        take(step, &mut project).map_err(|error| format!("{}:{line}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn take(step: Step, project: &mut Option<Project>) -> Result<(), String> {
+    if let Step::Start(name) = step {
+        let folder = repository("scenarios/projects").join(name);
+        let started = project.insert(Project::copy(&folder)?);
+        let setup = std::fs::read_to_string(folder.join("setup.sql")).map_err(|error| error.to_string())?;
+        return started.sql(&setup);
+    }
+    let project = project.as_mut().ok_or("the story has not started from a project")?;
+    match step {
+        Step::Start(_) => Ok(()),
+        Step::Clock(moment) => {
+            project.now = Some(moment);
+            Ok(())
+        }
+        Step::Write { path, text } => project.write(&path, &text),
+        Step::Sql(sql) => project.sql(&sql),
+        Step::Console { commands, while_held } => {
+            let held = if while_held { Some(project.open()?) } else { None };
+            let outcome = commands.iter().try_for_each(|command| type_in(project, command));
+            drop(held);
+            outcome
+        }
+        Step::Rows { query, table } => {
+            let found = project.query(&query)?;
+            let found: Vec<Vec<String>> =
+                found.rows.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect();
+            if found == table { Ok(()) } else { Err(format!("rows wanted {table:?}\nrows found  {found:?}")) }
+        }
+        Step::Compare { models, equal } => {
+            for (model, found) in models.iter().zip(rebuild::differences(project, &models)?) {
+                match (equal, found) {
+                    (true, Some(found)) => return Err(format!("{model} differs from a rebuild: {found}")),
+                    (false, None) => return Err(format!("{model} is equal to a rebuild")),
+                    _ => {}
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+fn type_in(project: &Project, command: &Command) -> Result<(), String> {
+    let mut words = command.line.split_whitespace();
+    if words.next() != Some("hw") {
+        return Err(format!("only hw is run here, not: {}", command.line));
+    }
+    let answer = project.hw(words)?;
+    if answer.exit != command.exit {
+        return Err(format!("{} left with {}, not {}:\n{}", command.line, answer.exit, command.exit, answer.text));
+    }
+    let mut rest = answer.text.as_str();
+    for expected in &command.expected {
+        match rest.find(expected.as_str()) {
+            Some(place) => rest = &rest[place + expected.len()..],
+            None => return Err(format!("{} did not say: {expected}\n{}", command.line, answer.text)),
+        }
+    }
+    Ok(())
+}
+
+/// The steps of a story with their lines.
+fn read(text: &str) -> Result<Vec<(usize, Step)>, String> {
+    let mut steps = Vec::new();
+    let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line)).peekable();
+    let (mut file, mut while_held) = (None, false);
+    while let Some((number, line)) = lines.next() {
+        if let Some(kind) = line.strip_prefix("```") {
+            let body: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
+            let text = format!("{}\n", body.join("\n"));
+            let step = match (file.take(), kind) {
+                (Some(path), _) => Step::Write { path, text },
+                (None, "sql") => Step::Sql(text),
+                (None, "console") => {
+                    Step::Console { commands: commands(&body)?, while_held: std::mem::take(&mut while_held) }
+                }
+                (None, _) => return Err(format!("line {number}: a block that is neither file, sql nor console")),
+            };
+            steps.push((number, step));
+        } else if let Some(path) = line.strip_prefix('`').and_then(|rest| rest.strip_suffix("`:")) {
+            file = Some(path.to_owned());
+        } else if let Some(rest) = line.strip_prefix("Starts from [") {
+            steps.push((number, Step::Start(rest.split(']').next().unwrap_or_default().to_owned())));
+        } else if let Some(moment) = line.strip_prefix("It is ").filter(|rest| rest.starts_with("20")) {
+            steps.push((number, Step::Clock(format!("{}:00Z", moment.trim_end_matches('.').replace(' ', "T")))));
+        } else if line == "While another process holds the database:" {
+            while_held = true;
+        } else if let Some(query) = line.strip_prefix("Rows of `").and_then(|rest| rest.strip_suffix("`:")) {
+            let mut rows = Vec::new();
+            while let Some((_, row)) = lines.next_if(|(_, line)| line.is_empty() || line.starts_with('|')) {
+                if !row.is_empty() {
+                    rows.push(row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect());
+                }
+            }
+            steps.push((number, Step::Rows { query: query.to_owned(), table: rows.split_off(rows.len().min(2)) }));
+        } else if let Some(models) = line.strip_prefix("Equal to a rebuild: ") {
+            steps.push((number, Step::Compare { models: quoted(models), equal: true }));
+        } else if let Some(models) = line.strip_prefix("Differs from a rebuild: ") {
+            steps.push((number, Step::Compare { models: quoted(models), equal: false }));
+        }
+    }
+    Ok(steps)
+}
+
+/// The commands of a console block.
+fn commands(lines: &[&str]) -> Result<Vec<Command>, String> {
+    let mut commands: Vec<Command> = Vec::new();
+    for line in lines.iter().map(|line| line.trim_end()) {
+        if let Some(typed) = line.strip_prefix("$ ") {
+            commands.push(Command { line: typed.to_owned(), expected: Vec::new(), exit: 0 });
+            continue;
+        }
+        let last = commands.last_mut().ok_or("a console block starts with a command")?;
+        if let Some(code) = line.strip_prefix("[exit ").and_then(|rest| rest.strip_suffix(']')) {
+            last.exit = code.parse().map_err(|_| format!("no exit code: {code}"))?;
+        } else if !line.is_empty() {
+            last.expected.push(line.to_owned());
+        }
+    }
+    Ok(commands)
+}
+
+/// The words in backticks.
+fn quoted(text: &str) -> Vec<String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}

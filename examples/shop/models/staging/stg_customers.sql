@@ -1,0 +1,6 @@
+select
+    customer_id,
+    name,
+    region,
+    tier
+from {{ source('raw', 'raw_customers') }}
