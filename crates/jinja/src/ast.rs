@@ -210,7 +210,9 @@ pub(crate) fn walk_body<'t>(body: &'t [Statement], visit: &mut dyn FnMut(&'t Exp
 fn walk_statement<'t>(statement: &'t Statement, visit: &mut dyn FnMut(&'t Expression)) {
     match statement {
         Statement::Text { .. } | Statement::Break | Statement::Continue => {}
-        Statement::Emit { value, .. } | Statement::Set { value, .. } | Statement::Do(value) => walk(value, visit),
+        Statement::Emit { value, .. } | Statement::Set { value, .. } | Statement::Do(value) => {
+            walk(value, visit);
+        }
         Statement::If { branches, otherwise } => {
             for (test, body) in branches {
                 walk(test, visit);

@@ -150,7 +150,9 @@ impl Template {
     /// stands in macros and blocks, see [`MacroDef::static_calls`] and [`Block::body`].
     pub fn static_calls(&self) -> Vec<StaticCall> {
         let mut calls = Vec::new();
-        walk_body(&self.body, &mut |expression| calls.extend(static_call(expression)));
+        walk_body(&self.body, &mut |expression| {
+            calls.extend(static_call(expression));
+        });
         add_call_blocks(&self.body, &mut calls);
         sorted(calls)
     }
@@ -179,7 +181,9 @@ impl MacroDef {
     /// Every call of a dotted name in the macro, in all branches, in order of the source.
     pub fn static_calls(&self) -> Vec<StaticCall> {
         let mut calls = Vec::new();
-        walk_routine(&self.routine, &mut |expression| calls.extend(static_call(expression)));
+        walk_routine(&self.routine, &mut |expression| {
+            calls.extend(static_call(expression));
+        });
         add_call_blocks(&self.routine.body, &mut calls);
         sorted(calls)
     }

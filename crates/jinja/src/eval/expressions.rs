@@ -11,13 +11,22 @@ use super::statements::excerpt;
 use super::{Frame, environment, native};
 use crate::ast::{Application, BinaryOperator, CallArguments, Comparison, Expression, ExpressionKind};
 use crate::scope::Scope;
+use crate::stack;
 use crate::value::{self, arithmetic, compare, text};
 use crate::{Arguments, Error, ErrorKind, Span, UndefinedPolicy, Value, builtins, filters, methods, predicates};
+
+/// After how many levels an expression moves to a fresh stack.
+const DEPTH_PER_STACK: u16 = 64;
 
 impl Frame {
     /// The value of an expression; errors point at the innermost one that failed.
     pub(super) fn evaluate(&self, expression: &Expression, scope: &Arc<Scope>) -> Result<Value, Error> {
-        self.evaluate_kind(expression, scope).map_err(|error| self.place(error, expression.span))
+        let result = if expression.depth.is_multiple_of(DEPTH_PER_STACK) {
+            stack::fresh(|| self.evaluate_kind(expression, scope))
+        } else {
+            self.evaluate_kind(expression, scope)
+        };
+        result.map_err(|error| self.place(error, expression.span))
     }
 
     fn evaluate_kind(&self, expression: &Expression, scope: &Arc<Scope>) -> Result<Value, Error> {

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use minijinja::State;
 use minijinja::value::{Object, ObjectRepr};
 
-use super::{Flow, Frame, Sink, closure};
+use super::{Flow, Frame, Sink};
 use crate::ast::ForLoop;
 use crate::scope::Scope;
 use crate::value::iterate;
-use crate::{Arguments, Error, ErrorKind, Span, Value};
+use crate::{Arguments, Error, ErrorKind, Span, Value, stack};
 
 impl Frame {
     pub(super) fn for_loop(&self, each: &Arc<ForLoop>, scope: &Arc<Scope>, sink: &mut Sink) -> Result<Flow, Error> {
@@ -63,13 +63,16 @@ impl Frame {
     }
 }
 
+/// What a recursive loop runs again: where, which loop, and in what scope.
+type Recursion = (Frame, Arc<ForLoop>, Arc<Scope>);
+
 /// The `loop` variable in one round.
 struct Loop {
     index: usize,
     items: Arc<Vec<Value>>,
     depth: usize,
     changed: Arc<Mutex<Option<Vec<Value>>>>,
-    recursion: Option<Arc<(Frame, Arc<ForLoop>, Arc<Scope>)>>,
+    recursion: Option<Arc<Recursion>>,
 }
 
 impl fmt::Debug for Loop {
@@ -134,7 +137,7 @@ impl Object for Loop {
         let (frame, each, scope) = &**recursion;
         let arguments = Arguments::from_values(values);
         let iterable = arguments.required(0, "iterable")?;
-        let text = closure::recurse(frame.options.recursion_limit, || {
+        let text = stack::call(frame.options.recursion_limit, || {
             let mut sink = Sink::default();
             frame.loop_over(each, iterable, self.depth + 1, scope, &mut sink)?;
             Ok(sink.text)

@@ -5,7 +5,7 @@
 //! | here | entry points, [`Frame`] (what code of one template sees), [`Sink`] (where output goes) |
 //! | [`statements`] | text, `{{ }}` and `{% %}` |
 //! | [`expressions`] | operators, attributes, calls, names |
-//! | [`closure`] | macros and `caller`: binding of arguments, `return`, recursion |
+//! | [`closure`] | macros and `caller`: binding of arguments, `return` |
 //! | [`loops`] | `for` and the `loop` variable |
 //! | [`native`] | values instead of text, for configuration in YAML |
 
@@ -22,7 +22,7 @@ use minijinja::Environment;
 use crate::ast::Source;
 use crate::scope::Scope;
 use crate::value::text;
-use crate::{Error, Lookup, MacroDef, Options, Output, SourceMap, Span, Template, Value};
+use crate::{Error, Lookup, MacroDef, Options, Output, SourceMap, Span, Template, Value, stack};
 
 use closure::Closure;
 pub(crate) use expressions::{attribute, call_value};
@@ -90,7 +90,7 @@ impl Frame {
 
     /// Runs the body of a template from the start.
     fn run(&self, template: &Template, sink: &mut Sink) -> Result<(), Error> {
-        closure::recurse(self.options.recursion_limit, || self.body(template.body(), &Scope::root(), sink).map(|_| ()))
+        stack::call(self.options.recursion_limit, || self.body(template.body(), &Scope::root(), sink).map(|_| ()))
     }
 }
 

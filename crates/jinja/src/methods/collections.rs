@@ -87,7 +87,9 @@ fn on_list(list: &std::sync::Arc<List>, method: &str, arguments: &Arguments) -> 
             let item = arguments.required(1, "object")?.clone();
             let length = items.len() as i128;
             let index = if index < 0 { (index + length).max(0) } else { index.min(length) };
-            list.change(|items| items.insert(usize::try_from(index).unwrap_or(0).min(items.len()), item));
+            list.change(|items| {
+                items.insert(usize::try_from(index).unwrap_or(0).min(items.len()), item);
+            });
         }
         "pop" => {
             let index = match arguments.get(0, "index") {
@@ -249,7 +251,9 @@ fn on_set(set: &std::sync::Arc<Set>, method: &str, arguments: &Arguments) -> Res
         }
         "difference_update" => {
             let others = others()?;
-            set.change(|items| items.retain(|item| !others.iter().any(|other| other.contains(item))));
+            set.change(|items| {
+                items.retain(|item| !others.iter().any(|other| other.contains(item)));
+            });
         }
         "copy" => return made(ours),
         "union" => {

@@ -106,7 +106,7 @@ pub(super) fn call(receiver: &str, method: &str, arguments: &Arguments) -> Resul
         "isdecimal" | "isdigit" => every(|character| character.is_ascii_digit()),
         "isnumeric" => every(char::is_numeric),
         "isspace" => every(is_space),
-        "isprintable" => Ok(Value::from(!receiver.chars().any(|character| character.is_control()))),
+        "isprintable" => Ok(Value::from(!receiver.chars().any(char::is_control))),
         "isidentifier" => {
             let first = receiver.chars().next().is_some_and(|first| first == '_' || first.is_alphabetic());
             let rest = receiver.chars().all(|character| character == '_' || character.is_alphanumeric());

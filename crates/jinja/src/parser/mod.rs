@@ -11,10 +11,13 @@ use crate::ast::{Body, CallArguments, Expression, ExpressionKind, ForLoop, Param
 use crate::ast::{Statement, Target, walk_body};
 use crate::lexer::{Spanned, Token, tokenize};
 use crate::template::{BlockKind, MacroDef, MacroKind};
-use crate::{Error, ErrorKind, Span, Value};
+use crate::{Error, ErrorKind, Span, Value, stack};
 
 /// How deep statements and brackets may nest.
 const NESTING_LIMIT: usize = 100;
+
+/// At which nesting the parser moves to a fresh stack, which holds the rest.
+const FRESH_STACK_AT: usize = 16;
 
 /// All that a template holds.
 #[derive(Debug)]
@@ -137,12 +140,12 @@ impl Parser<'_> {
     }
 
     /// Runs `parse` one level deeper.
-    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+    fn nested<T: Send>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, Error> + Send) -> Result<T, Error> {
         if self.nesting >= NESTING_LIMIT {
             return self.fail(self.span(), format!("nested too deeply: more than {NESTING_LIMIT} levels"));
         }
         self.nesting += 1;
-        let result = parse(self);
+        let result = if self.nesting == FRESH_STACK_AT { stack::fresh(|| parse(self)) } else { parse(self) };
         self.nesting -= 1;
         result
     }

@@ -167,7 +167,7 @@ impl Class {
                 seconds_argument(arguments).map(|at| super::date(Zone::system().local(at).date()))
             }
             ("datetime", "combine") => combine(arguments).map(super::naive_datetime),
-            ("datetime" | "date", "fromordinal") => self.from_ordinal(arguments),
+            ("datetime" | "date", "fromordinal") => self.at_ordinal(arguments),
             _ => return None,
         })
     }
@@ -179,7 +179,7 @@ impl Class {
         Value::from_object(DateTime { at, zone })
     }
 
-    fn from_ordinal(&self, arguments: &Arguments) -> Result<Value, Error> {
+    fn at_ordinal(&self, arguments: &Arguments) -> Result<Value, Error> {
         let days = as_integer(arguments.required(0, "ordinal")?).ok_or_else(out_of_range)?;
         let date = Date(civil::date(1, 1, 1)).shifted((days - 1).saturating_mul(DAY))?;
         Ok(match self.name {
