@@ -84,13 +84,25 @@ pub struct GlobalArguments {
 #[command(next_help_heading = "Messages")]
 pub struct TalkArguments {
     /// How messages are written; json puts one object per line on standard output
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", env = "DBT_LOG_FORMAT",
-          hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "DBT_LOG_FORMAT",
+        hide_env_values = true
+    )]
     pub log_format: LogFormat,
 
     /// Least level of messages that are shown
-    #[arg(long, global = true, value_name = "LEVEL", default_value = "info", env = "DBT_LOG_LEVEL",
-          hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        default_value = "info",
+        env = "DBT_LOG_LEVEL",
+        hide_env_values = true
+    )]
     pub log_level: LogLevel,
 
     /// Say nothing but errors

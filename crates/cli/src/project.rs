@@ -31,7 +31,9 @@ pub fn load_options(global: &GlobalArguments) -> Result<LoadOptions, Diagnostic>
 /// This folder, or the nearest one above it that has a dbt_project.yml; this folder when none has.
 pub fn nearest_project() -> PathBuf {
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-    here.ancestors().find(|folder| folder.join("dbt_project.yml").is_file()).map_or_else(|| here.clone(), Path::to_path_buf)
+    here.ancestors()
+        .find(|folder| folder.join("dbt_project.yml").is_file())
+        .map_or_else(|| here.clone(), Path::to_path_buf)
 }
 
 /// Reads `--vars`: a YAML mapping, or nothing.

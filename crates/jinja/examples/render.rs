@@ -6,8 +6,8 @@ use std::io::{BufRead, Write};
 use std::sync::{Arc, OnceLock};
 
 use highwater_jinja::{
-    Clock, Error, Lookup, Options, Template, UndefinedPolicy, Value, from_json, function,
-    macro_value, render, render_native, to_json,
+    Clock, Error, Lookup, Options, Template, UndefinedPolicy, Value, from_json, function, macro_value, render,
+    render_native, to_json,
 };
 
 /// The context of one case: its values, then the macros of its `macros` text.
@@ -18,10 +18,7 @@ struct Names {
 
 impl Lookup for Names {
     fn lookup(&self, name: &str) -> Option<Value> {
-        self.values
-            .get(name)
-            .or_else(|| self.macros.get()?.get(name))
-            .cloned()
+        self.values.get(name).or_else(|| self.macros.get()?.get(name)).cloned()
     }
 }
 
@@ -31,34 +28,16 @@ fn run(case: &serde_json::Value) -> Result<String, Error> {
     for (name, value) in case["context"].as_object().into_iter().flatten() {
         values.insert(name.clone(), from_json(value));
     }
-    let raise = function("raise_compiler_error", |arguments| {
-        Err(Error::raised(arguments.required(0, "message")?.to_string()))
-    });
-    values.insert(
-        "exceptions".into(),
-        Value::from_iter([("raise_compiler_error", raise)]),
-    );
-    let names = Arc::new(Names {
-        values,
-        macros: OnceLock::new(),
-    });
+    let raise =
+        function("raise_compiler_error", |arguments| Err(Error::raised(arguments.required(0, "message")?.to_string())));
+    values.insert("exceptions".into(), Value::from_iter([("raise_compiler_error", raise)]));
+    let names = Arc::new(Names { values, macros: OnceLock::new() });
     let context: Arc<dyn Lookup> = names.clone();
     let clock = Clock::fixed("2026-03-04T05:06:07.89Z".parse().map_err(Error::external)?);
-    let undefined = if case["chainable"] == true {
-        UndefinedPolicy::Chainable
-    } else {
-        UndefinedPolicy::Default
-    };
-    let options = Options {
-        undefined,
-        clock,
-        ..Options::default()
-    };
+    let undefined = if case["chainable"] == true { UndefinedPolicy::Chainable } else { UndefinedPolicy::Default };
+    let options = Options { undefined, clock, ..Options::default() };
     let library = Template::parse("macros.sql", text("macros"))?;
-    let bound = library
-        .macros()
-        .iter()
-        .map(|each| (each.name.clone(), macro_value(each, &context, &options)));
+    let bound = library.macros().iter().map(|each| (each.name.clone(), macro_value(each, &context, &options)));
     // The first and only time that this cell is filled.
     let _ = names.macros.set(bound.collect());
     let template = Template::parse("model.sql", text("template"))?;

@@ -25,50 +25,23 @@ pub(crate) type Body = Vec<Statement>;
 #[derive(Debug)]
 pub(crate) enum Statement {
     /// Literal text; `verbatim` when the output is the very bytes of the source.
-    Text {
-        text: String,
-        span: Span,
-        verbatim: bool,
-    },
+    Text { text: String, span: Span, verbatim: bool },
     /// `{{ value }}`; `constant` when Jinja would compute it at compile time.
-    Emit {
-        value: Expression,
-        span: Span,
-        constant: bool,
-    },
+    Emit { value: Expression, span: Span, constant: bool },
     /// `{% if %}`, every branch with its condition.
-    If {
-        branches: Vec<(Expression, Body)>,
-        otherwise: Body,
-    },
+    If { branches: Vec<(Expression, Body)>, otherwise: Body },
     /// `{% for %}`
     For(Arc<ForLoop>),
     /// `{% set a, b = value %}`
     Set { target: Target, value: Expression },
     /// `{% set a | filter %}...{% endset %}`
-    SetBlock {
-        target: Target,
-        filters: Vec<Application>,
-        body: Body,
-    },
+    SetBlock { target: Target, filters: Vec<Application>, body: Body },
     /// `{% with a = 1 %}`
-    With {
-        bindings: Vec<(Target, Expression)>,
-        body: Body,
-    },
+    With { bindings: Vec<(Target, Expression)>, body: Body },
     /// `{% filter upper %}`
-    FilterBlock {
-        filters: Vec<Application>,
-        body: Body,
-        span: Span,
-    },
+    FilterBlock { filters: Vec<Application>, body: Body, span: Span },
     /// `{% call(item) macro(...) %}`
-    CallBlock {
-        callee: Expression,
-        arguments: CallArguments,
-        caller: Arc<Routine>,
-        span: Span,
-    },
+    CallBlock { callee: Expression, arguments: CallArguments, caller: Arc<Routine>, span: Span },
     /// `{% do expression %}`
     Do(Expression),
     /// `{% break %}`
@@ -238,12 +211,9 @@ fn walk_statement<'t>(statement: &'t Statement, visit: &mut dyn FnMut(&'t Expres
     match statement {
         Statement::Text { .. } | Statement::Break | Statement::Continue => {}
         Statement::Emit { value, .. } | Statement::Set { value, .. } | Statement::Do(value) => {
-            walk(value, visit)
+            walk(value, visit);
         }
-        Statement::If {
-            branches,
-            otherwise,
-        } => {
+        Statement::If { branches, otherwise } => {
             for (test, body) in branches {
                 walk(test, visit);
                 walk_body(body, visit);
@@ -252,19 +222,13 @@ fn walk_statement<'t>(statement: &'t Statement, visit: &mut dyn FnMut(&'t Expres
         }
         Statement::For(each) => {
             walk(&each.iterable, visit);
-            each.condition
-                .iter()
-                .for_each(|condition| walk(condition, visit));
+            each.condition.iter().for_each(|condition| walk(condition, visit));
             walk_body(&each.body, visit);
             walk_body(&each.otherwise, visit);
         }
-        Statement::SetBlock { filters, body, .. }
-        | Statement::FilterBlock { filters, body, .. } => {
+        Statement::SetBlock { filters, body, .. } | Statement::FilterBlock { filters, body, .. } => {
             for filter in filters {
-                filter
-                    .arguments
-                    .expressions()
-                    .for_each(|argument| walk(argument, visit));
+                filter.arguments.expressions().for_each(|argument| walk(argument, visit));
             }
             walk_body(body, visit);
         }
@@ -272,16 +236,9 @@ fn walk_statement<'t>(statement: &'t Statement, visit: &mut dyn FnMut(&'t Expres
             bindings.iter().for_each(|(_, value)| walk(value, visit));
             walk_body(body, visit);
         }
-        Statement::CallBlock {
-            callee,
-            arguments,
-            caller,
-            ..
-        } => {
+        Statement::CallBlock { callee, arguments, caller, .. } => {
             walk(callee, visit);
-            arguments
-                .expressions()
-                .for_each(|argument| walk(argument, visit));
+            arguments.expressions().for_each(|argument| walk(argument, visit));
             walk_routine(caller, visit);
         }
     }
@@ -290,10 +247,7 @@ fn walk_statement<'t>(statement: &'t Statement, visit: &mut dyn FnMut(&'t Expres
 /// Calls `visit` for every expression in a routine, defaults of parameters included.
 pub(crate) fn walk_routine<'t>(routine: &'t Routine, visit: &mut dyn FnMut(&'t Expression)) {
     for parameter in &routine.parameters {
-        parameter
-            .default
-            .iter()
-            .for_each(|default| walk(default, visit));
+        parameter.default.iter().for_each(|default| walk(default, visit));
     }
     walk_body(&routine.body, visit);
 }
@@ -326,28 +280,14 @@ pub(crate) fn walk<'t>(expression: &'t Expression, visit: &mut dyn FnMut(&'t Exp
             walk(first, visit);
             rest.iter().for_each(|(_, operand)| walk(operand, visit));
         }
-        ExpressionKind::Conditional {
-            test,
-            value,
-            otherwise,
-        } => {
+        ExpressionKind::Conditional { test, value, otherwise } => {
             walk(value, visit);
             walk(test, visit);
-            otherwise
-                .iter()
-                .for_each(|otherwise| walk(otherwise, visit));
+            otherwise.iter().for_each(|otherwise| walk(otherwise, visit));
         }
-        ExpressionKind::Filter(input, application)
-        | ExpressionKind::Test {
-            input,
-            test: application,
-            ..
-        } => {
+        ExpressionKind::Filter(input, application) | ExpressionKind::Test { input, test: application, .. } => {
             walk(input, visit);
-            application
-                .arguments
-                .expressions()
-                .for_each(|argument| walk(argument, visit));
+            application.arguments.expressions().for_each(|argument| walk(argument, visit));
         }
         ExpressionKind::Slice { object, bounds } => {
             walk(object, visit);
@@ -355,9 +295,7 @@ pub(crate) fn walk<'t>(expression: &'t Expression, visit: &mut dyn FnMut(&'t Exp
         }
         ExpressionKind::Call(callee, arguments) => {
             walk(callee, visit);
-            arguments
-                .expressions()
-                .for_each(|argument| walk(argument, visit));
+            arguments.expressions().for_each(|argument| walk(argument, visit));
         }
     }
 }

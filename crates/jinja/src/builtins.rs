@@ -17,16 +17,9 @@ use crate::{Arguments, Error, ErrorKind, Lookup, Options, Value, function, modul
 const RANGE_LIMIT: usize = 100_000;
 
 /// The value of a built-in name.
-pub(crate) fn lookup(
-    name: &str,
-    context: &Arc<dyn Lookup>,
-    options: &Arc<Options>,
-) -> Option<Value> {
+pub(crate) fn lookup(name: &str, context: &Arc<dyn Lookup>, options: &Arc<Options>) -> Option<Value> {
     Some(match name {
-        "context" => Value::from_object(Context {
-            context: context.clone(),
-            options: options.clone(),
-        }),
+        "context" => Value::from_object(Context { context: context.clone(), options: options.clone() }),
         "modules" => modules::with_clock(&options.clock),
         "range" => function(name, range),
         "dict" => function(name, |arguments| entries_of(arguments).map(dict)),
@@ -37,11 +30,7 @@ pub(crate) fn lookup(
         "set" => function(name, |arguments| or_default(set(arguments), arguments)),
         "set_strict" => function(name, set),
         "zip" => function(name, |arguments| {
-            let default = arguments
-                .keyword
-                .get("default")
-                .cloned()
-                .unwrap_or_else(none);
+            let default = arguments.keyword.get("default").cloned().unwrap_or_else(none);
             zip(arguments).or(Ok(default))
         }),
         "zip_strict" => function(name, zip),
@@ -72,9 +61,7 @@ impl fmt::Debug for Context {
 impl Object for Context {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = key.as_str()?;
-        self.context
-            .lookup(name)
-            .or_else(|| lookup(name, &self.context, &self.options))
+        self.context.lookup(name).or_else(|| lookup(name, &self.context, &self.options))
     }
 
     fn is_true(self: &Arc<Self>) -> bool {
@@ -92,9 +79,7 @@ impl Object for Context {
         }
         let arguments = Arguments::from_values(arguments);
         let found = self.get_value(arguments.required(0, "key")?);
-        Ok(found
-            .or_else(|| arguments.get(1, "default").cloned())
-            .unwrap_or_else(none))
+        Ok(found.or_else(|| arguments.get(1, "default").cloned()).unwrap_or_else(none))
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,10 +96,7 @@ fn range(arguments: &Arguments) -> Result<Value, Error> {
     for value in &arguments.positional {
         let number = as_integer(value).and_then(|number| i64::try_from(number).ok());
         numbers.push(number.ok_or_else(|| {
-            let message = format!(
-                "'{}' object cannot be interpreted as an integer",
-                value::type_name(value)
-            );
+            let message = format!("'{}' object cannot be interpreted as an integer", value::type_name(value));
             Error::new(ErrorKind::Type, message)
         })?);
     }
@@ -123,24 +105,15 @@ fn range(arguments: &Arguments) -> Result<Value, Error> {
         [start, stop] => (*start, *stop, 1),
         [start, stop, step] => (*start, *stop, *step),
         _ => {
-            return Err(Error::new(
-                ErrorKind::Arguments,
-                "range expects 1 to 3 arguments",
-            ));
+            return Err(Error::new(ErrorKind::Arguments, "range expects 1 to 3 arguments"));
         }
     };
     if step == 0 {
-        return Err(Error::new(
-            ErrorKind::Value,
-            "range() arg 3 must not be zero",
-        ));
+        return Err(Error::new(ErrorKind::Value, "range() arg 3 must not be zero"));
     }
     let range = Range { start, stop, step };
     if range.len() > RANGE_LIMIT {
-        return Err(Error::new(
-            ErrorKind::Value,
-            format!("range too big: more than {RANGE_LIMIT} items"),
-        ));
+        return Err(Error::new(ErrorKind::Value, format!("range too big: more than {RANGE_LIMIT} items")));
     }
     Ok(Value::from_object(range))
 }
@@ -154,17 +127,11 @@ fn namespace(arguments: &Arguments) -> Result<Value, Error> {
 }
 
 fn set(arguments: &Arguments) -> Result<Value, Error> {
-    Ok(Value::from_object(Set::new(set_of(
-        arguments.required(0, "value")?,
-    )?)))
+    Ok(Value::from_object(Set::new(set_of(arguments.required(0, "value")?)?)))
 }
 
 fn zip(arguments: &Arguments) -> Result<Value, Error> {
-    let columns = arguments
-        .positional
-        .iter()
-        .map(iterate)
-        .collect::<Result<Vec<_>, _>>()?;
+    let columns = arguments.positional.iter().map(iterate).collect::<Result<Vec<_>, _>>()?;
     let length = columns.iter().map(Vec::len).min().unwrap_or(0);
     let row = |index: usize| tuple(columns.iter().map(|column| column[index].clone()).collect());
     Ok(list((0..length).map(row).collect()))
@@ -186,12 +153,7 @@ fn from_json(arguments: &Arguments) -> Result<Value, Error> {
 
 fn local_md5(arguments: &Arguments) -> Result<Value, Error> {
     let digest = Md5::digest(arguments.required_text(0, "value")?.as_bytes());
-    Ok(Value::from(
-        digest
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>(),
-    ))
+    Ok(Value::from(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
 }
 
 /// `try_or_compiler_error(message, function, *arguments, **keywords)`
@@ -202,8 +164,7 @@ fn try_or_compiler_error(arguments: &Arguments) -> Result<Value, Error> {
         positional: arguments.positional.iter().skip(2).cloned().collect(),
         keyword: arguments.keyword.clone(),
     };
-    crate::eval::call_value(function, rest)
-        .map_err(|error| Error::raised(message).with_source(error))
+    crate::eval::call_value(function, rest).map_err(|error| Error::raised(message).with_source(error))
 }
 
 /// Something with a position that moves: `cycler` and `joiner`.
@@ -250,51 +211,26 @@ impl Object for Cycler {
 
 fn cycler(arguments: &Arguments) -> Result<Value, Error> {
     if arguments.positional.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Arguments,
-            "cycler() needs at least one item",
-        ));
+        return Err(Error::new(ErrorKind::Arguments, "cycler() needs at least one item"));
     }
-    Ok(Value::from_object(Cycler {
-        items: arguments.positional.clone(),
-        position: Mutex::new(0),
-    }))
+    Ok(Value::from_object(Cycler { items: arguments.positional.clone(), position: Mutex::new(0) }))
 }
 
 fn joiner(arguments: &Arguments) -> Result<Value, Error> {
-    let separator = arguments
-        .get(0, "sep")
-        .cloned()
-        .unwrap_or_else(|| Value::from(", "));
+    let separator = arguments.get(0, "sep").cloned().unwrap_or_else(|| Value::from(", "));
     let used = Mutex::new(false);
     Ok(function("joiner", move |_| {
         let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(if std::mem::replace(&mut used, true) {
-            separator.clone()
-        } else {
-            Value::from("")
-        })
+        Ok(if std::mem::replace(&mut used, true) { separator.clone() } else { Value::from("") })
     }))
 }
 
 /// Filler text; always the same, so that what a project renders does not change from run to run.
 fn lipsum(arguments: &Arguments) -> Result<Value, Error> {
-    let count = arguments
-        .get(0, "n")
-        .and_then(as_integer)
-        .unwrap_or(5)
-        .clamp(0, 100);
+    let count = arguments.get(0, "n").and_then(as_integer).unwrap_or(5).clamp(0, 100);
     let sentence = "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt.";
     let html = arguments.get(1, "html").is_none_or(Value::is_true);
-    let paragraph = if html {
-        format!("<p>{sentence}</p>")
-    } else {
-        sentence.to_string()
-    };
+    let paragraph = if html { format!("<p>{sentence}</p>") } else { sentence.to_string() };
     let paragraphs = vec![paragraph; usize::try_from(count).unwrap_or(0)];
-    Ok(Value::from(paragraphs.join(if html {
-        "\n"
-    } else {
-        "\n\n"
-    })))
+    Ok(Value::from(paragraphs.join(if html { "\n" } else { "\n\n" })))
 }

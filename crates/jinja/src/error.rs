@@ -27,10 +27,7 @@ impl Span {
 
     /// The smallest span that covers both.
     pub fn to(self, other: Span) -> Span {
-        Span {
-            start: self.start.min(other.start),
-            end: self.end.max(other.end),
-        }
+        Span { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 }
 
@@ -133,10 +130,7 @@ impl Error {
 
     /// Attaches the error that caused this one.
     #[must_use]
-    pub fn with_source(
-        mut self,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Error {
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         self.0.source = Some(Arc::from(source.into()));
         self
     }
@@ -146,12 +140,7 @@ impl Error {
     pub(crate) fn at(mut self, template: &str, source: &str, span: Span) -> Error {
         if self.0.place.is_none() {
             let (line, column) = line_and_column(source, span.start);
-            self.0.place = Some(Place {
-                template: template.to_string(),
-                span,
-                line,
-                column,
-            });
+            self.0.place = Some(Place { template: template.to_string(), span, line, column });
         }
         self
     }
@@ -196,10 +185,7 @@ impl Error {
 
     /// Line and column (from 1, columns in characters) where the span starts.
     pub fn line_and_column(&self) -> Option<(usize, usize)> {
-        self.0
-            .place
-            .as_ref()
-            .map(|place| (place.line, place.column))
+        self.0.place.as_ref().map(|place| (place.line, place.column))
     }
 
     /// The macros that were being called, innermost first.
@@ -235,18 +221,10 @@ impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0.message)?;
         if let Some(place) = &self.0.place {
-            write!(
-                formatter,
-                " ({}:{}:{})",
-                place.template, place.line, place.column
-            )?;
+            write!(formatter, " ({}:{}:{})", place.template, place.line, place.column)?;
         }
         for entry in self.0.trace.iter().take(TRACE_SHOWN) {
-            write!(
-                formatter,
-                "\n  in macro {} ({})",
-                entry.macro_name, entry.template
-            )?;
+            write!(formatter, "\n  in macro {} ({})", entry.macro_name, entry.template)?;
         }
         match self.0.trace.len().checked_sub(TRACE_SHOWN) {
             None | Some(0) => Ok(()),
@@ -257,10 +235,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0
-            .source
-            .as_ref()
-            .map(|source| &**source as &(dyn std::error::Error + 'static))
+        self.0.source.as_ref().map(|source| &**source as &(dyn std::error::Error + 'static))
     }
 }
 
@@ -274,8 +249,7 @@ impl From<Error> for minijinja::Error {
 impl From<minijinja::Error> for Error {
     fn from(error: minijinja::Error) -> Error {
         use minijinja::ErrorKind as Engine;
-        let mut cause: Option<&(dyn std::error::Error + 'static)> =
-            std::error::Error::source(&error);
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(&error);
         while let Some(inner) = cause {
             if let Some(ours) = inner.downcast_ref::<Error>() {
                 return ours.clone();
@@ -284,10 +258,9 @@ impl From<minijinja::Error> for Error {
         }
         let kind = match error.kind() {
             Engine::UndefinedError => ErrorKind::Undefined,
-            Engine::UnknownFilter
-            | Engine::UnknownTest
-            | Engine::UnknownFunction
-            | Engine::UnknownMethod => ErrorKind::Unknown,
+            Engine::UnknownFilter | Engine::UnknownTest | Engine::UnknownFunction | Engine::UnknownMethod => {
+                ErrorKind::Unknown
+            }
             Engine::MissingArgument | Engine::TooManyArguments => ErrorKind::Arguments,
             Engine::SyntaxError => ErrorKind::Syntax,
             _ => ErrorKind::Type,
@@ -298,10 +271,6 @@ impl From<minijinja::Error> for Error {
         };
         let foreign = std::error::Error::source(&error).is_some();
         let ours = Error::new(kind, message);
-        if foreign {
-            ours.with_source(error)
-        } else {
-            ours
-        }
+        if foreign { ours.with_source(error) } else { ours }
     }
 }

@@ -23,10 +23,7 @@ impl Arguments {
     pub fn new(positional: &[Value], keyword: &[(&str, Value)]) -> Arguments {
         Arguments {
             positional: positional.to_vec(),
-            keyword: keyword
-                .iter()
-                .map(|(name, value)| ((*name).to_string(), value.clone()))
-                .collect(),
+            keyword: keyword.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect(),
         }
     }
 
@@ -60,9 +57,7 @@ impl Arguments {
 
     /// The argument at this position or of this name, if it was given.
     pub fn get(&self, index: usize, name: &str) -> Option<&Value> {
-        self.positional
-            .get(index)
-            .or_else(|| self.keyword.get(name))
+        self.positional.get(index).or_else(|| self.keyword.get(name))
     }
 
     /// The argument at this position or of this name.
@@ -70,12 +65,8 @@ impl Arguments {
     /// # Errors
     /// [`ErrorKind::Arguments`] when it was not given.
     pub fn required(&self, index: usize, name: &str) -> Result<&Value, Error> {
-        self.get(index, name).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Arguments,
-                format!("missing required argument '{name}'"),
-            )
-        })
+        self.get(index, name)
+            .ok_or_else(|| Error::new(ErrorKind::Arguments, format!("missing required argument '{name}'")))
     }
 
     /// The argument as text, if it was given and is not none.
@@ -90,10 +81,7 @@ impl Arguments {
                 Some(text) => Ok(Some(text.to_string())),
                 None => Err(Error::new(
                     ErrorKind::Type,
-                    format!(
-                        "argument '{name}' must be a string, not {}",
-                        crate::value::type_name(value)
-                    ),
+                    format!("argument '{name}' must be a string, not {}", crate::value::type_name(value)),
                 )),
             },
         }
@@ -104,12 +92,8 @@ impl Arguments {
     /// # Errors
     /// When it was not given or is not a string.
     pub fn required_text(&self, index: usize, name: &str) -> Result<String, Error> {
-        self.text(index, name)?.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Arguments,
-                format!("missing required argument '{name}'"),
-            )
-        })
+        self.text(index, name)?
+            .ok_or_else(|| Error::new(ErrorKind::Arguments, format!("missing required argument '{name}'")))
     }
 
     /// Refuses arguments beyond the named ones: more positions than names, or keywords that are not among them.
@@ -118,22 +102,11 @@ impl Arguments {
     /// [`ErrorKind::Arguments`], naming the first one too many.
     pub fn reject_unknown(&self, names: &[&str]) -> Result<(), Error> {
         if self.positional.len() > names.len() {
-            let message = format!(
-                "takes at most {} argument(s), {} given",
-                names.len(),
-                self.positional.len()
-            );
+            let message = format!("takes at most {} argument(s), {} given", names.len(), self.positional.len());
             return Err(Error::new(ErrorKind::Arguments, message));
         }
-        match self
-            .keyword
-            .keys()
-            .find(|name| !names.contains(&name.as_str()))
-        {
-            Some(name) => Err(Error::new(
-                ErrorKind::Arguments,
-                format!("unexpected keyword argument '{name}'"),
-            )),
+        match self.keyword.keys().find(|name| !names.contains(&name.as_str())) {
+            Some(name) => Err(Error::new(ErrorKind::Arguments, format!("unexpected keyword argument '{name}'"))),
             None => Ok(()),
         }
     }
@@ -162,11 +135,7 @@ impl Object for Function {
         true
     }
 
-    fn call(
-        self: &Arc<Self>,
-        _state: &mut State<'_, '_>,
-        values: &[Value],
-    ) -> Result<Value, minijinja::Error> {
+    fn call(self: &Arc<Self>, _state: &mut State<'_, '_>, values: &[Value]) -> Result<Value, minijinja::Error> {
         Ok((self.body)(&Arguments::from_values(values))?)
     }
 
@@ -176,25 +145,15 @@ impl Object for Function {
 }
 
 /// A Rust function as a template value. It may itself call macros with [`call`].
-pub fn function(
-    name: &str,
-    body: impl Fn(&Arguments) -> Result<Value, Error> + Send + Sync + 'static,
-) -> Value {
-    Value::from_object(Function {
-        name: name.to_string(),
-        body: Box::new(body),
-    })
+pub fn function(name: &str, body: impl Fn(&Arguments) -> Result<Value, Error> + Send + Sync + 'static) -> Value {
+    Value::from_object(Function { name: name.to_string(), body: Box::new(body) })
 }
 
 /// Calls a callable value (macro, function, object) with arguments from Rust.
 ///
 /// # Errors
 /// Whatever the call raises; [`ErrorKind::Type`] when the value cannot be called.
-pub fn call(
-    value: &Value,
-    positional: &[Value],
-    keyword: &[(&str, Value)],
-) -> Result<Value, Error> {
+pub fn call(value: &Value, positional: &[Value], keyword: &[(&str, Value)]) -> Result<Value, Error> {
     crate::eval::call_value(value, Arguments::new(positional, keyword))
 }
 

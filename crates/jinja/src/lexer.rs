@@ -61,27 +61,15 @@ pub(crate) struct Spanned {
 
 /// Operators and delimiters, longer ones first.
 const SYMBOLS: [&str; 26] = [
-    "**", "//", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}",
-    ">", "<", "=", ".", ":", "|", ",", ";",
+    "**", "//", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".",
+    ":", "|", ",", ";",
 ];
 
 /// Splits a template into tokens; the last one is [`Token::End`].
 pub(crate) fn tokenize<'s>(name: &'s str, source: &'s str) -> Result<Vec<Spanned>, Error> {
-    let end = source
-        .strip_suffix('\n')
-        .map_or(source, |rest| rest.strip_suffix('\r').unwrap_or(rest));
-    let end = if end.len() == source.len() {
-        source.strip_suffix('\r').unwrap_or(source)
-    } else {
-        end
-    };
-    let mut lexer = Lexer {
-        name,
-        text: end,
-        position: 0,
-        trim_next: false,
-        tokens: Vec::new(),
-    };
+    let end = source.strip_suffix('\n').map_or(source, |rest| rest.strip_suffix('\r').unwrap_or(rest));
+    let end = if end.len() == source.len() { source.strip_suffix('\r').unwrap_or(source) } else { end };
+    let mut lexer = Lexer { name, text: end, position: 0, trim_next: false, tokens: Vec::new() };
     lexer.run()?;
     Ok(lexer.tokens)
 }
@@ -106,17 +94,11 @@ impl<'s> Lexer<'s> {
     }
 
     fn push(&mut self, token: Token, start: usize) {
-        self.tokens.push(Spanned {
-            token,
-            span: Span::new(start, self.position),
-        });
+        self.tokens.push(Spanned { token, span: Span::new(start, self.position) });
     }
 
     fn fail<T>(&self, start: usize, message: impl Into<String>) -> Result<T, Error> {
-        let end = self.text[start..]
-            .chars()
-            .next()
-            .map_or(start, |character| start + character.len_utf8());
+        let end = self.text[start..].chars().next().map_or(start, |character| start + character.len_utf8());
         Err(Error::new(ErrorKind::Syntax, message).at(self.name, self.text, Span::new(start, end)))
     }
 
@@ -144,12 +126,7 @@ impl<'s> Lexer<'s> {
             let bytes = self.text.as_bytes();
             let control = bytes.get(tag + 2).copied();
             self.data(tag, control == Some(b'-'));
-            self.position = tag
-                + if matches!(control, Some(b'-' | b'+')) {
-                    3
-                } else {
-                    2
-                };
+            self.position = tag + if matches!(control, Some(b'-' | b'+')) { 3 } else { 2 };
             match bytes[tag + 1] {
                 b'#' => self.comment(tag)?,
                 b'%' if self.raw(tag)? => {}
@@ -178,10 +155,7 @@ impl<'s> Lexer<'s> {
         self.position = end;
         if !piece.is_empty() {
             let span = Span::new(start, start + piece.len());
-            self.tokens.push(Spanned {
-                token: Token::Data(unify_lines(piece)),
-                span,
-            });
+            self.tokens.push(Spanned { token: Token::Data(unify_lines(piece)), span });
         }
     }
 
@@ -207,12 +181,7 @@ impl<'s> Lexer<'s> {
             };
             let opening = search + found;
             let control = self.text.as_bytes().get(opening + 2).copied();
-            let inside = opening
-                + if matches!(control, Some(b'-' | b'+')) {
-                    3
-                } else {
-                    2
-                };
+            let inside = opening + if matches!(control, Some(b'-' | b'+')) { 3 } else { 2 };
             if let Some((end, trim_next)) = word_tag(self.text, inside, "endraw") {
                 self.position = start;
                 self.trim_next = trim_start;
@@ -277,9 +246,8 @@ impl<'s> Lexer<'s> {
             return self.number(rest);
         }
         if first == '_' || first.is_alphabetic() {
-            let length = rest
-                .find(|character: char| character != '_' && !character.is_alphanumeric())
-                .unwrap_or(rest.len());
+            let length =
+                rest.find(|character: char| character != '_' && !character.is_alphanumeric()).unwrap_or(rest.len());
             self.position += length;
             return Ok(Token::Name(rest[..length].to_string()));
         }
@@ -305,9 +273,7 @@ impl<'s> Lexer<'s> {
             _ => 10,
         };
         if bytes[0] == b'0' && radix != 10 {
-            let length = rest[2..]
-                .find(|c: char| !c.is_digit(radix) && c != '_')
-                .map_or(rest.len(), |n| n + 2);
+            let length = rest[2..].find(|c: char| !c.is_digit(radix) && c != '_').map_or(rest.len(), |n| n + 2);
             let digits = rest[2..length].replace('_', "");
             self.position += length;
             return match i128::from_str_radix(&digits, radix) {
@@ -319,9 +285,7 @@ impl<'s> Lexer<'s> {
         let after_dot = start > 0 && self.text.as_bytes()[start - 1] == b'.';
         let mut float = false;
         if !after_dot {
-            if bytes.get(length) == Some(&b'.')
-                && bytes.get(length + 1).is_some_and(u8::is_ascii_digit)
-            {
+            if bytes.get(length) == Some(&b'.') && bytes.get(length + 1).is_some_and(u8::is_ascii_digit) {
                 length = digits(bytes, length + 1);
                 float = true;
             }
@@ -345,11 +309,7 @@ impl<'s> Lexer<'s> {
         if plain.len() < text.len() && !plain.is_empty() {
             return self.fail(start, "a number cannot start with zero");
         }
-        Ok(Token::Integer(if plain.is_empty() {
-            "0".into()
-        } else {
-            text
-        }))
+        Ok(Token::Integer(if plain.is_empty() { "0".into() } else { text }))
     }
 
     fn string(&mut self, rest: &str, quote: char) -> Result<Token, Error> {
@@ -377,8 +337,7 @@ impl<'s> Lexer<'s> {
 fn digits(bytes: &[u8], from: usize) -> usize {
     let mut end = from;
     while end < bytes.len() {
-        let underscore =
-            bytes[end] == b'_' && end > from && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
+        let underscore = bytes[end] == b'_' && end > from && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
         if !bytes[end].is_ascii_digit() && !underscore {
             break;
         }
@@ -389,10 +348,7 @@ fn digits(bytes: &[u8], from: usize) -> usize {
 
 /// Matches `word %}` at `position`: the offset behind it and whether it trims what follows.
 fn word_tag(text: &str, position: usize, word: &str) -> Option<(usize, bool)> {
-    let rest = text[position..]
-        .trim_start_matches(is_space)
-        .strip_prefix(word)?
-        .trim_start_matches(is_space);
+    let rest = text[position..].trim_start_matches(is_space).strip_prefix(word)?.trim_start_matches(is_space);
     let (rest, trim) = match rest.as_bytes().first()? {
         b'-' => (&rest[1..], true),
         b'+' => (&rest[1..], false),
@@ -403,11 +359,7 @@ fn word_tag(text: &str, position: usize, word: &str) -> Option<(usize, bool)> {
 }
 
 fn unify_lines(text: &str) -> String {
-    if text.contains('\r') {
-        text.replace("\r\n", "\n").replace('\r', "\n")
-    } else {
-        text.to_string()
-    }
+    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.to_string() }
 }
 
 /// Python's escapes in string literals.
@@ -440,9 +392,7 @@ pub(crate) fn unescape(text: &str) -> Result<String, String> {
                     _ => 8,
                 };
                 let code: String = rest.by_ref().take(count).collect();
-                let decoded = u32::from_str_radix(&code, 16)
-                    .ok()
-                    .filter(|_| code.chars().count() == count);
+                let decoded = u32::from_str_radix(&code, 16).ok().filter(|_| code.chars().count() == count);
                 match decoded.and_then(char::from_u32) {
                     Some(decoded) => result.push(decoded),
                     None => return Err(format!("invalid escape '\\{kind}{code}'")),

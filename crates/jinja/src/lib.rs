@@ -29,6 +29,7 @@ mod parser;
 mod predicates;
 mod scope;
 mod sourcemap;
+mod stack;
 mod template;
 pub mod value;
 

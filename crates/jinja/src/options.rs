@@ -78,10 +78,6 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options {
-            undefined: UndefinedPolicy::Default,
-            recursion_limit: 200,
-            clock: Clock::default(),
-        }
+        Options { undefined: UndefinedPolicy::Default, recursion_limit: 200, clock: Clock::default() }
     }
 }

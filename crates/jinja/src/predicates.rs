@@ -59,9 +59,8 @@ pub(crate) fn perform(name: &str, input: &Value, arguments: &Arguments) -> Resul
     };
     let rest = |divisor: &Value| -> Result<i128, Error> {
         let rest = arithmetic::binary(BinaryOperator::Modulo, input, divisor)?;
-        Ok(as_integer(&rest).unwrap_or_else(|| {
-            Number::of(&rest).map_or(-1, |rest| if rest.float() == 0.0 { 0 } else { 1 })
-        }))
+        Ok(as_integer(&rest)
+            .unwrap_or_else(|| Number::of(&rest).map_or(-1, |rest| if rest.float() == 0.0 { 0 } else { 1 })))
     };
     Ok(match name {
         "defined" => !input.is_undefined(),
@@ -77,11 +76,7 @@ pub(crate) fn perform(name: &str, input: &Value, arguments: &Arguments) -> Resul
         "mapping" => input.kind() == ValueKind::Map,
         "sequence" => matches!(
             input.kind(),
-            ValueKind::String
-                | ValueKind::Bytes
-                | ValueKind::Seq
-                | ValueKind::Map
-                | ValueKind::Undefined
+            ValueKind::String | ValueKind::Bytes | ValueKind::Seq | ValueKind::Map | ValueKind::Undefined
         ),
         "iterable" => matches!(
             input.kind(),
@@ -94,20 +89,10 @@ pub(crate) fn perform(name: &str, input: &Value, arguments: &Arguments) -> Resul
         ),
         "callable" => {
             let data = crate::value::is_dict(input) || input.downcast_object_ref::<Set>().is_some();
-            input.as_object().is_some()
-                && !data
-                && matches!(input.kind(), ValueKind::Plain | ValueKind::Map)
+            input.as_object().is_some() && !data && matches!(input.kind(), ValueKind::Plain | ValueKind::Map)
         }
-        "lower" => cased(
-            &crate::value::text::text(input),
-            char::is_lowercase,
-            char::is_uppercase,
-        ),
-        "upper" => cased(
-            &crate::value::text::text(input),
-            char::is_uppercase,
-            char::is_lowercase,
-        ),
+        "lower" => cased(&crate::value::text::text(input), char::is_lowercase, char::is_uppercase),
+        "upper" => cased(&crate::value::text::text(input), char::is_uppercase, char::is_lowercase),
         "odd" => rest(&Value::from(2))? == 1,
         "even" => rest(&Value::from(2))? == 0,
         "divisibleby" => rest(arguments.required(0, "num")?)? == 0,
@@ -123,10 +108,7 @@ pub(crate) fn perform(name: &str, input: &Value, arguments: &Arguments) -> Resul
         "lt" | "lessthan" | "<" => ordered("<", Ordering::is_lt)?,
         "le" | "<=" => ordered("<=", Ordering::is_le)?,
         _ => {
-            return Err(Error::new(
-                ErrorKind::Unknown,
-                format!("no test named '{name}'"),
-            ));
+            return Err(Error::new(ErrorKind::Unknown, format!("no test named '{name}'")));
         }
     })
 }
@@ -138,15 +120,9 @@ fn cased(text: &str, wanted: fn(char) -> bool, refused: fn(char) -> bool) -> boo
 /// Python's `is`: the same container, or an equal plain value.
 fn same(left: &Value, right: &Value) -> bool {
     fn address<T: 'static>(value: &Value) -> Option<usize> {
-        value
-            .downcast_object_ref::<T>()
-            .map(|object| std::ptr::from_ref(object).addr())
+        value.downcast_object_ref::<T>().map(|object| std::ptr::from_ref(object).addr())
     }
-    let container = |value: &Value| {
-        address::<List>(value)
-            .or(address::<Dict>(value))
-            .or(address::<Set>(value))
-    };
+    let container = |value: &Value| address::<List>(value).or(address::<Dict>(value)).or(address::<Set>(value));
     match (container(left), container(right)) {
         (Some(left), Some(right)) => left == right,
         (None, None) => type_name(left) == type_name(right) && left == right,

@@ -18,28 +18,19 @@ pub(crate) struct Scope {
 impl Scope {
     /// A scope that sees nothing but itself.
     pub(crate) fn root() -> Arc<Scope> {
-        Arc::new(Scope {
-            variables: Mutex::default(),
-            parent: None,
-        })
+        Arc::new(Scope { variables: Mutex::default(), parent: None })
     }
 
     /// A scope inside of this one.
     pub(crate) fn child(self: &Arc<Self>) -> Arc<Scope> {
-        Arc::new(Scope {
-            variables: Mutex::default(),
-            parent: Some(self.clone()),
-        })
+        Arc::new(Scope { variables: Mutex::default(), parent: Some(self.clone()) })
     }
 
     /// The value of a variable here or further out.
     pub(crate) fn get(&self, name: &str) -> Option<Value> {
         let mut scope = self;
         loop {
-            let variables = scope
-                .variables
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let variables = scope.variables.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((_, value)) = variables.iter().find(|(known, _)| known == name) {
                 return Some(value.clone());
             }
@@ -50,10 +41,7 @@ impl Scope {
 
     /// Sets a variable in this scope.
     pub(crate) fn set(&self, name: &str, value: Value) {
-        let mut variables = self
-            .variables
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut variables = self.variables.lock().unwrap_or_else(PoisonError::into_inner);
         match variables.iter_mut().find(|(known, _)| known == name) {
             Some((_, old)) => *old = value,
             None => variables.push((name.to_string(), value)),
@@ -68,18 +56,12 @@ pub(crate) struct Namespace(Mutex<IndexMap<String, Value>>);
 impl Namespace {
     /// Sets an attribute.
     pub(crate) fn set(&self, name: &str, value: Value) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name.to_string(), value);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_string(), value);
     }
 
     fn entries(&self) -> Vec<(Value, Value)> {
         let attributes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        attributes
-            .iter()
-            .map(|(name, value)| (Value::from(name.as_str()), value.clone()))
-            .collect()
+        attributes.iter().map(|(name, value)| (Value::from(name.as_str()), value.clone())).collect()
     }
 }
 
@@ -95,11 +77,7 @@ impl Object for Namespace {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(key.as_str()?)
-            .cloned()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key.as_str()?).cloned()
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -112,11 +90,7 @@ impl Object for Namespace {
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("<Namespace ")?;
-        text::write_entries(
-            formatter,
-            Arc::as_ptr(self).cast::<()>() as usize,
-            &self.entries(),
-        )?;
+        text::write_entries(formatter, Arc::as_ptr(self).cast::<()>() as usize, &self.entries())?;
         formatter.write_str(">")
     }
 }

@@ -26,10 +26,7 @@ pub struct SourceMap {
 impl SourceMap {
     /// An empty map for output of this template.
     pub(crate) fn new(template: &str) -> SourceMap {
-        SourceMap {
-            template: template.to_string(),
-            segments: Vec::new(),
-        }
+        SourceMap { template: template.to_string(), segments: Vec::new() }
     }
 
     /// Notes that output from `start` on comes from `span`.
@@ -37,28 +34,17 @@ impl SourceMap {
         if let Some(last) = self.segments.last_mut()
             && last.start == start
         {
-            *last = Segment {
-                start,
-                span,
-                verbatim,
-            };
+            *last = Segment { start, span, verbatim };
             return;
         }
-        self.segments.push(Segment {
-            start,
-            span,
-            verbatim,
-        });
+        self.segments.push(Segment { start, span, verbatim });
     }
 
     /// Template and span that wrote the byte at `offset` of the output; `None` before the first byte written.
     ///
     /// In literal text the span starts at the very byte, in the output of an expression it is the whole expression.
     pub fn locate(&self, offset: usize) -> Option<(&str, Span)> {
-        let index = self
-            .segments
-            .partition_point(|segment| segment.start <= offset)
-            .checked_sub(1)?;
+        let index = self.segments.partition_point(|segment| segment.start <= offset).checked_sub(1)?;
         let segment = self.segments[index];
         let mut span = segment.span;
         if segment.verbatim {

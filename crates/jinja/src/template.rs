@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use crate::ast::{
-    Body, CallArguments, Expression, ExpressionKind, Routine, Source, Statement, walk_body,
-    walk_routine,
+    Body, CallArguments, Expression, ExpressionKind, Routine, Source, Statement, walk_body, walk_routine,
 };
 use crate::parser::{self, ParsedBlock};
 use crate::{Error, SourceMap, Span, Value, value};
@@ -110,20 +109,10 @@ impl Template {
     /// # Errors
     /// [`crate::ErrorKind::Syntax`] with the place.
     pub fn parse(name: &str, source: &str) -> Result<Template, Error> {
-        let source = Arc::new(Source {
-            name: name.to_string(),
-            text: source.to_string(),
-        });
+        let source = Arc::new(Source { name: name.to_string(), text: source.to_string() });
         let parsed = parser::parse(&source)?;
-        let contents = Contents {
-            macros: parsed.macros,
-            blocks: parsed.blocks,
-        };
-        Ok(Template {
-            source,
-            body: Arc::new(parsed.body),
-            contents: Arc::new(contents),
-        })
+        let contents = Contents { macros: parsed.macros, blocks: parsed.blocks };
+        Ok(Template { source, body: Arc::new(parsed.body), contents: Arc::new(contents) })
     }
 
     /// The name given to [`Template::parse`].
@@ -162,7 +151,7 @@ impl Template {
     pub fn static_calls(&self) -> Vec<StaticCall> {
         let mut calls = Vec::new();
         walk_body(&self.body, &mut |expression| {
-            calls.extend(static_call(expression))
+            calls.extend(static_call(expression));
         });
         add_call_blocks(&self.body, &mut calls);
         sorted(calls)
@@ -182,11 +171,7 @@ impl MacroDef {
         MacroDef {
             name: routine.name.clone(),
             kind,
-            arguments: routine
-                .parameters
-                .iter()
-                .map(|parameter| parameter.name.clone())
-                .collect(),
+            arguments: routine.parameters.iter().map(|parameter| parameter.name.clone()).collect(),
             span: routine.span,
             template: routine.source.name.clone(),
             routine,
@@ -197,7 +182,7 @@ impl MacroDef {
     pub fn static_calls(&self) -> Vec<StaticCall> {
         let mut calls = Vec::new();
         walk_routine(&self.routine, &mut |expression| {
-            calls.extend(static_call(expression))
+            calls.extend(static_call(expression));
         });
         add_call_blocks(&self.routine.body, &mut calls);
         sorted(calls)
@@ -205,11 +190,7 @@ impl MacroDef {
 
     /// The text of the whole block, from `{% macro` on.
     pub fn source(&self) -> &str {
-        self.routine
-            .source
-            .text
-            .get(self.span.start..self.span.end)
-            .unwrap_or_default()
+        self.routine.source.text.get(self.span.start..self.span.end).unwrap_or_default()
     }
 
     pub(crate) fn routine(&self) -> &Arc<Routine> {
@@ -243,31 +224,19 @@ fn call_of(callee: &Expression, arguments: &CallArguments, span: Span) -> Option
 fn add_call_blocks(body: &[Statement], calls: &mut Vec<StaticCall>) {
     for statement in body {
         match statement {
-            Statement::CallBlock {
-                callee,
-                arguments,
-                caller,
-                span,
-            } => {
+            Statement::CallBlock { callee, arguments, caller, span } => {
                 calls.extend(call_of(callee, arguments, *span));
                 add_call_blocks(&caller.body, calls);
             }
-            Statement::If {
-                branches,
-                otherwise,
-            } => {
-                branches
-                    .iter()
-                    .for_each(|(_, body)| add_call_blocks(body, calls));
+            Statement::If { branches, otherwise } => {
+                branches.iter().for_each(|(_, body)| add_call_blocks(body, calls));
                 add_call_blocks(otherwise, calls);
             }
             Statement::For(each) => {
                 add_call_blocks(&each.body, calls);
                 add_call_blocks(&each.otherwise, calls);
             }
-            Statement::SetBlock { body, .. }
-            | Statement::With { body, .. }
-            | Statement::FilterBlock { body, .. } => {
+            Statement::SetBlock { body, .. } | Statement::With { body, .. } | Statement::FilterBlock { body, .. } => {
                 add_call_blocks(body, calls);
             }
             _ => {}
@@ -295,19 +264,11 @@ fn literal(expression: &Expression) -> Option<Value> {
         ExpressionKind::List(items) => value::list(all(items)?),
         ExpressionKind::Tuple(items) => value::tuple(all(items)?),
         ExpressionKind::Dict(entries) => {
-            let pair =
-                |(key, value): &(Expression, Expression)| Some((literal(key)?, literal(value)?));
+            let pair = |(key, value): &(Expression, Expression)| Some((literal(key)?, literal(value)?));
             value::dict(entries.iter().map(pair).collect::<Option<Vec<_>>>()?)
         }
-        ExpressionKind::Negative(inner) => {
-            value::arithmetic::signed(&literal(inner)?, true).ok()?
-        }
-        ExpressionKind::Concat(items) => Value::from(
-            all(items)?
-                .iter()
-                .map(value::text::text)
-                .collect::<String>(),
-        ),
+        ExpressionKind::Negative(inner) => value::arithmetic::signed(&literal(inner)?, true).ok()?,
+        ExpressionKind::Concat(items) => Value::from(all(items)?.iter().map(value::text::text).collect::<String>()),
         _ => return None,
     })
 }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use highwater_jinja::{
-    Clock, Error, Lookup, Options, Template, UndefinedPolicy, Value, from_json, function,
-    macro_value, render, render_native, to_json,
+    Clock, Error, Lookup, Options, Template, UndefinedPolicy, Value, from_json, function, macro_value, render,
+    render_native, to_json,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -35,10 +35,7 @@ struct Names {
 
 impl Lookup for Names {
     fn lookup(&self, name: &str) -> Option<Value> {
-        self.values
-            .get(name)
-            .or_else(|| self.macros.get()?.get(name))
-            .cloned()
+        self.values.get(name).or_else(|| self.macros.get()?.get(name)).cloned()
     }
 }
 
@@ -47,11 +44,7 @@ fn read(text: &str) -> Vec<Case> {
     let mut lines = text.split('\n');
     while let Some(line) = lines.next() {
         if let Some(title) = line.strip_prefix("## ") {
-            cases.push(Case {
-                title: title.to_string(),
-                context: "{}".into(),
-                ..Case::default()
-            });
+            cases.push(Case { title: title.to_string(), context: "{}".into(), ..Case::default() });
         }
         let (Some(info), Some(case)) = (line.strip_prefix("```"), cases.last_mut()) else {
             continue;
@@ -73,44 +66,22 @@ fn read(text: &str) -> Vec<Case> {
 }
 
 fn run(case: &Case) -> Result<String, Error> {
-    let context: serde_json::Value =
-        serde_json::from_str(&case.context).map_err(Error::external)?;
+    let context: serde_json::Value = serde_json::from_str(&case.context).map_err(Error::external)?;
     let mut values: HashMap<String, Value> = HashMap::new();
     for (name, value) in context.as_object().into_iter().flatten() {
         values.insert(name.clone(), from_json(value));
     }
-    let raise = function("raise_compiler_error", |arguments| {
-        Err(Error::raised(arguments.required(0, "message")?.to_string()))
-    });
-    values.insert(
-        "exceptions".into(),
-        Value::from_iter([("raise_compiler_error", raise)]),
-    );
-    let names = Arc::new(Names {
-        values,
-        macros: OnceLock::new(),
-    });
+    let raise =
+        function("raise_compiler_error", |arguments| Err(Error::raised(arguments.required(0, "message")?.to_string())));
+    values.insert("exceptions".into(), Value::from_iter([("raise_compiler_error", raise)]));
+    let names = Arc::new(Names { values, macros: OnceLock::new() });
     let context: Arc<dyn Lookup> = names.clone();
-    let undefined = if case.chainable {
-        UndefinedPolicy::Chainable
-    } else {
-        UndefinedPolicy::Default
-    };
+    let undefined = if case.chainable { UndefinedPolicy::Chainable } else { UndefinedPolicy::Default };
     let clock = Clock::fixed("2026-03-04T05:06:07.89Z".parse().map_err(Error::external)?);
-    let options = Options {
-        undefined,
-        clock,
-        ..Options::default()
-    };
+    let options = Options { undefined, clock, ..Options::default() };
     let library = Template::parse("macros.sql", &case.macros)?;
-    let bound = library
-        .macros()
-        .iter()
-        .map(|each| (each.name.clone(), macro_value(each, &context, &options)));
-    names
-        .macros
-        .set(bound.collect())
-        .map_err(|_| Error::raised("macros are bound once"))?;
+    let bound = library.macros().iter().map(|each| (each.name.clone(), macro_value(each, &context, &options)));
+    names.macros.set(bound.collect()).map_err(|_| Error::raised("macros are bound once"))?;
     let template = Template::parse("model.sql", &case.template)?;
     if case.native {
         return Ok(to_json(&render_native(&template, &context, &options)?)?.to_string());
@@ -126,12 +97,7 @@ fn check(case: &Case) -> Result<(), Failed> {
     if (kind, actual.as_str()) == (case.kind.as_str(), case.expected.as_str()) {
         return Ok(());
     }
-    let Case {
-        template,
-        expected,
-        kind: wanted,
-        ..
-    } = case;
+    let Case { template, expected, kind: wanted, .. } = case;
     Err(format!("{template}\n--- expected {wanted}\n{expected}\n--- got {kind}\n{actual}").into())
 }
 
@@ -143,14 +109,9 @@ fn main() -> Result<(), Box<dyn StdError>> {
     files.sort();
     let mut trials = Vec::new();
     for path in files {
-        let topic = path
-            .file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let topic = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         for case in read(&fs::read_to_string(&path)?) {
-            trials.push(Trial::test(format!("{topic}::{}", case.title), move || {
-                check(&case)
-            }));
+            trials.push(Trial::test(format!("{topic}::{}", case.title), move || check(&case)));
         }
     }
     libtest_mimic::run(&arguments, trials).exit();

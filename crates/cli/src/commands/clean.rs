@@ -28,14 +28,23 @@ pub fn execute(_arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Out
     if targets.is_empty() {
         targets.push(project.paths.target.clone());
     }
-    let sources = [&project.paths.model, &project.paths.seed, &project.paths.r#macro, &project.paths.test, &project.paths.snapshot];
+    let sources = [
+        &project.paths.model,
+        &project.paths.seed,
+        &project.paths.r#macro,
+        &project.paths.test,
+        &project.paths.snapshot,
+    ];
     let mut deleted = Vec::new();
     for target in targets {
         let folder = inside(&project.root, &target)?;
         if sources.iter().any(|paths| paths.iter().any(|path| project.root.join(path).starts_with(&folder))) {
-            return Err(Diagnostic::error("HW0008", format!("clean-targets names `{target}`, which holds files of the project"))
-                .help("nothing was deleted there; take it out of clean-targets in dbt_project.yml")
-                .into());
+            return Err(Diagnostic::error(
+                "HW0008",
+                format!("clean-targets names `{target}`, which holds files of the project"),
+            )
+            .help("nothing was deleted there; take it out of clean-targets in dbt_project.yml")
+            .into());
         }
         if folder.exists() {
             std::fs::remove_dir_all(&folder).map_err(|error| {
@@ -70,8 +79,11 @@ fn inside(root: &Path, target: &str) -> Result<PathBuf, Diagnostic> {
     if folder.starts_with(root) && folder != root {
         return Ok(folder);
     }
-    Err(Diagnostic::error("HW0007", format!("clean-targets names `{target}`, which is not a folder inside the project"))
-        .help("nothing was deleted there; delete it by hand if you mean it"))
+    Err(Diagnostic::error(
+        "HW0007",
+        format!("clean-targets names `{target}`, which is not a folder inside the project"),
+    )
+    .help("nothing was deleted there; delete it by hand if you mean it"))
 }
 
 #[cfg(test)]

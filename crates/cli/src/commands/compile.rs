@@ -2,7 +2,7 @@
 
 use clap::Args;
 use highwater::diagnostics::json;
-use highwater::run::{self, Command};
+use highwater::run::{self, Command, NodeResult};
 use serde_json::{Value, json};
 
 use super::nodes;
@@ -58,12 +58,24 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
             })
             .collect();
         ui.answer_json(&nodes)?;
-    } else if let [only] = results.results.as_slice() {
+    } else if let [only] = named(&results.results).as_slice() {
         ui.answer(only.compiled_code.as_deref().unwrap_or_default())?;
     } else {
         let compiled = results.results.iter().filter(|result| result.compiled).count() as u64;
         let folder = session.project.target_path.join("compiled");
-        ui.say(LogLevel::Info, "CompileComplete", &format!("compiled {} into {}", count(compiled, "node"), folder.display()));
+        ui.say(
+            LogLevel::Info,
+            "CompileComplete",
+            &format!("compiled {} into {}", count(compiled, "node"), folder.display()),
+        );
     }
     Ok(if results.succeeded(false) { Exit::Ok } else { Exit::Failed })
+}
+
+/// The nodes themselves, without the tests that came along.
+fn named(results: &[NodeResult]) -> Vec<&NodeResult> {
+    if results.len() == 1 {
+        return results.iter().collect();
+    }
+    results.iter().filter(|result| !result.unique_id.starts_with("test.")).collect()
 }

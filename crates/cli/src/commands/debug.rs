@@ -71,7 +71,8 @@ fn try_connection(project: &Project) -> Result<String, Diagnostic> {
 }
 
 fn screen(folder: &str, project: Option<&Project>, engine: Option<&String>, fine: bool) -> String {
-    let mut out = if fine { format!("{}\n\n", good("All checks passed!")) } else { format!("{}\n\n", bad("a check failed")) };
+    let mut out =
+        if fine { format!("{}\n\n", good("All checks passed!")) } else { format!("{}\n\n", bad("a check failed")) };
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(out, "  {name:11}  {value}");
     };

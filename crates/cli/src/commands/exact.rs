@@ -43,12 +43,18 @@ pub fn inputs(session: &Session, selection: &Selection) -> Result<Inputs, Vec<Di
 pub fn plan(session: &Session, selection: &Selection) -> Result<Plan, Vec<Diagnostic>> {
     let mut inputs = inputs(session, selection)?;
     let identity = identity(session, &inputs.engine_version).map_err(|problem| vec![problem])?;
-    let models = planned_models(session, selection, std::mem::take(&mut inputs.models)).map_err(|problem| vec![problem])?;
-    exact::plan(inputs.connection.as_mut(), &models, &inputs.around, &identity).map_err(|error| vec![error.diagnostic()])
+    let models =
+        planned_models(session, selection, std::mem::take(&mut inputs.models)).map_err(|problem| vec![problem])?;
+    exact::plan(inputs.connection.as_mut(), &models, &inputs.around, &identity)
+        .map_err(|error| vec![error.diagnostic()])
 }
 
 /// The models of a run in its order: the exact ones, and the tables that it rebuilds anyway.
-fn planned_models(session: &Session, selection: &Selection, exact: Vec<ExactModel>) -> Result<Vec<PlannedModel>, Diagnostic> {
+fn planned_models(
+    session: &Session,
+    selection: &Selection,
+    exact: Vec<ExactModel>,
+) -> Result<Vec<PlannedModel>, Diagnostic> {
     let manifest = &session.manifest;
     let selected = select(manifest, selection)?;
     let mut exact: Vec<Option<ExactModel>> = exact.into_iter().map(Some).collect();
@@ -66,7 +72,9 @@ fn planned_models(session: &Session, selection: &Selection, exact: Vec<ExactMode
 }
 
 fn is_rebuilt(node: &Node) -> bool {
-    node.resource_type == ResourceType::Model && !node.config.is_exact() && !matches!(node.config.materialized(), "view" | "ephemeral")
+    node.resource_type == ResourceType::Model
+        && !node.config.is_exact()
+        && !matches!(node.config.materialized(), "view" | "ephemeral")
 }
 
 /// Which run this is.
@@ -75,7 +83,7 @@ fn is_rebuilt(node: &Node) -> bool {
 /// When `HW_NOW` is no moment.
 pub fn identity(session: &Session, engine_version: &str) -> Result<RunIdentity, Diagnostic> {
     let started_at = clock::now().map_err(|text| {
-        Diagnostic::error("HW0005", format!("the variable {} is no moment: `{text}`", clock::VARIABLE))
+        Diagnostic::error("HW0414", format!("the variable {} is no moment: `{text}`", clock::VARIABLE))
             .help("write it as in 2026-11-22T05:12:00Z, or unset it")
     })?;
     Ok(RunIdentity {
@@ -101,7 +109,10 @@ pub fn selection_words(arguments: &SelectionArguments) -> String {
     let mut words = String::new();
     for (flag, values) in [("--select", &arguments.select), ("--exclude", &arguments.exclude)] {
         if !values.is_empty() {
-            words.push_str(&format!(" {flag} {}", values.iter().map(|value| quoted(value)).collect::<Vec<_>>().join(" ")));
+            words.push_str(&format!(
+                " {flag} {}",
+                values.iter().map(|value| quoted(value)).collect::<Vec<_>>().join(" ")
+            ));
         }
     }
     if let Some(selector) = &arguments.selector {
@@ -113,7 +124,11 @@ pub fn selection_words(arguments: &SelectionArguments) -> String {
 /// A word as a shell needs it.
 fn quoted(word: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "_-+.,:/@=".contains(character);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 /// The exact models among the project's, whatever is selected.

@@ -121,7 +121,8 @@ fn screen(explanation: &Explanation, node: &Node) -> String {
         Class::ExactWidened | Class::Full => warn(class),
         Class::Refused => bad(class),
     };
-    let mut out = format!("{} is {class}: {}.\n\n", strong(&explanation.label), explanation.statement.trim_end_matches('.'));
+    let mut out =
+        format!("{} is {class}: {}.\n\n", strong(&explanation.label), explanation.statement.trim_end_matches('.'));
     let width = explanation.inputs.iter().map(|input| input_name(input).chars().count()).max().unwrap_or(0).max(10);
     for input in &explanation.inputs {
         describe(&mut out, input, width);
@@ -188,7 +189,13 @@ fn quoted(
 }
 
 /// The template when the line stands in it word for word, once; else the compiled text.
-fn located(compiled: &str, start: usize, end: usize, view: Option<&str>, node: &Node) -> (Arc<SourceFile>, usize, usize) {
+fn located(
+    compiled: &str,
+    start: usize,
+    end: usize,
+    view: Option<&str>,
+    node: &Node,
+) -> (Arc<SourceFile>, usize, usize) {
     if view.is_none() {
         if let Some((start, end)) = in_template(compiled, start, end, &node.raw_code) {
             let file = SourceFile { path: node.original_file_path.clone(), text: node.raw_code.clone() };

@@ -97,7 +97,8 @@ fn flags(out: &mut String, command: &clap::Command, global: bool) {
 }
 
 fn flag_words(argument: &clap::Arg) -> String {
-    let value = argument.get_value_names().map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+    let value =
+        argument.get_value_names().map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
     let takes_value = argument.get_action().takes_values();
     let Some(long) = argument.get_long() else {
         return format!("`{}`", value.unwrap_or_else(|| argument.get_id().to_string().to_uppercase()));
@@ -111,7 +112,8 @@ fn flag_words(argument: &clap::Arg) -> String {
         None => write!(words, "`--{long}`"),
     };
     let aliases = argument.get_visible_aliases().unwrap_or_default().into_iter().map(|alias| format!("`--{alias}`"));
-    let short_aliases = argument.get_visible_short_aliases().unwrap_or_default().into_iter().map(|alias| format!("`-{alias}`"));
+    let short_aliases =
+        argument.get_visible_short_aliases().unwrap_or_default().into_iter().map(|alias| format!("`-{alias}`"));
     for alias in short_aliases.chain(aliases) {
         let _ = write!(words, " {alias}");
     }

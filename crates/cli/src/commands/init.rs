@@ -108,17 +108,26 @@ fn look(global: &GlobalArguments, ui: &Ui) -> Outcome {
         .map(|node| node.name.as_str())
         .collect();
     if ui.answers_json() {
-        ui.answer_json(&json!({ "project": session.project.name, "folder": folder, "exact": exact, "incremental": incremental }))?;
+        ui.answer_json(
+            &json!({ "project": session.project.name, "folder": folder, "exact": exact, "incremental": incremental }),
+        )?;
         return Ok(Exit::Ok);
     }
-    let mut text = format!("{} is a dbt project that Highwater can run: {}\n\n", session.project.name, found.join(", "));
+    let mut text =
+        format!("{} is a dbt project that Highwater can run: {}\n\n", session.project.name, found.join(", "));
     let list = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     text.push_str(&format!("  exact models        {}\n", list(&exact)));
     text.push_str(&format!("  other incremental   {}\n", list(&incremental)));
-    text.push_str(&format!("  target              {} ({})\n\n", session.project.target.name, session.project.target.path.display()));
+    text.push_str(&format!(
+        "  target              {} ({})\n\n",
+        session.project.target.name,
+        session.project.target.path.display()
+    ));
     text.push_str("  next: hw debug, then hw build\n");
     if let Some(first) = incremental.first() {
-        text.push_str(&format!("  to keep {first} equal to a rebuild: incremental_strategy='exact' (hw explain {first})\n"));
+        text.push_str(&format!(
+            "  to keep {first} equal to a rebuild: incremental_strategy='exact' (hw explain {first})\n"
+        ));
     }
     ui.answer(&text)?;
     Ok(Exit::Ok)

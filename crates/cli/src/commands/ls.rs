@@ -45,8 +45,10 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let mut selected: Vec<String> =
         select::select(&session.manifest, &project::selection(&arguments.selection))?.into_iter().collect();
     selected.sort();
-    let lines: Vec<String> =
-        selected.iter().filter_map(|id| line(&session.manifest, id, arguments.output, &arguments.output_keys)).collect();
+    let lines: Vec<String> = selected
+        .iter()
+        .filter_map(|id| line(&session.manifest, id, arguments.output, &arguments.output_keys))
+        .collect();
     if lines.is_empty() {
         ui.say(LogLevel::Warn, "NoNodesSelected", "no node matches this selection");
     } else {
@@ -108,8 +110,17 @@ fn listed<'a>(manifest: &'a Manifest, id: &str) -> Option<Listed<'a>> {
 }
 
 /// The keys dbt prints when none are named.
-const KEYS: [&str; 9] =
-    ["alias", "name", "package_name", "depends_on", "tags", "config", "resource_type", "source_name", "original_file_path"];
+const KEYS: [&str; 9] = [
+    "alias",
+    "name",
+    "package_name",
+    "depends_on",
+    "tags",
+    "config",
+    "resource_type",
+    "source_name",
+    "original_file_path",
+];
 
 fn object(id: &str, value: Value, keys: &[String]) -> Value {
     let Value::Object(mut fields) = value else { return Value::Null };

@@ -78,12 +78,7 @@ pub fn project_flag(session: &Session, name: &str) -> bool {
 }
 
 /// The options that a command's shared flags come to.
-pub fn options(
-    command: Command,
-    arguments: &NodeArguments,
-    global: &GlobalArguments,
-    session: &Session,
-) -> RunOptions {
+pub fn options(command: Command, arguments: &NodeArguments, global: &GlobalArguments, session: &Session) -> RunOptions {
     let mut options = RunOptions::new(command);
     options.selection = project::selection(&arguments.selection);
     options.fail_fast = arguments.fail_fast || project_flag(session, "fail_fast");

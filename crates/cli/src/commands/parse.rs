@@ -34,7 +34,11 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     }
     let found = found(&session);
     let words: Vec<String> = found.iter().map(|(word, number)| count(*number, word)).collect();
-    ui.say(LogLevel::Info, "ParsePerfInfoPath", &format!("{} holds together: {}", session.project.name, words.join(", ")));
+    ui.say(
+        LogLevel::Info,
+        "ParsePerfInfoPath",
+        &format!("{} holds together: {}", session.project.name, words.join(", ")),
+    );
     if ui.answers_json() {
         ui.answer_json(&json!({
             "project": session.project.name,
@@ -61,5 +65,9 @@ pub fn found(session: &Session) -> Vec<(&'static str, u64)> {
         ("exposure", manifest.exposures.len() as u64),
         ("metric", manifest.metrics.len() as u64),
     ];
-    all.into_iter().enumerate().filter(|(index, (_, number))| *index == 0 || *number > 0).map(|(_, found)| found).collect()
+    all.into_iter()
+        .enumerate()
+        .filter(|(index, (_, number))| *index == 0 || *number > 0)
+        .map(|(_, found)| found)
+        .collect()
 }

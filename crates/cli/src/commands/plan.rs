@@ -38,7 +38,12 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     } else {
         ui.answer(&screen(&plan, &exact::selection_words(&arguments.selection)))?;
     }
-    Ok(Exit::Ok)
+    Ok(if refused(&plan) > 0 { Exit::Failed } else { Exit::Ok })
+}
+
+/// Models that a run would refuse: it would fail, so does the plan.
+fn refused(plan: &Plan) -> u64 {
+    plan.models.iter().filter(|model| model.state == PlanState::Refused).count() as u64
 }
 
 fn no_models(session: &highwater::session::Session) -> String {
@@ -68,7 +73,9 @@ fn screen(plan: &Plan, selection: &str) -> String {
 /// The first line: the answer.
 fn verdict(plan: &Plan) -> String {
     let models = plan.models.len() as u64;
-    if plan.with_work == 0 && !plan.models.iter().any(|model| matches!(model.state, PlanState::Waits | PlanState::Refused)) {
+    if plan.with_work == 0
+        && !plan.models.iter().any(|model| matches!(model.state, PlanState::Waits | PlanState::Refused))
+    {
         return format!(
             "{}: no input of {} changed ({}, {} rows)\n",
             good("nothing to do"),
@@ -78,18 +85,14 @@ fn verdict(plan: &Plan) -> String {
         );
     }
     let verb = if plan.with_work == 1 { "has" } else { "have" };
-    let mut line = format!("{} of {} {verb} work: ", plan.with_work, count(models, "exact model"));
-    let _ = write!(
-        line,
-        "{} of {}, about {} of {} rows",
-        thousands(plan.dirty_count),
-        count(plan.partition_count.max(plan.dirty_count), "partition"),
-        about(plan.rows_dirty),
-        about(plan.rows_total)
-    );
-    let refused = plan.models.iter().filter(|model| model.state == PlanState::Refused).count() as u64;
-    if refused > 0 {
-        let _ = write!(line, "; {} refused", thousands(refused));
+    let mut line = format!("{} of {} {verb} work", plan.with_work, count(models, "exact model"));
+    if plan.dirty_count > 0 {
+        let partitions = count(plan.partition_count.max(plan.dirty_count), "partition");
+        let (some, all) = (about(plan.rows_dirty), about(plan.rows_total));
+        let _ = write!(line, ": {} of {partitions}, about {some} of {all} rows", thousands(plan.dirty_count));
+    }
+    if refused(plan) > 0 {
+        let _ = write!(line, "; {} refused", thousands(refused(plan)));
     }
     format!("{}\n", strong(&line))
 }
@@ -120,14 +123,19 @@ fn describe(out: &mut String, model: &ModelPlan, name: usize, kind: usize) {
     if !listed {
         return;
     }
-    let label = model.partitions.iter().take(LISTED).map(|partition| partition.label.chars().count()).max().unwrap_or(0);
+    let label =
+        model.partitions.iter().take(LISTED).map(|partition| partition.label.chars().count()).max().unwrap_or(0);
     for partition in model.partitions.iter().take(LISTED) {
         let why = if partition.reasons.is_empty() { "new".to_owned() } else { partition.reasons.join("; ") };
         let _ = writeln!(out, "    {:label$}  {why}", partition.label);
     }
     let more = model.dirty_count.saturating_sub(LISTED.min(model.partitions.len()) as u64);
     if more > 0 {
-        let _ = writeln!(out, "    {}", faint(&format!("and {} more: hw plan --select {} --output json", thousands(more), model.label)));
+        let _ = writeln!(
+            out,
+            "    {}",
+            faint(&format!("and {} more: hw plan --select {} --output json", thousands(more), model.label))
+        );
     }
 }
 
@@ -146,21 +154,29 @@ fn work(model: &ModelPlan, listed: bool) -> String {
         PlanState::New => "new: built whole".to_owned(),
         PlanState::Unchanged => "unchanged".to_owned(),
         PlanState::Waits => format!("looked at after {} rebuilt in this run", are(&model.waits_for)),
-        PlanState::Refused => bad(&format!("refused: {}", model.problem.as_deref().unwrap_or("see hw explain"))),
+        PlanState::Refused => {
+            let problem = model.problem.as_deref().unwrap_or_default().lines().next().unwrap_or_default();
+            format!("{}: {problem}", bad("refused"))
+        }
         PlanState::Whole => {
             let why = model.whole.clone().unwrap_or_else(causes);
             format!("{}: {why}", warn(&format!("rebuilt whole ({} rows)", about(model.rows_total))))
         }
         PlanState::Dirty => {
             let mut text = match &model.cut {
-                Cut::Key { .. } => format!("{} of {}", thousands(model.dirty_count), count(model.partition_count, "key")),
+                Cut::Key { .. } => {
+                    format!("{} of {}", thousands(model.dirty_count), count(model.partition_count, "key"))
+                }
                 cut => cut.count(model.dirty_count),
             };
             if listed {
                 let old = model.dirty_count - model.new_count.min(model.dirty_count);
                 let parts = [(model.new_count, "new"), (old, "dirty")];
-                let parts: Vec<String> =
-                    parts.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")).collect();
+                let parts: Vec<String> = parts
+                    .iter()
+                    .filter(|(number, _)| *number > 0)
+                    .map(|(number, word)| format!("{number} {word}"))
+                    .collect();
                 text.push_str(&format!("   {}", parts.join(", ")));
             } else {
                 text.push_str(&format!("   {}", causes()));
@@ -194,7 +210,7 @@ fn footer(out: &mut String, plan: &Plan, selection: &str, has_work: bool) {
             );
         }
     }
-    if has_work {
+    if plan.with_work > 0 {
         let hash = exact::short(&plan.hash);
         let _ = writeln!(out, "  plan {}   apply exactly this with: hw run{selection} --plan {hash}", strong(hash));
     }

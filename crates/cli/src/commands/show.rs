@@ -1,6 +1,7 @@
 //! `hw show`: the first rows of a node or a query.
 
 use clap::Args;
+use highwater::manifest::select::Indirect;
 use highwater::run::{self, Command, NodeResult};
 use highwater::session::Session;
 use serde_json::{Value, json};
@@ -40,6 +41,10 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     options.selection = project::selection(&arguments.selection);
     options.selection.select.extend(arguments.models.iter().cloned());
     options.inline.clone_from(&arguments.inline);
+    if arguments.selection.indirect_selection.is_none() {
+        // Who names a model wants its rows, not those of its tests.
+        options.selection.indirect = Indirect::Empty;
+    }
     options.limit = u64::try_from(arguments.limit).ok();
     if options.inline.is_none() && options.selection.select.is_empty() && options.selection.selector.is_none() {
         return Err(highwater::diagnostics::Diagnostic::error("HW0708", "nothing to show")

@@ -49,7 +49,8 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let mut selection = project::selection(&arguments.selection);
     selection.select.extend(arguments.models.iter().cloned());
     let mut inputs = exact::inputs(&session, &selection)?;
-    let options = VerifyOptions { examples: arguments.examples, tolerance: arguments.tolerance, ..VerifyOptions::default() };
+    let options =
+        VerifyOptions { examples: arguments.examples, tolerance: arguments.tolerance, ..VerifyOptions::default() };
     let mut checks = Vec::new();
     for model in &inputs.models {
         let found = verify::verify(inputs.connection.as_mut(), model, &inputs.around, &options);
@@ -118,7 +119,12 @@ fn screen(checks: &[Check], left_out: &[&Node]) -> String {
         describe(&mut out, verdict, width);
     }
     for node in left_out {
-        let _ = writeln!(out, "{}  {}", strong(&format!("{:width$}", node.name)), warn(&format!("not compared: {}", reason(node))));
+        let _ = writeln!(
+            out,
+            "{}  {}",
+            strong(&format!("{:width$}", node.name)),
+            warn(&format!("not compared: {}", reason(node)))
+        );
     }
     out
 }
@@ -128,14 +134,23 @@ fn describe(out: &mut String, verdict: &Verdict, width: usize) {
     let compared = format!("{} compared with a rebuild", verdict.cut.count(verdict.compared));
     match &verdict.outcome {
         Finding::Equal => {
-            let _ = writeln!(out, "{name}  {compared}: {} {}", good("equal"), faint(&format!("({} rows)", thousands(verdict.rows))));
+            let _ = writeln!(
+                out,
+                "{name}  {compared}: {} {}",
+                good("equal"),
+                faint(&format!("({} rows)", thousands(verdict.rows)))
+            );
         }
         Finding::NotCompared { reason } => {
             let _ = writeln!(out, "{name}  {}", warn(&format!("not compared: {reason}")));
         }
         Finding::Differs => {
             let differ = if verdict.mismatch_count == 1 { "differs" } else { "differ" };
-            let _ = writeln!(out, "{name}  {compared}: {}", bad(&format!("{} {differ}", thousands(verdict.mismatch_count))));
+            let _ = writeln!(
+                out,
+                "{name}  {compared}: {}",
+                bad(&format!("{} {differ}", thousands(verdict.mismatch_count)))
+            );
             differences(out, verdict);
         }
     }
@@ -151,7 +166,8 @@ fn differences(out: &mut String, verdict: &Verdict) {
     for mismatch in &verdict.mismatches {
         let _ = writeln!(out, "    {:label$}  {}", mismatch.label, rows_words(mismatch));
         let indent = " ".repeat(label + 6);
-        for (side, rows) in [("here only:  ", &mismatch.examples_here), ("rebuilt only:", &mismatch.examples_rebuilt)] {
+        for (side, rows) in [("here only:   ", &mismatch.examples_here), ("rebuilt only:", &mismatch.examples_rebuilt)]
+        {
             for row in rows {
                 let _ = writeln!(out, "{indent}{side} {}", faint(&row_words(&verdict.columns, row)));
             }
@@ -172,7 +188,8 @@ fn differences(out: &mut String, verdict: &Verdict) {
 }
 
 fn rows_words(mismatch: &Mismatch) -> String {
-    let mut text = format!("{} here, {} in a rebuild", count(mismatch.rows_here, "row"), thousands(mismatch.rows_rebuilt));
+    let mut text =
+        format!("{} here, {} in a rebuild", count(mismatch.rows_here, "row"), thousands(mismatch.rows_rebuilt));
     let (here, rebuilt) = (thousands(mismatch.only_here), thousands(mismatch.only_rebuilt));
     text.push_str(&format!(" ({here} only here, {rebuilt} only in the rebuild)"));
     text

@@ -38,7 +38,6 @@ impl<'a> Reporter<'a> {
             let style = ProgressStyle::with_template("{bar:20} {pos}/{len} {wide_msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::new(0).with_style(style.progress_chars("━╸─"));
-            bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
         Self { ui, bar, running: Mutex::default(), width }
@@ -54,14 +53,22 @@ impl<'a> Reporter<'a> {
                     "index": index, "total": total, "description": description, "node_info": { "unique_id": unique_id },
                 }));
             }
-            Event::NodeFinished { index, total, description, result } => self.finished(*index, *total, description, result),
+            Event::NodeFinished { index, total, description, result } => {
+                self.finished(*index, *total, description, result)
+            }
             Event::HookStarted { index, total, name } => {
-                self.log(LogLevel::Info, "LogHookStartLine", &dotted(*index, *total, &format!("START hook: {name}"), "RUN"), &Value::Null);
+                self.log(
+                    LogLevel::Info,
+                    "LogHookStartLine",
+                    &dotted(*index, *total, &format!("START hook: {name}"), "RUN"),
+                    &Value::Null,
+                );
             }
             Event::HookFinished { index, total, name, status, execution_time } => {
                 let failed = status.is_failure();
                 let word = if failed { "ERROR" } else { "OK" };
-                let line = dotted(*index, *total, &format!("{word} hook: {name}"), &format!("{word} in {execution_time:.2}s"));
+                let line =
+                    dotted(*index, *total, &format!("{word} hook: {name}"), &format!("{word} in {execution_time:.2}s"));
                 let level = if failed { LogLevel::Error } else { LogLevel::Info };
                 self.log(level, "LogHookEndLine", &line, &json!({ "status": status }));
             }
@@ -83,6 +90,10 @@ impl<'a> Reporter<'a> {
         let level = if summary.failed { LogLevel::Error } else { LogLevel::Info };
         if self.bar.is_some() {
             self.ui.say(level, "EndOfRunSummary", &summary.coloured());
+            return;
+        }
+        if results.results.is_empty() {
+            self.ui.say_with(level, "StatsLine", &summary.stats_line(), &summary.counts);
             return;
         }
         let elapsed = results.elapsed;
@@ -120,7 +131,14 @@ impl<'a> Reporter<'a> {
                 }
                 self.ui.problem(diagnostic);
             }
-            None => self.ui.say(LogLevel::Error, "RunResultFailure", &format!("{}: {message}", result.unique_id)),
+            None => {
+                let name = name_of(&result.unique_id);
+                let text = format!(
+                    "{}: {message}\n  hint: hw show --select {name}",
+                    bad(&format!("{} {name}", result.status.word()))
+                );
+                self.ui.say(LogLevel::Error, "RunResultFailure", &text);
+            }
         }
         self.ui.say(LogLevel::Error, "Formatting", "");
     }
@@ -128,17 +146,28 @@ impl<'a> Reporter<'a> {
     fn started(&self, found: &[(&'static str, usize)], selected: usize, threads: usize, target: &str) {
         if let Some(bar) = &self.bar {
             bar.set_length(selected as u64);
+            bar.enable_steady_tick(Duration::from_millis(120));
             return;
         }
         let version = env!("CARGO_PKG_VERSION");
-        self.ui.say_with(LogLevel::Info, "MainReportVersion", &format!("Running with hw={version}"), &json!({ "version": version }));
+        self.ui.say_with(
+            LogLevel::Info,
+            "MainReportVersion",
+            &format!("Running with hw={version}"),
+            &json!({ "version": version }),
+        );
         let found: Vec<String> = found.iter().map(|(word, number)| count(*number as u64, word)).collect();
         self.ui.say(LogLevel::Info, "FoundStats", &format!("Found {}", found.join(", ")));
         if selected > 0 {
             let threads_words = count(threads as u64, "thread");
-            self.ui.say_with(LogLevel::Info, "ConcurrencyLine", &format!("\nConcurrency: {threads_words} (target='{target}')\n"), &json!({
-                "num_threads": threads, "target_name": target,
-            }));
+            self.ui.say_with(
+                LogLevel::Info,
+                "ConcurrencyLine",
+                &format!("\nConcurrency: {threads_words} (target='{target}')\n"),
+                &json!({
+                    "num_threads": threads, "target_name": target,
+                }),
+            );
         }
     }
 
@@ -160,11 +189,16 @@ impl<'a> Reporter<'a> {
             Status::Warn => LogLevel::Warn,
             _ => LogLevel::Info,
         };
-        self.log(level, event, &dotted(index, total, &text, &status), &json!({
-            "index": index, "total": total, "description": description, "status": result.status,
-            "execution_time": result.execution_time, "num_failures": result.failures,
-            "node_info": { "unique_id": result.unique_id, "node_status": result.status },
-        }));
+        self.log(
+            level,
+            event,
+            &dotted(index, total, &text, &status),
+            &json!({
+                "index": index, "total": total, "description": description, "status": result.status,
+                "execution_time": result.execution_time, "num_failures": result.failures,
+                "node_info": { "unique_id": result.unique_id, "node_status": result.status },
+            }),
+        );
     }
 
     /// On a terminal: one line for what did something, the whole problem for what failed, nothing for what was as it was.
@@ -242,13 +276,29 @@ fn exact_words(report: &SwapReport) -> String {
     }
 }
 
+/// The verb for it in a log line.
+fn exact_verb(report: &SwapReport) -> &'static str {
+    match report.mode {
+        Mode::Unchanged => "unchanged",
+        Mode::New => "created",
+        Mode::Whole => "rebuilt",
+        Mode::Incremental => "swapped",
+    }
+}
+
 /// Event name, text and status of a log line.
 fn log_words(description: &str, result: &NodeResult) -> (&'static str, String, String) {
     let time = format!("in {:.2}s", result.execution_time);
     let bare = description.strip_prefix("test ").unwrap_or(description);
     let is_test = description.starts_with("test ");
     let is_seed = description.starts_with("seed ");
-    let event = if is_test { "LogTestResult" } else if is_seed { "LogSeedResult" } else { "LogModelResult" };
+    let event = if is_test {
+        "LogTestResult"
+    } else if is_seed {
+        "LogSeedResult"
+    } else {
+        "LogModelResult"
+    };
     let failures = result.failures.unwrap_or(0);
     let (text, status) = match result.status {
         Status::Pass => (format!("PASS {bare}"), good("PASS")),
@@ -257,17 +307,23 @@ fn log_words(description: &str, result: &NodeResult) -> (&'static str, String, S
         Status::Skipped => return ("SkippingDetails", format!("SKIP {description}"), warn("SKIP")),
         Status::NoOp => return (event, format!("NO-OP {description}"), "NO-OP".to_owned()),
         Status::Error | Status::RuntimeError => {
-            let verb = if is_test { "ERROR" } else if is_seed { "ERROR loading" } else { "ERROR creating" };
+            let verb = if is_test {
+                "ERROR"
+            } else if is_seed {
+                "ERROR loading"
+            } else {
+                "ERROR creating"
+            };
             (format!("{verb} {bare}"), bad("ERROR"))
         }
         Status::Success => {
             let text = match &result.exact {
-                Some(report) if report.mode == Mode::Unchanged => format!("OK unchanged {description}"),
-                Some(report) => format!("OK {description}: {}", exact_words(report)),
+                Some(report) => format!("OK {} {description}", exact_verb(report)),
                 None if is_seed => format!("OK loaded {description}"),
                 None => format!("OK created {description}"),
             };
-            (text, good(result.message.as_deref().filter(|message| message.len() < 24).unwrap_or("OK")))
+            let message = result.message.as_deref().filter(|message| message.len() < 24 || result.exact.is_some());
+            (text, good(message.unwrap_or("OK")))
         }
     };
     (event, text, format!("{status} {time}"))

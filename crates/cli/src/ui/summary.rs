@@ -93,7 +93,8 @@ fn done_line(manifest: &Manifest, results: &RunResults) -> String {
     let exact: Vec<&SwapReport> = results.results.iter().filter_map(|result| result.exact.as_ref()).collect();
     let others = other_models(manifest, results);
     let models = exact.len() as u64 + others.iter().map(|(_, number)| number).sum::<u64>();
-    let tests = results.results.iter().filter(|result| matches!(result.status, Status::Pass | Status::Warn)).count() as u64;
+    let tests =
+        results.results.iter().filter(|result| matches!(result.status, Status::Pass | Status::Warn)).count() as u64;
     let seeds = of_kind(manifest, results, ResourceType::Seed);
     if results.results.is_empty() {
         return "nothing to do: nothing is selected".to_owned();
@@ -101,7 +102,11 @@ fn done_line(manifest: &Manifest, results: &RunResults) -> String {
     let only_views = others.iter().all(|(word, _)| *word == "view");
     if !exact.is_empty() && only_views && seeds == 0 && exact.iter().all(|report| report.mode == Mode::Unchanged) {
         let tested = if tests > 0 { format!(", {}", test_words(results, tests)) } else { String::new() };
-        return format!("nothing to do: no input changed ({} looked at{tested}, {})", count(models, "model"), elapsed(results.elapsed));
+        return format!(
+            "nothing to do: no input changed ({} looked at{tested}, {})",
+            count(models, "model"),
+            elapsed(results.elapsed)
+        );
     }
     let mut parts = Vec::new();
     if !exact.is_empty() {
@@ -138,14 +143,14 @@ fn test_words(results: &RunResults, tests: u64) -> String {
 fn other_models(manifest: &Manifest, results: &RunResults) -> Vec<(&'static str, u64)> {
     let word = |result: &&NodeResult| {
         let node = manifest.nodes.get(&result.unique_id)?;
-        (node.resource_type == ResourceType::Model && result.exact.is_none() && result.status == Status::Success).then(|| {
-            match node.config.materialized() {
+        (node.resource_type == ResourceType::Model && result.exact.is_none() && result.status == Status::Success).then(
+            || match node.config.materialized() {
                 "view" => "view",
                 "table" => "table",
                 "incremental" => "incremental model",
                 _ => "model",
-            }
-        })
+            },
+        )
     };
     let mut found = Vec::new();
     for kind in ["incremental model", "table", "view", "model"] {
@@ -158,7 +163,8 @@ fn other_models(manifest: &Manifest, results: &RunResults) -> Vec<(&'static str,
 }
 
 fn of_kind(manifest: &Manifest, results: &RunResults, kind: ResourceType) -> u64 {
-    let is = |result: &&NodeResult| manifest.nodes.get(&result.unique_id).is_some_and(|node| node.resource_type == kind);
+    let is =
+        |result: &&NodeResult| manifest.nodes.get(&result.unique_id).is_some_and(|node| node.resource_type == kind);
     results.results.iter().filter(is).count() as u64
 }
 

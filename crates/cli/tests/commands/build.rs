@@ -7,7 +7,28 @@ use crate::{SHOP, TestProject};
 #[test]
 fn builds_and_tests_in_the_order_of_the_graph() {
     let project = TestProject::new(SHOP);
-    assert_snapshot!(project.hw(&["build"]), @"");
+    assert_snapshot!(project.hw(&["build"]), @r#"
+    exit 0
+    --- stderr
+    [CLOCK]  Running with hw=0.1.0
+    [CLOCK]  Found 1 model, 1 seed, 2 tests, 164 macros
+    [CLOCK]
+    [CLOCK]  Concurrency: 1 thread (target='dev')
+    [CLOCK]  1 of 4 START seed file main.raw_orders ... [RUN]
+    [CLOCK]  1 of 4 OK loaded seed file main.raw_orders ... [INSERT 3 in [TIME]]
+    [CLOCK]  2 of 4 START sql exact model main.daily_revenue ... [RUN]
+    [CLOCK]  2 of 4 OK created sql exact model main.daily_revenue ... [built 2 days, 2 rows in [TIME]]
+    [CLOCK]  3 of 4 START test unique_daily_revenue_day ... [RUN]
+    [CLOCK]  3 of 4 PASS unique_daily_revenue_day ... [PASS in [TIME]]
+    [CLOCK]  4 of 4 START test not_null_daily_revenue_day ... [RUN]
+    [CLOCK]  4 of 4 PASS not_null_daily_revenue_day ... [PASS in [TIME]]
+    [CLOCK]
+    [CLOCK]  Finished running 1 seed, 1 model, 2 data tests in [TIME] ([TIME]).
+    [CLOCK]
+    [CLOCK]  Completed successfully
+    [CLOCK]  done in [TIME]: 1 exact model changed; 1 seed loaded; 2 tests passed; complete through 2026-11-02
+    [CLOCK]  Done. PASS=4 WARN=0 ERROR=0 SKIP=0 NO-OP=0 TOTAL=4
+    "#);
 }
 
 #[test]
@@ -24,5 +45,26 @@ models:
     columns: [{name: id, data_tests: [unique]}]
 ",
     );
-    assert_snapshot!(project.hw(&["build"]), @"");
+    assert_snapshot!(project.hw(&["build"]), @r#"
+    exit 1
+    --- stderr
+    [CLOCK]  Running with hw=0.1.0
+    [CLOCK]  Found 2 models, 1 test, 164 macros
+    [CLOCK]
+    [CLOCK]  Concurrency: 1 thread (target='dev')
+    [CLOCK]  1 of 3 START sql view model main.a ... [RUN]
+    [CLOCK]  1 of 3 OK created sql view model main.a ... [OK in [TIME]]
+    [CLOCK]  2 of 3 START test unique_a_id ... [RUN]
+    [CLOCK]  2 of 3 FAIL 1 unique_a_id ... [FAIL 1 in [TIME]]
+    [CLOCK]  3 of 3 SKIP sql view model main.b ... [SKIP]
+    [CLOCK]
+    [CLOCK]  Finished running 2 models, 1 data test in [TIME] ([TIME]).
+    [CLOCK]
+    [CLOCK]  Completed with 1 error, and 0 warnings:
+    [CLOCK]  fail unique_a_id: Got 1 result, configured to fail if != 0
+    [CLOCK]    hint: hw show --select unique_a_id
+    [CLOCK]
+    [CLOCK]  1 node failed in [TIME]: unique_a_id; 1 skipped, 1 fine
+    [CLOCK]  Done. PASS=1 WARN=0 ERROR=1 SKIP=1 NO-OP=0 TOTAL=3
+    "#);
 }

@@ -17,7 +17,14 @@ fn codes_and_commands_are_explained() {
     let folder = TestProject::empty();
     assert!(folder.stdout(&["help", "hw0213"]).starts_with("# HW0213: "));
     assert!(folder.stdout(&["help", "plan"]).contains("Usage: hw plan"));
-    assert_snapshot!(folder.hw(&["help", "HW9999"]), @"");
+    assert_snapshot!(folder.hw(&["help", "HW9999"]), @r#"
+    exit 2
+    --- stderr
+    error[HW0006]: no command and no code is called `HW9999`
+      hint: `hw --help` lists the commands; codes are in docs/errors
+
+    nothing was run: Usage Error
+    "#);
 }
 
 #[test]

@@ -7,11 +7,35 @@ use crate::{SHOP, TestProject};
 #[test]
 fn lists_in_every_form() {
     let project = TestProject::new(SHOP);
-    assert_snapshot!(project.hw(&["ls"]), @"");
-    assert_snapshot!(project.hw(&["list", "--output", "name", "--resource-type", "model"]), @"");
-    assert_snapshot!(project.hw(&["ls", "--output", "path", "-s", "+daily_revenue", "--exclude", "resource_type:test"]), @"");
-    assert_snapshot!(project.hw(&["ls", "--output", "json", "-m", "daily_revenue", "--resource-types", "model", "--output-keys", "name", "resource_type", "depends_on"]), @"");
-    assert_snapshot!(project.hw(&["ls", "-s", "tag:none"]), @"");
+    assert_snapshot!(project.hw(&["ls"]), @r#"
+    exit 0
+    --- stdout
+    shop.daily_revenue
+    shop.raw_orders
+    shop.not_null_daily_revenue_day
+    shop.unique_daily_revenue_day
+    "#);
+    assert_snapshot!(project.hw(&["list", "--output", "name", "--resource-type", "model"]), @r#"
+    exit 0
+    --- stdout
+    daily_revenue
+    "#);
+    assert_snapshot!(project.hw(&["ls", "--output", "path", "-s", "+daily_revenue", "--exclude", "resource_type:test"]), @r#"
+    exit 0
+    --- stdout
+    models/daily_revenue.sql
+    seeds/raw_orders.csv
+    "#);
+    assert_snapshot!(project.hw(&["ls", "--output", "json", "-m", "daily_revenue", "--resource-types", "model", "--output-keys", "name", "resource_type", "depends_on"]), @r#"
+    exit 0
+    --- stdout
+    {"name":"daily_revenue","resource_type":"model","depends_on":{"macros":[],"nodes":["seed.shop.raw_orders"]}}
+    "#);
+    assert_snapshot!(project.hw(&["ls", "-s", "tag:none"]), @r#"
+    exit 0
+    --- stderr
+    [CLOCK]  no node matches this selection
+    "#);
 }
 
 #[test]

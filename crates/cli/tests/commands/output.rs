@@ -12,7 +12,9 @@ fn json_logs_are_one_object_per_line_on_standard_output() {
     let text = String::from_utf8(output.stdout).expect("text");
     let names: Vec<String> = text
         .lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect(line)["info"]["name"].as_str().expect("a name").to_owned())
+        .map(|line| {
+            serde_json::from_str::<Value>(line).expect(line)["info"]["name"].as_str().expect("a name").to_owned()
+        })
         .collect();
     for name in ["MainReportVersion", "LogStartLine", "LogModelResult", "LogTestResult", "LogSeedResult", "StatsLine"] {
         assert!(names.iter().any(|found| found == name), "{name} is missing in {names:?}");

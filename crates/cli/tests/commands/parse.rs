@@ -7,7 +7,11 @@ use crate::{SHOP, TestProject};
 #[test]
 fn writes_the_manifest() {
     let project = TestProject::new(SHOP);
-    assert_snapshot!(project.hw(&["parse"]), @"");
+    assert_snapshot!(project.hw(&["parse"]), @r#"
+    exit 0
+    --- stderr
+    [CLOCK]  shop holds together: 1 model, 1 seed, 2 tests
+    "#);
     let manifest: serde_json::Value = serde_json::from_str(&project.read("target/manifest.json")).expect("json");
     assert!(manifest["nodes"]["model.shop.daily_revenue"].is_object());
 }

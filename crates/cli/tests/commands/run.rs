@@ -9,7 +9,22 @@ fn a_second_run_has_nothing_to_do() {
     let project = TestProject::new(SHOP);
     project.ok(&["seed"]);
     project.ok(&["run"]);
-    assert_snapshot!(project.hw(&["run"]), @"");
+    assert_snapshot!(project.hw(&["run"]), @r#"
+    exit 0
+    --- stderr
+    [CLOCK]  Running with hw=0.1.0
+    [CLOCK]  Found 1 model, 1 seed, 2 tests, 164 macros
+    [CLOCK]
+    [CLOCK]  Concurrency: 1 thread (target='dev')
+    [CLOCK]  1 of 1 START sql exact model main.daily_revenue ... [RUN]
+    [CLOCK]  1 of 1 OK unchanged sql exact model main.daily_revenue ... [no input changed in [TIME]]
+    [CLOCK]
+    [CLOCK]  Finished running 1 model in [TIME] ([TIME]).
+    [CLOCK]
+    [CLOCK]  Completed successfully
+    [CLOCK]  nothing to do: no input changed (1 model looked at, [TIME])
+    [CLOCK]  Done. PASS=1 WARN=0 ERROR=0 SKIP=0 NO-OP=0 TOTAL=1
+    "#);
 }
 
 #[test]
@@ -17,7 +32,22 @@ fn a_late_row_rebuilds_its_day() {
     let project = TestProject::new(SHOP);
     project.ok(&["build"]);
     project.sql("insert into raw_orders values (4, 1.50, timestamp '2026-11-01 23:00:00')");
-    assert_snapshot!(project.hw(&["run"]), @"");
+    assert_snapshot!(project.hw(&["run"]), @r#"
+    exit 0
+    --- stderr
+    [CLOCK]  Running with hw=0.1.0
+    [CLOCK]  Found 1 model, 1 seed, 2 tests, 164 macros
+    [CLOCK]
+    [CLOCK]  Concurrency: 1 thread (target='dev')
+    [CLOCK]  1 of 1 START sql exact model main.daily_revenue ... [RUN]
+    [CLOCK]  1 of 1 OK swapped sql exact model main.daily_revenue ... [swapped 1 day, 1 rows in [TIME]]
+    [CLOCK]
+    [CLOCK]  Finished running 1 model in [TIME] ([TIME]).
+    [CLOCK]
+    [CLOCK]  Completed successfully
+    [CLOCK]  done in [TIME]: 1 exact model changed; complete through 2026-11-02
+    [CLOCK]  Done. PASS=1 WARN=0 ERROR=0 SKIP=0 NO-OP=0 TOTAL=1
+    "#);
 }
 
 #[test]
@@ -30,7 +60,33 @@ select no_such_column from (select 1 as id)
 select * from {{ ref('a') }}
 ",
     );
-    assert_snapshot!(project.hw(&["run"]), @"");
+    assert_snapshot!(project.hw(&["run"]), @r#"
+    exit 1
+    --- stderr
+    [CLOCK]  Running with hw=0.1.0
+    [CLOCK]  Found 2 models, 164 macros
+    [CLOCK]
+    [CLOCK]  Concurrency: 1 thread (target='dev')
+    [CLOCK]  1 of 2 START sql view model main.a ... [RUN]
+    [CLOCK]  1 of 2 ERROR creating sql view model main.a ... [ERROR in [TIME]]
+    [CLOCK]  2 of 2 SKIP sql view model main.b ... [SKIP]
+    [CLOCK]
+    [CLOCK]  Finished running 2 models in [TIME] ([TIME]).
+    [CLOCK]
+    [CLOCK]  Completed with 1 error, and 0 warnings:
+    [CLOCK]  Database Error in model a (models/a.sql)
+    error[HW0404]: Binder Error: Referenced column "no_such_column" not found in FROM clause
+      ┌─ models/a.sql:1:8
+      │
+    1 │ select no_such_column from (select 1 as id)
+      │        ^^^^^^^^^^^^^^
+      │
+      note: Candidate bindings: "id"
+      hint: columns here: id
+    [CLOCK]
+    [CLOCK]  1 node failed in [TIME]: a; 1 skipped, 0 fine
+    [CLOCK]  Done. PASS=0 WARN=0 ERROR=1 SKIP=1 NO-OP=0 TOTAL=2
+    "#);
 }
 
 #[test]
@@ -52,8 +108,24 @@ fn refuses_a_plan_that_is_no_longer_what_would_happen() {
     let hash = plan["hash"].as_str().expect("a hash").to_owned();
     project.sql("insert into raw_orders values (5, 1.50, timestamp '2026-11-02 23:00:00')");
     let output = project.output(&["run", "--plan", &hash[..7]]);
-    assert_snapshot!(project.report(&output).replace(&hash[..7], "[PLAN]"), @"");
-    assert_snapshot!(project.hw(&["run", "--plan", "yesterday"]), @"");
+    assert_snapshot!(project.report(&output).replace(&hash[..7], "[PLAN]"), @r#"
+    exit 2
+    --- stderr
+    error[HW0702]: plan [PLAN] is no longer what a run would do
+      note: a run would now do plan [PLAN]
+      note: data, models or the selection changed since the plan was made; nothing was touched
+      hint: look at what it would do now: hw plan
+
+    nothing was run: Usage Error
+    "#);
+    assert_snapshot!(project.hw(&["run", "--plan", "yesterday"]), @r#"
+    exit 2
+    --- stderr
+    error[HW0701]: `yesterday` is no plan
+      hint: a plan is named by at least seven hexadecimal digits, as `hw plan` prints them
+
+    nothing was run: Usage Error
+    "#);
 }
 
 #[test]

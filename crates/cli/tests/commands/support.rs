@@ -30,7 +30,7 @@ shop:
 pub const SHOP: &str = "
 === seeds/raw_orders.csv
 order_id,amount,ordered_at
-1,10.00,2026-11-01 09:00:00
+1,10.50,2026-11-01 09:00:00
 2,20.00,2026-11-01 12:00:00
 3,5.00,2026-11-02 08:00:00
 === models/daily_revenue.sql
@@ -137,7 +137,8 @@ impl TestProject {
 
     /// Exit code, standard output and standard error; what changes from run to run is taken out.
     pub fn report(&self, output: &Output) -> String {
-        let mut text = format!("exit {}\n", output.status.code().map_or("by signal".to_owned(), |code| code.to_string()));
+        let mut text =
+            format!("exit {}\n", output.status.code().map_or("by signal".to_owned(), |code| code.to_string()));
         for (name, stream) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
             if !stream.is_empty() {
                 let _ = write!(text, "--- {name}\n{}", steady(&String::from_utf8_lossy(stream), self.folder.path()));

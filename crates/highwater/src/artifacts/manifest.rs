@@ -317,7 +317,7 @@ fn file_name(path: &str) -> &str {
 fn model_fields(node: &Node) -> Map<String, Value> {
     object(json!({
         "access": node.access.as_deref().unwrap_or("protected"),
-        "constraints": node.config.get("constraints").cloned().unwrap_or_else(|| json!([])),
+        "constraints": node.constraints,
         "version": node.version,
         "latest_version": node.latest_version,
         "deprecation_date": null,
@@ -383,7 +383,7 @@ fn columns(columns: &IndexMap<String, ColumnProperties>) -> Value {
             "description": column.description,
             "meta": column.meta,
             "data_type": column.data_type,
-            "constraints": [],
+            "constraints": column.constraints,
             "quote": column.quote,
             "config": {"meta": column.meta, "tags": column.tags},
             "tags": column.tags,

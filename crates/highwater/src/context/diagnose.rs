@@ -33,8 +33,8 @@ pub(crate) fn diagnose(manifest: &Manifest, node: &Node, compiled: &Compiled, er
         let place = place_of(node);
         diagnostic = diagnostic.note(format!("in {} ({})", node.unique_id, place.file.path));
     }
-    if said.lines().count() > 1 {
-        diagnostic = diagnostic.note(said.to_owned());
+    if let Some((_, rest)) = said.split_once('\n') {
+        diagnostic = diagnostic.note(rest.trim().to_owned());
     }
     diagnostic
 }

@@ -71,8 +71,9 @@ pub(crate) fn diagnostic(error: &Error, subject: &str, place_of: impl Fn(&str) -
     for (place, span, message) in &places {
         diagnostic = label(diagnostic, place, *span, message);
     }
-    if database.is_some() || first_line != error.message() {
-        diagnostic = diagnostic.note(error.message().to_owned());
+    let said = if database.is_some() { error.message() } else { &error.message()[first_line.len()..] };
+    if !said.trim().is_empty() {
+        diagnostic = diagnostic.note(said.trim_matches('\n').to_owned());
     }
     if let Some(EngineError::Statement { sql, .. }) = database {
         diagnostic = diagnostic.note(format!("the query:\n{}", sql.trim()));

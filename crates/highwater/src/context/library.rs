@@ -1,12 +1,11 @@
 //! Every macro of every package, and our own, found by name.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use highwater_jinja::{Error, MacroDef, Template};
 use indexmap::IndexMap;
 use rayon::prelude::*;
-use regex::Regex;
 
 use super::fault::{Fault, OWN_FOLDER, Place, diagnostic, label};
 use crate::diagnostics::{Diagnostic, SourceFile};
@@ -19,13 +18,12 @@ const INTERNAL: &str = "dbt";
 /// Our own macros for one engine.
 const INTERNAL_DUCKDB: &str = "dbt_duckdb";
 
-/// A macro and the template that holds it.
+/// A macro and where it belongs.
 #[derive(Debug, Clone)]
 pub(crate) struct MacroEntry {
     pub(crate) unique_id: String,
     pub(crate) package: String,
     pub(crate) definition: Arc<MacroDef>,
-    template: Template,
 }
 
 /// Every macro of the project, of its packages and of Highwater itself, parsed once and shared by all threads.
@@ -36,18 +34,12 @@ pub struct Macros {
     packages: IndexMap<String, IndexMap<String, MacroEntry>>,
     nodes: IndexMap<String, MacroNode>,
     files: HashMap<String, Arc<SourceFile>>,
-    docs: IndexMap<String, String>,
 }
 
 impl Macros {
     /// The macros as nodes of the manifest, by unique id.
     pub fn nodes(&self) -> IndexMap<String, MacroNode> {
         self.nodes.clone()
-    }
-
-    /// Docs blocks of all packages: `doc.package.name` to text.
-    pub fn docs(&self) -> &IndexMap<String, String> {
-        &self.docs
     }
 
     /// Finds the macro of a generic test (`unique`), as code of `package` sees it; `namespace` is what the properties put
@@ -177,7 +169,6 @@ pub fn load_macros(project: &Project) -> Result<Arc<Macros>, Vec<Diagnostic>> {
         packages: project.all_packages().map(|package| (package.name.clone(), IndexMap::new())).collect(),
         nodes: IndexMap::new(),
         files: HashMap::new(),
-        docs: project.all_packages().flat_map(docs_blocks).collect(),
     };
     let mut problems = Vec::new();
     for (candidate, template) in candidates.iter().zip(parsed) {
@@ -233,42 +224,21 @@ fn add_file(macros: &mut Macros, candidate: &Candidate, template: &Template) -> 
             problems.push(label(problem, &place, definition.span, "the second"));
             continue;
         }
-        macros.nodes.insert(unique_id.clone(), macro_node(&unique_id, &package, candidate, template, definition));
-        let entry = MacroEntry {
-            unique_id,
-            package: package.clone(),
-            definition: Arc::clone(definition),
-            template: template.clone(),
-        };
+        macros.nodes.insert(unique_id.clone(), macro_node(&unique_id, &package, candidate, definition));
+        let entry = MacroEntry { unique_id, package: package.clone(), definition: Arc::clone(definition) };
         macros.packages.entry(package).or_default().insert(definition.name.clone(), entry);
     }
     problems
 }
 
-fn macro_node(id: &str, package: &str, candidate: &Candidate, template: &Template, definition: &MacroDef) -> MacroNode {
-    let span = definition.span;
+fn macro_node(id: &str, package: &str, candidate: &Candidate, definition: &MacroDef) -> MacroNode {
     MacroNode {
         unique_id: id.to_owned(),
         name: definition.name.clone(),
         package_name: package.to_owned(),
         original_file_path: candidate.path.clone(),
-        macro_sql: template.source().get(span.start..span.end).unwrap_or_default().to_owned(),
+        macro_sql: definition.source().to_owned(),
         description: String::new(),
         arguments: definition.arguments.clone(),
     }
-}
-
-/// The docs blocks of a package's Markdown files. Found by their tags: the text around them is no template.
-fn docs_blocks(package: &Package) -> Vec<(String, String)> {
-    static BLOCK: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?s)\{%-?\s*docs\s+(\w+)\s*-?%\}(.*?)\{%-?\s*enddocs\s*-?%\}").expect("a constant pattern")
-    });
-    let files = package.files.iter().filter(|file| file.kind == FileKind::Docs);
-    files
-        .flat_map(|file| {
-            BLOCK
-                .captures_iter(&file.source.text)
-                .map(|block| (format!("doc.{}.{}", package.name, &block[1]), block[2].trim().to_owned()))
-        })
-        .collect()
 }

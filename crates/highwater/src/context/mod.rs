@@ -51,7 +51,7 @@ use regex::Regex;
 
 pub use compile::{Compiled, Compiler, Flags, SharedConnection};
 pub use library::{Macros, load_macros};
-pub use parse::{Captured, NameKind, ParseContext, render_profile_value};
+pub use parse::{Captured, NameKind, ParseContext};
 pub use query_map::QueryMap;
 pub use scene::Messages;
 

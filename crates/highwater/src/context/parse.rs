@@ -2,17 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use highwater_jinja::{
-    Error, Lookup, Options, Template, UndefinedPolicy, Value as TemplateValue, call, from_json, render, render_native,
-    to_json,
-};
+use highwater_jinja::{Error, Template, UndefinedPolicy, Value as TemplateValue, call, from_json, render};
 use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::fault::{Place, diagnostic};
 use super::relation::RelationValue;
 use super::scene::{Frame, Mode, Scene, Subject, lock};
-use super::{Macros, explain, generic_test, log_messages, options, variables};
+use super::{Macros, explain, generic_test, log_messages, options};
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::manifest::{Config, RefCall};
 use crate::project::Project;
@@ -108,22 +105,6 @@ impl ParseContext<'_> {
         }
     }
 
-    /// Renders a text of a properties file; a text of exactly one expression gives the expression's value.
-    ///
-    /// # Errors
-    /// The text does not parse, or raises.
-    pub fn render_text(&self, package: &str, file: &str, text: &str) -> Result<Value, Diagnostic> {
-        if !text.contains("{{") && !text.contains("{%") && !text.contains("{#") {
-            return Ok(Value::String(text.to_owned()));
-        }
-        let scene = self.scene(package, file, &Value::Null);
-        let frame = Frame::top(Arc::clone(&scene));
-        let rendered = Template::parse(file, text)
-            .and_then(|template| render_native(&template, &frame.context(), &scene.options))
-            .map_err(|error| self.diagnose(&error, &scene, file, || self.place(file, text)))?;
-        Ok(native(&rendered))
-    }
-
     fn scene(&self, package: &str, file: &str, node: &Value) -> Arc<Scene> {
         let field = |key: &str| node.get(key).and_then(Value::as_str);
         let target = &self.project.target;
@@ -168,33 +149,4 @@ impl ParseContext<'_> {
         let find = |name: &str| if name == file { place() } else { self.macros.place(name) };
         explain(diagnostic(error, &scene.subject.name, find), error, scene)
     }
-}
-
-/// A native value as JSON; undefined and whatever JSON lacks become null and text.
-fn native(value: &TemplateValue) -> Value {
-    if value.is_undefined() {
-        return Value::Null;
-    }
-    to_json(value).unwrap_or_else(|_| Value::String(value.to_string()))
-}
-
-/// Renders a value of `profiles.yml` or `dbt_project.yml`: only `env_var`, `var` and Jinja itself are known there.
-///
-/// # Errors
-/// The text does not parse, or raises; `file` is named in the message.
-pub fn render_profile_value(file: &str, text: &str, vars: &IndexMap<String, Value>) -> Result<Value, Diagnostic> {
-    if !text.contains("{{") && !text.contains("{%") {
-        return Ok(Value::String(text.to_owned()));
-    }
-    let vars = vars.clone();
-    let context: Arc<dyn Lookup> = Arc::new(move |name: &str| match name {
-        "env_var" => Some(variables::env_var_function()),
-        "var" => Some(variables::plain_var_function(&vars)),
-        _ => None,
-    });
-    let source = Arc::new(SourceFile { path: file.to_owned(), text: text.to_owned() });
-    let rendered = Template::parse(file, text)
-        .and_then(|template| render_native(&template, &context, &Options::default()))
-        .map_err(|error| diagnostic(&error, file, |_| Some(Place { file: Arc::clone(&source), shift: 0 })))?;
-    Ok(native(&rendered))
 }

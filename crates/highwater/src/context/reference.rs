@@ -242,7 +242,10 @@ pub(crate) fn doc_function(frame: &Frame) -> Value {
             [package, name] => (Some(package.to_string()), name.to_string()),
             _ => (None, arguments.required_text(0, "name")?),
         };
-        let docs = frame.scene.macros.docs();
+        // Only descriptions use it while reading, and they are not rendered here.
+        let Some(docs) = frame.scene.running().map(|running| &running.manifest.docs) else {
+            return Ok(Value::from(""));
+        };
         let of = |package: &str| docs.get(&format!("doc.{package}.{name}"));
         let found = match &package {
             Some(package) => of(package),

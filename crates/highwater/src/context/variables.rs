@@ -1,7 +1,6 @@
 //! `var` and `env_var`.
 
 use highwater_jinja::{Arguments, Error, Value, from_json, function};
-use indexmap::IndexMap;
 
 use super::fault::Fault;
 use super::scene::Frame;
@@ -60,16 +59,6 @@ impl highwater_jinja::value::Object for Variables {
             _ => Err(minijinja::ErrorKind::UnknownMethod.into()),
         }
     }
-}
-
-/// `var` where only the variables of the command line are known: `profiles.yml` and `dbt_project.yml`.
-pub(crate) fn plain_var_function(vars: &IndexMap<String, serde_json::Value>) -> Value {
-    let vars = vars.clone();
-    function("var", move |arguments| {
-        let name = arguments.required_text(0, "var_name")?;
-        let found = vars.get(&name).map(from_json).or_else(|| arguments.get(1, "default").cloned());
-        found.ok_or_else(|| missing_var(&name))
-    })
 }
 
 fn missing_var(name: &str) -> Error {

@@ -43,3 +43,27 @@ pub fn position(text: &str, offset: usize) -> Option<(usize, usize)> {
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{position, render};
+    use crate::diagnostics::{Diagnostic, SourceFile, json};
+
+    #[test]
+    fn one_line_with_place_and_hint() {
+        let file = Arc::new(SourceFile { path: "models/a.sql".to_owned(), text: "select\n  ärger x".to_owned() });
+        let problem = Diagnostic::error("HW0404", "no column\n`x`").at(&file, 16, 17, "").help("did you mean `y`?");
+        assert_eq!(render(&problem), "models/a.sql:2:9: error[HW0404]: no column `x` (hint: did you mean `y`?)");
+        let label = &json::value(&problem)["labels"][0];
+        assert_eq!((label["line"].as_u64(), label["column"].as_u64()), (Some(2), Some(9)));
+    }
+
+    #[test]
+    fn places_outside_the_text_are_its_end() {
+        assert_eq!(position("ab\ncd", 99), Some((2, 3)));
+        assert_eq!(position("ä", 1), Some((1, 1)));
+        assert_eq!(position("", 0), None);
+    }
+}

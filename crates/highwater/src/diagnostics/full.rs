@@ -67,7 +67,11 @@ fn title(diagnostic: &Diagnostic, colour: bool) -> String {
     let head = format!("{}[{}]", diagnostic.severity.word(), diagnostic.code);
     let mut lines = diagnostic.title.lines();
     let mut out = if colour {
-        format!("{BOLD}{}{head}{RESET}{BOLD}: {}{RESET}\n", severity_colour(diagnostic.severity), lines.next().unwrap_or(""))
+        format!(
+            "{BOLD}{}{head}{RESET}{BOLD}: {}{RESET}\n",
+            severity_colour(diagnostic.severity),
+            lines.next().unwrap_or("")
+        )
     } else {
         format!("{head}: {}\n", lines.next().unwrap_or(""))
     };
@@ -111,7 +115,9 @@ fn marks(labels: &[Label], severity: Severity, colour: bool) -> Option<(String, 
     for file in files {
         let text = Prepared::new(&file.text);
         let mut snippet = Snippet::source(text.text.clone()).path(file.path.clone()).fold(true);
-        for (index, label) in labels.iter().enumerate().filter(|(_, label)| label.file.path == file.path && label.file.text == file.text) {
+        for (index, label) in
+            labels.iter().enumerate().filter(|(_, label)| label.file.path == file.path && label.file.text == file.text)
+        {
             let (start, end) = text.span(label.start, label.end);
             last_line = last_line.max(1 + text.text[..end].matches('\n').count());
             let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
@@ -185,7 +191,9 @@ impl Prepared {
         for line in original.split_inclusive('\n') {
             let body = line.strip_suffix('\n').unwrap_or(line);
             let keep = floor_boundary(body, LONGEST_LINE);
-            text.extend(body[..keep].chars().map(|character| if character.is_ascii_control() { ' ' } else { character }));
+            text.extend(
+                body[..keep].chars().map(|character| if character.is_ascii_control() { ' ' } else { character }),
+            );
             if keep < body.len() {
                 cut.push((offset + keep, offset + body.len()));
             }
@@ -228,4 +236,117 @@ fn floor_boundary(text: &str, offset: usize) -> usize {
         offset -= 1;
     }
     offset
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::{render, without_colours};
+    use crate::diagnostics::{Diagnostic, SourceFile};
+
+    fn file(path: &str, text: &str) -> Arc<SourceFile> {
+        Arc::new(SourceFile { path: path.to_owned(), text: text.to_owned() })
+    }
+
+    #[test]
+    fn a_place_is_quoted_and_marked() {
+        let text = "select *\n\n-- orders\nfrom {{ ref('stg_order') }} o\n";
+        let start = text.find("'stg").expect("it is there");
+        let problem = Diagnostic::error("HW0213", "`ref('stg_order')` names no model")
+            .at(
+                &file("models/marts/fct_orders.sql", text),
+                start,
+                start + 11,
+                "not found in this project or its packages",
+            )
+            .help("did you mean `stg_orders` (models/staging/stg_orders.sql)?");
+        insta::assert_snapshot!(render(&problem, false), @r"
+        error[HW0213]: `ref('stg_order')` names no model
+          ┌─ models/marts/fct_orders.sql:4:13
+          │
+        4 │ from {{ ref('stg_order') }} o
+          │             ^^^^^^^^^^^ not found in this project or its packages
+          │
+          hint: did you mean `stg_orders` (models/staging/stg_orders.sql)?
+        ");
+        assert_eq!(without_colours(&render(&problem, true)), render(&problem, false));
+    }
+
+    #[test]
+    fn several_places_facts_and_lines() {
+        let text = "a | b\n".repeat(11);
+        let one = file("one.sql", &text);
+        let problem = Diagnostic::warning("HW0202", "two models fill the same table")
+            .at(&one, 2, 3, "here")
+            .at(&one, 62, 63, "and here")
+            .at(&file("two.sql", ""), 0, 0, "nothing in it")
+            .note("first\nsecond")
+            .help("rename one");
+        insta::assert_snapshot!(render(&problem, false), @r#"
+        warning[HW0202]: two models fill the same table
+           ┌─ one.sql:1:3
+           │
+         1 │ a | b
+           │   ^ here
+        ...
+        11 │ a | b
+           │   - and here
+           │
+           ┌─ two.sql:1:1
+           │
+         1 │
+           │ - nothing in it
+           │
+           note: first
+                 second
+           hint: rename one
+        "#);
+    }
+
+    #[test]
+    fn without_a_place_there_is_no_frame() {
+        let problem = Diagnostic::error("HW0101", "there is no project\nhere").note("a fact").help("do this");
+        insta::assert_snapshot!(render(&problem, false), @r#"
+        error[HW0101]: there is no project
+          here
+          note: a fact
+          hint: do this
+        "#);
+        let named =
+            Diagnostic::error("HW0107", "cannot read it").at(&file("seeds/a.csv", ""), 7, 9, "").help("do this");
+        insta::assert_snapshot!(render(&named, false), @r#"
+        error[HW0107]: cannot read it
+          ┌─ seeds/a.csv
+          │
+          hint: do this
+        "#);
+    }
+
+    proptest! {
+        #[test]
+        fn no_label_can_break_it(
+            text in "([a-z |äß€\u{1F980}\t\r\n\u{0}\u{1b}]|-->|\\[1m){0,80}",
+            other in "\\PC{0,30}",
+            labels in prop::collection::vec((0usize..120, 0usize..120, any::<bool>(), "[a-z\n]{0,6}"), 0..4),
+            colour in any::<bool>(),
+        ) {
+            let files = [file("a.sql", &text), file("b.sql", &other)];
+            let mut problem = Diagnostic::error("HW0000", "title").help("help");
+            for (start, end, second, message) in labels {
+                problem = problem.at(&files[usize::from(second)], start, end, message);
+            }
+            let drawn = render(&problem, colour);
+            prop_assert!(drawn.contains("hint:"));
+        }
+
+        #[test]
+        fn long_lines_are_cut(before in 0usize..3000, length in 0usize..3000) {
+            let text = format!("{}\nselect 1", "x".repeat(2000));
+            let problem = Diagnostic::error("HW0000", "title").at(&file("a.sql", &text), before, before + length, "here");
+            prop_assert!(render(&problem, false).lines().all(|line| line.chars().count() < 700));
+        }
+    }
 }

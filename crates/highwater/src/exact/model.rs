@@ -1,6 +1,9 @@
 //! What the exact strategy is asked about: a model, and what stands around it.
 
-use highwater_sql::{IntervalUnit, Partitioning};
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use highwater_sql::{FunctionKind, IntervalUnit, Partitioning};
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -62,6 +65,8 @@ pub struct Surroundings {
     pub exact: IndexMap<Relation, ExactParent>,
     /// The words for tables in messages (`raw_orders`); without one a table goes by its identifier.
     pub labels: IndexMap<Relation, String>,
+    /// The database's functions, asked for when the first query is read.
+    pub(crate) functions: OnceLock<HashMap<String, FunctionKind>>,
 }
 
 /// Which run this is.

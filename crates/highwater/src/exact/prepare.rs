@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use highwater_sql::dialect::quote;
-use highwater_sql::{Analysis, Catalog, ColumnType, Finding, FunctionKind, Partitioning, Place, Probe, Request, TableInfo};
+use highwater_sql::{
+    Analysis, Catalog, ColumnType, Finding, FunctionKind, Partitioning, Place, Probe, Request, TableInfo,
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -207,12 +209,11 @@ impl Places {
 struct Cached<'a> {
     connection: &'a mut dyn Connection,
     columns: HashMap<Relation, Vec<Column>>,
-    own_functions: Option<HashMap<String, FunctionKind>>,
 }
 
 impl<'a> Cached<'a> {
     fn new(connection: &'a mut dyn Connection) -> Self {
-        Self { connection, columns: HashMap::new(), own_functions: None }
+        Self { connection, columns: HashMap::new() }
     }
 
     fn columns(&mut self, relation: &Relation) -> Vec<Column> {
@@ -228,45 +229,70 @@ impl<'a> Cached<'a> {
         columns
     }
 
-    /// What a function is. Macros and functions of the database come before those of the engine, which they may hide.
-    fn function(&mut self, name: &str) -> Option<FunctionKind> {
-        if self.own_functions.is_none() {
-            self.own_functions = Some(self.functions("not internal"));
+    /// What a function is. The engine is asked, because macros of the database hide its own functions, and extensions bring aggregates that
+    /// no list of ours can know.
+    fn function(&mut self, around: &Surroundings, name: &str) -> FunctionKind {
+        let kind = around.functions.get_or_init(|| functions(self.connection)).get(name).copied();
+        let listed = builtin(name);
+        match (listed, kind) {
+            (_, Some(FunctionKind::Macro)) => FunctionKind::Macro,
+            (FunctionKind::Scalar, Some(kind)) if !UNREMARKABLE.contains(&name) => kind,
+            _ => listed,
         }
-        let own = self.own_functions.as_ref().and_then(|own| own.get(name).copied());
-        if own.is_some() {
-            return own;
-        }
-        highwater_sql::functions::builtin(name)
-            .or_else(|| self.functions(&format!("lower(function_name) = {}", quote_literal(name))).get(name).copied())
-    }
-
-    fn functions(&mut self, filter: &str) -> HashMap<String, FunctionKind> {
-        let table = self.connection.query(&format!(
-            "select lower(function_name), function_type, stability from duckdb_functions() where {filter}"
-        ));
-        let rows = table.map(|table| table.rows).unwrap_or_else(|error| {
-            tracing::debug!(%error, "functions");
-            Vec::new()
-        });
-        let mut functions = HashMap::new();
-        for row in &rows {
-            let kind = match (row[1].as_text(), row[2].as_text()) {
-                (Some("aggregate"), _) => FunctionKind::Aggregate,
-                (Some("scalar"), Some("CONSISTENT")) => FunctionKind::Scalar,
-                (Some("scalar"), Some("CONSISTENT_WITHIN_QUERY")) => FunctionKind::Clock,
-                (Some("scalar"), _) => FunctionKind::Volatile,
-                (Some("macro" | "table_macro"), _) => FunctionKind::Macro,
-                _ => continue,
-            };
-            functions.insert(row[0].to_string(), kind);
-        }
-        functions
     }
 
     fn resolve(&mut self, places: &Places, parts: &[String]) -> Option<Relation> {
         places.candidates(parts).into_iter().find(|relation| !self.columns(relation).is_empty())
     }
+}
+
+/// Functions that the engine lists among aggregates because they need a window, or among those that answer anew though they do not.
+const UNREMARKABLE: &[&str] = &[
+    "cume_dist",
+    "dense_rank",
+    "error",
+    "fill",
+    "first_value",
+    "lag",
+    "last_value",
+    "lead",
+    "nth_value",
+    "ntile",
+    "percent_rank",
+    "rank",
+    "rank_dense",
+    "row_number",
+    "stats",
+];
+
+/// What our own lists say of a function.
+fn builtin(name: &str) -> FunctionKind {
+    highwater_sql::functions::builtin(name).unwrap_or(FunctionKind::Scalar)
+}
+
+/// The engine's functions by name. Macros that come with the engine are as known as its functions; those of the database are not.
+fn functions(connection: &mut dyn Connection) -> HashMap<String, FunctionKind> {
+    let table = connection.query(
+        "select lower(function_name), function_type, stability from duckdb_functions() \
+         where not internal or function_type in ('scalar', 'aggregate') order by internal desc",
+    );
+    let rows = table.map(|table| table.rows).unwrap_or_else(|error| {
+        tracing::debug!(%error, "functions");
+        Vec::new()
+    });
+    let mut functions = HashMap::new();
+    for row in &rows {
+        let kind = match (row[1].as_text(), row[2].as_text()) {
+            (Some("aggregate"), _) => FunctionKind::Aggregate,
+            (Some("scalar"), Some("CONSISTENT")) => FunctionKind::Scalar,
+            (Some("scalar"), Some("CONSISTENT_WITHIN_QUERY")) => FunctionKind::Clock,
+            (Some("scalar"), _) => FunctionKind::Volatile,
+            (Some("macro" | "table_macro"), _) => FunctionKind::Macro,
+            _ => continue,
+        };
+        functions.insert(row[0].to_string(), kind);
+    }
+    functions
 }
 
 /// The catalog the analysis asks: views of the project first, then what the database has.
@@ -291,7 +317,7 @@ impl Catalog for Tables<'_> {
     }
 
     fn function(&self, name: &str) -> Option<FunctionKind> {
-        self.session.borrow_mut().function(name)
+        Some(self.session.borrow_mut().function(self.around, name))
     }
 }
 

@@ -14,7 +14,7 @@ use super::docs::Renderers;
 use super::draft::{Draft, Parts, blank};
 use super::issues::Issues;
 use super::properties::folders;
-use super::{RefCall, ResourceType, TestMetadata};
+use super::{Node, RefCall, ResourceType, TestMetadata};
 use crate::context::Macros;
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::engine::quote_identifier;
@@ -45,6 +45,29 @@ pub(super) enum Tested<'a> {
     Node { unique_id: &'a str, name: &'a str, version: Option<&'a str> },
     /// A table of a source.
     Source { source: &'a str, table: &'a str },
+}
+
+impl Tested<'_> {
+    /// The `model` argument: what the test's macro selects from.
+    fn model_argument(&self) -> String {
+        let target = match self {
+            Self::Node { name, version: Some(version), .. } => format!("ref('{name}', version='{version}')"),
+            Self::Node { name, version: None, .. } => format!("ref('{name}')"),
+            Self::Source { source, table } => format!("source('{source}', '{table}')"),
+        };
+        format!("{{{{ get_where_subquery({target}) }}}}")
+    }
+
+    /// Makes a node refer to it.
+    fn note_in(&self, node: &mut Node) {
+        match self {
+            Self::Node { name, version, .. } => {
+                let version = version.map(str::to_owned);
+                node.refs.push(RefCall { name: (*name).to_owned(), package: None, version });
+            }
+            Self::Source { source, table } => node.sources.push(((*source).to_owned(), (*table).to_owned())),
+        }
+    }
 }
 
 /// Where a test stands, and on what.
@@ -82,27 +105,44 @@ impl Workshop<'_> {
             .macros
             .generic_test(&site.package.name, written.namespace.as_deref(), &written.name)
             .ok_or_else(|| self.unknown(site, entry, &written))?;
-        let config = self.render_config(site, entry, &written)?;
         let named = Named::new(&site.tested, &written);
-        let mut config: Layer = config;
+        let mut config = self.render_config(site, entry, &written)?;
         if named.short != named.full && !config.contains_key("alias") {
             config.insert("alias".to_owned(), named.short.clone().into());
         }
-        let mut kwargs = written.arguments.clone();
-        kwargs.insert("model".to_owned(), model_argument(&site.tested).into());
-        let metadata = TestMetadata { name: written.name.clone(), kwargs, namespace: written.namespace.clone() };
+        let mut node = self.node(site, &written, &named, &config);
+        node.depends_on.macros.push(macro_node.unique_id.clone());
+        // The two commonest tests, ours: what they read is known without reading them.
+        let built_in = self.project.package(&macro_node.package_name).is_none();
+        let plain = built_in && ["unique", "not_null"].contains(&written.name.as_str());
+        if plain {
+            site.tested.note_in(&mut node);
+        }
+        Ok(Draft {
+            code: (!plain).then(|| node.raw_code.clone()),
+            node,
+            package: site.package,
+            file: Arc::clone(site.file),
+            place: entry.place(site.file),
+            patch: None,
+            own: config,
+        })
+    }
 
+    fn node(&self, site: &Site<'_, '_>, written: &Written, named: &Named, config: &Layer) -> Node {
+        let mut kwargs = written.arguments.clone();
+        kwargs.insert("model".to_owned(), site.tested.model_argument().into());
+        let metadata = TestMetadata { name: written.name.clone(), kwargs, namespace: written.namespace.clone() };
         let folder = site.path.split_once('/').map_or(site.path, |(_, rest)| rest);
         let mut fqn = folders(&site.package.name, folder);
         fqn.push(named.full.clone());
-        let raw_code = raw_code(&metadata, &config);
         let parts = Parts {
             kind: ResourceType::Test,
             name: named.full.clone(),
             path: format!("{}.sql", named.short),
             original_file_path: site.path.to_owned(),
             fqn,
-            raw_code: raw_code.clone(),
+            raw_code: raw_code(&metadata, config),
             checksum: String::new(),
         };
         let mut node = blank(self.project, site.package, parts);
@@ -112,33 +152,12 @@ impl Workshop<'_> {
         }
         node.description = written.description.clone();
         node.tags.clone_from(&site.tags);
-        node.depends_on.macros.push(macro_node.unique_id.clone());
         node.checksum.name = "none".to_owned();
         if let Tested::Node { unique_id, .. } = site.tested {
             node.attached_node = Some(unique_id.to_owned());
         }
-        // The two commonest tests, ours: what they read is known without reading them.
-        let built_in = self.project.package(&macro_node.package_name).is_none();
-        let plain = built_in && ["unique", "not_null"].contains(&written.name.as_str());
-        if plain {
-            match &site.tested {
-                Tested::Node { name, version, .. } => {
-                    let version = version.map(str::to_owned);
-                    node.refs.push(RefCall { name: (*name).to_owned(), package: None, version });
-                }
-                Tested::Source { source, table } => node.sources.push(((*source).to_owned(), (*table).to_owned())),
-            }
-        }
         node.test_metadata = Some(metadata);
-        Ok(Draft {
-            node,
-            package: site.package,
-            file: Arc::clone(site.file),
-            place: entry.place(site.file),
-            code: (!plain).then_some(raw_code),
-            patch: None,
-            own: config,
-        })
+        node
     }
 
     fn render_config(&self, site: &Site<'_, '_>, entry: &Yaml, written: &Written) -> Result<Layer, Diagnostic> {
@@ -407,16 +426,6 @@ fn python_string(text: &str) -> String {
     }
     literal.push(quote);
     literal
-}
-
-/// The `model` argument: what the test's macro selects from.
-fn model_argument(tested: &Tested<'_>) -> String {
-    let target = match tested {
-        Tested::Node { name, version: Some(version), .. } => format!("ref('{name}', version='{version}')"),
-        Tested::Node { name, version: None, .. } => format!("ref('{name}')"),
-        Tested::Source { source, table } => format!("source('{source}', '{table}')"),
-    };
-    format!("{{{{ get_where_subquery({target}) }}}}")
 }
 
 /// The template of a generic test: the call of its macro, then its configuration.

@@ -11,6 +11,9 @@ use super::yaml::{self, Yaml};
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::engine::{DuckDb, EngineError, quote_identifier, quote_literal};
 
+/// Extensions that are part of the library.
+const BUILT_IN: &[&str] = &["autocomplete", "core_functions", "icu", "json", "parquet"];
+
 /// One target of a profile: where tables are built.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -155,6 +158,8 @@ fn prologue(file: &Arc<SourceFile>, yaml: &Yaml, root: &Path) -> Result<String, 
             Some(repository) => {
                 line(format!("install {} from {}", quote_identifier(&name), quote_literal(&repository)));
             }
+            // What DuckDB brings along must not be asked for over the network.
+            None if BUILT_IN.contains(&name.as_str()) => {}
             None => line(format!("install {}", quote_identifier(&name))),
         }
         line(format!("load {}", quote_identifier(&name)));

@@ -3,14 +3,14 @@
 //! | code | what happened |
 //! | --- | --- |
 //! | HW0401 | a statement failed |
-//! | HW0402 | another transaction wrote the same table, again and again |
-//! | HW0403 | another process has the database |
-//! | HW0404 | the database cannot be opened |
-//! | HW0405 | no space, or the disk failed |
-//! | HW0406 | the database gave up after an internal error |
+//! | HW0406 | another transaction wrote the same table, again and again |
+//! | HW0131 | another process has the database |
+//! | HW0130 | the database cannot be opened |
+//! | HW0407 | no space, or the disk failed |
+//! | HW0408 | the database gave up after an internal error |
 
 use crate::context::{Compiled, Compiler};
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Diagnostic, codes};
 use crate::engine::EngineError;
 use crate::manifest::Node;
 
@@ -86,18 +86,18 @@ fn statement(error: &EngineError) -> Diagnostic {
 fn special(error: &EngineError) -> Option<Diagnostic> {
     match error {
         EngineError::Conflict { message } => Some(
-            Diagnostic::error("HW0402", "another transaction wrote the same tables at the same time")
+            Diagnostic::error("HW0406", "another transaction wrote the same tables at the same time")
                 .note(message.clone())
                 .note("it was tried several times; nothing of this node was written")
                 .help("run again when the other work is done"),
         ),
         EngineError::Locked { path, message } => Some(
-            Diagnostic::error("HW0403", format!("{path} is in use by another process"))
+            Diagnostic::error("HW0131", format!("{path} is in use by another process"))
                 .note(message.clone())
                 .help("close the other program (a shell, an editor, another run), then run again"),
         ),
         EngineError::Open { path, message } => Some(
-            Diagnostic::error("HW0404", format!("cannot open the database {path}"))
+            Diagnostic::error("HW0130", format!("cannot open the database {path}"))
                 .note(message.clone())
                 .help("check `path` of the target in profiles.yml and the permissions of its folder"),
         ),
@@ -113,7 +113,7 @@ fn storage(message: &str) -> Option<Diagnostic> {
         .any(|word| words.contains(word))
     {
         return Some(
-            Diagnostic::error("HW0405", "the database could not write to its disk")
+            Diagnostic::error("HW0407", "the database could not write to its disk")
                 .note(first)
                 .note("the transaction was rolled back: every table is as it was")
                 .help("free space on the disk of the database and of its temporary files, then run again"),
@@ -121,7 +121,7 @@ fn storage(message: &str) -> Option<Diagnostic> {
     }
     if words.contains("database has been invalidated") || message.starts_with("FATAL Error") {
         return Some(
-            Diagnostic::error("HW0406", "the database stopped after an internal error")
+            Diagnostic::error("HW0408", "the database stopped after an internal error")
                 .note(first)
                 .note("what was committed before is safe")
                 .help("run again; if it happens again, run with --threads 1 and look at the model named here"),
@@ -130,22 +130,11 @@ fn storage(message: &str) -> Option<Diagnostic> {
     None
 }
 
-/// dbt's word for a kind of error, by code.
-fn kind(code: &str) -> &'static str {
-    match code {
-        "HW0401" | "HW0402" | "HW0403" | "HW0404" | "HW0405" | "HW0406" | "HW0505" | "HW0509" | "HW0511" => {
-            "Database Error"
-        }
-        "HW0413" | "HW0420" | "HW0451" => "Runtime Error",
-        _ => "Compilation Error",
-    }
-}
-
 /// The message of a failed node as artifacts have it: kind of error, node, file, then everything that is known.
 pub(crate) fn message(node: &Node, diagnostic: &Diagnostic) -> String {
     let mut text = format!(
         "{} in {} {} ({})\n  {}",
-        kind(diagnostic.code),
+        codes::category(diagnostic.code).words(),
         node.resource_type.word(),
         node.name,
         node.original_file_path,

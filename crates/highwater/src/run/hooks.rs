@@ -11,7 +11,7 @@ use super::failure::{self, Failure};
 use super::result::{NodeResult, Status};
 use super::transaction::{in_transaction, lock};
 use super::worker::{Shared, Task};
-use super::{Event, timing};
+use super::{Event, node, timing};
 use crate::context::SharedConnection;
 use crate::manifest::Config;
 use crate::project::Package;
@@ -156,6 +156,7 @@ fn names_of_the_end(shared: &Shared<'_>, done: &[NodeResult]) -> Vec<(&'static s
         .iter()
         .filter(|result| result.status == Status::Success)
         .filter_map(|result| shared.node(&result.unique_id))
+        .filter(|node| node::leaves_relation(node, false))
         .collect();
     let mut pairs: Vec<[&str; 2]> =
         built.iter().map(|node| [node.relation.database.as_str(), node.relation.schema.as_str()]).collect();
@@ -163,7 +164,9 @@ fn names_of_the_end(shared: &Shared<'_>, done: &[NodeResult]) -> Vec<(&'static s
     pairs.dedup();
     let mut schemas: Vec<&str> = pairs.iter().map(|pair| pair[1]).collect();
     schemas.dedup();
-    let results: Vec<Value> = done.iter().filter_map(|result| result_value(shared, result)).collect();
+    // As in dbt: hooks are no results here, unless they failed.
+    let shown = done.iter().filter(|result| result.status.is_failure() || !result.unique_id.starts_with("operation."));
+    let results: Vec<Value> = shown.filter_map(|result| result_value(shared, result)).collect();
     let value = |json: Value| highwater_jinja::from_json(&json);
     vec![
         ("results", value(Value::Array(results))),

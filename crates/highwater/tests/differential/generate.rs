@@ -31,7 +31,8 @@ pub struct Model {
 const COLUMNS: &str = "id, k, g, amount, ts, loaded";
 
 /// An order that leaves ties only between equal rows.
-const TOTAL: &str = "loaded desc nulls last, amount nulls last, ts nulls last, k nulls last, g nulls last, id nulls last";
+const TOTAL: &str =
+    "loaded desc nulls last, amount nulls last, ts nulls last, k nulls last, g nulls last, id nulls last";
 
 fn pick<'a, T>(random: &mut SmallRng, items: &'a [T]) -> &'a T {
     &items[random.random_range(0..items.len())]
@@ -73,11 +74,15 @@ fn leaf(random: &mut SmallRng, bases: &[String], name: &str) -> Model {
             (sql, if *unit == "day" { Cut::Day("period") } else { Cut::Month("period") })
         }
         7 => {
-            let sql = format!("select k, sum(amount) as total, count(distinct id) as ids, max(ts) as newest from ({input}) as r group by k");
+            let sql = format!(
+                "select k, sum(amount) as total, count(distinct id) as ids, max(ts) as newest from ({input}) as r group by k"
+            );
             (sql, Cut::Key(vec!["k"]))
         }
         _ => {
-            let sql = format!("select {COLUMNS} from ({input}) as r qualify row_number() over (partition by id order by {TOTAL}) = 1");
+            let sql = format!(
+                "select {COLUMNS} from ({input}) as r qualify row_number() over (partition by id order by {TOTAL}) = 1"
+            );
             (sql, Cut::Key(vec!["id"]))
         }
     };
@@ -89,11 +94,18 @@ fn rollup(random: &mut SmallRng, input: &str) -> (String, Cut) {
     let having = pick(random, &["", " having count(*) > 1", " having sum(amount) is not null"]);
     let aggregates = pick(
         random,
-        &["sum(amount) as total", "count(distinct k) as ks", "median(amount) as middle", "string_agg(g, ',' order by g, id) as gs", "min(loaded) as oldest, count(*) filter (where g = 'a') as a"],
+        &[
+            "sum(amount) as total",
+            "count(distinct k) as ks",
+            "median(amount) as middle",
+            "string_agg(g, ',' order by g, id) as gs",
+            "min(loaded) as oldest, count(*) filter (where g = 'a') as a",
+        ],
     );
     let extra = pick(random, &["", ", g", ", k"]);
     let group = if extra.is_empty() { "1" } else { "1, 2" };
-    let sql = format!("select {day} as day{extra}, count(*) as n, {aggregates} from ({input}) as r group by {group}{having}");
+    let sql =
+        format!("select {day} as day{extra}, count(*) as n, {aggregates} from ({input}) as r group by {group}{having}");
     (sql, Cut::Day("day"))
 }
 
@@ -131,20 +143,39 @@ fn relation(random: &mut SmallRng, bases: &[String], depth: usize) -> String {
 fn filtered(random: &mut SmallRng, input: &str) -> String {
     let condition = pick(
         random,
-        &["amount > 2", "g = 'a' or g is null", "ts is not null", "k in (1, 2, 3)", "amount + coalesce(k, 0) > 3 and g <> 'c'", "not (amount = 4)"],
+        &[
+            "amount > 2",
+            "g = 'a' or g is null",
+            "ts is not null",
+            "k in (1, 2, 3)",
+            "amount + coalesce(k, 0) > 3 and g <> 'c'",
+            "not (amount = 4)",
+        ],
     );
     format!("select {COLUMNS} from ({input}) as r where {condition}")
 }
 
 fn joined(random: &mut SmallRng, input: &str) -> String {
     let word = pick(random, &["left join", "join", "inner join"]);
-    let on = pick(random, &["d.k = r.k", "r.k = d.k and d.rate > 1", "d.k = r.k and d.region = r.g", "d.k is not distinct from r.k"]);
-    let (g, amount) = (pick(random, &["d.region", "r.g", "coalesce(d.region, r.g)"]), pick(random, &["r.amount", "r.amount * d.rate"]));
+    let on = pick(
+        random,
+        &["d.k = r.k", "r.k = d.k and d.rate > 1", "d.k = r.k and d.region = r.g", "d.k is not distinct from r.k"],
+    );
+    let (g, amount) = (
+        pick(random, &["d.region", "r.g", "coalesce(d.region, r.g)"]),
+        pick(random, &["r.amount", "r.amount * d.rate"]),
+    );
     let filter = pick(random, &["", "", " where d.k is null", " where d.rate > 0"]);
     match random.random_range(0..3) {
-        0 => format!("select r.id, k, {g} as g, {amount} as amount, r.ts, r.loaded from ({input}) as r {word} dim_k d using (k)"),
-        1 => format!("select r.id, r.k, {g} as g, {amount} as amount, r.ts, r.loaded from ({input}) as r, dim_k as d where d.k = r.k"),
-        _ => format!("select r.id, r.k, {g} as g, {amount} as amount, r.ts, r.loaded from ({input}) as r {word} dim_k as d on {on}{filter}"),
+        0 => format!(
+            "select r.id, k, {g} as g, {amount} as amount, r.ts, r.loaded from ({input}) as r {word} dim_k d using (k)"
+        ),
+        1 => format!(
+            "select r.id, r.k, {g} as g, {amount} as amount, r.ts, r.loaded from ({input}) as r, dim_k as d where d.k = r.k"
+        ),
+        _ => format!(
+            "select r.id, r.k, {g} as g, {amount} as amount, r.ts, r.loaded from ({input}) as r {word} dim_k as d on {on}{filter}"
+        ),
     }
 }
 

@@ -14,7 +14,7 @@ mod world;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
-use generate::{Kind, project};
+use generate::{Kind, Model, project};
 use world::World;
 
 /// Trials per test; there are four tests.
@@ -25,6 +25,10 @@ const BATCHES: usize = 4;
 
 fn number(variable: &str) -> Option<usize> {
     std::env::var(variable).ok()?.parse().ok()
+}
+
+fn sources(models: &[Model]) -> String {
+    models.iter().map(|model| format!("{}: {}", model.name, model.sql)).collect::<Vec<_>>().join("\n")
 }
 
 /// Runs projects until enough trials have been made. Returns how many runs did less than rebuild everything.
@@ -43,12 +47,12 @@ fn trials(first_seed: u64) {
             let changes = if batch == 0 { Vec::new() } else { world.change(&mut random) };
             for model in models.iter().filter(|model| model.kind != Kind::View) {
                 let what = format!("seed {}, batch {batch}, {}", only.unwrap_or(seed), model.name);
-                let report = world.run(model).unwrap_or_else(|error| panic!("{what}: {error}\n{}", model.sql));
+                let report = world.run(model).unwrap_or_else(|error| panic!("{what}: {error}\n{}", sources(&models)));
                 let difference = world.difference(model);
                 assert!(
                     difference.is_empty(),
                     "{what}: table and rebuild differ\n{}\nafter\n{}\n{difference}\n{report:#?}",
-                    model.sql,
+                    sources(&models),
                     changes.join(";\n")
                 );
                 if batch > 0 {

@@ -119,9 +119,8 @@ impl World {
                  union all select 'missing', * from (({query}) except all (from {name}))"
             ))
             .unwrap_or_else(|error| panic!("{error}\n{query}"));
-        let line = |row: &Vec<highwater::engine::Cell>| {
-            row.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")
-        };
+        let line =
+            |row: &Vec<highwater::engine::Cell>| row.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ");
         table.rows.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
@@ -150,8 +149,15 @@ fn change(random: &mut SmallRng) -> String {
         8 => format!("update {fact} set k = {}, g = {} where id = {id}", integer(random, 6), letter(random)),
         9 => format!("update {fact} set amount = {}, loaded = {} where id = {id}", integer(random, 9), moment(random)),
         10 | 11 => format!("insert into {dimension} values {}", dimension_row(random, dimension)),
-        12 if dimension == "dim_k" => format!("update dim_k set region = {} where k = {}", letter(random), integer(random, 6)),
-        12 => format!("update dim_g set label = {}, boss = {} where g = {}", letter(random), integer(random, 5), letter(random)),
+        12 if dimension == "dim_k" => {
+            format!("update dim_k set region = {} where k = {}", letter(random), integer(random, 6))
+        }
+        12 => format!(
+            "update dim_g set label = {}, boss = {} where g = {}",
+            letter(random),
+            integer(random, 5),
+            letter(random)
+        ),
         _ if dimension == "dim_k" => format!("delete from dim_k where k = {}", integer(random, 6)),
         _ => format!("delete from dim_g where g = {}", letter(random)),
     }

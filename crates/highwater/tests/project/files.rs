@@ -71,6 +71,7 @@ shop:
       path: "data/shop.v2.duckdb"
       schema: "{{ var('schema', 'analytics') }}"
       threads: "3"
+      extensions: [icu, json]
       settings: {memory_limit: 1GB, threads: 2}
       attach: [{path: other.duckdb, alias: other, read_only: false}]
     prod: {type: duckdb, path: ":memory:"}
@@ -85,6 +86,8 @@ shop:
     let root = std::fs::canonicalize(folder.path()).expect("exists");
     assert_eq!(target.path, root.join("data/shop.v2.duckdb"));
     insta::assert_snapshot!(target.prologue.replace(&root.display().to_string(), "[folder]"), @r#"
+    load "icu";
+    load "json";
     attach if not exists '[folder]/other.duckdb' as "other";
     set memory_limit = '1GB';
     set threads = 2;

@@ -1,6 +1,5 @@
-//! Macros and `caller`: a routine with what it sees, the binding of arguments, `return` and the limit of recursion.
+//! Macros and `caller`: a routine with what it sees, the binding of arguments and `return`.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,54 +10,7 @@ use super::Frame;
 use crate::ast::Routine;
 use crate::scope::Scope;
 use crate::value::{dict, tuple};
-use crate::{Arguments, Error, ErrorKind, TraceEntry, Value};
-
-/// After how many open calls the next one moves to a thread with a stack of its own.
-const CALLS_PER_STACK: usize = 32;
-/// Which of those calls moves.
-const MOVING_CALL: usize = 12;
-/// Bytes of such a stack; the system only gives what is touched.
-const STACK_BYTES: usize = 32 << 20;
-
-thread_local! {
-    /// Calls open on this thread and on the threads it runs for.
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Runs one call deeper; refuses to go beyond the limit and never exhausts the stack.
-pub(super) fn recurse<T: Send>(
-    limit: usize,
-    run: impl FnOnce() -> Result<T, Error> + Send,
-) -> Result<T, Error> {
-    let depth = DEPTH.get();
-    if depth > limit {
-        let message = format!(
-            "more than {limit} macro calls are open: is a macro calling itself without end?"
-        );
-        return Err(Error::new(ErrorKind::Recursion, message));
-    }
-    if depth % CALLS_PER_STACK != MOVING_CALL {
-        DEPTH.set(depth + 1);
-        let result = run();
-        DEPTH.set(depth);
-        return result;
-    }
-    std::thread::scope(|scope| {
-        let inner = || {
-            DEPTH.set(depth + 1);
-            run()
-        };
-        match std::thread::Builder::new()
-            .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, inner)
-        {
-            Ok(thread) => thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(error) => Err(Error::external(error)),
-        }
-    })
-}
+use crate::{Arguments, Error, ErrorKind, TraceEntry, Value, stack};
 
 /// A routine with the names it sees. A macro has no scope but its own; a `caller` sees that of its `{% call %}`.
 pub(crate) struct Closure {
@@ -70,11 +22,9 @@ pub(crate) struct Closure {
 impl Closure {
     /// Calls the routine.
     pub(crate) fn invoke(&self, arguments: Arguments) -> Result<Value, Error> {
-        let result = recurse(self.frame.options.recursion_limit, || {
+        let result = stack::call(self.frame.options.recursion_limit, || {
             let scope = self.bind(arguments)?;
-            self.frame
-                .text_of(&self.routine.body, &scope)
-                .map(Value::from)
+            self.frame.text_of(&self.routine.body, &scope).map(Value::from)
         });
         match result {
             Err(error) if self.scope.is_none() => match error.returned() {
@@ -119,18 +69,12 @@ impl Closure {
             }
         }
         if routine.reads.kwargs {
-            let rest = arguments
-                .keyword
-                .into_iter()
-                .map(|(name, value)| (Value::from(name), value));
+            let rest = arguments.keyword.into_iter().map(|(name, value)| (Value::from(name), value));
             scope.set("kwargs", dict(rest.collect()));
         } else if let Some(name) = arguments.keyword.keys().next() {
             let message = match name.as_str() {
                 "caller" => format!("macro '{}' does not use caller()", routine.name),
-                _ => format!(
-                    "macro '{}' takes no keyword argument '{name}'",
-                    routine.name
-                ),
+                _ => format!("macro '{}' takes no keyword argument '{name}'", routine.name),
             };
             return Err(Error::new(ErrorKind::Arguments, message));
         }
@@ -139,10 +83,7 @@ impl Closure {
             scope.set("varargs", tuple(rest));
         } else if !rest.is_empty() {
             let count = routine.parameters.len();
-            let message = format!(
-                "macro '{}' takes not more than {count} argument(s)",
-                routine.name
-            );
+            let message = format!("macro '{}' takes not more than {count} argument(s)", routine.name);
             return Err(Error::new(ErrorKind::Arguments, message));
         }
         Ok(scope)
@@ -171,11 +112,7 @@ impl Object for Closure {
         }
     }
 
-    fn call(
-        self: &Arc<Self>,
-        _state: &mut State<'_, '_>,
-        values: &[Value],
-    ) -> Result<Value, minijinja::Error> {
+    fn call(self: &Arc<Self>, _state: &mut State<'_, '_>, values: &[Value]) -> Result<Value, minijinja::Error> {
         Ok(self.invoke(Arguments::from_values(values))?)
     }
 

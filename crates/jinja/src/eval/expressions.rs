@@ -9,25 +9,24 @@ use minijinja::value::ValueKind;
 use super::closure::Closure;
 use super::statements::excerpt;
 use super::{Frame, environment, native};
-use crate::ast::{
-    Application, BinaryOperator, CallArguments, Comparison, Expression, ExpressionKind,
-};
+use crate::ast::{Application, BinaryOperator, CallArguments, Comparison, Expression, ExpressionKind};
 use crate::scope::Scope;
+use crate::stack;
 use crate::value::{self, arithmetic, compare, text};
-use crate::{
-    Arguments, Error, ErrorKind, Span, UndefinedPolicy, Value, builtins, filters, methods,
-    predicates,
-};
+use crate::{Arguments, Error, ErrorKind, Span, UndefinedPolicy, Value, builtins, filters, methods, predicates};
+
+/// After how many levels an expression moves to a fresh stack.
+const DEPTH_PER_STACK: u16 = 64;
 
 impl Frame {
     /// The value of an expression; errors point at the innermost one that failed.
-    pub(super) fn evaluate(
-        &self,
-        expression: &Expression,
-        scope: &Arc<Scope>,
-    ) -> Result<Value, Error> {
-        self.evaluate_kind(expression, scope)
-            .map_err(|error| self.place(error, expression.span))
+    pub(super) fn evaluate(&self, expression: &Expression, scope: &Arc<Scope>) -> Result<Value, Error> {
+        let result = if expression.depth.is_multiple_of(DEPTH_PER_STACK) {
+            stack::fresh(|| self.evaluate_kind(expression, scope))
+        } else {
+            self.evaluate_kind(expression, scope)
+        };
+        result.map_err(|error| self.place(error, expression.span))
     }
 
     fn evaluate_kind(&self, expression: &Expression, scope: &Arc<Scope>) -> Result<Value, Error> {
@@ -40,46 +39,28 @@ impl Frame {
             ExpressionKind::Not(inner) => Ok(Value::from(!self.evaluate(inner, scope)?.is_true())),
             ExpressionKind::Negative(inner) => self.signed(inner, true, scope),
             ExpressionKind::Positive(inner) => self.signed(inner, false, scope),
-            ExpressionKind::Binary(operator, left, right) => {
-                self.binary(*operator, left, right, scope)
-            }
+            ExpressionKind::Binary(operator, left, right) => self.binary(*operator, left, right, scope),
             ExpressionKind::And(items) => self.until(items, false, scope),
             ExpressionKind::Or(items) => self.until(items, true, scope),
             ExpressionKind::Concat(items) => {
                 let items = self.all(items, scope)?;
-                Ok(Value::from(
-                    items.iter().map(text::text).collect::<String>(),
-                ))
+                Ok(Value::from(items.iter().map(text::text).collect::<String>()))
             }
             ExpressionKind::Compare(first, rest) => self.compare(first, rest, scope),
-            ExpressionKind::Conditional {
-                test,
-                value,
-                otherwise,
-            } => {
+            ExpressionKind::Conditional { test, value, otherwise } => {
                 if self.evaluate(test, scope)?.is_true() {
                     return self.evaluate(value, scope);
                 }
-                otherwise
-                    .as_ref()
-                    .map_or(Ok(Value::UNDEFINED), |otherwise| {
-                        self.evaluate(otherwise, scope)
-                    })
+                otherwise.as_ref().map_or(Ok(Value::UNDEFINED), |otherwise| self.evaluate(otherwise, scope))
             }
             ExpressionKind::Filter(input, filter) => {
                 let input = self.evaluate(input, scope)?;
                 self.filter(filter, input, scope)
             }
-            ExpressionKind::Test {
-                input,
-                test,
-                negated,
-            } => {
+            ExpressionKind::Test { input, test, negated } => {
                 let input = self.evaluate(input, scope)?;
                 let arguments = self.arguments(&test.arguments, scope)?;
-                Ok(Value::from(
-                    predicates::perform(&test.name, &input, &arguments)? != *negated,
-                ))
+                Ok(Value::from(predicates::perform(&test.name, &input, &arguments)? != *negated))
             }
             ExpressionKind::Attribute(object, name) => {
                 let value = self.evaluate(object, scope)?;
@@ -101,17 +82,12 @@ impl Frame {
                 }
             }
             ExpressionKind::Slice { object, bounds } => self.slice(object, bounds, scope),
-            ExpressionKind::Call(callee, arguments) => {
-                self.call(callee, arguments, expression.span, scope, None)
-            }
+            ExpressionKind::Call(callee, arguments) => self.call(callee, arguments, expression.span, scope, None),
         }
     }
 
     fn all(&self, items: &[Expression], scope: &Arc<Scope>) -> Result<Vec<Value>, Error> {
-        items
-            .iter()
-            .map(|item| self.evaluate(item, scope))
-            .collect()
+        items.iter().map(|item| self.evaluate(item, scope)).collect()
     }
 
     /// The first operand whose truth is `stop`, else the last one: `and` and `or`.
@@ -126,11 +102,7 @@ impl Frame {
         Ok(last)
     }
 
-    fn dict(
-        &self,
-        entries: &[(Expression, Expression)],
-        scope: &Arc<Scope>,
-    ) -> Result<Value, Error> {
+    fn dict(&self, entries: &[(Expression, Expression)], scope: &Arc<Scope>) -> Result<Value, Error> {
         let mut evaluated = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             let key = self.evaluate(key, scope)?;
@@ -140,12 +112,7 @@ impl Frame {
         Ok(value::dict(evaluated))
     }
 
-    fn signed(
-        &self,
-        inner: &Expression,
-        negative: bool,
-        scope: &Arc<Scope>,
-    ) -> Result<Value, Error> {
+    fn signed(&self, inner: &Expression, negative: bool, scope: &Arc<Scope>) -> Result<Value, Error> {
         let value = self.evaluate(inner, scope)?;
         if value.is_undefined() {
             return Err(self.undefined_error(inner));
@@ -241,36 +208,23 @@ impl Frame {
     }
 
     /// Applies a filter with its arguments.
-    pub(super) fn filter(
-        &self,
-        filter: &Application,
-        input: Value,
-        scope: &Arc<Scope>,
-    ) -> Result<Value, Error> {
+    pub(super) fn filter(&self, filter: &Application, input: Value, scope: &Arc<Scope>) -> Result<Value, Error> {
         let arguments = self.arguments(&filter.arguments, scope)?;
         if self.native
             && let Some(marked) = native::mark(&filter.name, &input)
         {
             return Ok(marked);
         }
-        filters::apply(&filter.name, &input, &arguments)
-            .map_err(|error| self.place(error, filter.span))
+        filters::apply(&filter.name, &input, &arguments).map_err(|error| self.place(error, filter.span))
     }
 
     fn arguments(&self, arguments: &CallArguments, scope: &Arc<Scope>) -> Result<Arguments, Error> {
-        let mut evaluated = Arguments {
-            positional: self.all(&arguments.positional, scope)?,
-            ..Arguments::default()
-        };
+        let mut evaluated = Arguments { positional: self.all(&arguments.positional, scope)?, ..Arguments::default() };
         for (name, value) in &arguments.keyword {
-            evaluated
-                .keyword
-                .insert(name.clone(), self.evaluate(value, scope)?);
+            evaluated.keyword.insert(name.clone(), self.evaluate(value, scope)?);
         }
         if let Some(splat) = &arguments.splat {
-            evaluated
-                .positional
-                .extend(value::iterate(&self.evaluate(splat, scope)?)?);
+            evaluated.positional.extend(value::iterate(&self.evaluate(splat, scope)?)?);
         }
         if let Some(splat) = &arguments.keyword_splat {
             for (key, value) in value::entries(&self.evaluate(splat, scope)?)? {
@@ -340,10 +294,7 @@ impl Frame {
     }
 
     fn undefined_error(&self, expression: &Expression) -> Error {
-        let message = format!(
-            "{} is undefined",
-            excerpt(&self.source.text, expression.span)
-        );
+        let message = format!("{} is undefined", excerpt(&self.source.text, expression.span));
         self.place(Error::new(ErrorKind::Undefined, message), expression.span)
     }
 }
@@ -354,11 +305,9 @@ pub(crate) fn attribute(value: &Value, name: &str) -> Value {
         return methods::bound(value, name);
     }
     match value.kind() {
-        ValueKind::String
-        | ValueKind::Number
-        | ValueKind::Bool
-        | ValueKind::None
-        | ValueKind::Bytes => Value::UNDEFINED,
+        ValueKind::String | ValueKind::Number | ValueKind::Bool | ValueKind::None | ValueKind::Bytes => {
+            Value::UNDEFINED
+        }
         ValueKind::Seq if value::is_list(value) || value.is_tuple() => Value::UNDEFINED,
         _ => value.get_attr(name).unwrap_or_default(),
     }
@@ -369,10 +318,7 @@ pub(crate) fn call_value(function: &Value, arguments: Arguments) -> Result<Value
     if let Some(closure) = function.downcast_object_ref::<Closure>() {
         return closure.invoke(arguments);
     }
-    if function.as_object().is_none()
-        || value::is_dict(function)
-        || function.kind() == ValueKind::Seq
-    {
+    if function.as_object().is_none() || value::is_dict(function) || function.kind() == ValueKind::Seq {
         let message = format!("'{}' object is not callable", value::type_name(function));
         return Err(Error::new(ErrorKind::Type, message));
     }
@@ -380,11 +326,7 @@ pub(crate) fn call_value(function: &Value, arguments: Arguments) -> Result<Value
 }
 
 /// Calls `receiver.method(...)`; `None` when there is nothing of that name.
-pub(crate) fn call_method(
-    receiver: &Value,
-    method: &str,
-    arguments: Arguments,
-) -> Option<Result<Value, Error>> {
+pub(crate) fn call_method(receiver: &Value, method: &str, arguments: Arguments) -> Option<Result<Value, Error>> {
     if methods::has(receiver, method) {
         return Some(methods::call(receiver, method, arguments));
     }
@@ -392,20 +334,14 @@ pub(crate) fn call_method(
         return None;
     }
     if value::is_dict(receiver) {
-        let function = receiver
-            .get_attr(method)
-            .ok()
-            .filter(|function| !function.is_undefined())?;
+        let function = receiver.get_attr(method).ok().filter(|function| !function.is_undefined())?;
         return Some(call_value(&function, arguments));
     }
     let values = arguments.clone().into_values();
     let mut state = environment().empty_state();
     match receiver.call_method(&mut state, method, &values) {
         Ok(result) => Some(Ok(value::normalise(result))),
-        Err(error)
-            if error.kind() == EngineErrorKind::UnknownMethod
-                && std::error::Error::source(&error).is_none() =>
-        {
+        Err(error) if error.kind() == EngineErrorKind::UnknownMethod && std::error::Error::source(&error).is_none() => {
             methods::on_foreign(receiver, method, arguments)
         }
         Err(error) => Some(Err(error.into())),

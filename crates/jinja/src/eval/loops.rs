@@ -6,19 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use minijinja::State;
 use minijinja::value::{Object, ObjectRepr};
 
-use super::{Flow, Frame, Sink, closure};
+use super::{Flow, Frame, Sink};
 use crate::ast::ForLoop;
 use crate::scope::Scope;
 use crate::value::iterate;
-use crate::{Arguments, Error, ErrorKind, Span, Value};
+use crate::{Arguments, Error, ErrorKind, Span, Value, stack};
 
 impl Frame {
-    pub(super) fn for_loop(
-        &self,
-        each: &Arc<ForLoop>,
-        scope: &Arc<Scope>,
-        sink: &mut Sink,
-    ) -> Result<Flow, Error> {
+    pub(super) fn for_loop(&self, each: &Arc<ForLoop>, scope: &Arc<Scope>, sink: &mut Sink) -> Result<Flow, Error> {
         let iterable = self.evaluate(&each.iterable, scope)?;
         self.loop_over(each, &iterable, 0, scope, sink)
     }
@@ -36,19 +31,12 @@ impl Frame {
         if items.is_empty() {
             return self.body(&each.otherwise, scope, sink);
         }
-        let recursion = each
-            .recursive
-            .then(|| Arc::new((self.clone(), each.clone(), scope.clone())));
+        let recursion = each.recursive.then(|| Arc::new((self.clone(), each.clone(), scope.clone())));
         let changed = Arc::new(Mutex::new(None));
         for (index, item) in items.iter().enumerate() {
             let inner = scope.child();
-            let state = Loop {
-                index,
-                items: items.clone(),
-                depth,
-                changed: changed.clone(),
-                recursion: recursion.clone(),
-            };
+            let state =
+                Loop { index, items: items.clone(), depth, changed: changed.clone(), recursion: recursion.clone() };
             inner.set("loop", Value::from_object(state));
             self.assign(&each.target, item.clone(), &inner)?;
             if self.body(&each.body, &inner, sink)? == Flow::Break {
@@ -59,12 +47,7 @@ impl Frame {
     }
 
     /// The items for which the condition of the loop holds.
-    fn matching(
-        &self,
-        each: &ForLoop,
-        items: Vec<Value>,
-        scope: &Arc<Scope>,
-    ) -> Result<Vec<Value>, Error> {
+    fn matching(&self, each: &ForLoop, items: Vec<Value>, scope: &Arc<Scope>) -> Result<Vec<Value>, Error> {
         let Some(condition) = &each.condition else {
             return Ok(items);
         };
@@ -80,23 +63,21 @@ impl Frame {
     }
 }
 
+/// What a recursive loop runs again: where, which loop, and in what scope.
+type Recursion = (Frame, Arc<ForLoop>, Arc<Scope>);
+
 /// The `loop` variable in one round.
 struct Loop {
     index: usize,
     items: Arc<Vec<Value>>,
     depth: usize,
     changed: Arc<Mutex<Option<Vec<Value>>>>,
-    recursion: Option<Arc<(Frame, Arc<ForLoop>, Arc<Scope>)>>,
+    recursion: Option<Arc<Recursion>>,
 }
 
 impl fmt::Debug for Loop {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "<LoopContext {}/{}>",
-            self.index + 1,
-            self.items.len()
-        )
+        write!(formatter, "<LoopContext {}/{}>", self.index + 1, self.items.len())
     }
 }
 
@@ -121,10 +102,7 @@ impl Object for Loop {
             "length" => Value::from(length),
             "depth" => Value::from(self.depth + 1),
             "depth0" => Value::from(self.depth),
-            "previtem" => self
-                .index
-                .checked_sub(1)
-                .and_then(|index| self.items.get(index).cloned())?,
+            "previtem" => self.index.checked_sub(1).and_then(|index| self.items.get(index).cloned())?,
             "nextitem" => self.items.get(self.index + 1).cloned()?,
             _ => return None,
         })
@@ -137,11 +115,9 @@ impl Object for Loop {
         arguments: &[Value],
     ) -> Result<Value, minijinja::Error> {
         match method {
-            "cycle" if arguments.is_empty() => Err(Error::new(
-                ErrorKind::Arguments,
-                "loop.cycle() needs at least one value",
-            )
-            .into()),
+            "cycle" if arguments.is_empty() => {
+                Err(Error::new(ErrorKind::Arguments, "loop.cycle() needs at least one value").into())
+            }
             "cycle" => Ok(arguments[self.index % arguments.len()].clone()),
             "changed" => {
                 let mut last = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,11 +129,7 @@ impl Object for Loop {
         }
     }
 
-    fn call(
-        self: &Arc<Self>,
-        _state: &mut State<'_, '_>,
-        values: &[Value],
-    ) -> Result<Value, minijinja::Error> {
+    fn call(self: &Arc<Self>, _state: &mut State<'_, '_>, values: &[Value]) -> Result<Value, minijinja::Error> {
         let Some(recursion) = &self.recursion else {
             let message = "the loop is not recursive: write '{% for ... recursive %}'";
             return Err(Error::new(ErrorKind::Type, message).into());
@@ -165,14 +137,12 @@ impl Object for Loop {
         let (frame, each, scope) = &**recursion;
         let arguments = Arguments::from_values(values);
         let iterable = arguments.required(0, "iterable")?;
-        let text = closure::recurse(frame.options.recursion_limit, || {
+        let text = stack::call(frame.options.recursion_limit, || {
             let mut sink = Sink::default();
             frame.loop_over(each, iterable, self.depth + 1, scope, &mut sink)?;
             Ok(sink.text)
         });
-        Ok(Value::from(
-            text.map_err(|error| frame.place(error, Span::default()))?,
-        ))
+        Ok(Value::from(text.map_err(|error| frame.place(error, Span::default()))?))
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@
 //! | here | entry points, [`Frame`] (what code of one template sees), [`Sink`] (where output goes) |
 //! | [`statements`] | text, `{{ }}` and `{% %}` |
 //! | [`expressions`] | operators, attributes, calls, names |
-//! | [`closure`] | macros and `caller`: binding of arguments, `return`, recursion |
+//! | [`closure`] | macros and `caller`: binding of arguments, `return` |
 //! | [`loops`] | `for` and the `loop` variable |
 //! | [`native`] | values instead of text, for configuration in YAML |
 
@@ -22,7 +22,7 @@ use minijinja::Environment;
 use crate::ast::Source;
 use crate::scope::Scope;
 use crate::value::text;
-use crate::{Error, Lookup, MacroDef, Options, Output, SourceMap, Span, Template, Value};
+use crate::{Error, Lookup, MacroDef, Options, Output, SourceMap, Span, Template, Value, stack};
 
 use closure::Closure;
 pub(crate) use expressions::{attribute, call_value};
@@ -73,11 +73,7 @@ impl Sink {
 
     fn value(&mut self, value: Value, constant: bool, span: Span) {
         if let Some(nodes) = &mut self.nodes {
-            nodes.push(if constant {
-                Value::from(text::text(&value))
-            } else {
-                value
-            });
+            nodes.push(if constant { Value::from(text::text(&value)) } else { value });
             return;
         }
         if let Some(map) = &mut self.map {
@@ -88,25 +84,13 @@ impl Sink {
 }
 
 impl Frame {
-    fn new(
-        source: &Arc<Source>,
-        context: &Arc<dyn Lookup>,
-        options: &Options,
-        native: bool,
-    ) -> Frame {
-        Frame {
-            source: source.clone(),
-            context: context.clone(),
-            options: Arc::new(options.clone()),
-            native,
-        }
+    fn new(source: &Arc<Source>, context: &Arc<dyn Lookup>, options: &Options, native: bool) -> Frame {
+        Frame { source: source.clone(), context: context.clone(), options: Arc::new(options.clone()), native }
     }
 
     /// Runs the body of a template from the start.
     fn run(&self, template: &Template, sink: &mut Sink) -> Result<(), Error> {
-        closure::recurse(self.options.recursion_limit, || {
-            self.body(template.body(), &Scope::root(), sink).map(|_| ())
-        })
+        stack::call(self.options.recursion_limit, || self.body(template.body(), &Scope::root(), sink).map(|_| ()))
     }
 }
 
@@ -114,21 +98,11 @@ impl Frame {
 ///
 /// # Errors
 /// Whatever the template raises, with the place and the macros that were being called.
-pub fn render(
-    template: &Template,
-    context: &Arc<dyn Lookup>,
-    options: &Options,
-) -> Result<Output, Error> {
+pub fn render(template: &Template, context: &Arc<dyn Lookup>, options: &Options) -> Result<Output, Error> {
     let frame = Frame::new(template.shared_source(), context, options, false);
-    let mut sink = Sink {
-        map: Some(SourceMap::new(template.name())),
-        ..Sink::default()
-    };
+    let mut sink = Sink { map: Some(SourceMap::new(template.name())), ..Sink::default() };
     frame.run(template, &mut sink)?;
-    Ok(Output {
-        text: sink.text,
-        map: sink.map.unwrap_or_default(),
-    })
+    Ok(Output { text: sink.text, map: sink.map.unwrap_or_default() })
 }
 
 /// Renders a template of exactly one expression to its value, everything else to text.
@@ -138,31 +112,16 @@ pub fn render(
 ///
 /// # Errors
 /// Whatever the template raises; text that `as_bool` or `as_number` cannot turn into what they promise.
-pub fn render_native(
-    template: &Template,
-    context: &Arc<dyn Lookup>,
-    options: &Options,
-) -> Result<Value, Error> {
+pub fn render_native(template: &Template, context: &Arc<dyn Lookup>, options: &Options) -> Result<Value, Error> {
     let frame = Frame::new(template.shared_source(), context, options, true);
-    let mut sink = Sink {
-        nodes: Some(Vec::new()),
-        ..Sink::default()
-    };
+    let mut sink = Sink { nodes: Some(Vec::new()), ..Sink::default() };
     frame.run(template, &mut sink)?;
     native::concatenate(sink.nodes.unwrap_or_default())
 }
 
 /// A macro as a callable value, bound to the names its package sees.
-pub fn macro_value(
-    definition: &Arc<MacroDef>,
-    context: &Arc<dyn Lookup>,
-    options: &Options,
-) -> Value {
+pub fn macro_value(definition: &Arc<MacroDef>, context: &Arc<dyn Lookup>, options: &Options) -> Value {
     let routine = definition.routine().clone();
     let frame = Frame::new(&routine.source, context, options, false);
-    Value::from_object(Closure {
-        routine,
-        frame,
-        scope: None,
-    })
+    Value::from_object(Closure { routine, frame, scope: None })
 }

@@ -48,18 +48,13 @@ pub(super) fn mark(filter: &str, value: &Value) -> Option<Value> {
         "as_native" => Promise::Native,
         _ => return None,
     };
-    Some(Value::from_object(Marked {
-        text: text::text(value),
-        promise,
-    }))
+    Some(Value::from_object(Marked { text: text::text(value), promise }))
 }
 
 /// The value of what a template wrote: one piece stays what it is, several become text.
 pub(super) fn concatenate(mut pieces: Vec<Value>) -> Result<Value, Error> {
     if pieces.len() != 1 {
-        return Ok(Value::from(
-            pieces.iter().map(text::text).collect::<String>(),
-        ));
+        return Ok(Value::from(pieces.iter().map(text::text).collect::<String>()));
     }
     let piece = pieces.remove(0);
     let Some(marked) = piece.downcast_object_ref::<Marked>() else {
@@ -77,24 +72,14 @@ pub(super) fn concatenate(mut pieces: Vec<Value>) -> Result<Value, Error> {
     if kept {
         return Ok(value);
     }
-    let wanted = if marked.promise == Promise::Bool {
-        "bool"
-    } else {
-        "number"
-    };
-    Err(Error::new(
-        ErrorKind::Value,
-        format!("cannot convert '{}' into a {wanted}", marked.text),
-    ))
+    let wanted = if marked.promise == Promise::Bool { "bool" } else { "number" };
+    Err(Error::new(ErrorKind::Value, format!("cannot convert '{}' into a {wanted}", marked.text)))
 }
 
 /// The value of a Python literal.
 fn python_literal(literal: &str) -> Option<Value> {
     let text = format!("{{{{{}}}}}", literal.trim_start_matches([' ', '\t']));
-    let source = Arc::new(Source {
-        name: String::new(),
-        text,
-    });
+    let source = Arc::new(Source { name: String::new(), text });
     let parsed = parser::parse(&source).ok()?;
     match parsed.body.as_slice() {
         [Statement::Emit { value, .. }] => literal_value(value, &source.text),
@@ -103,18 +88,11 @@ fn python_literal(literal: &str) -> Option<Value> {
 }
 
 fn literal_value(expression: &Expression, source: &str) -> Option<Value> {
-    let all = |items: &[Expression]| {
-        items
-            .iter()
-            .map(|item| literal_value(item, source))
-            .collect::<Option<Vec<_>>>()
-    };
+    let all = |items: &[Expression]| items.iter().map(|item| literal_value(item, source)).collect::<Option<Vec<_>>>();
     Some(match &expression.kind {
         ExpressionKind::Constant(value) => {
             // Python knows `True`, Jinja `true` as well.
-            let lower = source
-                .get(expression.span.start..)?
-                .starts_with(['t', 'f', 'n']);
+            let lower = source.get(expression.span.start..)?.starts_with(['t', 'f', 'n']);
             if lower && value.as_str().is_none() {
                 return None;
             }

@@ -16,12 +16,7 @@ impl Frame {
     }
 
     /// Runs statements in order.
-    pub(super) fn body(
-        &self,
-        body: &[Statement],
-        scope: &Arc<Scope>,
-        sink: &mut Sink,
-    ) -> Result<Flow, Error> {
+    pub(super) fn body(&self, body: &[Statement], scope: &Arc<Scope>, sink: &mut Sink) -> Result<Flow, Error> {
         for statement in body {
             let flow = self.statement(statement, scope, sink)?;
             if flow != Flow::Next {
@@ -31,30 +26,14 @@ impl Frame {
         Ok(Flow::Next)
     }
 
-    fn statement(
-        &self,
-        statement: &Statement,
-        scope: &Arc<Scope>,
-        sink: &mut Sink,
-    ) -> Result<Flow, Error> {
+    fn statement(&self, statement: &Statement, scope: &Arc<Scope>, sink: &mut Sink) -> Result<Flow, Error> {
         match statement {
-            Statement::Text {
-                text,
-                span,
-                verbatim,
-            } => sink.literal(text, *span, *verbatim),
-            Statement::Emit {
-                value,
-                span,
-                constant,
-            } => {
+            Statement::Text { text, span, verbatim } => sink.literal(text, *span, *verbatim),
+            Statement::Emit { value, span, constant } => {
                 let result = self.evaluate(value, scope)?;
                 sink.value(result, *constant, *span);
             }
-            Statement::If {
-                branches,
-                otherwise,
-            } => {
+            Statement::If { branches, otherwise } => {
                 for (test, body) in branches {
                     if self.evaluate(test, scope)?.is_true() {
                         return self.body(body, scope, sink);
@@ -67,11 +46,7 @@ impl Frame {
                 let value = self.evaluate(value, scope)?;
                 self.assign(target, value, scope)?;
             }
-            Statement::SetBlock {
-                target,
-                filters,
-                body,
-            } => {
+            Statement::SetBlock { target, filters, body } => {
                 let value = self.captured(body, filters, &scope.child(), scope)?;
                 self.assign(target, value, scope)?;
             }
@@ -83,20 +58,11 @@ impl Frame {
                 }
                 return self.body(body, &inner, sink);
             }
-            Statement::FilterBlock {
-                filters,
-                body,
-                span,
-            } => {
+            Statement::FilterBlock { filters, body, span } => {
                 let value = self.captured(body, filters, &scope.child(), scope)?;
                 sink.value(value, false, *span);
             }
-            Statement::CallBlock {
-                callee,
-                arguments,
-                caller,
-                span,
-            } => {
+            Statement::CallBlock { callee, arguments, caller, span } => {
                 let value = self.call_block(callee, arguments, caller, *span, scope)?;
                 sink.value(value, false, *span);
             }
@@ -134,40 +100,19 @@ impl Frame {
         span: Span,
         scope: &Arc<Scope>,
     ) -> Result<Value, Error> {
-        let caller = Closure {
-            routine: caller.clone(),
-            frame: self.clone(),
-            scope: Some(scope.clone()),
-        };
-        self.call(
-            callee,
-            arguments,
-            span,
-            scope,
-            Some(Value::from_object(caller)),
-        )
-        .map_err(|error| self.place(error, span))
+        let caller = Closure { routine: caller.clone(), frame: self.clone(), scope: Some(scope.clone()) };
+        self.call(callee, arguments, span, scope, Some(Value::from_object(caller)))
+            .map_err(|error| self.place(error, span))
     }
 
     /// Assigns a value to a target.
-    pub(super) fn assign(
-        &self,
-        target: &Target,
-        value: Value,
-        scope: &Arc<Scope>,
-    ) -> Result<(), Error> {
+    pub(super) fn assign(&self, target: &Target, value: Value, scope: &Arc<Scope>) -> Result<(), Error> {
         match target {
             Target::Name(name) => scope.set(name, value),
-            Target::Attribute {
-                object,
-                attribute,
-                span,
-            } => {
+            Target::Attribute { object, attribute, span } => {
                 let holder = self.name(object, scope);
                 let Some(namespace) = holder.downcast_object_ref::<Namespace>() else {
-                    let message = format!(
-                        "cannot assign to '{object}.{attribute}': '{object}' is not a namespace()"
-                    );
+                    let message = format!("cannot assign to '{object}.{attribute}': '{object}' is not a namespace()");
                     return Err(self.place(Error::new(ErrorKind::Type, message), *span));
                 };
                 namespace.set(attribute, value);
@@ -175,11 +120,7 @@ impl Frame {
             Target::Tuple(targets, span) => {
                 let items = iterate(&value).map_err(|error| self.place(error, *span))?;
                 if items.len() != targets.len() {
-                    let message = format!(
-                        "cannot unpack {} value(s) into {} variable(s)",
-                        items.len(),
-                        targets.len()
-                    );
+                    let message = format!("cannot unpack {} value(s) into {} variable(s)", items.len(), targets.len());
                     return Err(self.place(Error::new(ErrorKind::Value, message), *span));
                 }
                 for (target, item) in targets.iter().zip(items) {

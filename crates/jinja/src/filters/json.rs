@@ -7,10 +7,7 @@ use crate::{Arguments, Error, ErrorKind, Value};
 
 /// The filter `tojson`: sorted keys, safe inside of HTML.
 pub(super) fn filter(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let indent = arguments
-        .get(0, "indent")
-        .and_then(as_integer)
-        .and_then(|indent| usize::try_from(indent).ok());
+    let indent = arguments.get(0, "indent").and_then(as_integer).and_then(|indent| usize::try_from(indent).ok());
     let plain = write(value, indent, true)?;
     let mut safe = String::with_capacity(plain.len());
     for character in plain.chars() {
@@ -25,10 +22,7 @@ pub(super) fn filter(value: &Value, arguments: &Arguments) -> Result<Value, Erro
 /// `json.dumps(value, indent=indent, sort_keys=sorted)`
 pub(crate) fn write(value: &Value, indent: Option<usize>, sorted: bool) -> Result<String, Error> {
     let mut output = String::new();
-    let writer = Writer {
-        indent: indent.map(|indent| indent.min(100)),
-        sorted,
-    };
+    let writer = Writer { indent: indent.map(|indent| indent.min(100)), sorted };
     writer.value(value, 0, &mut output)?;
     Ok(output)
 }
@@ -41,10 +35,7 @@ struct Writer {
 impl Writer {
     fn value(&self, value: &Value, depth: usize, output: &mut String) -> Result<(), Error> {
         if depth > 100 {
-            return Err(Error::new(
-                ErrorKind::Recursion,
-                "value is nested too deeply for JSON",
-            ));
+            return Err(Error::new(ErrorKind::Recursion, "value is nested too deeply for JSON"));
         }
         match value.kind() {
             ValueKind::None => output.push_str("null"),
@@ -59,10 +50,7 @@ impl Writer {
             }
             ValueKind::Map => self.map(value, depth, output)?,
             _ => {
-                let message = format!(
-                    "object of type {} is not JSON serializable",
-                    type_name(value)
-                );
+                let message = format!("object of type {} is not JSON serializable", type_name(value));
                 return Err(Error::new(ErrorKind::Type, message));
             }
         }
@@ -78,10 +66,7 @@ impl Writer {
                 ValueKind::Bool => if key.is_true() { "true" } else { "false" }.into(),
                 ValueKind::Number => number(&key),
                 _ => {
-                    return Err(Error::new(
-                        ErrorKind::Type,
-                        "keys must be str, int, float, bool or None",
-                    ));
+                    return Err(Error::new(ErrorKind::Type, "keys must be str, int, float, bool or None"));
                 }
             };
             pairs.push((name, item));
@@ -130,12 +115,9 @@ impl Writer {
 fn number(value: &Value) -> String {
     match Number::of(value) {
         Some(Number::Float(number)) if number.is_nan() => "NaN".into(),
-        Some(Number::Float(number)) if number.is_infinite() => if number > 0.0 {
-            "Infinity"
-        } else {
-            "-Infinity"
+        Some(Number::Float(number)) if number.is_infinite() => {
+            if number > 0.0 { "Infinity" } else { "-Infinity" }.into()
         }
-        .into(),
         _ => text::text(value),
     }
 }

@@ -13,9 +13,7 @@ mod text;
 
 use minijinja::value::ValueKind;
 
-use crate::value::{
-    self, Number, arithmetic, as_integer, from_integer, iterate, length, type_name,
-};
+use crate::value::{self, Number, arithmetic, as_integer, from_integer, iterate, length, type_name};
 use crate::{Arguments, Error, ErrorKind, Value};
 
 type Filter = fn(&Value, &Arguments) -> Result<Value, Error>;
@@ -116,45 +114,23 @@ pub(crate) fn apply(name: &str, input: &Value, arguments: &Arguments) -> Result<
             }
             filter(input, arguments)
         }
-        None => Err(Error::new(
-            ErrorKind::Unknown,
-            format!("no filter named '{name}'"),
-        )),
+        None => Err(Error::new(ErrorKind::Unknown, format!("no filter named '{name}'"))),
     }
 }
 
 /// A whole-number argument.
-fn integer_argument(
-    arguments: &Arguments,
-    index: usize,
-    name: &str,
-    default: i128,
-) -> Result<i128, Error> {
+fn integer_argument(arguments: &Arguments, index: usize, name: &str, default: i128) -> Result<i128, Error> {
     match arguments.get(index, name) {
         None => Ok(default),
         Some(value) => as_integer(value).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Type,
-                format!(
-                    "argument '{name}' must be an integer, not {}",
-                    type_name(value)
-                ),
-            )
+            Error::new(ErrorKind::Type, format!("argument '{name}' must be an integer, not {}", type_name(value)))
         }),
     }
 }
 
 /// A width or count: a whole-number argument between 0 and a million.
-fn size_argument(
-    arguments: &Arguments,
-    index: usize,
-    name: &str,
-    default: i128,
-) -> Result<usize, Error> {
-    Ok(
-        usize::try_from(integer_argument(arguments, index, name, default)?.clamp(0, 1_000_000))
-            .unwrap_or(0),
-    )
+fn size_argument(arguments: &Arguments, index: usize, name: &str, default: i128) -> Result<usize, Error> {
+    Ok(usize::try_from(integer_argument(arguments, index, name, default)?.clamp(0, 1_000_000)).unwrap_or(0))
 }
 
 fn flag_argument(arguments: &Arguments, index: usize, name: &str) -> bool {
@@ -163,55 +139,35 @@ fn flag_argument(arguments: &Arguments, index: usize, name: &str) -> bool {
 
 fn refuse_undefined(value: &Value) -> Result<(), Error> {
     if value.is_undefined() {
-        return Err(Error::new(
-            ErrorKind::Undefined,
-            "the value given to the filter is undefined",
-        ));
+        return Err(Error::new(ErrorKind::Undefined, "the value given to the filter is undefined"));
     }
     Ok(())
 }
 
 fn default(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     arguments.reject_unknown(&["default_value", "boolean"])?;
-    let replaced =
-        value.is_undefined() || (flag_argument(arguments, 1, "boolean") && !value.is_true());
+    let replaced = value.is_undefined() || (flag_argument(arguments, 1, "boolean") && !value.is_true());
     if !replaced {
         return Ok(value.clone());
     }
-    Ok(arguments
-        .get(0, "default_value")
-        .cloned()
-        .unwrap_or_else(|| Value::from("")))
+    Ok(arguments.get(0, "default_value").cloned().unwrap_or_else(|| Value::from("")))
 }
 
 fn absolute(value: &Value) -> Result<Value, Error> {
     match Number::of(value) {
         Some(Number::Integer(number)) => Ok(from_integer(number.saturating_abs())),
         Some(Number::Float(number)) => Ok(Value::from(number.abs())),
-        None => crate::modules::absolute(value).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Type,
-                format!("bad operand type for abs(): '{}'", type_name(value)),
-            )
-        }),
+        None => crate::modules::absolute(value)
+            .ok_or_else(|| Error::new(ErrorKind::Type, format!("bad operand type for abs(): '{}'", type_name(value)))),
     }
 }
 
 fn integer(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     refuse_undefined(value)?;
-    let default = || {
-        arguments
-            .get(0, "default")
-            .cloned()
-            .unwrap_or_else(|| Value::from(0))
-    };
+    let default = || arguments.get(0, "default").cloned().unwrap_or_else(|| Value::from(0));
     let base = integer_argument(arguments, 1, "base", 10)?;
     let truncated = |number: f64| {
-        if number.is_finite() && number.abs() < 1e38 {
-            from_integer(number.trunc() as i128)
-        } else {
-            default()
-        }
+        if number.is_finite() && number.abs() < 1e38 { from_integer(number.trunc() as i128) } else { default() }
     };
     match Number::of(value) {
         Some(Number::Integer(number)) => return Ok(from_integer(number)),
@@ -234,10 +190,7 @@ fn integer(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
         _ => "",
     };
     let unsigned = lower.strip_prefix(prefix).unwrap_or(&lower);
-    let radix = u32::try_from(base)
-        .ok()
-        .filter(|radix| (2..=36).contains(radix))
-        .unwrap_or(10);
+    let radix = u32::try_from(base).ok().filter(|radix| (2..=36).contains(radix)).unwrap_or(10);
     if !unsigned.starts_with(['-', '+'])
         && let Ok(number) = i128::from_str_radix(unsigned, radix)
     {
@@ -257,12 +210,7 @@ fn parse_float(text: &str) -> Option<f64> {
 
 fn float(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     refuse_undefined(value)?;
-    let default = || {
-        arguments
-            .get(0, "default")
-            .cloned()
-            .unwrap_or_else(|| Value::from(0.0))
-    };
+    let default = || arguments.get(0, "default").cloned().unwrap_or_else(|| Value::from(0.0));
     Ok(match (Number::of(value), value.as_str()) {
         (Some(number), _) => Value::from(number.float()),
         (None, Some(text)) => parse_float(text).map_or_else(default, Value::from),
@@ -273,25 +221,17 @@ fn float(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
 fn round(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     arguments.reject_unknown(&["precision", "method"])?;
     let precision = integer_argument(arguments, 0, "precision", 0)?.clamp(-300, 300);
-    let method = arguments
-        .text(1, "method")?
-        .unwrap_or_else(|| "common".into());
+    let method = arguments.text(1, "method")?.unwrap_or_else(|| "common".into());
     let Some(number) = Number::of(value) else {
         refuse_undefined(value)?;
-        return Err(Error::new(
-            ErrorKind::Type,
-            format!("type {} cannot be rounded", type_name(value)),
-        ));
+        return Err(Error::new(ErrorKind::Type, format!("type {} cannot be rounded", type_name(value))));
     };
     let scale = 10f64.powi(i32::try_from(precision).unwrap_or(0));
     match (method.as_str(), number) {
         ("common", Number::Integer(number)) if precision >= 0 => Ok(from_integer(number)),
         ("common", Number::Integer(number)) => {
-            let unit = arithmetic::binary(
-                crate::ast::BinaryOperator::Power,
-                &Value::from(10),
-                &from_integer(-precision),
-            )?;
+            let unit =
+                arithmetic::binary(crate::ast::BinaryOperator::Power, &Value::from(10), &from_integer(-precision))?;
             let unit = as_integer(&unit).unwrap_or(i128::MAX);
             let rest = number.rem_euclid(unit);
             let down = number - rest;
@@ -301,10 +241,7 @@ fn round(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
         ("common", Number::Float(number)) => Ok(Value::from(round_half_even(number, precision))),
         ("ceil", number) => Ok(Value::from((number.float() * scale).ceil() / scale)),
         ("floor", number) => Ok(Value::from((number.float() * scale).floor() / scale)),
-        _ => Err(Error::new(
-            ErrorKind::Value,
-            "method must be common, ceil or floor",
-        )),
+        _ => Err(Error::new(ErrorKind::Value, "method must be common, ceil or floor")),
     }
 }
 

@@ -23,10 +23,7 @@ fn behind(arguments: &Arguments, count: usize) -> Arguments {
 /// One step of a path: item, else attribute.
 fn step(value: &Value, key: &Value) -> Result<Value, Error> {
     if value.is_undefined() {
-        return Err(Error::new(
-            ErrorKind::Undefined,
-            format!("{} of an undefined value", text::repr(key)),
-        ));
+        return Err(Error::new(ErrorKind::Undefined, format!("{} of an undefined value", text::repr(key))));
     }
     let found = item(value, key);
     Ok(match key.as_str() {
@@ -41,9 +38,7 @@ pub(super) fn by_path(value: &Value, path: &Value) -> Result<Value, Error> {
         return step(value, path);
     };
     path.split('.').try_fold(value.clone(), |current, part| {
-        let key = part
-            .parse::<i64>()
-            .map_or_else(|_| Value::from(part), Value::from);
+        let key = part.parse::<i64>().map_or_else(|_| Value::from(part), Value::from);
         step(&current, &key)
     })
 }
@@ -73,12 +68,7 @@ pub(super) fn items(value: &Value, _: &Arguments) -> Result<Value, Error> {
     if value.is_undefined() {
         return Ok(list(Vec::new()));
     }
-    Ok(list(
-        entries(value)?
-            .into_iter()
-            .map(|(key, item)| tuple(vec![key, item]))
-            .collect(),
-    ))
+    Ok(list(entries(value)?.into_iter().map(|(key, item)| tuple(vec![key, item])).collect()))
 }
 
 pub(super) fn first(value: &Value, _: &Arguments) -> Result<Value, Error> {
@@ -128,10 +118,7 @@ pub(super) fn batch(value: &Value, arguments: &Arguments) -> Result<Value, Error
 pub(super) fn slice(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     let slices = size_argument(arguments, 0, "slices", 0)?;
     if slices == 0 {
-        return Err(Error::new(
-            ErrorKind::Value,
-            "the number of slices must be at least 1",
-        ));
+        return Err(Error::new(ErrorKind::Value, "the number of slices must be at least 1"));
     }
     let fill = arguments.get(1, "fill_with").filter(|fill| !fill.is_none());
     let items = iterate(value)?;
@@ -154,39 +141,22 @@ pub(super) fn map(value: &Value, arguments: &Arguments) -> Result<Value, Error> 
     let items = items_of(value)?;
     if arguments.positional.is_empty() {
         let Some(path) = arguments.keyword.get("attribute") else {
-            return Err(Error::new(
-                ErrorKind::Arguments,
-                "map requires a filter or an attribute",
-            ));
+            return Err(Error::new(ErrorKind::Arguments, "map requires a filter or an attribute"));
         };
-        if let Some(name) = arguments
-            .keyword
-            .keys()
-            .find(|name| !matches!(name.as_str(), "attribute" | "default"))
-        {
-            return Err(Error::new(
-                ErrorKind::Arguments,
-                format!("unexpected keyword argument '{name}'"),
-            ));
+        if let Some(name) = arguments.keyword.keys().find(|name| !matches!(name.as_str(), "attribute" | "default")) {
+            return Err(Error::new(ErrorKind::Arguments, format!("unexpected keyword argument '{name}'")));
         }
         let default = arguments.keyword.get("default");
-        let mapped = items
-            .iter()
-            .map(|item| match (by_path(item, path), default) {
-                (Ok(found), Some(default)) if found.is_undefined() => Ok(default.clone()),
-                (Err(_), Some(default)) => Ok(default.clone()),
-                (found, _) => found,
-            });
+        let mapped = items.iter().map(|item| match (by_path(item, path), default) {
+            (Ok(found), Some(default)) if found.is_undefined() => Ok(default.clone()),
+            (Err(_), Some(default)) => Ok(default.clone()),
+            (found, _) => found,
+        });
         return Ok(list(mapped.collect::<Result<_, _>>()?));
     }
     let name = arguments.required_text(0, "filter")?;
     let rest = behind(arguments, 1);
-    Ok(list(
-        items
-            .iter()
-            .map(|item| apply(&name, item, &rest))
-            .collect::<Result<_, _>>()?,
-    ))
+    Ok(list(items.iter().map(|item| apply(&name, item, &rest)).collect::<Result<_, _>>()?))
 }
 
 /// Whether the item passes the test named at `index` of the arguments; its truth when there is none.
@@ -207,11 +177,7 @@ pub(super) fn select(value: &Value, arguments: &Arguments, keep: bool) -> Result
     Ok(list(kept))
 }
 
-pub(super) fn select_by_attribute(
-    value: &Value,
-    arguments: &Arguments,
-    keep: bool,
-) -> Result<Value, Error> {
+pub(super) fn select_by_attribute(value: &Value, arguments: &Arguments, keep: bool) -> Result<Value, Error> {
     let path = arguments.required(0, "attribute")?;
     let mut kept = Vec::new();
     for item in items_of(value)? {
@@ -225,9 +191,7 @@ pub(super) fn select_by_attribute(
 pub(super) fn sort(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     arguments.reject_unknown(&["reverse", "case_sensitive", "attribute"])?;
     let case_sensitive = flag_argument(arguments, 1, "case_sensitive");
-    let attribute = arguments
-        .get(2, "attribute")
-        .filter(|attribute| !attribute.is_none());
+    let attribute = arguments.get(2, "attribute").filter(|attribute| !attribute.is_none());
     let paths: Option<Vec<Value>> = attribute.map(|attribute| match attribute.as_str() {
         Some(paths) => paths.split(',').map(Value::from).collect(),
         None => vec![attribute.clone()],
@@ -237,9 +201,7 @@ pub(super) fn sort(value: &Value, arguments: &Arguments) -> Result<Value, Error>
         let key = match &paths {
             None => fold_case(item.clone(), case_sensitive),
             Some(paths) => {
-                let keys = paths
-                    .iter()
-                    .map(|path| Ok(fold_case(by_path(&item, path)?, case_sensitive)));
+                let keys = paths.iter().map(|path| Ok(fold_case(by_path(&item, path)?, case_sensitive)));
                 list(keys.collect::<Result<_, Error>>()?)
             }
         };
@@ -273,11 +235,7 @@ pub(super) fn extreme(value: &Value, arguments: &Arguments, largest: bool) -> Re
         let better = match &best {
             None => true,
             Some((best, _)) => {
-                let wanted = if largest {
-                    Ordering::Greater
-                } else {
-                    Ordering::Less
-                };
+                let wanted = if largest { Ordering::Greater } else { Ordering::Less };
                 compare::order(&key, best, if largest { ">" } else { "<" })? == Some(wanted)
             }
         };
@@ -291,13 +249,10 @@ pub(super) fn extreme(value: &Value, arguments: &Arguments, largest: bool) -> Re
 pub(super) fn sum(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     arguments.reject_unknown(&["attribute", "start"])?;
     let attribute = arguments.get(0, "attribute");
-    let start = arguments
-        .get(1, "start")
-        .cloned()
-        .unwrap_or_else(|| Value::from(0));
-    iterate(value)?.iter().try_fold(start, |total, item| {
-        arithmetic::binary(BinaryOperator::Add, &total, &picked(item, attribute)?)
-    })
+    let start = arguments.get(1, "start").cloned().unwrap_or_else(|| Value::from(0));
+    iterate(value)?
+        .iter()
+        .try_fold(start, |total, item| arithmetic::binary(BinaryOperator::Add, &total, &picked(item, attribute)?))
 }
 
 pub(super) fn dictsort(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
@@ -307,10 +262,7 @@ pub(super) fn dictsort(value: &Value, arguments: &Arguments) -> Result<Value, Er
         None | Some("key") => false,
         Some("value") => true,
         Some(_) => {
-            return Err(Error::new(
-                ErrorKind::Value,
-                "you can only sort by either 'key' or 'value'",
-            ));
+            return Err(Error::new(ErrorKind::Value, "you can only sort by either 'key' or 'value'"));
         }
     };
     let mut keyed = Vec::new();
@@ -347,21 +299,14 @@ impl Object for Group {
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "({}, {})",
-            text::repr(&self.grouper),
-            text::repr(&self.list)
-        )
+        write!(formatter, "({}, {})", text::repr(&self.grouper), text::repr(&self.list))
     }
 }
 
 pub(super) fn groupby(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     arguments.reject_unknown(&["attribute", "default", "case_sensitive"])?;
     let path = arguments.required(0, "attribute")?;
-    let default = arguments
-        .get(1, "default")
-        .filter(|default| !default.is_none());
+    let default = arguments.get(1, "default").filter(|default| !default.is_none());
     let case_sensitive = flag_argument(arguments, 2, "case_sensitive");
     let mut keyed = Vec::new();
     let mut originals = Vec::new();
@@ -383,14 +328,8 @@ pub(super) fn groupby(value: &Value, arguments: &Arguments) -> Result<Value, Err
     }
     let group = |(key, members): (Value, Vec<Value>)| {
         // Without regard to case, the group is called as its first member has it.
-        let spelled = originals
-            .iter()
-            .find(|(item, _)| *item == members[0])
-            .map_or(key, |(_, found)| found.clone());
-        Value::from_object(Group {
-            grouper: spelled,
-            list: list(members),
-        })
+        let spelled = originals.iter().find(|(item, _)| *item == members[0]).map_or(key, |(_, found)| found.clone());
+        Value::from_object(Group { grouper: spelled, list: list(members) })
     };
     Ok(list(groups.into_iter().map(group).collect()))
 }

@@ -12,27 +12,16 @@ fn made(text: String) -> Result<Value, Error> {
 }
 
 fn text_argument(arguments: &Arguments, index: usize, name: &str, default: &str) -> String {
-    arguments
-        .get(index, name)
-        .filter(|value| !value.is_none())
-        .map_or_else(|| default.to_string(), text::text)
+    arguments.get(index, name).filter(|value| !value.is_none()).map_or_else(|| default.to_string(), text::text)
 }
 
 pub(super) fn capitalize(value: &Value, _: &Arguments) -> Result<Value, Error> {
-    methods::call(
-        &Value::from(text::text(value)),
-        "capitalize",
-        Arguments::default(),
-    )
+    methods::call(&Value::from(text::text(value)), "capitalize", Arguments::default())
 }
 
 pub(super) fn center(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     let width = size_argument(arguments, 0, "width", 80)?;
-    methods::call(
-        &Value::from(text::text(value)),
-        "center",
-        Arguments::new(&[Value::from(width)], &[]),
-    )
+    methods::call(&Value::from(text::text(value)), "center", Arguments::new(&[Value::from(width)], &[]))
 }
 
 pub(super) fn escape(value: &Value, _: &Arguments) -> Result<Value, Error> {
@@ -60,10 +49,7 @@ pub(super) fn file_size(value: &Value, arguments: &Arguments) -> Result<Value, E
         (Some(number), _) => number.float(),
         (None, Some(Ok(number))) => number,
         _ => {
-            return Err(Error::new(
-                ErrorKind::Value,
-                "could not convert the value to a number of bytes",
-            ));
+            return Err(Error::new(ErrorKind::Value, "could not convert the value to a number of bytes"));
         }
     };
     let base = if binary { 1024.0 } else { 1000.0 };
@@ -92,18 +78,12 @@ pub(super) fn file_size(value: &Value, arguments: &Arguments) -> Result<Value, E
 
 pub(super) fn format(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     if !arguments.positional.is_empty() && !arguments.keyword.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Arguments,
-            "format takes positional or keyword arguments, not both",
-        ));
+        return Err(Error::new(ErrorKind::Arguments, "format takes positional or keyword arguments, not both"));
     }
     let values = if arguments.keyword.is_empty() {
         crate::value::tuple(arguments.positional.clone())
     } else {
-        let pairs = arguments
-            .keyword
-            .iter()
-            .map(|(name, value)| (Value::from(name.as_str()), value.clone()));
+        let pairs = arguments.keyword.iter().map(|(name, value)| (Value::from(name.as_str()), value.clone()));
         crate::value::dict(pairs.collect())
     };
     formatting::percent(&text::text(value), &values).map(Value::from)
@@ -112,12 +92,7 @@ pub(super) fn format(value: &Value, arguments: &Arguments) -> Result<Value, Erro
 /// Lines without their ends, as `str.splitlines` gives them.
 fn lines(text: &str) -> Vec<String> {
     let lines = methods::call(&Value::from(text), "splitlines", Arguments::default());
-    lines
-        .and_then(|lines| iterate(&lines))
-        .unwrap_or_default()
-        .iter()
-        .map(text::text)
-        .collect()
+    lines.and_then(|lines| iterate(&lines)).unwrap_or_default().iter().map(text::text).collect()
 }
 
 pub(super) fn indent(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
@@ -126,10 +101,7 @@ pub(super) fn indent(value: &Value, arguments: &Arguments) -> Result<Value, Erro
         Some(width) if width.kind() == ValueKind::String => text::text(width),
         _ => " ".repeat(size_argument(arguments, 0, "width", 4)?),
     };
-    let (first, blank) = (
-        flag_argument(arguments, 1, "first"),
-        flag_argument(arguments, 2, "blank"),
-    );
+    let (first, blank) = (flag_argument(arguments, 1, "first"), flag_argument(arguments, 2, "blank"));
     let mut result = if first { prefix.clone() } else { String::new() };
     for (index, line) in lines(&(text::text(value) + "\n")).iter().enumerate() {
         if index > 0 {
@@ -148,33 +120,18 @@ pub(super) fn join(value: &Value, arguments: &Arguments) -> Result<Value, Error>
     let separator = text_argument(arguments, 0, "d", "");
     let mut items = iterate(value)?;
     if let Some(path) = arguments.get(1, "attribute").filter(|path| !path.is_none()) {
-        items = items
-            .iter()
-            .map(|item| super::sequences::by_path(item, path))
-            .collect::<Result<_, _>>()?;
+        items = items.iter().map(|item| super::sequences::by_path(item, path)).collect::<Result<_, _>>()?;
     }
-    made(
-        items
-            .iter()
-            .map(text::text)
-            .collect::<Vec<_>>()
-            .join(&separator),
-    )
+    made(items.iter().map(text::text).collect::<Vec<_>>().join(&separator))
 }
 
 pub(super) fn replace(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     arguments.reject_unknown(&["old", "new", "count"])?;
     let old = text::text(arguments.required(0, "old")?);
     let new = text::text(arguments.required(1, "new")?);
-    let count = arguments
-        .get(2, "count")
-        .and_then(as_integer)
-        .and_then(|count| usize::try_from(count).ok());
+    let count = arguments.get(2, "count").and_then(as_integer).and_then(|count| usize::try_from(count).ok());
     let input = text::text(value);
-    made(count.map_or_else(
-        || input.replace(&old, &new),
-        |count| input.replacen(&old, &new, count),
-    ))
+    made(count.map_or_else(|| input.replace(&old, &new), |count| input.replacen(&old, &new, count)))
 }
 
 pub(super) fn strip_tags(value: &Value, _: &Arguments) -> Result<Value, Error> {
@@ -187,19 +144,8 @@ pub(super) fn strip_tags(value: &Value, _: &Arguments) -> Result<Value, Error> {
         }
     }
     let words = rest.split_whitespace().collect::<Vec<_>>().join(" ");
-    let entities = [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&#34;", "\""),
-        ("&#39;", "'"),
-        ("&quot;", "\""),
-        ("&amp;", "&"),
-    ];
-    made(
-        entities
-            .iter()
-            .fold(words, |text, (entity, plain)| text.replace(entity, plain)),
-    )
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&quot;", "\""), ("&amp;", "&")];
+    made(entities.iter().fold(words, |text, (entity, plain)| text.replace(entity, plain)))
 }
 
 /// Jinja's own `title`: words start behind spaces, dashes and opening brackets.
@@ -221,10 +167,8 @@ pub(super) fn title(value: &Value, _: &Arguments) -> Result<Value, Error> {
 }
 
 pub(super) fn trim(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let characters = Arguments {
-        positional: arguments.get(0, "chars").cloned().into_iter().collect(),
-        ..Default::default()
-    };
+    let characters =
+        Arguments { positional: arguments.get(0, "chars").cloned().into_iter().collect(), ..Default::default() };
     methods::call(&Value::from(text::text(value)), "strip", characters)
 }
 
@@ -239,10 +183,7 @@ pub(super) fn truncate(value: &Value, arguments: &Arguments) -> Result<Value, Er
     let input = text::text(value);
     let end_length = end.chars().count();
     if length < end_length {
-        return Err(Error::new(
-            ErrorKind::Value,
-            format!("expected length >= {end_length}, got {length}"),
-        ));
+        return Err(Error::new(ErrorKind::Value, format!("expected length >= {end_length}, got {length}")));
     }
     if input.chars().count() <= length + leeway {
         return made(input);
@@ -251,22 +192,14 @@ pub(super) fn truncate(value: &Value, arguments: &Arguments) -> Result<Value, Er
     if flag_argument(arguments, 1, "killwords") {
         return made(cut + &end);
     }
-    made(
-        cut.rsplit_once(' ')
-            .map_or(cut.as_str(), |(words, _)| words)
-            .to_string()
-            + &end,
-    )
+    made(cut.rsplit_once(' ').map_or(cut.as_str(), |(words, _)| words).to_string() + &end)
 }
 
 fn percent_encoded(text: &str, keep: &str) -> String {
     let mut result = String::new();
     for byte in text.bytes() {
         let character = char::from(byte);
-        if character.is_ascii_alphanumeric()
-            || "_.-~".contains(character)
-            || keep.contains(character)
-        {
+        if character.is_ascii_alphanumeric() || "_.-~".contains(character) || keep.contains(character) {
             result.push(character);
         } else {
             result.push_str(&format!("%{byte:02X}"));
@@ -279,20 +212,14 @@ pub(super) fn url_encode(value: &Value, _: &Arguments) -> Result<Value, Error> {
     let query = |text: String| percent_encoded(&text, " ").replace(' ', "+");
     if value.kind() == ValueKind::Map {
         let pairs = entries(value)?;
-        let pairs = pairs
-            .iter()
-            .map(|(key, item)| format!("{}={}", query(text::text(key)), query(text::text(item))));
+        let pairs = pairs.iter().map(|(key, item)| format!("{}={}", query(text::text(key)), query(text::text(item))));
         return made(pairs.collect::<Vec<_>>().join("&"));
     }
     if value.kind() == ValueKind::Seq {
         let mut pairs = Vec::new();
         for pair in iterate(value)? {
             if let [key, item] = iterate(&pair)?.as_slice() {
-                pairs.push(format!(
-                    "{}={}",
-                    query(text::text(key)),
-                    query(text::text(item))
-                ));
+                pairs.push(format!("{}={}", query(text::text(key)), query(text::text(item))));
             }
         }
         return made(pairs.join("&"));
@@ -307,17 +234,11 @@ pub(super) fn word_count(value: &Value, _: &Arguments) -> Result<Value, Error> {
 }
 
 pub(super) fn word_wrap(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
-    let width = usize::try_from(integer_argument(arguments, 0, "width", 79)?)
-        .unwrap_or(0)
-        .max(1);
-    let breaks = arguments
-        .get(1, "break_long_words")
-        .is_none_or(Value::is_true);
+    let width = usize::try_from(integer_argument(arguments, 0, "width", 79)?).unwrap_or(0).max(1);
+    let breaks = arguments.get(1, "break_long_words").is_none_or(Value::is_true);
     let separator = text_argument(arguments, 2, "wrapstring", "\n");
-    let wrapped: Vec<String> = lines(&text::text(value))
-        .iter()
-        .map(|line| wrap_line(line, width, breaks).join(&separator))
-        .collect();
+    let wrapped: Vec<String> =
+        lines(&text::text(value)).iter().map(|line| wrap_line(line, width, breaks).join(&separator)).collect();
     made(wrapped.join(&separator))
 }
 
@@ -338,12 +259,7 @@ fn wrap_line(line: &str, width: usize, break_long_words: bool) -> Vec<String> {
             continue;
         }
         let fits = current.chars().count() + spaces.chars().count() + word.chars().count() <= width;
-        if fits
-            || current.is_empty()
-                && result.is_empty()
-                && spaces.is_empty()
-                && word.chars().count() <= width
-        {
+        if fits || current.is_empty() && result.is_empty() && spaces.is_empty() && word.chars().count() <= width {
             current.push_str(&spaces);
             current.push_str(word);
         } else {
@@ -368,11 +284,7 @@ pub(super) fn xml_attributes(value: &Value, arguments: &Arguments) -> Result<Val
     let mut attributes = Vec::new();
     for (key, item) in entries(value)? {
         if !item.is_none() && !item.is_undefined() {
-            attributes.push(format!(
-                "{}=\"{}\"",
-                escaped(&text::text(&key)),
-                escaped(&text::text(&item))
-            ));
+            attributes.push(format!("{}=\"{}\"", escaped(&text::text(&key)), escaped(&text::text(&item))));
         }
     }
     let joined = attributes.join(" ");

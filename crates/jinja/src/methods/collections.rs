@@ -5,29 +5,16 @@
 use indexmap::{IndexMap, IndexSet};
 
 use crate::value::{
-    self, Dict, List, Set, View, as_integer, check_hashable, compare, dict, entries, is_dict,
-    iterate, list, none, shared, text, tuple,
+    self, Dict, List, Set, View, as_integer, check_hashable, compare, dict, entries, is_dict, iterate, list, none,
+    shared, text, tuple,
 };
 use crate::{Arguments, Error, ErrorKind, Value};
 
-pub(super) const LIST: &[&str] = &[
-    "append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse",
-    "sort",
-];
+pub(super) const LIST: &[&str] =
+    &["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
 pub(super) const TUPLE: &[&str] = &["count", "index"];
-pub(super) const DICT: &[&str] = &[
-    "clear",
-    "copy",
-    "fromkeys",
-    "get",
-    "items",
-    "keys",
-    "pop",
-    "popitem",
-    "setdefault",
-    "update",
-    "values",
-];
+pub(super) const DICT: &[&str] =
+    &["clear", "copy", "fromkeys", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"];
 pub(super) const SET: &[&str] = &[
     "add",
     "clear",
@@ -74,24 +61,15 @@ fn out_of_range(message: &str) -> Error {
 fn search(items: &[Value], method: &str, arguments: &Arguments) -> Result<Value, Error> {
     let wanted = arguments.required(0, "value")?;
     if method == "count" {
-        return Ok(Value::from(
-            items.iter().filter(|item| *item == wanted).count(),
-        ));
+        return Ok(Value::from(items.iter().filter(|item| *item == wanted).count()));
     }
     match items.iter().position(|item| item == wanted) {
         Some(index) => Ok(Value::from(index)),
-        None => Err(out_of_range(&format!(
-            "{} is not in list",
-            text::repr(wanted)
-        ))),
+        None => Err(out_of_range(&format!("{} is not in list", text::repr(wanted)))),
     }
 }
 
-fn on_list(
-    list: &std::sync::Arc<List>,
-    method: &str,
-    arguments: &Arguments,
-) -> Result<Value, Error> {
+fn on_list(list: &std::sync::Arc<List>, method: &str, arguments: &Arguments) -> Result<Value, Error> {
     let items = list.items();
     match method {
         "append" => {
@@ -104,40 +82,24 @@ fn on_list(
             list.change(|items| items.extend(more));
         }
         "insert" => {
-            let index = as_integer(arguments.required(0, "index")?).ok_or_else(|| {
-                Error::new(ErrorKind::Type, "the index of insert() must be an integer")
-            })?;
+            let index = as_integer(arguments.required(0, "index")?)
+                .ok_or_else(|| Error::new(ErrorKind::Type, "the index of insert() must be an integer"))?;
             let item = arguments.required(1, "object")?.clone();
             let length = items.len() as i128;
-            let index = if index < 0 {
-                (index + length).max(0)
-            } else {
-                index.min(length)
-            };
+            let index = if index < 0 { (index + length).max(0) } else { index.min(length) };
             list.change(|items| {
-                items.insert(usize::try_from(index).unwrap_or(0).min(items.len()), item)
+                items.insert(usize::try_from(index).unwrap_or(0).min(items.len()), item);
             });
         }
         "pop" => {
             let index = match arguments.get(0, "index") {
                 None => -1,
-                Some(index) => as_integer(index).ok_or_else(|| {
-                    Error::new(ErrorKind::Type, "the index of pop() must be an integer")
-                })?,
+                Some(index) => as_integer(index)
+                    .ok_or_else(|| Error::new(ErrorKind::Type, "the index of pop() must be an integer"))?,
             };
-            let index = if index < 0 {
-                index + items.len() as i128
-            } else {
-                index
-            };
-            let index = usize::try_from(index)
-                .ok()
-                .filter(|index| *index < items.len());
-            let message = if items.is_empty() {
-                "pop from empty list"
-            } else {
-                "pop index out of range"
-            };
+            let index = if index < 0 { index + items.len() as i128 } else { index };
+            let index = usize::try_from(index).ok().filter(|index| *index < items.len());
+            let message = if items.is_empty() { "pop from empty list" } else { "pop index out of range" };
             let index = index.ok_or_else(|| out_of_range(message))?;
             return Ok(list.change(|items| items.remove(index)));
         }
@@ -181,10 +143,7 @@ pub(crate) fn entries_of(arguments: &Arguments) -> Result<Vec<(Value, Value)>, E
             for pair in iterate(source)? {
                 let pair = iterate(&pair)?;
                 let [key, value] = pair.as_slice() else {
-                    let message = format!(
-                        "expected pairs of key and value, found {} value(s)",
-                        pair.len()
-                    );
+                    let message = format!("expected pairs of key and value, found {} value(s)", pair.len());
                     return Err(Error::new(ErrorKind::Value, message));
                 };
                 check_hashable(key)?;
@@ -192,20 +151,11 @@ pub(crate) fn entries_of(arguments: &Arguments) -> Result<Vec<(Value, Value)>, E
             }
         }
     }
-    pairs.extend(
-        arguments
-            .keyword
-            .iter()
-            .map(|(name, value)| (Value::from(name.as_str()), value.clone())),
-    );
+    pairs.extend(arguments.keyword.iter().map(|(name, value)| (Value::from(name.as_str()), value.clone())));
     Ok(pairs)
 }
 
-fn on_dict(
-    dictionary: &std::sync::Arc<Dict>,
-    method: &str,
-    arguments: &Arguments,
-) -> Result<Value, Error> {
+fn on_dict(dictionary: &std::sync::Arc<Dict>, method: &str, arguments: &Arguments) -> Result<Value, Error> {
     let default = || arguments.get(1, "default").cloned();
     let key = || {
         let key = arguments.required(0, "key")?;
@@ -214,37 +164,16 @@ fn on_dict(
     match method {
         "get" => Ok(dictionary.get(key()?).or_else(default).unwrap_or_else(none)),
         "items" => {
-            let items = dictionary
-                .entries()
-                .into_iter()
-                .map(|(key, value)| tuple(vec![key, value]))
-                .collect();
-            Ok(Value::from_object(View {
-                name: "dict_items",
-                items,
-            }))
+            let items = dictionary.entries().into_iter().map(|(key, value)| tuple(vec![key, value])).collect();
+            Ok(Value::from_object(View { name: "dict_items", items }))
         }
         "keys" => {
-            let items = dictionary
-                .entries()
-                .into_iter()
-                .map(|(key, _)| key)
-                .collect();
-            Ok(Value::from_object(View {
-                name: "dict_keys",
-                items,
-            }))
+            let items = dictionary.entries().into_iter().map(|(key, _)| key).collect();
+            Ok(Value::from_object(View { name: "dict_keys", items }))
         }
         "values" => {
-            let items = dictionary
-                .entries()
-                .into_iter()
-                .map(|(_, value)| value)
-                .collect();
-            Ok(Value::from_object(View {
-                name: "dict_values",
-                items,
-            }))
+            let items = dictionary.entries().into_iter().map(|(_, value)| value).collect();
+            Ok(Value::from_object(View { name: "dict_values", items }))
         }
         "update" => {
             let pairs = entries_of(arguments)?;
@@ -254,9 +183,7 @@ fn on_dict(
         "pop" => {
             let key = key()?;
             let removed = dictionary.change(|entries| entries.shift_remove(key));
-            removed
-                .or_else(default)
-                .ok_or_else(|| out_of_range(&format!("key {} not found", text::repr(key))))
+            removed.or_else(default).ok_or_else(|| out_of_range(&format!("key {} not found", text::repr(key))))
         }
         "popitem" => match dictionary.change(IndexMap::pop) {
             Some((key, value)) => Ok(tuple(vec![key, value])),
@@ -276,9 +203,7 @@ fn on_dict(
             let value = arguments.get(1, "value").cloned().unwrap_or_else(none);
             let keys = iterate(arguments.required(0, "iterable")?)?;
             keys.iter().try_for_each(check_hashable)?;
-            Ok(dict(
-                keys.into_iter().map(|key| (key, value.clone())).collect(),
-            ))
+            Ok(dict(keys.into_iter().map(|key| (key, value.clone())).collect()))
         }
         _ => Err(super::unknown(&shared(dictionary.clone()), method)),
     }
@@ -293,13 +218,7 @@ pub(crate) fn set_of(iterable: &Value) -> Result<IndexSet<Value>, Error> {
 
 fn on_set(set: &std::sync::Arc<Set>, method: &str, arguments: &Arguments) -> Result<Value, Error> {
     let ours = set.items();
-    let others = || {
-        arguments
-            .positional
-            .iter()
-            .map(set_of)
-            .collect::<Result<Vec<_>, _>>()
-    };
+    let others = || arguments.positional.iter().map(set_of).collect::<Result<Vec<_>, _>>();
     let made = |items: IndexSet<Value>| Ok(Value::from_object(Set::new(items)));
     let item = || {
         let item = arguments.required(0, "item")?;
@@ -318,10 +237,7 @@ fn on_set(set: &std::sync::Arc<Set>, method: &str, arguments: &Arguments) -> Res
         "remove" => {
             let item = item()?;
             if !set.change(|items| items.shift_remove(&item)) {
-                return Err(out_of_range(&format!(
-                    "key {} not found",
-                    text::repr(&item)
-                )));
+                return Err(out_of_range(&format!("key {} not found", text::repr(&item))));
             }
         }
         "pop" => {
@@ -336,46 +252,25 @@ fn on_set(set: &std::sync::Arc<Set>, method: &str, arguments: &Arguments) -> Res
         "difference_update" => {
             let others = others()?;
             set.change(|items| {
-                items.retain(|item| !others.iter().any(|other| other.contains(item)))
+                items.retain(|item| !others.iter().any(|other| other.contains(item)));
             });
         }
         "copy" => return made(ours),
         "union" => {
-            return made(
-                ours.into_iter()
-                    .chain(others()?.into_iter().flatten())
-                    .collect(),
-            );
+            return made(ours.into_iter().chain(others()?.into_iter().flatten()).collect());
         }
         "intersection" => {
             let others = others()?;
-            return made(
-                ours.into_iter()
-                    .filter(|item| others.iter().all(|other| other.contains(item)))
-                    .collect(),
-            );
+            return made(ours.into_iter().filter(|item| others.iter().all(|other| other.contains(item))).collect());
         }
         "difference" => {
             let others = others()?;
-            return made(
-                ours.into_iter()
-                    .filter(|item| !others.iter().any(|other| other.contains(item)))
-                    .collect(),
-            );
+            return made(ours.into_iter().filter(|item| !others.iter().any(|other| other.contains(item))).collect());
         }
         "symmetric_difference" => {
             let other = other()?;
-            let rest: Vec<Value> = other
-                .iter()
-                .filter(|item| !ours.contains(*item))
-                .cloned()
-                .collect();
-            return made(
-                ours.into_iter()
-                    .filter(|item| !other.contains(item))
-                    .chain(rest)
-                    .collect(),
-            );
+            let rest: Vec<Value> = other.iter().filter(|item| !ours.contains(*item)).cloned().collect();
+            return made(ours.into_iter().filter(|item| !other.contains(item)).chain(rest).collect());
         }
         "issubset" => {
             return other().map(|other| Value::from(ours.iter().all(|item| other.contains(item))));

@@ -55,11 +55,7 @@ pub(super) const NAMES: &[&str] = &[
 
 /// Calls a method.
 pub(super) fn call(receiver: &str, method: &str, arguments: &Arguments) -> Result<Value, Error> {
-    let every = |test: fn(char) -> bool| {
-        Ok(Value::from(
-            !receiver.is_empty() && receiver.chars().all(test),
-        ))
-    };
+    let every = |test: fn(char) -> bool| Ok(Value::from(!receiver.is_empty() && receiver.chars().all(test)));
     let made = |text: String| Ok(Value::from(text));
     match method {
         "upper" => made(receiver.to_uppercase()),
@@ -69,10 +65,7 @@ pub(super) fn call(receiver: &str, method: &str, arguments: &Arguments) -> Resul
         "swapcase" => made(swapcase(receiver)),
         "strip" | "lstrip" | "rstrip" => strip(receiver, method, arguments),
         "split" | "rsplit" => split(receiver, method == "rsplit", arguments),
-        "splitlines" => Ok(list(splitlines(
-            receiver,
-            arguments.get(0, "keepends").is_some_and(Value::is_true),
-        ))),
+        "splitlines" => Ok(list(splitlines(receiver, arguments.get(0, "keepends").is_some_and(Value::is_true)))),
         "partition" | "rpartition" => partition(receiver, method == "rpartition", arguments),
         "join" => join(receiver, arguments),
         "replace" => replace(receiver, arguments),
@@ -80,43 +73,23 @@ pub(super) fn call(receiver: &str, method: &str, arguments: &Arguments) -> Resul
         "endswith" => prefixes(arguments, |suffix| receiver.ends_with(suffix)),
         "removeprefix" => {
             let prefix = required(arguments, 0, "prefix")?;
-            made(
-                receiver
-                    .strip_prefix(&prefix)
-                    .unwrap_or(receiver)
-                    .to_string(),
-            )
+            made(receiver.strip_prefix(&prefix).unwrap_or(receiver).to_string())
         }
         "removesuffix" => {
             let suffix = required(arguments, 0, "suffix")?;
-            made(
-                receiver
-                    .strip_suffix(&suffix)
-                    .unwrap_or(receiver)
-                    .to_string(),
-            )
+            made(receiver.strip_suffix(&suffix).unwrap_or(receiver).to_string())
         }
         "find" | "rfind" | "index" | "rindex" => find(receiver, method, arguments),
         "count" => {
             let (window, _) = window(receiver, arguments)?;
             let needle = required(arguments, 0, "sub")?;
             let empty = needle.is_empty();
-            Ok(Value::from(if empty {
-                window.chars().count() + 1
-            } else {
-                window.matches(&needle).count()
-            }))
+            Ok(Value::from(if empty { window.chars().count() + 1 } else { window.matches(&needle).count() }))
         }
         "zfill" | "ljust" | "rjust" | "center" => justify(receiver, method, arguments),
         "expandtabs" => {
-            let size = arguments
-                .get(0, "tabsize")
-                .and_then(as_integer)
-                .unwrap_or(8);
-            made(expand_tabs(
-                receiver,
-                usize::try_from(size.clamp(0, 1000)).unwrap_or(8),
-            ))
+            let size = arguments.get(0, "tabsize").and_then(as_integer).unwrap_or(8);
+            made(expand_tabs(receiver, usize::try_from(size.clamp(0, 1000)).unwrap_or(8)))
         }
         "format" => format::braces(receiver, arguments).map(Value::from),
         "format_map" => {
@@ -133,57 +106,32 @@ pub(super) fn call(receiver: &str, method: &str, arguments: &Arguments) -> Resul
         "isdecimal" | "isdigit" => every(|character| character.is_ascii_digit()),
         "isnumeric" => every(char::is_numeric),
         "isspace" => every(is_space),
-        "isprintable" => Ok(Value::from(
-            !receiver.chars().any(|character| character.is_control()),
-        )),
+        "isprintable" => Ok(Value::from(!receiver.chars().any(char::is_control))),
         "isidentifier" => {
-            let first = receiver
-                .chars()
-                .next()
-                .is_some_and(|first| first == '_' || first.is_alphabetic());
-            let rest = receiver
-                .chars()
-                .all(|character| character == '_' || character.is_alphanumeric());
+            let first = receiver.chars().next().is_some_and(|first| first == '_' || first.is_alphabetic());
+            let rest = receiver.chars().all(|character| character == '_' || character.is_alphanumeric());
             Ok(Value::from(first && rest))
         }
-        "islower" => Ok(Value::from(cased(
-            receiver,
-            char::is_lowercase,
-            char::is_uppercase,
-        ))),
-        "isupper" => Ok(Value::from(cased(
-            receiver,
-            char::is_uppercase,
-            char::is_lowercase,
-        ))),
-        "istitle" => Ok(Value::from(
-            receiver.chars().any(char::is_alphabetic) && title(receiver) == receiver,
-        )),
-        _ => Err(Error::new(
-            ErrorKind::Unknown,
-            format!("'str' object has no method '{method}'"),
-        )),
+        "islower" => Ok(Value::from(cased(receiver, char::is_lowercase, char::is_uppercase))),
+        "isupper" => Ok(Value::from(cased(receiver, char::is_uppercase, char::is_lowercase))),
+        "istitle" => Ok(Value::from(receiver.chars().any(char::is_alphabetic) && title(receiver) == receiver)),
+        _ => Err(Error::new(ErrorKind::Unknown, format!("'str' object has no method '{method}'"))),
     }
 }
 
 fn required(arguments: &Arguments, index: usize, name: &str) -> Result<String, Error> {
     let value = arguments.required(index, name)?;
-    value.as_str().map(str::to_string).ok_or_else(|| {
-        Error::new(
-            ErrorKind::Type,
-            format!("argument '{name}' must be str, not {}", type_name(value)),
-        )
-    })
+    value
+        .as_str()
+        .map(str::to_string)
+        .ok_or_else(|| Error::new(ErrorKind::Type, format!("argument '{name}' must be str, not {}", type_name(value))))
 }
 
 /// `Hello world`
 pub(crate) fn capitalize(text: &str) -> String {
     let mut characters = text.chars();
     match characters.next() {
-        Some(first) => first
-            .to_uppercase()
-            .chain(characters.as_str().to_lowercase().chars())
-            .collect(),
+        Some(first) => first.to_uppercase().chain(characters.as_str().to_lowercase().chars()).collect(),
         None => String::new(),
     }
 }
@@ -208,11 +156,7 @@ fn title(text: &str) -> String {
 
 fn swapcase(text: &str) -> String {
     let swap = |character: char| -> String {
-        if character.is_uppercase() {
-            character.to_lowercase().collect()
-        } else {
-            character.to_uppercase().collect()
-        }
+        if character.is_uppercase() { character.to_lowercase().collect() } else { character.to_uppercase().collect() }
     };
     text.chars().map(swap).collect()
 }
@@ -246,10 +190,7 @@ fn split(receiver: &str, from_right: bool, arguments: &Arguments) -> Result<Valu
         Some(value) if !value.is_none() => Some(required(arguments, 0, "sep")?),
         _ => None,
     };
-    let limit = arguments
-        .get(1, "maxsplit")
-        .and_then(as_integer)
-        .and_then(|limit| usize::try_from(limit).ok());
+    let limit = arguments.get(1, "maxsplit").and_then(as_integer).and_then(|limit| usize::try_from(limit).ok());
     let parts: Vec<&str> = match &separator {
         Some(separator) if separator.is_empty() => {
             return Err(Error::new(ErrorKind::Value, "empty separator"));
@@ -258,8 +199,7 @@ fn split(receiver: &str, from_right: bool, arguments: &Arguments) -> Result<Valu
             (None, _) => receiver.split(separator.as_str()).collect(),
             (Some(limit), false) => receiver.splitn(limit + 1, separator.as_str()).collect(),
             (Some(limit), true) => {
-                let mut parts: Vec<&str> =
-                    receiver.rsplitn(limit + 1, separator.as_str()).collect();
+                let mut parts: Vec<&str> = receiver.rsplitn(limit + 1, separator.as_str()).collect();
                 parts.reverse();
                 parts
             }
@@ -272,19 +212,12 @@ fn split(receiver: &str, from_right: bool, arguments: &Arguments) -> Result<Valu
 /// Words between runs of whitespace, at most `limit` splits.
 fn words(receiver: &str, limit: Option<usize>, from_right: bool) -> Vec<&str> {
     let Some(limit) = limit else {
-        return receiver
-            .split(is_space)
-            .filter(|word| !word.is_empty())
-            .collect();
+        return receiver.split(is_space).filter(|word| !word.is_empty()).collect();
     };
     let mut parts = Vec::new();
     let mut rest = receiver.trim_matches(is_space);
     while !rest.is_empty() && parts.len() < limit {
-        let found = if from_right {
-            rest.rfind(is_space)
-        } else {
-            rest.find(is_space)
-        };
+        let found = if from_right { rest.rfind(is_space) } else { rest.find(is_space) };
         let Some(at) = found else { break };
         let width = rest[at..].chars().next().map_or(1, char::len_utf8);
         if from_right {
@@ -308,21 +241,14 @@ fn splitlines(receiver: &str, keep_ends: bool) -> Vec<Value> {
     let mut lines = Vec::new();
     let mut rest = receiver;
     while !rest.is_empty() {
-        let end = rest.find([
-            '\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}',
-        ]);
+        let end = rest.find(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}']);
         let Some(at) = end else {
             lines.push(Value::from(rest));
             break;
         };
-        let width = if rest[at..].starts_with("\r\n") {
-            2
-        } else {
-            rest[at..].chars().next().map_or(1, char::len_utf8)
-        };
-        lines.push(Value::from(
-            &rest[..if keep_ends { at + width } else { at }],
-        ));
+        let width =
+            if rest[at..].starts_with("\r\n") { 2 } else { rest[at..].chars().next().map_or(1, char::len_utf8) };
+        lines.push(Value::from(&rest[..if keep_ends { at + width } else { at }]));
         rest = &rest[at + width..];
     }
     lines
@@ -334,30 +260,20 @@ fn partition(receiver: &str, from_right: bool, arguments: &Arguments) -> Result<
         return Err(Error::new(ErrorKind::Value, "empty separator"));
     }
     let parts = if from_right {
-        receiver
-            .rsplit_once(&separator)
-            .map_or(["", "", receiver], |(head, tail)| [head, &separator, tail])
+        receiver.rsplit_once(&separator).map_or(["", "", receiver], |(head, tail)| [head, &separator, tail])
     } else {
-        receiver
-            .split_once(&separator)
-            .map_or([receiver, "", ""], |(head, tail)| [head, &separator, tail])
+        receiver.split_once(&separator).map_or([receiver, "", ""], |(head, tail)| [head, &separator, tail])
     };
     Ok(tuple(parts.into_iter().map(Value::from).collect()))
 }
 
 fn join(receiver: &str, arguments: &Arguments) -> Result<Value, Error> {
     let mut parts = Vec::new();
-    for (index, item) in iterate(arguments.required(0, "iterable")?)?
-        .iter()
-        .enumerate()
-    {
+    for (index, item) in iterate(arguments.required(0, "iterable")?)?.iter().enumerate() {
         match item.as_str() {
             Some(text) => parts.push(text.to_string()),
             None => {
-                let message = format!(
-                    "sequence item {index}: expected str instance, {} found",
-                    type_name(item)
-                );
+                let message = format!("sequence item {index}: expected str instance, {} found", type_name(item));
                 return Err(Error::new(ErrorKind::Type, message));
             }
         }
@@ -368,10 +284,7 @@ fn join(receiver: &str, arguments: &Arguments) -> Result<Value, Error> {
 fn replace(receiver: &str, arguments: &Arguments) -> Result<Value, Error> {
     let old = required(arguments, 0, "old")?;
     let new = required(arguments, 1, "new")?;
-    let count = arguments
-        .get(2, "count")
-        .and_then(as_integer)
-        .and_then(|count| usize::try_from(count).ok());
+    let count = arguments.get(2, "count").and_then(as_integer).and_then(|count| usize::try_from(count).ok());
     Ok(Value::from(match count {
         Some(count) => receiver.replacen(&old, &new, count),
         None => receiver.replace(&old, &new),
@@ -381,11 +294,7 @@ fn replace(receiver: &str, arguments: &Arguments) -> Result<Value, Error> {
 fn prefixes(arguments: &Arguments, test: impl Fn(&str) -> bool) -> Result<Value, Error> {
     let affix = arguments.required(0, "prefix")?;
     if affix.is_tuple() {
-        return Ok(Value::from(
-            iterate(affix)?
-                .iter()
-                .any(|one| one.as_str().is_some_and(&test)),
-        ));
+        return Ok(Value::from(iterate(affix)?.iter().any(|one| one.as_str().is_some_and(&test))));
     }
     required(arguments, 0, "prefix").map(|affix| Value::from(test(&affix)))
 }
@@ -393,10 +302,7 @@ fn prefixes(arguments: &Arguments, test: impl Fn(&str) -> bool) -> Result<Value,
 /// The part of the text between the optional `start` and `end`, and how many characters stand before it.
 fn window<'t>(receiver: &'t str, arguments: &Arguments) -> Result<(&'t str, usize), Error> {
     let length = receiver.chars().count() as i128;
-    let bound = |index: usize, name: &str, default: i128| match arguments
-        .get(index, name)
-        .and_then(as_integer)
-    {
+    let bound = |index: usize, name: &str, default: i128| match arguments.get(index, name).and_then(as_integer) {
         Some(number) if number < 0 => (number + length).max(0),
         Some(number) => number.min(length),
         None => default,
@@ -404,10 +310,7 @@ fn window<'t>(receiver: &'t str, arguments: &Arguments) -> Result<(&'t str, usiz
     let (start, end) = (bound(1, "start", 0), bound(2, "end", length));
     let offset = |characters: i128| {
         let characters = usize::try_from(characters).unwrap_or(0);
-        receiver
-            .char_indices()
-            .nth(characters)
-            .map_or(receiver.len(), |(offset, _)| offset)
+        receiver.char_indices().nth(characters).map_or(receiver.len(), |(offset, _)| offset)
     };
     let window = receiver.get(offset(start)..offset(end)).unwrap_or("");
     Ok((window, usize::try_from(start).unwrap_or(0)))
@@ -416,28 +319,18 @@ fn window<'t>(receiver: &'t str, arguments: &Arguments) -> Result<(&'t str, usiz
 fn find(receiver: &str, method: &str, arguments: &Arguments) -> Result<Value, Error> {
     let needle = required(arguments, 0, "sub")?;
     let (window, before) = window(receiver, arguments)?;
-    let found = if method.starts_with('r') {
-        window.rfind(&needle)
-    } else {
-        window.find(&needle)
-    };
+    let found = if method.starts_with('r') { window.rfind(&needle) } else { window.find(&needle) };
     match found {
         Some(at) => Ok(Value::from(before + window[..at].chars().count())),
-        None if method.ends_with("index") => {
-            Err(Error::new(ErrorKind::Value, "substring not found"))
-        }
+        None if method.ends_with("index") => Err(Error::new(ErrorKind::Value, "substring not found")),
         None => Ok(Value::from(-1)),
     }
 }
 
 fn justify(receiver: &str, method: &str, arguments: &Arguments) -> Result<Value, Error> {
     let width = arguments.required(0, "width")?;
-    let width = as_integer(width).ok_or_else(|| {
-        Error::new(
-            ErrorKind::Type,
-            format!("'{}' object is not an integer", type_name(width)),
-        )
-    })?;
+    let width = as_integer(width)
+        .ok_or_else(|| Error::new(ErrorKind::Type, format!("'{}' object is not an integer", type_name(width))))?;
     let width = usize::try_from(width.clamp(0, 1_000_000)).unwrap_or(0);
     let fill = match arguments.get(1, "fillchar") {
         Some(_) if method != "zfill" => required(arguments, 1, "fillchar")?,
@@ -445,19 +338,12 @@ fn justify(receiver: &str, method: &str, arguments: &Arguments) -> Result<Value,
         _ => " ".into(),
     };
     if fill.chars().count() != 1 {
-        return Err(Error::new(
-            ErrorKind::Type,
-            "the fill character must be exactly one character long",
-        ));
+        return Err(Error::new(ErrorKind::Type, "the fill character must be exactly one character long"));
     }
     let missing = width.saturating_sub(receiver.chars().count());
     Ok(Value::from(match method {
         "zfill" => {
-            let sign = if receiver.starts_with(['-', '+']) {
-                &receiver[..1]
-            } else {
-                ""
-            };
+            let sign = if receiver.starts_with(['-', '+']) { &receiver[..1] } else { "" };
             format!("{sign}{}{}", fill.repeat(missing), &receiver[sign.len()..])
         }
         "ljust" => format!("{receiver}{}", fill.repeat(missing)),
@@ -470,11 +356,7 @@ fn justify(receiver: &str, method: &str, arguments: &Arguments) -> Result<Value,
 pub(crate) fn center(receiver: &str, width: usize, fill: &str) -> String {
     let missing = width.saturating_sub(receiver.chars().count());
     let left = missing / 2 + (missing & width & 1);
-    format!(
-        "{}{receiver}{}",
-        fill.repeat(left),
-        fill.repeat(missing - left)
-    )
+    format!("{}{receiver}{}", fill.repeat(left), fill.repeat(missing - left))
 }
 
 fn expand_tabs(receiver: &str, size: usize) -> String {

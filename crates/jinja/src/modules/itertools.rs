@@ -14,9 +14,7 @@ pub(super) fn member(name: &str) -> Option<Value> {
         "chain" => chain,
         "product" => product,
         "combinations" => |arguments| choose(arguments, |items, size| subsets(items, size, 1)),
-        "combinations_with_replacement" => {
-            |arguments| choose(arguments, |items, size| subsets(items, size, 0))
-        }
+        "combinations_with_replacement" => |arguments| choose(arguments, |items, size| subsets(items, size, 0)),
         "permutations" => |arguments| choose(arguments, permutations),
         "zip_longest" => zip_longest,
         "islice" => islice,
@@ -25,12 +23,7 @@ pub(super) fn member(name: &str) -> Option<Value> {
         "starmap" => starmap,
         "repeat" => repeat,
         "tee" => tee,
-        "count" | "cycle" => |_| {
-            Err(Error::new(
-                ErrorKind::Value,
-                "endless iterators are not supported",
-            ))
-        },
+        "count" | "cycle" => |_| Err(Error::new(ErrorKind::Value, "endless iterators are not supported")),
         _ => return None,
     };
     Some(function(name, body))
@@ -42,10 +35,7 @@ fn tuples(rows: Vec<Vec<Value>>) -> Value {
 
 fn check(count: usize) -> Result<(), Error> {
     if count > LIMIT {
-        return Err(Error::new(
-            ErrorKind::Value,
-            format!("more than {LIMIT} combinations"),
-        ));
+        return Err(Error::new(ErrorKind::Value, format!("more than {LIMIT} combinations")));
     }
     Ok(())
 }
@@ -72,10 +62,7 @@ fn product(arguments: &Arguments) -> Result<Value, Error> {
         check(rows.len().saturating_mul(pool.len()))?;
         rows = rows
             .iter()
-            .flat_map(|row| {
-                pool.iter()
-                    .map(move |item| row.iter().chain([item]).cloned().collect())
-            })
+            .flat_map(|row| pool.iter().map(move |item| row.iter().chain([item]).cloned().collect()))
             .collect();
     }
     Ok(tuples(rows))
@@ -109,10 +96,7 @@ fn subsets(items: &[Value], size: usize, step: usize) -> Result<Vec<Vec<Value>>,
             break;
         }
     }
-    Ok(rows
-        .into_iter()
-        .map(|row| row.into_iter().map(|index| items[index].clone()).collect())
-        .collect())
+    Ok(rows.into_iter().map(|row| row.into_iter().map(|index| items[index].clone()).collect()).collect())
 }
 
 fn permutations(items: &[Value], size: usize) -> Result<Vec<Vec<Value>>, Error> {
@@ -130,26 +114,14 @@ fn permutations(items: &[Value], size: usize) -> Result<Vec<Vec<Value>>, Error> 
             break;
         }
     }
-    Ok(rows
-        .into_iter()
-        .map(|row| row.into_iter().map(|index| items[index].clone()).collect())
-        .collect())
+    Ok(rows.into_iter().map(|row| row.into_iter().map(|index| items[index].clone()).collect()).collect())
 }
 
 fn zip_longest(arguments: &Arguments) -> Result<Value, Error> {
-    let fill = arguments
-        .keyword
-        .get("fillvalue")
-        .cloned()
-        .unwrap_or_else(none);
+    let fill = arguments.keyword.get("fillvalue").cloned().unwrap_or_else(none);
     let columns = columns(arguments)?;
     let length = columns.iter().map(Vec::len).max().unwrap_or(0);
-    let row = |index: usize| {
-        columns
-            .iter()
-            .map(|column| column.get(index).unwrap_or(&fill).clone())
-            .collect()
-    };
+    let row = |index: usize| columns.iter().map(|column| column.get(index).unwrap_or(&fill).clone()).collect();
     Ok(tuples((0..length).map(row).collect()))
 }
 
@@ -164,26 +136,13 @@ fn islice(arguments: &Arguments) -> Result<Value, Error> {
         _ => (bound(1)?.unwrap_or(0), bound(2)?, bound(3)?.unwrap_or(1)),
     };
     let stop = stop.unwrap_or(items.len());
-    Ok(list(
-        items
-            .into_iter()
-            .take(stop)
-            .skip(start)
-            .step_by(step.max(1))
-            .collect(),
-    ))
+    Ok(list(items.into_iter().take(stop).skip(start).step_by(step.max(1)).collect()))
 }
 
 fn accumulate(arguments: &Arguments) -> Result<Value, Error> {
     let items = iterate(arguments.required(0, "iterable")?)?;
-    let combine = arguments
-        .get(1, "func")
-        .filter(|combine| !combine.is_none());
-    let initial = arguments
-        .keyword
-        .get("initial")
-        .filter(|initial| !initial.is_none())
-        .cloned();
+    let combine = arguments.get(1, "func").filter(|combine| !combine.is_none());
+    let initial = arguments.keyword.get("initial").filter(|initial| !initial.is_none()).cloned();
     let mut totals: Vec<Value> = initial.into_iter().collect();
     for item in items {
         let next = match (totals.last(), combine) {
@@ -199,29 +158,19 @@ fn accumulate(arguments: &Arguments) -> Result<Value, Error> {
 fn compress(arguments: &Arguments) -> Result<Value, Error> {
     let items = iterate(arguments.required(0, "data")?)?;
     let selectors = iterate(arguments.required(1, "selectors")?)?;
-    let kept = items
-        .into_iter()
-        .zip(selectors)
-        .filter(|(_, selector)| selector.is_true());
+    let kept = items.into_iter().zip(selectors).filter(|(_, selector)| selector.is_true());
     Ok(list(kept.map(|(item, _)| item).collect()))
 }
 
 fn starmap(arguments: &Arguments) -> Result<Value, Error> {
     let target = arguments.required(0, "function")?;
     let rows = iterate(arguments.required(1, "iterable")?)?;
-    Ok(list(
-        rows.iter()
-            .map(|row| crate::call(target, &iterate(row)?, &[]))
-            .collect::<Result<_, _>>()?,
-    ))
+    Ok(list(rows.iter().map(|row| crate::call(target, &iterate(row)?, &[])).collect::<Result<_, _>>()?))
 }
 
 fn repeat(arguments: &Arguments) -> Result<Value, Error> {
     let Some(times) = arguments.get(1, "times") else {
-        return Err(Error::new(
-            ErrorKind::Value,
-            "endless iterators are not supported: give repeat() a number",
-        ));
+        return Err(Error::new(ErrorKind::Value, "endless iterators are not supported: give repeat() a number"));
     };
     let times = size_of(times)?;
     check(times)?;

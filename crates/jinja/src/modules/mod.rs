@@ -31,10 +31,7 @@ pub fn modules() -> Value {
 
 /// The value of `modules` with this clock.
 pub(crate) fn with_clock(clock: &Clock) -> Value {
-    Value::from_object(Module {
-        name: "modules",
-        clock: clock.clone(),
-    })
+    Value::from_object(Module { name: "modules", clock: clock.clone() })
 }
 
 /// A namespace of functions and classes.
@@ -46,12 +43,7 @@ struct Module {
 
 impl Module {
     fn member(&self, name: &str) -> Option<Value> {
-        let module = |name| {
-            Some(Value::from_object(Module {
-                name,
-                clock: self.clock.clone(),
-            }))
-        };
+        let module = |name| Some(Value::from_object(Module { name, clock: self.clock.clone() }));
         match (self.name, name) {
             ("modules", "datetime") => module("datetime"),
             ("modules", "re") => module("re"),
@@ -82,10 +74,7 @@ impl Object for Module {
         arguments: &[Value],
     ) -> Result<Value, minijinja::Error> {
         match self.member(method) {
-            Some(member) => Ok(crate::eval::call_value(
-                &member,
-                Arguments::from_values(arguments),
-            )?),
+            Some(member) => Ok(crate::eval::call_value(&member, Arguments::from_values(arguments))?),
             None => Err(minijinja::ErrorKind::UnknownMethod.into()),
         }
     }
@@ -127,43 +116,29 @@ pub(crate) fn repr(value: &Value) -> Option<String> {
     if let Some(time) = value.downcast_object_ref::<TimeOfDay>() {
         return Some(time.repr());
     }
-    value
-        .downcast_object_ref::<TimeDelta>()
-        .map(TimeDelta::repr)
+    value.downcast_object_ref::<TimeDelta>().map(TimeDelta::repr)
 }
 
 /// The order of two values of these modules; the outer `None` when they have none in Python.
 pub(crate) fn order(left: &Value, right: &Value) -> Option<Option<Ordering>> {
-    if let (Some(left), Some(right)) = (
-        left.downcast_object_ref::<DateTime>(),
-        right.downcast_object_ref::<DateTime>(),
-    ) {
+    if let (Some(left), Some(right)) = (left.downcast_object_ref::<DateTime>(), right.downcast_object_ref::<DateTime>())
+    {
         return left.order(right).map(Some);
     }
-    if let (Some(left), Some(right)) = (
-        left.downcast_object_ref::<Date>(),
-        right.downcast_object_ref::<Date>(),
-    ) {
+    if let (Some(left), Some(right)) = (left.downcast_object_ref::<Date>(), right.downcast_object_ref::<Date>()) {
         return Some(Some(left.0.cmp(&right.0)));
     }
-    if let (Some(left), Some(right)) = (
-        left.downcast_object_ref::<TimeOfDay>(),
-        right.downcast_object_ref::<TimeOfDay>(),
-    ) {
+    if let (Some(left), Some(right)) =
+        (left.downcast_object_ref::<TimeOfDay>(), right.downcast_object_ref::<TimeOfDay>())
+    {
         return Some(Some(left.0.cmp(&right.0)));
     }
     let left = left.downcast_object_ref::<TimeDelta>()?;
-    Some(Some(
-        left.0.cmp(&right.downcast_object_ref::<TimeDelta>()?.0),
-    ))
+    Some(Some(left.0.cmp(&right.downcast_object_ref::<TimeDelta>()?.0)))
 }
 
 /// An operator, when one side is a value of these modules.
-pub(crate) fn arithmetic(
-    operator: BinaryOperator,
-    left: &Value,
-    right: &Value,
-) -> Option<Result<Value, Error>> {
+pub(crate) fn arithmetic(operator: BinaryOperator, left: &Value, right: &Value) -> Option<Result<Value, Error>> {
     let moved = |delta: &TimeDelta, other: &Value, sign: i128| -> Option<Result<Value, Error>> {
         if let Some(moment) = other.downcast_object_ref::<DateTime>() {
             return Some(moment.shifted(sign * delta.0).map(Value::from_object));
@@ -174,11 +149,7 @@ pub(crate) fn arithmetic(
         let other = other.downcast_object_ref::<TimeDelta>()?;
         Some(TimeDelta::checked(other.0 + sign * delta.0))
     };
-    match (
-        operator,
-        left.downcast_object_ref::<TimeDelta>(),
-        right.downcast_object_ref::<TimeDelta>(),
-    ) {
+    match (operator, left.downcast_object_ref::<TimeDelta>(), right.downcast_object_ref::<TimeDelta>()) {
         (BinaryOperator::Add, _, Some(delta)) => moved(delta, left, 1),
         (BinaryOperator::Add, Some(delta), None) => moved(delta, right, 1),
         (BinaryOperator::Subtract, _, Some(delta)) => moved(delta, left, -1),
@@ -193,27 +164,18 @@ pub(crate) fn arithmetic(
 }
 
 fn difference(left: &Value, right: &Value) -> Option<Result<Value, Error>> {
-    if let (Some(left), Some(right)) = (
-        left.downcast_object_ref::<DateTime>(),
-        right.downcast_object_ref::<DateTime>(),
-    ) {
+    if let (Some(left), Some(right)) = (left.downcast_object_ref::<DateTime>(), right.downcast_object_ref::<DateTime>())
+    {
         return Some(left.since(right).and_then(TimeDelta::checked));
     }
-    let (left, right) = (
-        left.downcast_object_ref::<Date>()?,
-        right.downcast_object_ref::<Date>()?,
-    );
-    Some(TimeDelta::checked(
-        left.0.duration_since(right.0).as_micros(),
-    ))
+    let (left, right) = (left.downcast_object_ref::<Date>()?, right.downcast_object_ref::<Date>()?);
+    Some(TimeDelta::checked(left.0.duration_since(right.0).as_micros()))
 }
 
 fn scaled(delta: &TimeDelta, factor: Number) -> Option<Result<Value, Error>> {
     Some(match factor {
         Number::Integer(factor) => TimeDelta::checked(delta.0.saturating_mul(factor)),
-        Number::Float(factor) => {
-            TimeDelta::checked((delta.0 as f64 * factor).round_ties_even() as i128)
-        }
+        Number::Float(factor) => TimeDelta::checked((delta.0 as f64 * factor).round_ties_even() as i128),
     })
 }
 
@@ -244,18 +206,12 @@ fn divided(
 /// A sign before a value of these modules.
 pub(crate) fn negate(value: &Value, negative: bool) -> Option<Result<Value, Error>> {
     let delta = value.downcast_object_ref::<TimeDelta>()?;
-    Some(TimeDelta::checked(if negative {
-        -delta.0
-    } else {
-        delta.0
-    }))
+    Some(TimeDelta::checked(if negative { -delta.0 } else { delta.0 }))
 }
 
 /// `abs()` of a value of these modules.
 pub(crate) fn absolute(value: &Value) -> Option<Value> {
-    value
-        .downcast_object_ref::<TimeDelta>()
-        .map(|delta| Value::from_object(TimeDelta(delta.0.abs())))
+    value.downcast_object_ref::<TimeDelta>().map(|delta| Value::from_object(TimeDelta(delta.0.abs())))
 }
 
 /// `'{:...}'.format(value)` of a date or time: the specification is a pattern of `strftime`.
@@ -266,7 +222,5 @@ pub(crate) fn format(value: &Value, specification: &str) -> Option<Result<String
     if let Some(date) = value.downcast_object_ref::<Date>() {
         return Some(Ok(date.strftime(specification)));
     }
-    value
-        .downcast_object_ref::<TimeOfDay>()
-        .map(|time| Ok(time.strftime(specification)))
+    value.downcast_object_ref::<TimeOfDay>().map(|time| Ok(time.strftime(specification)))
 }

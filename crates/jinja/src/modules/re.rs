@@ -11,16 +11,7 @@ use crate::value::{as_integer, dict, list, none, text, tuple, type_name};
 use crate::{Arguments, Error, ErrorKind, Value, function};
 
 /// Functions that take a pattern first; a compiled pattern has them as methods.
-const FUNCTIONS: [&str; 8] = [
-    "match",
-    "search",
-    "fullmatch",
-    "findall",
-    "finditer",
-    "sub",
-    "subn",
-    "split",
-];
+const FUNCTIONS: [&str; 8] = ["match", "search", "fullmatch", "findall", "finditer", "sub", "subn", "split"];
 
 const IGNORE_CASE: i128 = 2;
 const MULTI_LINE: i128 = 8;
@@ -76,29 +67,20 @@ fn flags_position(function: &str) -> Option<usize> {
 }
 
 /// Takes pattern and flags off the arguments.
-fn split_pattern(
-    arguments: &Arguments,
-    flags_at: Option<usize>,
-) -> Result<(Pattern, Arguments), Error> {
+fn split_pattern(arguments: &Arguments, flags_at: Option<usize>) -> Result<(Pattern, Arguments), Error> {
     let given = arguments.required(0, "pattern")?;
     let mut rest = arguments.clone();
     if !rest.positional.is_empty() {
         rest.positional.remove(0);
     }
     rest.keyword.shift_remove("pattern");
-    let flags = flags_at
-        .and_then(|at| arguments.get(at, "flags"))
-        .and_then(as_integer)
-        .unwrap_or(0);
+    let flags = flags_at.and_then(|at| arguments.get(at, "flags")).and_then(as_integer).unwrap_or(0);
     rest.keyword.shift_remove("flags");
     if let Some(pattern) = given.downcast_object_ref::<Pattern>() {
         return Ok((pattern.clone(), rest));
     }
     let Some(source) = given.as_str() else {
-        let message = format!(
-            "first argument must be string or compiled pattern, not {}",
-            type_name(given)
-        );
+        let message = format!("first argument must be string or compiled pattern, not {}", type_name(given));
         return Err(Error::new(ErrorKind::Type, message));
     };
     Ok((Pattern::compile(source, flags)?, rest))
@@ -126,8 +108,7 @@ impl Pattern {
                 .ignore_whitespace(flags & VERBOSE != 0)
                 .build()
                 .map_err(|error| {
-                    let message =
-                        format!("cannot use the regular expression {}", text::quoted(source));
+                    let message = format!("cannot use the regular expression {}", text::quoted(source));
                     Error::new(ErrorKind::Value, message).with_source(error)
                 })
         };
@@ -140,29 +121,18 @@ impl Pattern {
     }
 
     fn matched(&self, captures: &Captures<'_>) -> Value {
-        let names = self
-            .regex
-            .capture_names()
-            .map(|name| name.map(str::to_string))
-            .collect();
+        let names = self.regex.capture_names().map(|name| name.map(str::to_string)).collect();
         let full = captures.get_match();
         let groups = captures
             .iter()
-            .map(|group| {
-                group.map(|group| (group.as_str().to_string(), group.start(), group.end()))
-            })
+            .map(|group| group.map(|group| (group.as_str().to_string(), group.start(), group.end())))
             .collect();
-        Value::from_object(Match {
-            groups,
-            names,
-            text: full.as_str().to_string(),
-        })
+        Value::from_object(Match { groups, names, text: full.as_str().to_string() })
     }
 
     /// What `findall` gives for one match: the match, its only group, or all groups.
     fn found(&self, captures: &Captures<'_>) -> Value {
-        let group =
-            |index: usize| Value::from(captures.get(index).map_or("", |group| group.as_str()));
+        let group = |index: usize| Value::from(captures.get(index).map_or("", |group| group.as_str()));
         match captures.len() {
             1 => group(0),
             2 => group(1),
@@ -175,40 +145,22 @@ impl Pattern {
             return self.substitute(arguments, name == "subn");
         }
         let subject = arguments.required_text(0, "string")?;
-        let single = |captures: Option<Captures<'_>>| {
-            Ok(captures.map_or_else(none, |captures| self.matched(&captures)))
-        };
+        let single =
+            |captures: Option<Captures<'_>>| Ok(captures.map_or_else(none, |captures| self.matched(&captures)));
         match name {
             "search" => single(self.regex.captures(&subject)),
             "match" => single(self.start.captures(&subject)),
             "fullmatch" => single(self.whole.captures(&subject)),
-            "findall" => Ok(list(
-                self.regex
-                    .captures_iter(&subject)
-                    .map(|captures| self.found(&captures))
-                    .collect(),
-            )),
-            "finditer" => Ok(list(
-                self.regex
-                    .captures_iter(&subject)
-                    .map(|captures| self.matched(&captures))
-                    .collect(),
-            )),
-            _ => self.split(
-                &subject,
-                arguments
-                    .get(1, "maxsplit")
-                    .and_then(as_integer)
-                    .unwrap_or(0),
-            ),
+            "findall" => Ok(list(self.regex.captures_iter(&subject).map(|captures| self.found(&captures)).collect())),
+            "finditer" => {
+                Ok(list(self.regex.captures_iter(&subject).map(|captures| self.matched(&captures)).collect()))
+            }
+            _ => self.split(&subject, arguments.get(1, "maxsplit").and_then(as_integer).unwrap_or(0)),
         }
     }
 
     fn split(&self, subject: &str, most: i128) -> Result<Value, Error> {
-        let most = usize::try_from(most)
-            .ok()
-            .filter(|most| *most > 0)
-            .unwrap_or(usize::MAX);
+        let most = usize::try_from(most).ok().filter(|most| *most > 0).unwrap_or(usize::MAX);
         let mut parts = Vec::new();
         let mut last = 0;
         for captures in self.regex.captures_iter(subject).take(most) {
@@ -227,10 +179,7 @@ impl Pattern {
         let replacement = arguments.required(0, "repl")?;
         let subject = arguments.required_text(1, "string")?;
         let most = arguments.get(2, "count").and_then(as_integer).unwrap_or(0);
-        let most = usize::try_from(most)
-            .ok()
-            .filter(|most| *most > 0)
-            .unwrap_or(usize::MAX);
+        let most = usize::try_from(most).ok().filter(|most| *most > 0).unwrap_or(usize::MAX);
         let mut result = String::new();
         let mut last = 0;
         let mut count = 0i64;
@@ -249,18 +198,13 @@ impl Pattern {
         }
         result.push_str(&subject[last..]);
         let result = Value::from(result);
-        Ok(if with_count {
-            tuple(vec![result, Value::from(count)])
-        } else {
-            result
-        })
+        Ok(if with_count { tuple(vec![result, Value::from(count)]) } else { result })
     }
 }
 
 /// Writes a replacement with `\1`, `\g<name>` and escapes.
 fn expand(template: &str, captures: &Captures<'_>, result: &mut String) -> Result<(), Error> {
-    let invalid =
-        |what: &str| Error::new(ErrorKind::Value, format!("invalid group reference {what}"));
+    let invalid = |what: &str| Error::new(ErrorKind::Value, format!("invalid group reference {what}"));
     let mut characters = template.chars().peekable();
     while let Some(character) = characters.next() {
         if character != '\\' {
@@ -270,10 +214,7 @@ fn expand(template: &str, captures: &Captures<'_>, result: &mut String) -> Resul
         match characters.next() {
             Some('g') if characters.peek() == Some(&'<') => {
                 characters.next();
-                let name: String = characters
-                    .by_ref()
-                    .take_while(|character| *character != '>')
-                    .collect();
+                let name: String = characters.by_ref().take_while(|character| *character != '>').collect();
                 let group = match name.parse::<usize>() {
                     Ok(index) if index < captures.len() => captures.get(index),
                     Ok(_) => return Err(invalid(&name)),
@@ -297,10 +238,7 @@ fn expand(template: &str, captures: &Captures<'_>, result: &mut String) -> Resul
             Some('r') => result.push('\r'),
             Some('\\') | None => result.push('\\'),
             Some(other) if other.is_ascii_alphabetic() => {
-                return Err(Error::new(
-                    ErrorKind::Value,
-                    format!("bad escape \\{other}"),
-                ));
+                return Err(Error::new(ErrorKind::Value, format!("bad escape \\{other}")));
             }
             Some(other) => {
                 result.push('\\');
@@ -349,36 +287,20 @@ struct Match {
 impl Match {
     fn index(&self, key: &Value) -> Result<usize, Error> {
         let index = match key.as_str() {
-            Some(name) => self
-                .names
-                .iter()
-                .position(|known| known.as_deref() == Some(name)),
+            Some(name) => self.names.iter().position(|known| known.as_deref() == Some(name)),
             None => as_integer(key).and_then(|index| usize::try_from(index).ok()),
         };
         index
             .filter(|index| *index < self.groups.len())
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Value,
-                    format!("no such group: {}", text::repr(key)),
-                )
-            })
+            .ok_or_else(|| Error::new(ErrorKind::Value, format!("no such group: {}", text::repr(key))))
     }
 
     fn group(&self, index: usize, default: &Value) -> Value {
-        self.groups[index].as_ref().map_or_else(
-            || default.clone(),
-            |(text, _, _)| Value::from(text.as_str()),
-        )
+        self.groups[index].as_ref().map_or_else(|| default.clone(), |(text, _, _)| Value::from(text.as_str()))
     }
 
     fn method(&self, method: &str, arguments: &Arguments) -> Option<Result<Value, Error>> {
-        let first = || {
-            arguments
-                .positional
-                .first()
-                .map_or(Ok(0), |key| self.index(key))
-        };
+        let first = || arguments.positional.first().map_or(Ok(0), |key| self.index(key));
         let place = |end: bool| {
             first().map(|index| match &self.groups[index] {
                 Some((_, start, stop)) => Value::from(if end { *stop } else { *start }),
@@ -388,31 +310,14 @@ impl Match {
         let default = arguments.get(0, "default").cloned().unwrap_or_else(none);
         Some(match method {
             "group" if arguments.positional.len() > 1 => {
-                let groups = arguments
-                    .positional
-                    .iter()
-                    .map(|key| Ok(self.group(self.index(key)?, &none())));
+                let groups = arguments.positional.iter().map(|key| Ok(self.group(self.index(key)?, &none())));
                 groups.collect::<Result<Vec<_>, Error>>().map(tuple)
             }
             "group" => first().map(|index| self.group(index, &none())),
-            "groups" => Ok(tuple(
-                (1..self.groups.len())
-                    .map(|index| self.group(index, &default))
-                    .collect(),
-            )),
+            "groups" => Ok(tuple((1..self.groups.len()).map(|index| self.group(index, &default)).collect())),
             "groupdict" => {
-                let named = self
-                    .names
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(index, name)| Some((index, name.as_ref()?)));
-                Ok(dict(
-                    named
-                        .map(|(index, name)| {
-                            (Value::from(name.as_str()), self.group(index, &default))
-                        })
-                        .collect(),
-                ))
+                let named = self.names.iter().enumerate().filter_map(|(index, name)| Some((index, name.as_ref()?)));
+                Ok(dict(named.map(|(index, name)| (Value::from(name.as_str()), self.group(index, &default))).collect()))
             }
             "start" => place(false),
             "end" => place(true),
@@ -444,13 +349,7 @@ impl Object for Match {
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (start, end) = self.groups[0]
-            .as_ref()
-            .map_or((0, 0), |(_, start, end)| (*start, *end));
-        write!(
-            formatter,
-            "<re.Match object; span=({start}, {end}), match={}>",
-            text::quoted(&self.text)
-        )
+        let (start, end) = self.groups[0].as_ref().map_or((0, 0), |(_, start, end)| (*start, *end));
+        write!(formatter, "<re.Match object; span=({start}, {end}), match={}>", text::quoted(&self.text))
     }
 }

@@ -2,9 +2,7 @@
 //! `a if b else c`, `or`, `and`, `not`, comparisons, `+ -`, `~`, `* / // %`, `**`, signs, then names and literals with
 //! their attributes, items, calls, filters and tests.
 
-use crate::ast::{
-    Application, BinaryOperator, CallArguments, Comparison, Expression, ExpressionKind,
-};
+use crate::ast::{Application, BinaryOperator, CallArguments, Comparison, Expression, ExpressionKind};
 use crate::lexer::Token;
 use crate::{Error, Span, Value};
 
@@ -21,27 +19,16 @@ impl Parser<'_> {
     fn node(&self, kind: ExpressionKind, start: usize, deepest: u16) -> Result<Expression, Error> {
         let span = Span::new(start, self.last_end());
         if deepest >= DEPTH_LIMIT {
-            return self.fail(
-                span,
-                format!("expression is nested too deeply: more than {DEPTH_LIMIT} levels"),
-            );
+            return self.fail(span, format!("expression is nested too deeply: more than {DEPTH_LIMIT} levels"));
         }
-        Ok(Expression {
-            kind,
-            span,
-            depth: deepest + 1,
-        })
+        Ok(Expression { kind, span, depth: deepest + 1 })
     }
 
     /// An expression, or several with commas between them; `conditional` allows `a if b else c`.
     pub(super) fn tuple(&mut self, conditional: bool) -> Result<Expression, Error> {
         let start = self.span().start;
         let item = |parser: &mut Self| {
-            if conditional {
-                parser.conditional()
-            } else {
-                parser.nested(Self::or)
-            }
+            if conditional { parser.conditional() } else { parser.nested(Self::or) }
         };
         let first = item(self)?;
         if !self.is_symbol(",") {
@@ -56,10 +43,8 @@ impl Parser<'_> {
     }
 
     fn at_tuple_end(&self) -> bool {
-        matches!(
-            self.peek(),
-            Token::VariableEnd | Token::BlockEnd | Token::Symbol(")" | ":")
-        ) || self.is_name("recursive")
+        matches!(self.peek(), Token::VariableEnd | Token::BlockEnd | Token::Symbol(")" | ":"))
+            || self.is_name("recursive")
     }
 
     /// `value if test else otherwise`
@@ -69,20 +54,9 @@ impl Parser<'_> {
             let mut value = parser.or()?;
             while parser.skip_name("if") {
                 let test = parser.or()?;
-                let otherwise = if parser.skip_name("else") {
-                    Some(Box::new(parser.conditional()?))
-                } else {
-                    None
-                };
-                let depth = value
-                    .depth
-                    .max(test.depth)
-                    .max(otherwise.as_ref().map_or(0, |inner| inner.depth));
-                let kind = ExpressionKind::Conditional {
-                    test: Box::new(test),
-                    value: Box::new(value),
-                    otherwise,
-                };
+                let otherwise = if parser.skip_name("else") { Some(Box::new(parser.conditional()?)) } else { None };
+                let depth = value.depth.max(test.depth).max(otherwise.as_ref().map_or(0, |inner| inner.depth));
+                let kind = ExpressionKind::Conditional { test: Box::new(test), value: Box::new(value), otherwise };
                 value = parser.node(kind, start, depth)?;
             }
             Ok(value)
@@ -184,11 +158,7 @@ impl Parser<'_> {
             self.position += 1;
             let right = self.arithmetic(level + 1)?;
             let depth = left.depth.max(right.depth);
-            left = self.node(
-                ExpressionKind::Binary(operator, Box::new(left), Box::new(right)),
-                start,
-                depth,
-            )?;
+            left = self.node(ExpressionKind::Binary(operator, Box::new(left), Box::new(right)), start, depth)?;
         }
         Ok(left)
     }
@@ -200,11 +170,7 @@ impl Parser<'_> {
             self.position += 1;
             let inner = self.nested(|parser| parser.unary(false))?;
             let depth = inner.depth;
-            let make = if negative {
-                ExpressionKind::Negative
-            } else {
-                ExpressionKind::Positive
-            };
+            let make = if negative { ExpressionKind::Negative } else { ExpressionKind::Positive };
             self.node(make(Box::new(inner)), start, depth)?
         } else {
             self.primary()?
@@ -245,16 +211,8 @@ impl Parser<'_> {
     fn application(&mut self) -> Result<Application, Error> {
         let start = self.span().start;
         let name = self.dotted_name("the name of a filter")?;
-        let arguments = if self.is_symbol("(") {
-            self.arguments()?
-        } else {
-            CallArguments::default()
-        };
-        Ok(Application {
-            name,
-            arguments,
-            span: Span::new(start, self.last_end()),
-        })
+        let arguments = if self.is_symbol("(") { self.arguments()? } else { CallArguments::default() };
+        Ok(Application { name, arguments, span: Span::new(start, self.last_end()) })
     }
 
     fn dotted_name(&mut self, what: &str) -> Result<String, Error> {
@@ -281,28 +239,14 @@ impl Parser<'_> {
             let argument = self.primary()?;
             arguments.positional.push(self.postfix(argument)?);
         }
-        let test = Application {
-            name,
-            arguments,
-            span: Span::new(name_start, self.last_end()),
-        };
+        let test = Application { name, arguments, span: Span::new(name_start, self.last_end()) };
         let depth = input.depth.max(deepest_argument(&test.arguments));
-        self.node(
-            ExpressionKind::Test {
-                input: Box::new(input),
-                test,
-                negated,
-            },
-            start,
-            depth,
-        )
+        self.node(ExpressionKind::Test { input: Box::new(input), test, negated }, start, depth)
     }
 
     fn test_argument_follows(&self) -> bool {
         match self.peek() {
-            Token::Name(name) => {
-                !matches!(name.as_str(), "else" | "or" | "and" | "if" | "not" | "in")
-            }
+            Token::Name(name) => !matches!(name.as_str(), "else" | "or" | "and" | "if" | "not" | "in"),
             Token::Text(_) | Token::Integer(_) | Token::Float(_) | Token::Symbol("[" | "{") => true,
             _ => false,
         }
@@ -398,22 +342,14 @@ impl Parser<'_> {
                 let depth = node.depth;
                 let span = self.span();
                 node = match self.advance() {
-                    Token::Name(name) => self.node(
-                        ExpressionKind::Attribute(Box::new(node), name),
-                        start,
-                        depth,
-                    )?,
+                    Token::Name(name) => self.node(ExpressionKind::Attribute(Box::new(node), name), start, depth)?,
                     Token::Integer(digits) => {
                         let index = Expression {
                             kind: ExpressionKind::Constant(crate::value::integer(&digits)),
                             span,
                             depth: 1,
                         };
-                        self.node(
-                            ExpressionKind::Item(Box::new(node), Box::new(index)),
-                            start,
-                            depth,
-                        )?
+                        self.node(ExpressionKind::Item(Box::new(node), Box::new(index)), start, depth)?
                     }
                     _ => return self.fail(span, "expected the name of an attribute after '.'"),
                 };
@@ -430,21 +366,13 @@ impl Parser<'_> {
     fn call(&mut self, callee: Expression, start: usize) -> Result<Expression, Error> {
         let arguments = self.arguments()?;
         let depth = callee.depth.max(deepest_argument(&arguments));
-        self.node(
-            ExpressionKind::Call(Box::new(callee), arguments),
-            start,
-            depth,
-        )
+        self.node(ExpressionKind::Call(Box::new(callee), arguments), start, depth)
     }
 
     /// `[index]`, `[from:to:step]`, `[a, b]`
     fn subscript(&mut self, object: Expression, start: usize) -> Result<Expression, Error> {
         self.expect_symbol("[")?;
-        let first = if self.is_symbol(":") {
-            None
-        } else {
-            Some(self.conditional()?)
-        };
+        let first = if self.is_symbol(":") { None } else { Some(self.conditional()?) };
         if self.is_symbol(":") {
             let mut bounds = [first.map(Box::new), None, None];
             for bound in bounds.iter_mut().skip(1) {
@@ -453,19 +381,8 @@ impl Parser<'_> {
                 }
             }
             self.expect_symbol("]")?;
-            let depth = bounds
-                .iter()
-                .flatten()
-                .map(|bound| bound.depth)
-                .fold(object.depth, u16::max);
-            return self.node(
-                ExpressionKind::Slice {
-                    object: Box::new(object),
-                    bounds,
-                },
-                start,
-                depth,
-            );
+            let depth = bounds.iter().flatten().map(|bound| bound.depth).fold(object.depth, u16::max);
+            return self.node(ExpressionKind::Slice { object: Box::new(object), bounds }, start, depth);
         }
         let Some(mut index) = first else {
             return self.unexpected("an index");
@@ -481,11 +398,7 @@ impl Parser<'_> {
         }
         self.expect_symbol("]")?;
         let depth = object.depth.max(index.depth);
-        self.node(
-            ExpressionKind::Item(Box::new(object), Box::new(index)),
-            start,
-            depth,
-        )
+        self.node(ExpressionKind::Item(Box::new(object), Box::new(index)), start, depth)
     }
 
     /// `(a, b=1, *list, **dict)`
@@ -494,10 +407,7 @@ impl Parser<'_> {
         let mut arguments = CallArguments::default();
         while !self.is_symbol(")") {
             let span = self.span();
-            let keyword = matches!(
-                (self.peek(), self.peek_at(1)),
-                (Token::Name(_), Token::Symbol("="))
-            );
+            let keyword = matches!((self.peek(), self.peek_at(1)), (Token::Name(_), Token::Symbol("=")));
             let in_order = if self.skip_symbol("*") {
                 let in_order = arguments.splat.is_none() && arguments.keyword_splat.is_none();
                 arguments.splat = Some(Box::new(self.conditional()?));
@@ -517,9 +427,7 @@ impl Parser<'_> {
                 arguments.keyword_splat.is_none()
             } else {
                 arguments.positional.push(self.conditional()?);
-                arguments.keyword.is_empty()
-                    && arguments.splat.is_none()
-                    && arguments.keyword_splat.is_none()
+                arguments.keyword.is_empty() && arguments.splat.is_none() && arguments.keyword_splat.is_none()
             };
             if !in_order {
                 return self.fail(span, "this argument cannot follow the ones before it");
@@ -551,9 +459,5 @@ fn deepest(items: &[Expression]) -> u16 {
 }
 
 fn deepest_argument(arguments: &CallArguments) -> u16 {
-    arguments
-        .expressions()
-        .map(|argument| argument.depth)
-        .max()
-        .unwrap_or(0)
+    arguments.expressions().map(|argument| argument.depth).max().unwrap_or(0)
 }

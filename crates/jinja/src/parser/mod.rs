@@ -7,16 +7,17 @@ mod expressions;
 
 use std::sync::Arc;
 
-use crate::ast::{
-    Body, CallArguments, Expression, ExpressionKind, ForLoop, Parameter, Reads, Routine, Source,
-};
+use crate::ast::{Body, CallArguments, Expression, ExpressionKind, ForLoop, Parameter, Reads, Routine, Source};
 use crate::ast::{Statement, Target, walk_body};
 use crate::lexer::{Spanned, Token, tokenize};
 use crate::template::{BlockKind, MacroDef, MacroKind};
-use crate::{Error, ErrorKind, Span, Value};
+use crate::{Error, ErrorKind, Span, Value, stack};
 
 /// How deep statements and brackets may nest.
 const NESTING_LIMIT: usize = 100;
+
+/// At which nesting the parser moves to a fresh stack, which holds the rest.
+const FRESH_STACK_AT: usize = 16;
 
 /// All that a template holds.
 #[derive(Debug)]
@@ -39,21 +40,10 @@ pub(crate) struct ParsedBlock {
 /// Parses the text of a template.
 pub(crate) fn parse(source: &Arc<Source>) -> Result<Parsed, Error> {
     let tokens = tokenize(&source.name, &source.text)?;
-    let mut parser = Parser {
-        source,
-        tokens,
-        position: 0,
-        nesting: 0,
-        blocks_open: 0,
-        macros: Vec::new(),
-        blocks: Vec::new(),
-    };
+    let mut parser =
+        Parser { source, tokens, position: 0, nesting: 0, blocks_open: 0, macros: Vec::new(), blocks: Vec::new() };
     let (body, _) = parser.body(&[], Span::default())?;
-    Ok(Parsed {
-        body,
-        macros: parser.macros,
-        blocks: parser.blocks,
-    })
+    Ok(Parsed { body, macros: parser.macros, blocks: parser.blocks })
 }
 
 struct Parser<'s> {
@@ -75,24 +65,17 @@ impl Parser<'_> {
     }
 
     fn peek_at(&self, ahead: usize) -> &Token {
-        self.tokens
-            .get(self.position + ahead)
-            .map_or(&Token::End, |spanned| &spanned.token)
+        self.tokens.get(self.position + ahead).map_or(&Token::End, |spanned| &spanned.token)
     }
 
     fn span(&self) -> Span {
         let end = self.source.text.len();
-        self.tokens
-            .get(self.position)
-            .map_or(Span::new(end, end), |spanned| spanned.span)
+        self.tokens.get(self.position).map_or(Span::new(end, end), |spanned| spanned.span)
     }
 
     /// End of the token before the present one.
     fn last_end(&self) -> usize {
-        self.position
-            .checked_sub(1)
-            .and_then(|last| self.tokens.get(last))
-            .map_or(0, |spanned| spanned.span.end)
+        self.position.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(0, |spanned| spanned.span.end)
     }
 
     fn advance(&mut self) -> Token {
@@ -149,10 +132,7 @@ impl Parser<'_> {
     }
 
     fn unexpected<T>(&self, expected: &str) -> Result<T, Error> {
-        self.fail(
-            self.span(),
-            format!("expected {expected}, found {}", self.peek().describe()),
-        )
+        self.fail(self.span(), format!("expected {expected}, found {}", self.peek().describe()))
     }
 
     fn fail<T>(&self, span: Span, message: impl Into<String>) -> Result<T, Error> {
@@ -160,15 +140,12 @@ impl Parser<'_> {
     }
 
     /// Runs `parse` one level deeper.
-    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+    fn nested<T: Send>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, Error> + Send) -> Result<T, Error> {
         if self.nesting >= NESTING_LIMIT {
-            return self.fail(
-                self.span(),
-                format!("nested too deeply: more than {NESTING_LIMIT} levels"),
-            );
+            return self.fail(self.span(), format!("nested too deeply: more than {NESTING_LIMIT} levels"));
         }
         self.nesting += 1;
-        let result = parse(self);
+        let result = if self.nesting == FRESH_STACK_AT { stack::fresh(|| parse(self)) } else { parse(self) };
         self.nesting -= 1;
         result
     }
@@ -188,23 +165,14 @@ impl Parser<'_> {
             let span = self.span();
             match self.advance() {
                 Token::Data(text) => {
-                    let verbatim =
-                        self.source.text.get(span.start..span.end) == Some(text.as_str());
-                    body.push(Statement::Text {
-                        text,
-                        span,
-                        verbatim,
-                    });
+                    let verbatim = self.source.text.get(span.start..span.end) == Some(text.as_str());
+                    body.push(Statement::Text { text, span, verbatim });
                 }
                 Token::VariableBegin => {
                     let value = self.tuple(true)?;
                     self.expect(&Token::VariableEnd)?;
                     let constant = is_constant(&value);
-                    body.push(Statement::Emit {
-                        value,
-                        span: Span::new(span.start, self.last_end()),
-                        constant,
-                    });
+                    body.push(Statement::Emit { value, span: Span::new(span.start, self.last_end()), constant });
                 }
                 Token::BlockBegin => {
                     if let Token::Name(name) = self.peek()
@@ -218,10 +186,7 @@ impl Parser<'_> {
                 Token::End if ends.is_empty() => return Ok((body, String::new())),
                 Token::End => {
                     let missing = ends.last().copied().unwrap_or_default();
-                    return self.fail(
-                        opening,
-                        format!("block is never closed: missing '{{% {missing} %}}'"),
-                    );
+                    return self.fail(opening, format!("block is never closed: missing '{{% {missing} %}}'"));
                 }
                 other => return self.fail(span, format!("unexpected {}", other.describe())),
             }
@@ -251,11 +216,7 @@ impl Parser<'_> {
             "filter" => {
                 let filters = self.filter_chain(true)?;
                 let inner = self.block_body(&["endfilter"], opening)?;
-                body.push(Statement::FilterBlock {
-                    filters,
-                    body: inner,
-                    span: opening,
-                });
+                body.push(Statement::FilterBlock { filters, body: inner, span: opening });
             }
             "break" => body.push(Statement::Break),
             "continue" => body.push(Statement::Continue),
@@ -264,10 +225,7 @@ impl Parser<'_> {
             "docs" => self.named_block(BlockKind::Docs, "enddocs", opening)?,
             "snapshot" => self.named_block(BlockKind::Snapshot, "endsnapshot", opening)?,
             "include" | "import" | "from" | "extends" | "block" | "autoescape" => {
-                return self.fail(
-                    opening,
-                    format!("'{{% {keyword} %}}' is not part of dbt's Jinja"),
-                );
+                return self.fail(opening, format!("'{{% {keyword} %}}' is not part of dbt's Jinja"));
             }
             _ => return self.unknown_tag(&keyword, ends, opening),
         }
@@ -277,10 +235,7 @@ impl Parser<'_> {
     fn unknown_tag<T>(&self, keyword: &str, ends: &[&str], opening: Span) -> Result<T, Error> {
         if keyword.starts_with("end") || keyword == "else" || keyword == "elif" {
             return match ends.last() {
-                Some(end) => self.fail(
-                    opening,
-                    format!("unexpected '{{% {keyword} %}}', expected '{{% {end} %}}'"),
-                ),
+                Some(end) => self.fail(opening, format!("unexpected '{{% {keyword} %}}', expected '{{% {end} %}}'")),
                 None => self.fail(opening, format!("'{{% {keyword} %}}' closes nothing")),
             };
         }
@@ -305,10 +260,7 @@ impl Parser<'_> {
             }
         }
         self.blocks_open -= 1;
-        Ok(Statement::If {
-            branches,
-            otherwise,
-        })
+        Ok(Statement::If { branches, otherwise })
     }
 
     fn for_statement(&mut self, opening: Span) -> Result<Statement, Error> {
@@ -317,45 +269,23 @@ impl Parser<'_> {
             return self.unexpected("'in'");
         }
         let iterable = self.tuple(false)?;
-        let condition = if self.skip_name("if") {
-            Some(self.conditional()?)
-        } else {
-            None
-        };
+        let condition = if self.skip_name("if") { Some(self.conditional()?) } else { None };
         let recursive = self.skip_name("recursive");
         self.blocks_open += 1;
         let (body, end) = self.body(&["else", "endfor"], opening)?;
-        let otherwise = if end == "else" {
-            self.body(&["endfor"], opening)?.0
-        } else {
-            Vec::new()
-        };
+        let otherwise = if end == "else" { self.body(&["endfor"], opening)?.0 } else { Vec::new() };
         self.blocks_open -= 1;
-        Ok(Statement::For(Arc::new(ForLoop {
-            target,
-            iterable,
-            condition,
-            recursive,
-            body,
-            otherwise,
-        })))
+        Ok(Statement::For(Arc::new(ForLoop { target, iterable, condition, recursive, body, otherwise })))
     }
 
     fn set_statement(&mut self, opening: Span) -> Result<Statement, Error> {
         let target = self.target(true)?;
         if self.skip_symbol("=") {
-            return Ok(Statement::Set {
-                target,
-                value: self.tuple(true)?,
-            });
+            return Ok(Statement::Set { target, value: self.tuple(true)? });
         }
         let filters = self.filter_chain(false)?;
         let body = self.block_body(&["endset"], opening)?;
-        Ok(Statement::SetBlock {
-            target,
-            filters,
-            body,
-        })
+        Ok(Statement::SetBlock { target, filters, body })
     }
 
     fn with_statement(&mut self, opening: Span) -> Result<Statement, Error> {
@@ -381,21 +311,13 @@ impl Parser<'_> {
             first = false;
             let value = self.conditional()?;
             let constant = is_constant(&value);
-            body.push(Statement::Emit {
-                value,
-                span: Span::new(start, self.last_end()),
-                constant,
-            });
+            body.push(Statement::Emit { value, span: Span::new(start, self.last_end()), constant });
         }
         Ok(())
     }
 
     fn call_statement(&mut self, opening: Span) -> Result<Statement, Error> {
-        let parameters = if self.is_symbol("(") {
-            self.signature()?
-        } else {
-            Vec::new()
-        };
+        let parameters = if self.is_symbol("(") { self.signature()? } else { Vec::new() };
         let call = self.conditional()?;
         let span = call.span;
         let ExpressionKind::Call(callee, arguments) = call.kind else {
@@ -403,23 +325,12 @@ impl Parser<'_> {
         };
         let body = self.block_body(&["endcall"], opening)?;
         let caller = self.routine("caller".into(), parameters, body, opening);
-        Ok(Statement::CallBlock {
-            callee: *callee,
-            arguments,
-            caller: Arc::new(caller),
-            span,
-        })
+        Ok(Statement::CallBlock { callee: *callee, arguments, caller: Arc::new(caller), span })
     }
 
     // ---- dbt's blocks -------------------------------------------------------------------------------------------
 
-    fn routine(
-        &self,
-        name: String,
-        parameters: Vec<Parameter>,
-        body: Body,
-        opening: Span,
-    ) -> Routine {
+    fn routine(&self, name: String, parameters: Vec<Parameter>, body: Body, opening: Span) -> Routine {
         let mut reads = Reads::default();
         walk_body(&body, &mut |expression| {
             if let ExpressionKind::Name(name) = &expression.kind {
@@ -436,14 +347,7 @@ impl Parser<'_> {
             .iter()
             .find(|spanned| spanned.token == Token::BlockEnd)
             .map_or(self.last_end(), |spanned| spanned.span.end);
-        Routine {
-            name,
-            parameters,
-            body,
-            source: self.source.clone(),
-            span: Span::new(opening.start, end),
-            reads,
-        }
+        Routine { name, parameters, body, source: self.source.clone(), span: Span::new(opening.start, end), reads }
     }
 
     fn macro_definition(&mut self, keyword: &str, opening: Span) -> Result<(), Error> {
@@ -452,11 +356,7 @@ impl Parser<'_> {
         let (kind, name, ends): (_, _, &[&str]) = match keyword {
             "macro" => (MacroKind::Macro, name, &["endmacro"]),
             "test" => (MacroKind::Test, format!("test_{name}"), &["endtest"]),
-            _ => (
-                MacroKind::Test,
-                format!("test_{name}"),
-                &["endtest", "enddata_test"],
-            ),
+            _ => (MacroKind::Test, format!("test_{name}"), &["endtest", "enddata_test"]),
         };
         let body = self.block_body(ends, opening)?;
         self.skip_closing_name();
@@ -471,14 +371,7 @@ impl Parser<'_> {
         }
     }
 
-    fn define(
-        &mut self,
-        kind: MacroKind,
-        name: String,
-        parameters: Vec<Parameter>,
-        body: Body,
-        opening: Span,
-    ) {
+    fn define(&mut self, kind: MacroKind, name: String, parameters: Vec<Parameter>, body: Body, opening: Span) {
         let routine = Arc::new(self.routine(name, parameters, body, opening));
         if self.blocks_open == 0 {
             self.macros.push(Arc::new(MacroDef::new(kind, routine)));
@@ -491,18 +384,14 @@ impl Parser<'_> {
         let mut languages = vec!["sql".to_string()];
         while self.skip_symbol(",") {
             let span = self.span();
-            match self
-                .expect_name("'default', 'adapter' or 'supported_languages'")?
-                .as_str()
-            {
+            match self.expect_name("'default', 'adapter' or 'supported_languages'")?.as_str() {
                 "default" => {}
                 "adapter" => {
                     self.expect_symbol("=")?;
                     match self.advance() {
                         Token::Text(text) => adapter = text,
                         _ => {
-                            return self
-                                .fail(span, "the adapter of a materialization must be a string");
+                            return self.fail(span, "the adapter of a materialization must be a string");
                         }
                     }
                 }
@@ -511,34 +400,17 @@ impl Parser<'_> {
                     languages = self.languages()?;
                 }
                 other => {
-                    return self.fail(
-                        span,
-                        format!("a materialization takes no argument '{other}'"),
-                    );
+                    return self.fail(span, format!("a materialization takes no argument '{other}'"));
                 }
             }
         }
         let body = self.block_body(&["endmaterialization"], opening)?;
         self.skip_closing_name();
-        let list = languages
-            .iter()
-            .map(|language| constant(Value::from(language.as_str())))
-            .collect();
-        let default = Expression {
-            kind: ExpressionKind::List(list),
-            span: opening,
-            depth: 2,
-        };
-        let parameters = vec![Parameter {
-            name: "supported_languages".into(),
-            default: Some(default),
-        }];
+        let list = languages.iter().map(|language| constant(Value::from(language.as_str()))).collect();
+        let default = Expression { kind: ExpressionKind::List(list), span: opening, depth: 2 };
+        let parameters = vec![Parameter { name: "supported_languages".into(), default: Some(default) }];
         let full_name = format!("materialization_{name}_{adapter}");
-        let kind = MacroKind::Materialization {
-            name,
-            adapter,
-            supported_languages: languages,
-        };
+        let kind = MacroKind::Materialization { name, adapter, supported_languages: languages };
         self.define(kind, full_name, parameters, body, opening);
         Ok(())
     }
@@ -550,9 +422,7 @@ impl Parser<'_> {
             _ => None,
         };
         let languages = match &list.kind {
-            ExpressionKind::List(items) | ExpressionKind::Tuple(items) => {
-                items.iter().map(text).collect()
-            }
+            ExpressionKind::List(items) | ExpressionKind::Tuple(items) => items.iter().map(text).collect(),
             _ => None,
         };
         match languages {
@@ -566,21 +436,12 @@ impl Parser<'_> {
         let body_start = self.span().end;
         let body = self.block_body(&[end], opening)?;
         // Two tokens back stands the `{%` of the closing tag.
-        let body_end = self
-            .position
-            .checked_sub(2)
-            .map_or(body_start, |index| self.tokens[index].span.start);
+        let body_end = self.position.checked_sub(2).map_or(body_start, |index| self.tokens[index].span.start);
         self.skip_closing_name();
         let span = Span::new(opening.start, self.span().end);
         if self.blocks_open == 0 {
             let body_span = Span::new(body_start, body_end.max(body_start));
-            self.blocks.push(ParsedBlock {
-                kind,
-                name,
-                span,
-                body_span,
-                body: Arc::new(body),
-            });
+            self.blocks.push(ParsedBlock { kind, name, span, body_span, body: Arc::new(body) });
         }
         Ok(())
     }
@@ -598,16 +459,9 @@ impl Parser<'_> {
             if self.skip_symbol(":") {
                 self.nested(Self::type_annotation)?;
             }
-            let default = if self.skip_symbol("=") {
-                Some(self.conditional()?)
-            } else {
-                None
-            };
+            let default = if self.skip_symbol("=") { Some(self.conditional()?) } else { None };
             if default.is_none() && parameters.last().is_some_and(|last| last.default.is_some()) {
-                return self.fail(
-                    span,
-                    format!("parameter '{name}' needs a default, the one before has one"),
-                );
+                return self.fail(span, format!("parameter '{name}' needs a default, the one before has one"));
             }
             parameters.push(Parameter { name, default });
         }
@@ -659,30 +513,19 @@ impl Parser<'_> {
             return Ok(inner);
         }
         let name = self.expect_name("the name of a variable")?;
-        if matches!(
-            name.as_str(),
-            "true" | "false" | "none" | "True" | "False" | "None"
-        ) {
+        if matches!(name.as_str(), "true" | "false" | "none" | "True" | "False" | "None") {
             return self.fail(span, format!("cannot assign to '{name}'"));
         }
         if attributes && self.skip_symbol(".") {
             let attribute = self.expect_name("the name of an attribute")?;
-            return Ok(Target::Attribute {
-                object: name,
-                attribute,
-                span: Span::new(span.start, self.last_end()),
-            });
+            return Ok(Target::Attribute { object: name, attribute, span: Span::new(span.start, self.last_end()) });
         }
         Ok(Target::Name(name))
     }
 }
 
 fn constant(value: Value) -> Expression {
-    Expression {
-        kind: ExpressionKind::Constant(value),
-        span: Span::default(),
-        depth: 1,
-    }
+    Expression { kind: ExpressionKind::Constant(value), span: Span::default(), depth: 1 }
 }
 
 /// Whether Jinja computes the expression when it compiles the template, and emits it as text even in native mode.
@@ -697,9 +540,7 @@ fn is_constant(expression: &Expression) -> bool {
         | ExpressionKind::And(items)
         | ExpressionKind::Or(items)
         | ExpressionKind::Concat(items) => all(items),
-        ExpressionKind::Dict(entries) => entries
-            .iter()
-            .all(|(key, value)| is_constant(key) && is_constant(value)),
+        ExpressionKind::Dict(entries) => entries.iter().all(|(key, value)| is_constant(key) && is_constant(value)),
         ExpressionKind::Not(inner)
         | ExpressionKind::Negative(inner)
         | ExpressionKind::Positive(inner)
@@ -707,24 +548,14 @@ fn is_constant(expression: &Expression) -> bool {
         ExpressionKind::Binary(_, left, right) | ExpressionKind::Item(left, right) => {
             is_constant(left) && is_constant(right)
         }
-        ExpressionKind::Compare(first, rest) => {
-            is_constant(first) && rest.iter().all(|(_, item)| is_constant(item))
-        }
-        ExpressionKind::Conditional {
-            test,
-            value,
-            otherwise,
-        } => {
-            is_constant(test)
-                && is_constant(value)
-                && otherwise.as_ref().is_some_and(|inner| is_constant(inner))
+        ExpressionKind::Compare(first, rest) => is_constant(first) && rest.iter().all(|(_, item)| is_constant(item)),
+        ExpressionKind::Conditional { test, value, otherwise } => {
+            is_constant(test) && is_constant(value) && otherwise.as_ref().is_some_and(|inner| is_constant(inner))
         }
         ExpressionKind::Filter(input, filter) => {
             !filter.name.starts_with("as_") && is_constant(input) && arguments(&filter.arguments)
         }
-        ExpressionKind::Test { input, test, .. } => {
-            is_constant(input) && arguments(&test.arguments)
-        }
+        ExpressionKind::Test { input, test, .. } => is_constant(input) && arguments(&test.arguments),
         ExpressionKind::Slice { object, bounds } => {
             is_constant(object) && bounds.iter().flatten().all(|bound| is_constant(bound))
         }

@@ -11,11 +11,7 @@ use crate::{Error, ErrorKind, Value};
 const REPEAT_LIMIT: usize = 10_000_000;
 
 /// `left operator right`
-pub(crate) fn binary(
-    operator: BinaryOperator,
-    left: &Value,
-    right: &Value,
-) -> Result<Value, Error> {
+pub(crate) fn binary(operator: BinaryOperator, left: &Value, right: &Value) -> Result<Value, Error> {
     if operator == BinaryOperator::Modulo
         && let Some(pattern) = left.as_str()
     {
@@ -45,20 +41,9 @@ fn refuse(operator: BinaryOperator, left: &Value, right: &Value) -> Error {
         BinaryOperator::Modulo => "%",
         BinaryOperator::Power => "**",
     };
-    let message = format!(
-        "unsupported operand type(s) for {symbol}: '{}' and '{}'",
-        type_name(left),
-        type_name(right)
-    );
+    let message = format!("unsupported operand type(s) for {symbol}: '{}' and '{}'", type_name(left), type_name(right));
     let undefined = left.is_undefined() || right.is_undefined();
-    Error::new(
-        if undefined {
-            ErrorKind::Undefined
-        } else {
-            ErrorKind::Type
-        },
-        message,
-    )
+    Error::new(if undefined { ErrorKind::Undefined } else { ErrorKind::Type }, message)
 }
 
 fn too_large() -> Error {
@@ -70,10 +55,7 @@ fn numbers(operator: BinaryOperator, left: Number, right: Number) -> Result<Valu
         return integers(operator, left, right);
     }
     let (left, right) = (left.float(), right.float());
-    let divides = matches!(
-        operator,
-        BinaryOperator::Divide | BinaryOperator::FloorDivide | BinaryOperator::Modulo
-    );
+    let divides = matches!(operator, BinaryOperator::Divide | BinaryOperator::FloorDivide | BinaryOperator::Modulo);
     if divides && right == 0.0 {
         return Err(Error::new(ErrorKind::Value, "float division by zero"));
     }
@@ -85,21 +67,14 @@ fn numbers(operator: BinaryOperator, left: Number, right: Number) -> Result<Valu
         BinaryOperator::FloorDivide => (left / right).floor(),
         BinaryOperator::Modulo => {
             let rest = left % right;
-            if rest != 0.0 && (rest < 0.0) != (right < 0.0) {
-                rest + right
-            } else {
-                rest
-            }
+            if rest != 0.0 && (rest < 0.0) != (right < 0.0) { rest + right } else { rest }
         }
         BinaryOperator::Power => left.powf(right),
     }))
 }
 
 fn integers(operator: BinaryOperator, left: i128, right: i128) -> Result<Value, Error> {
-    let divides = matches!(
-        operator,
-        BinaryOperator::Divide | BinaryOperator::FloorDivide | BinaryOperator::Modulo
-    );
+    let divides = matches!(operator, BinaryOperator::Divide | BinaryOperator::FloorDivide | BinaryOperator::Modulo);
     if divides && right == 0 {
         return Err(Error::new(ErrorKind::Value, "division by zero"));
     }
@@ -108,23 +83,16 @@ fn integers(operator: BinaryOperator, left: i128, right: i128) -> Result<Value, 
         BinaryOperator::Subtract => left.checked_sub(right),
         BinaryOperator::Multiply => left.checked_mul(right),
         BinaryOperator::Divide => return Ok(Value::from(left as f64 / right as f64)),
-        BinaryOperator::FloorDivide => left.checked_div(right).map(|quotient| {
-            quotient - i128::from(left % right != 0 && (left % right < 0) != (right < 0))
-        }),
-        BinaryOperator::Modulo => left.checked_rem(right).map(|rest| {
-            if rest != 0 && (rest < 0) != (right < 0) {
-                rest + right
-            } else {
-                rest
-            }
-        }),
+        BinaryOperator::FloorDivide => left
+            .checked_div(right)
+            .map(|quotient| quotient - i128::from(left % right != 0 && (left % right < 0) != (right < 0))),
+        BinaryOperator::Modulo => {
+            left.checked_rem(right).map(|rest| if rest != 0 && (rest < 0) != (right < 0) { rest + right } else { rest })
+        }
         BinaryOperator::Power => match u32::try_from(right) {
             Ok(exponent) => left.checked_pow(exponent),
             Err(_) if right < 0 && left == 0 => {
-                return Err(Error::new(
-                    ErrorKind::Value,
-                    "0.0 cannot be raised to a negative power",
-                ));
+                return Err(Error::new(ErrorKind::Value, "0.0 cannot be raised to a negative power"));
             }
             Err(_) if right < 0 => return Ok(Value::from((left as f64).powf(right as f64))),
             Err(_) => None,
@@ -143,24 +111,15 @@ fn add(left: &Value, right: &Value) -> Result<Value, Error> {
     }
     let mut items = iterate(left)?;
     items.extend(iterate(right)?);
-    Ok(if left.is_tuple() {
-        tuple(items)
-    } else {
-        list(items)
-    })
+    Ok(if left.is_tuple() { tuple(items) } else { list(items) })
 }
 
 fn subtract(left: &Value, right: &Value) -> Result<Value, Error> {
-    if let (Some(left), Some(right)) = (
-        left.downcast_object_ref::<super::Set>(),
-        right.downcast_object_ref::<super::Set>(),
-    ) {
+    if let (Some(left), Some(right)) =
+        (left.downcast_object_ref::<super::Set>(), right.downcast_object_ref::<super::Set>())
+    {
         let right = right.items();
-        let rest = left
-            .items()
-            .into_iter()
-            .filter(|item| !right.contains(item))
-            .collect();
+        let rest = left.items().into_iter().filter(|item| !right.contains(item)).collect();
         return Ok(Value::from_object(super::Set::new(rest)));
     }
     Err(refuse(BinaryOperator::Subtract, left, right))
@@ -186,38 +145,20 @@ fn repeat(left: &Value, right: &Value) -> Result<Value, Error> {
     }
     let items = iterate(repeated)?;
     check(items.len())?;
-    let repeated_items = items
-        .iter()
-        .cloned()
-        .cycle()
-        .take(items.len() * count)
-        .collect();
-    Ok(if repeated.is_tuple() {
-        tuple(repeated_items)
-    } else {
-        list(repeated_items)
-    })
+    let repeated_items = items.iter().cloned().cycle().take(items.len() * count).collect();
+    Ok(if repeated.is_tuple() { tuple(repeated_items) } else { list(repeated_items) })
 }
 
 /// `-value` or `+value`
 pub(crate) fn signed(value: &Value, negative: bool) -> Result<Value, Error> {
     match Number::of(value) {
-        Some(Number::Integer(number)) if negative => {
-            number.checked_neg().map(from_integer).ok_or_else(too_large)
-        }
+        Some(Number::Integer(number)) if negative => number.checked_neg().map(from_integer).ok_or_else(too_large),
         Some(Number::Integer(number)) => Ok(from_integer(number)),
         Some(Number::Float(number)) => Ok(Value::from(if negative { -number } else { number })),
         None => crate::modules::negate(value, negative).unwrap_or_else(|| {
             let sign = if negative { '-' } else { '+' };
-            let kind = if value.is_undefined() {
-                ErrorKind::Undefined
-            } else {
-                ErrorKind::Type
-            };
-            Err(Error::new(
-                kind,
-                format!("bad operand type for unary {sign}: '{}'", type_name(value)),
-            ))
+            let kind = if value.is_undefined() { ErrorKind::Undefined } else { ErrorKind::Type };
+            Err(Error::new(kind, format!("bad operand type for unary {sign}: '{}'", type_name(value))))
         }),
     }
 }

@@ -9,11 +9,7 @@ use crate::{Error, ErrorKind, Value};
 
 /// `left < right` and the like: the order of two values, or an error for types Python does not order. `None` for
 /// values without an order among them (not a number).
-pub(crate) fn order(
-    left: &Value,
-    right: &Value,
-    operator: &str,
-) -> Result<Option<Ordering>, Error> {
+pub(crate) fn order(left: &Value, right: &Value, operator: &str) -> Result<Option<Ordering>, Error> {
     if let (Some(left), Some(right)) = (Number::of(left), Number::of(right)) {
         return Ok(match (left, right) {
             (Number::Integer(left), Number::Integer(right)) => Some(left.cmp(&right)),
@@ -24,22 +20,12 @@ pub(crate) fn order(
         return Ok(Some(left.cmp(right)));
     }
     let refuse = || {
-        let kind = if left.is_undefined() || right.is_undefined() {
-            ErrorKind::Undefined
-        } else {
-            ErrorKind::Type
-        };
-        let message = format!(
-            "'{operator}' not supported between instances of '{}' and '{}'",
-            type_name(left),
-            type_name(right)
-        );
+        let kind = if left.is_undefined() || right.is_undefined() { ErrorKind::Undefined } else { ErrorKind::Type };
+        let message =
+            format!("'{operator}' not supported between instances of '{}' and '{}'", type_name(left), type_name(right));
         Error::new(kind, message)
     };
-    if left.kind() == ValueKind::Seq
-        && right.kind() == ValueKind::Seq
-        && left.is_tuple() == right.is_tuple()
-    {
+    if left.kind() == ValueKind::Seq && right.kind() == ValueKind::Seq && left.is_tuple() == right.is_tuple() {
         let (left, right) = (iterate(left)?, iterate(right)?);
         for (one, other) in left.iter().zip(&right) {
             if one != other {
@@ -73,10 +59,7 @@ pub(crate) fn contains(container: &Value, item: &Value) -> Result<bool, Error> {
         ValueKind::String => match item.as_str() {
             Some(needle) => Ok(container.as_str().unwrap_or_default().contains(needle)),
             None => {
-                let message = format!(
-                    "'in <string>' requires string as left operand, not {}",
-                    type_name(item)
-                );
+                let message = format!("'in <string>' requires string as left operand, not {}", type_name(item));
                 Err(Error::new(ErrorKind::Type, message))
             }
         },
@@ -90,10 +73,7 @@ pub(crate) fn contains(container: &Value, item: &Value) -> Result<bool, Error> {
         ValueKind::Undefined => Ok(false),
         ValueKind::Seq | ValueKind::Iterable => Ok(iterate(container)?.contains(item)),
         _ => {
-            let message = format!(
-                "argument of type '{}' is not iterable",
-                type_name(container)
-            );
+            let message = format!("argument of type '{}' is not iterable", type_name(container));
             Err(Error::new(ErrorKind::Type, message))
         }
     }

@@ -45,11 +45,7 @@ impl Object for List {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let items = guard(&self.0);
         let index = as_integer(key)?;
-        let index = if index < 0 {
-            index + items.len() as i128
-        } else {
-            index
-        };
+        let index = if index < 0 { index + items.len() as i128 } else { index };
         items.get(usize::try_from(index).ok()?).cloned()
     }
 
@@ -68,20 +64,11 @@ impl Object for List {
         arguments: &[Value],
     ) -> Result<Value, minijinja::Error> {
         let value = super::shared(self.clone());
-        Ok(crate::methods::call(
-            &value,
-            method,
-            Arguments::from_values(arguments),
-        )?)
+        Ok(crate::methods::call(&value, method, Arguments::from_values(arguments))?)
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        text::write_items(
-            formatter,
-            Arc::as_ptr(self).cast::<()>() as usize,
-            ["[", "]"],
-            &self.items(),
-        )
+        text::write_items(formatter, Arc::as_ptr(self).cast::<()>() as usize, ["[", "]"], &self.items())
     }
 }
 
@@ -95,10 +82,7 @@ impl Dict {
 
     /// A snapshot of the entries.
     pub(crate) fn entries(&self) -> Vec<(Value, Value)> {
-        guard(&self.0)
-            .iter()
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect()
+        guard(&self.0).iter().map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// The value of a key.
@@ -132,19 +116,11 @@ impl Object for Dict {
         arguments: &[Value],
     ) -> Result<Value, minijinja::Error> {
         let value = super::shared(self.clone());
-        Ok(crate::methods::call(
-            &value,
-            method,
-            Arguments::from_values(arguments),
-        )?)
+        Ok(crate::methods::call(&value, method, Arguments::from_values(arguments))?)
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        text::write_entries(
-            formatter,
-            Arc::as_ptr(self).cast::<()>() as usize,
-            &self.entries(),
-        )
+        text::write_entries(formatter, Arc::as_ptr(self).cast::<()>() as usize, &self.entries())
     }
 }
 
@@ -187,22 +163,14 @@ impl Object for Set {
         arguments: &[Value],
     ) -> Result<Value, minijinja::Error> {
         let value = super::shared(self.clone());
-        Ok(crate::methods::call(
-            &value,
-            method,
-            Arguments::from_values(arguments),
-        )?)
+        Ok(crate::methods::call(&value, method, Arguments::from_values(arguments))?)
     }
 
     fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
         let theirs = other.downcast_ref::<Set>()?.items();
         let ours = self.items();
         let equal = ours.len() == theirs.len() && ours.iter().all(|item| theirs.contains(item));
-        Some(if equal {
-            Ordering::Equal
-        } else {
-            ours.iter().cmp(theirs.iter()).then(Ordering::Less)
-        })
+        Some(if equal { Ordering::Equal } else { ours.iter().cmp(theirs.iter()).then(Ordering::Less) })
     }
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -210,12 +178,7 @@ impl Object for Set {
         if items.is_empty() {
             return formatter.write_str("set()");
         }
-        text::write_items(
-            formatter,
-            Arc::as_ptr(self).cast::<()>() as usize,
-            ["{", "}"],
-            &items,
-        )
+        text::write_items(formatter, Arc::as_ptr(self).cast::<()>() as usize, ["{", "}"], &items)
     }
 }
 
@@ -230,11 +193,7 @@ pub(crate) struct Range {
 impl Range {
     /// How many numbers it gives.
     pub(crate) fn len(&self) -> usize {
-        let (start, stop, step) = (
-            i128::from(self.start),
-            i128::from(self.stop),
-            i128::from(self.step),
-        );
+        let (start, stop, step) = (i128::from(self.start), i128::from(self.stop), i128::from(self.step));
         let distance = if step > 0 { stop - start } else { start - stop };
         let step = step.abs();
         usize::try_from(((distance + step - 1) / step).max(0)).unwrap_or(0)
@@ -292,12 +251,7 @@ impl Object for View {
 
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}(", self.name)?;
-        text::write_items(
-            formatter,
-            Arc::as_ptr(self).cast::<()>() as usize,
-            ["[", "]"],
-            &self.items,
-        )?;
+        text::write_items(formatter, Arc::as_ptr(self).cast::<()>() as usize, ["[", "]"], &self.items)?;
         formatter.write_str(")")
     }
 }

@@ -16,9 +16,7 @@ pub(crate) mod text;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-pub use minijinja::value::{
-    DynObject, Enumerator, Kwargs, Object, ObjectExt, ObjectRepr, Tuple, ValueKind,
-};
+pub use minijinja::value::{DynObject, Enumerator, Kwargs, Object, ObjectExt, ObjectRepr, Tuple, ValueKind};
 
 use crate::{Error, ErrorKind, Value};
 
@@ -48,9 +46,7 @@ pub(crate) fn none() -> Value {
 pub(crate) fn integer(digits: &str) -> Value {
     match digits.parse::<i64>() {
         Ok(number) => Value::from(number),
-        Err(_) => digits
-            .parse::<i128>()
-            .map_or_else(|_| Value::from(digits), Value::from),
+        Err(_) => digits.parse::<i128>().map_or_else(|_| Value::from(digits), Value::from),
     }
 }
 
@@ -64,21 +60,16 @@ pub fn from_json(value: &serde_json::Value) -> Value {
     match value {
         serde_json::Value::Null => none(),
         serde_json::Value::Bool(flag) => Value::from(*flag),
-        serde_json::Value::Number(number) => {
-            match (number.as_i64(), number.as_u64(), number.as_f64()) {
-                (Some(number), _, _) => Value::from(number),
-                (_, Some(number), _) => Value::from(number),
-                (_, _, number) => Value::from(number.unwrap_or(f64::NAN)),
-            }
-        }
+        serde_json::Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(number), _, _) => Value::from(number),
+            (_, Some(number), _) => Value::from(number),
+            (_, _, number) => Value::from(number.unwrap_or(f64::NAN)),
+        },
         serde_json::Value::String(text) => Value::from(text.as_str()),
         serde_json::Value::Array(items) => list(items.iter().map(from_json).collect()),
-        serde_json::Value::Object(entries) => dict(
-            entries
-                .iter()
-                .map(|(key, value)| (Value::from(key.as_str()), from_json(value)))
-                .collect(),
-        ),
+        serde_json::Value::Object(entries) => {
+            dict(entries.iter().map(|(key, value)| (Value::from(key.as_str()), from_json(value))).collect())
+        }
     }
 }
 
@@ -92,17 +83,9 @@ pub fn to_json(value: &Value) -> Result<serde_json::Value, Error> {
 
 fn to_json_within(value: &Value, depth: usize) -> Result<serde_json::Value, Error> {
     if depth > 100 {
-        return Err(Error::new(
-            ErrorKind::Recursion,
-            "value is nested too deeply for JSON",
-        ));
+        return Err(Error::new(ErrorKind::Recursion, "value is nested too deeply for JSON"));
     }
-    let refuse = || {
-        Error::new(
-            ErrorKind::Type,
-            format!("{} cannot be written as JSON", type_name(value)),
-        )
-    };
+    let refuse = || Error::new(ErrorKind::Type, format!("{} cannot be written as JSON", type_name(value)));
     Ok(match value.kind() {
         ValueKind::None => serde_json::Value::Null,
         ValueKind::Bool => serde_json::Value::Bool(value.is_true()),
@@ -112,19 +95,13 @@ fn to_json_within(value: &Value, depth: usize) -> Result<serde_json::Value, Erro
                 (_, Ok(number)) => number.into(),
                 _ => serde_json::Value::from(number as f64),
             },
-            Some(Number::Float(number)) => serde_json::Number::from_f64(number)
-                .map(Into::into)
-                .ok_or_else(refuse)?,
+            Some(Number::Float(number)) => serde_json::Number::from_f64(number).map(Into::into).ok_or_else(refuse)?,
             None => return Err(refuse()),
         },
         ValueKind::String => value.as_str().unwrap_or_default().into(),
         ValueKind::Seq if value.downcast_object_ref::<Range>().is_none() => {
             let items = iterate(value)?;
-            items
-                .iter()
-                .map(|item| to_json_within(item, depth + 1))
-                .collect::<Result<Vec<_>, _>>()?
-                .into()
+            items.iter().map(|item| to_json_within(item, depth + 1)).collect::<Result<Vec<_>, _>>()?.into()
         }
         ValueKind::Map => {
             let mut object = serde_json::Map::new();
@@ -156,9 +133,7 @@ impl Number {
     pub(crate) fn of(value: &Value) -> Option<Number> {
         match value.kind() {
             ValueKind::Bool => Some(Number::Integer(i128::from(value.is_true()))),
-            ValueKind::Number if value.is_integer() => {
-                i128::try_from(value.clone()).ok().map(Number::Integer)
-            }
+            ValueKind::Number if value.is_integer() => i128::try_from(value.clone()).ok().map(Number::Integer),
             ValueKind::Number => f64::try_from(value.clone()).ok().map(Number::Float),
             _ => None,
         }
@@ -205,19 +180,14 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
 /// Whether the value is a dictionary of ours or of the engine, not an object of the caller's.
 pub(crate) fn is_dict(value: &Value) -> bool {
     value.downcast_object_ref::<Dict>().is_some()
-        || value
-            .downcast_object_ref::<IndexMap<Value, Value>>()
-            .is_some()
-        || value
-            .downcast_object_ref::<IndexMap<String, Value>>()
-            .is_some()
+        || value.downcast_object_ref::<IndexMap<Value, Value>>().is_some()
+        || value.downcast_object_ref::<IndexMap<String, Value>>().is_some()
         || value.is_kwargs()
 }
 
 /// Whether the value is a list of ours or of the engine.
 pub(crate) fn is_list(value: &Value) -> bool {
-    value.downcast_object_ref::<List>().is_some()
-        || value.downcast_object_ref::<Vec<Value>>().is_some()
+    value.downcast_object_ref::<List>().is_some() || value.downcast_object_ref::<Vec<Value>>().is_some()
 }
 
 /// Makes what comes from Rust behave like Python: sequences and plain maps become mutable.
@@ -254,17 +224,11 @@ pub(crate) fn iterate(value: &Value) -> Result<Vec<Value>, Error> {
         ValueKind::Undefined => Ok(Vec::new()),
         ValueKind::String => {
             let text = value.as_str().unwrap_or_default();
-            Ok(text
-                .chars()
-                .map(|character| Value::from(character.to_string()))
-                .collect())
+            Ok(text.chars().map(|character| Value::from(character.to_string())).collect())
         }
         ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => Ok(value.try_iter()?.collect()),
         ValueKind::Plain if value.try_iter().is_ok() => Ok(value.try_iter()?.collect()),
-        _ => Err(Error::new(
-            ErrorKind::Type,
-            format!("'{}' object is not iterable", type_name(value)),
-        )),
+        _ => Err(Error::new(ErrorKind::Type, format!("'{}' object is not iterable", type_name(value)))),
     }
 }
 
@@ -274,10 +238,7 @@ pub(crate) fn entries(value: &Value) -> Result<Vec<(Value, Value)>, Error> {
         return Ok(dict.entries());
     }
     if value.kind() != ValueKind::Map {
-        return Err(Error::new(
-            ErrorKind::Type,
-            format!("'{}' object is not a mapping", type_name(value)),
-        ));
+        return Err(Error::new(ErrorKind::Type, format!("'{}' object is not a mapping", type_name(value))));
     }
     let mut entries = Vec::new();
     for key in value.try_iter()? {
@@ -295,10 +256,7 @@ pub(crate) fn length(value: &Value) -> Result<usize, Error> {
         _ => match value.len() {
             Some(length) => Ok(length),
             None if value.kind() == ValueKind::Iterable => Ok(iterate(value)?.len()),
-            None => Err(Error::new(
-                ErrorKind::Type,
-                format!("object of type '{}' has no len()", type_name(value)),
-            )),
+            None => Err(Error::new(ErrorKind::Type, format!("object of type '{}' has no len()", type_name(value)))),
         },
     }
 }
@@ -307,29 +265,21 @@ pub(crate) fn length(value: &Value) -> Result<usize, Error> {
 pub(crate) fn item(value: &Value, key: &Value) -> Value {
     let at = |length: usize| {
         let index = as_integer(key)?;
-        let index = if index < 0 {
-            index + length as i128
-        } else {
-            index
-        };
+        let index = if index < 0 { index + length as i128 } else { index };
         usize::try_from(index).ok().filter(|index| *index < length)
     };
     match value.kind() {
         ValueKind::String => {
             let text = value.as_str().unwrap_or_default();
             let character = at(text.chars().count()).and_then(|index| text.chars().nth(index));
-            character.map_or(Value::UNDEFINED, |character| {
-                Value::from(character.to_string())
-            })
+            character.map_or(Value::UNDEFINED, |character| Value::from(character.to_string()))
         }
         ValueKind::Seq => match at(value.len().unwrap_or(0)) {
             Some(index) => value.get_item_by_index(index).unwrap_or_default(),
             None if as_integer(key).is_none() => value.get_item(key).unwrap_or_default(),
             None => Value::UNDEFINED,
         },
-        ValueKind::None | ValueKind::Undefined | ValueKind::Bool | ValueKind::Number => {
-            Value::UNDEFINED
-        }
+        ValueKind::None | ValueKind::Undefined | ValueKind::Bool | ValueKind::Number => Value::UNDEFINED,
         _ => value.get_item(key).unwrap_or_default(),
     }
 }
@@ -340,10 +290,7 @@ pub(crate) fn slice(value: &Value, bounds: [&Value; 3]) -> Result<Value, Error> 
     for (number, bound) in numbers.iter_mut().zip(bounds) {
         if !bound.is_none() {
             *number = Some(as_integer(bound).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Type,
-                    format!("slice indices must be integers, not '{}'", type_name(bound)),
-                )
+                Error::new(ErrorKind::Type, format!("slice indices must be integers, not '{}'", type_name(bound)))
             })?);
         }
     }
@@ -358,27 +305,13 @@ pub(crate) fn slice(value: &Value, bounds: [&Value; 3]) -> Result<Value, Error> 
         return Err(Error::new(ErrorKind::Value, "slice step cannot be zero"));
     }
     let clamp = |index: i128| {
-        let index = if index < 0 {
-            index.saturating_add(length)
-        } else {
-            index
-        };
-        if step > 0 {
-            index.clamp(0, length)
-        } else {
-            index.clamp(-1, length - 1)
-        }
+        let index = if index < 0 { index.saturating_add(length) } else { index };
+        if step > 0 { index.clamp(0, length) } else { index.clamp(-1, length - 1) }
     };
     let (first, end) = if step > 0 {
-        (
-            numbers[0].map_or(0, clamp),
-            numbers[1].map_or(length, clamp),
-        )
+        (numbers[0].map_or(0, clamp), numbers[1].map_or(length, clamp))
     } else {
-        (
-            numbers[0].map_or(length - 1, clamp),
-            numbers[1].map_or(-1, clamp),
-        )
+        (numbers[0].map_or(length - 1, clamp), numbers[1].map_or(-1, clamp))
     };
     let mut picked = Vec::new();
     let mut index = first;
@@ -389,15 +322,9 @@ pub(crate) fn slice(value: &Value, bounds: [&Value; 3]) -> Result<Value, Error> 
         index = index.saturating_add(step);
     }
     if text {
-        return Ok(Value::from(
-            picked.iter().map(text::text).collect::<String>(),
-        ));
+        return Ok(Value::from(picked.iter().map(text::text).collect::<String>()));
     }
-    Ok(if value.is_tuple() {
-        tuple(picked)
-    } else {
-        list(picked)
-    })
+    Ok(if value.is_tuple() { tuple(picked) } else { list(picked) })
 }
 
 /// Refuses what Python cannot hash as a key of a dictionary or set.
@@ -411,10 +338,7 @@ pub(crate) fn check_hashable(key: &Value) -> Result<(), Error> {
         _ => key.downcast_object_ref::<Set>().is_some(),
     };
     if unhashable {
-        return Err(Error::new(
-            ErrorKind::Type,
-            format!("unhashable type: '{}'", type_name(key)),
-        ));
+        return Err(Error::new(ErrorKind::Type, format!("unhashable type: '{}'", type_name(key))));
     }
     Ok(())
 }

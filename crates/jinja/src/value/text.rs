@@ -31,17 +31,11 @@ pub(crate) fn repr(value: &Value) -> String {
         ValueKind::Undefined => "Undefined".into(),
         ValueKind::None => "None".into(),
         ValueKind::Bool => if value.is_true() { "True" } else { "False" }.into(),
-        ValueKind::Number if !value.is_integer() => {
-            float(f64::try_from(value.clone()).unwrap_or(f64::NAN))
-        }
+        ValueKind::Number if !value.is_integer() => float(f64::try_from(value.clone()).unwrap_or(f64::NAN)),
         ValueKind::String => quoted(value.as_str().unwrap_or_default()),
         ValueKind::Bytes => bytes(value.as_bytes().unwrap_or_default()),
-        _ if value.is_tuple() || value.downcast_object_ref::<Vec<Value>>().is_some() => {
-            Items(value).to_string()
-        }
-        ValueKind::Map
-            if super::is_dict(value) && value.downcast_object_ref::<super::Dict>().is_none() =>
-        {
+        _ if value.is_tuple() || value.downcast_object_ref::<Vec<Value>>().is_some() => Items(value).to_string(),
+        ValueKind::Map if super::is_dict(value) && value.downcast_object_ref::<super::Dict>().is_none() => {
             Items(value).to_string()
         }
         _ => crate::modules::repr(value).unwrap_or_else(|| value.to_string()),
@@ -49,25 +43,12 @@ pub(crate) fn repr(value: &Value) -> String {
 }
 
 fn bytes(bytes: &[u8]) -> String {
-    let plain: String = bytes
-        .iter()
-        .map(|byte| {
-            if byte.is_ascii() {
-                char::from(*byte)
-            } else {
-                '\u{fffd}'
-            }
-        })
-        .collect();
+    let plain: String = bytes.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '\u{fffd}' }).collect();
     let mut high = bytes.iter().filter(|byte| !byte.is_ascii());
     let mut result = String::from("b");
     for character in quoted(&plain).chars() {
         match character {
-            '\u{fffd}' => result.push_str(
-                &high
-                    .next()
-                    .map_or(String::new(), |byte| format!("\\x{byte:02x}")),
-            ),
+            '\u{fffd}' => result.push_str(&high.next().map_or(String::new(), |byte| format!("\\x{byte:02x}"))),
             _ => result.push(character),
         }
     }
@@ -86,12 +67,7 @@ impl fmt::Display for Items<'_> {
         }
         match super::entries(self.0) {
             Ok(entries) => write_entries(formatter, address, &entries),
-            Err(_) => write_items(
-                formatter,
-                address,
-                ["[", "]"],
-                &super::iterate(self.0).unwrap_or_default(),
-            ),
+            Err(_) => write_items(formatter, address, ["[", "]"], &super::iterate(self.0).unwrap_or_default()),
         }
     }
 }
@@ -148,11 +124,7 @@ fn guarded(
 
 /// A string in quotes, escaped as Python does.
 pub(crate) fn quoted(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') {
-        '"'
-    } else {
-        '\''
-    };
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut result = String::with_capacity(text.len() + 2);
     result.push(quote);
     for character in text.chars() {
@@ -193,11 +165,7 @@ pub(crate) fn float(number: f64) -> String {
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..16).contains(&exponent) {
         let plain = format!("{number}");
-        return if plain.contains('.') {
-            plain
-        } else {
-            format!("{plain}.0")
-        };
+        return if plain.contains('.') { plain } else { format!("{plain}.0") };
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}e{sign}{:02}", exponent.abs())

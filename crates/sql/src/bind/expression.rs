@@ -125,6 +125,14 @@ impl Binder<'_> {
 
     fn call(&mut self, function: &Function) -> Result<FunctionKind, Finding> {
         let name = function_name(function);
+        if matches!(name.as_str(), "unnest" | "unlist" | "generate_subscripts") {
+            return Err(self.finding(
+                "unnest",
+                &format!("{name}() in the select list makes several rows of one; any change rebuilds the whole table"),
+                "write it as a join: from ..., unnest(...)",
+                function,
+            ));
+        }
         let kind = self.catalog.function(&name);
         match kind {
             Some(FunctionKind::Volatile) => {

@@ -108,11 +108,7 @@ fn dirty_other(
             },
         );
     };
-    let mut terms = walk.dirty(other, &Target::key(theirs));
-    for term in &mut terms {
-        term.steps.push(step.clone());
-    }
-    terms
+    walk.dirty(other, &Target::key(theirs)).into_iter().map(|term| term.then(&step)).collect()
 }
 
 pub(super) fn restrict_join(

@@ -46,6 +46,16 @@ pub(crate) struct Partial {
     pub effect: Effect,
 }
 
+impl Partial {
+    /// Carries the slices one relation further up. A change that reaches everything there reaches everything above.
+    fn then(mut self, step: &Step) -> Self {
+        if self.effect == Effect::Partitions {
+            self.steps.push(step.clone());
+        }
+        self
+    }
+}
+
 /// What decides which slices a restriction keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {

@@ -57,10 +57,7 @@ pub(super) fn dirty_partitions(
         let Some(step) = step(walk, input, target, partition) else {
             return walk.everything(input, &untraceable(place));
         };
-        terms.extend(walk.dirty(input, &key).into_iter().map(|mut term| {
-            term.steps.push(step.clone());
-            term
-        }));
+        terms.extend(walk.dirty(input, &key).into_iter().map(|term| term.then(&step)));
     }
     terms
 }

@@ -18,7 +18,10 @@ fn references_become_relations() {
             "select * from {{ ref('orders') }} join {{ ref('shop', 'orders') }}\njoin {{ source('raw', 'payments') }} -- {{ this }} {{ this.identifier }}",
         ),
     ]);
-    insta::assert_snapshot!(fixture.compile("a"), @"");
+    insta::assert_snapshot!(fixture.compile("a"), @r#"
+    select * from "memory"."main_mart"."o" join "memory"."main_mart"."o"
+    join "memory"."landing"."payments" -- "memory"."main"."a" a
+    "#);
 }
 
 #[test]
@@ -35,10 +38,47 @@ fn ephemeral_parents_are_put_in_front_in_order() {
             "/* with */ WITH RECURSIVE n as (select 1 as id union all select id + 1 from n where id < 3)\nselect n.id from n join {{ ref('middle') }} using (id)",
         ),
     ]);
-    insta::assert_snapshot!(fixture.compile("plain"), @"");
+    insta::assert_snapshot!(fixture.compile("plain"), @"
+    -- with comments
+    with __dbt__cte__base as (
+    select 1 as id -- the base
+    ), __dbt__cte__middle as (
+    with x as (select * from __dbt__cte__base) select * from x
+    )
+    select * from __dbt__cte__middle join __dbt__cte__base using (id)
+    ");
     assert_eq!(fixture.column(&fixture.compile("plain")), "1");
-    insta::assert_snapshot!(fixture.compile("own"), @"");
+    insta::assert_snapshot!(fixture.compile("own"), @"
+    /* with */ WITH RECURSIVE __dbt__cte__base as (
+    select 1 as id -- the base
+    ), __dbt__cte__middle as (
+    with x as (select * from __dbt__cte__base) select * from x
+    ), n as (select 1 as id union all select id + 1 from n where id < 3)
+    select n.id from n join __dbt__cte__middle using (id)
+    ");
     assert_eq!(fixture.column(&fixture.compile("own")), "1");
+    let compiled = fixture.compiler.compile(fixture.node("own"), &fixture.connection).expect("compiled");
+    let line = |words: &str| compiled.map.line(compiled.sql.find(words).expect("in the query"));
+    assert_eq!(compiled.injected, ["model.shop.base", "model.shop.middle"]);
+    assert_eq!(line("the base"), Some(("models/base.sql".to_owned(), 1)));
+    assert_eq!(line("select n.id"), Some(("models/own.sql".to_owned(), 2)));
+    assert_eq!(line("__dbt__cte__middle as"), None, "what Highwater writes itself has no place");
+}
+
+#[test]
+fn docs_blocks_can_be_read_in_models() {
+    let fixture = Fixture::new(&[
+        ("models/docs.md", "{% docs orders %}\nOne row per order.\n{% enddocs %}\n"),
+        ("models/a.sql", "-- {{ doc('orders') }}\nselect 1"),
+        ("models/b.sql", "-- {{ doc('oders') }}\nselect 1"),
+    ]);
+    insta::assert_snapshot!(format!("{}\n{}", fixture.compile("a"), fixture.compile("b")), @"
+    -- One row per order.
+    select 1
+    HW0311: no docs block 'oders' was found
+     --> models/b.sql:1:7 `doc('oders')`
+    help: did you mean orders?
+    ");
 }
 
 #[test]
@@ -86,7 +126,41 @@ fn generic_tests_are_calls_of_their_macros() {
     ]);
     let tests = fixture.manifest.nodes.values().filter(|node| node.test_metadata.is_some());
     let compiled = tests.map(|node| format!("-- {}\n{}", node.name, fixture.compile(&node.name).trim()));
-    insta::assert_snapshot!(compiled.collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(compiled.collect::<Vec<_>>().join("\n"), @r#"
+    -- unique_orders_id
+    select id as unique_field, count(*) as n_records
+    from "memory"."main"."orders"
+    where id is not null
+    group by id
+    having count(*) > 1
+    -- not_null_orders_id
+    select id
+    from (select * from "memory"."main"."orders" where id > 0) dbt_subquery
+    where id is null
+    -- accepted_values_orders_id__a__it_s
+    select id as value_field, count(*) as n_records
+    from "memory"."main"."orders"
+    group by id
+    having id not in (
+      'a',
+      'it''s'
+    )
+    -- numbers
+    select id as value_field, count(*) as n_records
+    from "memory"."main"."orders"
+    group by id
+    having id not in (
+      1,
+      2
+    )
+    -- relationships_orders_id__id__ref_customers_
+    select child.id as from_field
+    from "memory"."main"."orders" as child
+    where child.id is not null
+      and not exists (select 1 from "memory"."main"."customers" as parent where parent.id = child.id)
+    -- at_least_orders_3__id
+    select * from "memory"."main"."orders" where id < 3
+    "#);
 }
 
 #[test]
@@ -103,12 +177,14 @@ fn a_batch_restricts_inputs_that_have_an_event_time() {
     let batch =
         Batch { id: "20260201".into(), start: moment("2026-02-01T00:00:00Z"), end: moment("2026-02-02T00:00:00Z") };
     let compiled = fixture.compiler.compile_batch(fixture.node("a"), &fixture.connection, &batch).expect("compiled");
-    insta::assert_snapshot!(compiled.sql, @"");
+    insta::assert_snapshot!(compiled.sql, @r#"
+    select * from (select * from "memory"."landing"."payments" where paid_at >= '2026-02-01 00:00:00+00:00' and paid_at < '2026-02-02 00:00:00+00:00') join "memory"."main"."orders" -- "memory"."landing"."payments" 20260201
+    "#);
     let empty = Fixture::with_flags(
         &[("models/o.sql", "select 1"), ("models/a.sql", "from {{ ref('o') }}")],
         Flags { empty: true, ..Flags::default() },
     );
-    insta::assert_snapshot!(empty.compile("a"), @"");
+    insta::assert_snapshot!(empty.compile("a"), @r#"from (select * from "memory"."main"."o" where false limit 0)"#);
 }
 
 #[test]
@@ -120,16 +196,56 @@ fn what_cannot_be_compiled_says_why() {
         ),
         ("models/orders.sql", "select 1 as id"),
         ("models/hidden.sql", "select 1\n{% if execute %}from {{ ref('orders') }}{% endif %}"),
-        ("models/unknown.sql", "select {{ moneey(1) }}"),
+        ("models/unknown.sql", "select {{ moneey(1) if execute }}"),
         ("models/package.sql", "select {{ dbt_utils.star(1) }}"),
         ("models/inside.sql", "select\n  {{ money('x') }}"),
         ("models/query.sql", "select\n  {{ asks() }}"),
         ("models/dispatches.sql", "{% if execute %}{{ adapter.dispatch('nothing', 'shop')() }}{% endif %}"),
-        ("models/namespace.sql", "{{ dbt.dateadd2() }}"),
-        ("models/variable.sql", "{% if execute %}{{ var('missing') }}{% endif %}"),
+        ("models/namespace.sql", "select {{ dbt.dateadd2() }}"),
+        ("models/variable.sql", "select {{ var('missing') }}"),
     ]);
     let names = ["hidden", "unknown", "package", "inside", "query", "dispatches", "namespace", "variable"];
-    insta::assert_snapshot!(names.map(|name| fixture.compile(name)).join("\n\n"), @"");
+    insta::assert_snapshot!(names.map(|name| fixture.compile(name)).join("\n\n"), @r#"
+    HW0307: {{ ref('orders') }} was not seen when the project was read
+     --> models/hidden.sql:2:25 `ref('orders')`
+    help: it stands in a branch that only runs with a database; name it outside of the branch too:
+    help: -- depends_on: {{ ref('orders') }}
+
+    HW0302: 'moneey' is undefined
+     --> models/unknown.sql:1:11 `moneey`
+    help: did you mean money?
+
+    HW0302: 'dbt_utils' is undefined
+     --> models/package.sql:1:11 `dbt_utils`
+    help: is dbt_utils a package? packages.yml names what to install, `hw deps` installs it
+
+    HW0302: 'x.missing' is undefined
+     --> macros/m.sql:2:6 `x.missing`
+     --> models/inside.sql:2:6 `money('x')` (calls macro money)
+
+    HW0402: a query of a template failed in model.shop.query
+     --> macros/m.sql:4:22 `run_query('select * from nowhere')` (calls macro run_query)
+     --> models/query.sql:2:6 `asks()` (calls macro asks)
+    note: Catalog Error: Table with name nowhere does not exist!
+    Did you mean "pg_indexes"?
+
+    LINE 1: select * from nowhere
+                          ^
+    note: the query:
+    select * from nowhere
+
+    HW0310: in dispatch: no macro named 'nothing' found within namespace: 'shop'
+     --> models/dispatches.sql:1:20 `adapter.dispatch('nothing', 'shop')`
+    help: write one of shop.duckdb__nothing, shop.default__nothing, dbt.duckdb__nothing, dbt.default__nothing
+
+    HW0310: package 'dbt' has no macro 'dateadd2'
+     --> models/namespace.sql:1:11 `dbt.dateadd2()`
+    help: did you mean dateadd?
+
+    HW0308: required variable 'missing' is not set
+     --> models/variable.sql:1:11 `var('missing')`
+    help: set it under `vars:` in dbt_project.yml, with `--vars '{missing: ...}'`, or give a default: var('missing', ...)
+    "#);
 }
 
 #[test]
@@ -164,5 +280,47 @@ fn database_errors_point_into_the_template_that_wrote_the_line() {
         format!("[{name}]\n{}", text(&fixture.compiler.diagnose(node, &compiled, &error)))
     };
     let names = ["uses_base", "column", "in_macro", "source_gone", "syntax", "not_built", "late", "long"];
-    insta::assert_snapshot!(names.map(diagnose).join("\n\n"), @"");
+    insta::assert_snapshot!(names.map(diagnose).join("\n\n"), @r#"
+    [uses_base]
+    HW0404: Binder Error: Referenced column "amout" not found in FROM clause
+     --> models/base.sql:3:3 `amout`
+    note: Candidate bindings: "amount"
+    help: did you mean amount?
+
+    [column]
+    HW0404: Binder Error: Referenced column "oder_id" not found in FROM clause
+     --> models/column.sql:5:3 `oder_id`
+    note: Candidate bindings: "order_id", "id"
+    help: did you mean order_id?
+
+    [in_macro]
+    HW0404: Binder Error: Referenced column "prise" not found in FROM clause
+     --> models/in_macro.sql:2:3 `{{ cents('prise') }}`
+    note: Candidate bindings: "price"
+    help: did you mean price?
+
+    [source_gone]
+    HW0405: Catalog Error: Table with name "landing.payments" does not exist because schema "landing" does not exist
+     --> models/source_gone.sql:2:6 `{{ source('raw', 'payments') }}`
+    help: source table "memory"."landing"."payments" does not exist: load it first, or correct schema in models/sources.yml
+
+    [syntax]
+    HW0401: Parser Error: syntax error at or near ","
+     --> models/syntax.sql:1:15 `,`
+
+    [not_built]
+    HW0405: Catalog Error: Table with name column does not exist
+     --> models/not_built.sql:2:6 `{{ ref('column') }}`
+    note: Did you mean "information_schema.columns"?
+    help: model.shop.column has not been built: hw build --select +not_built
+
+    [late]
+    HW0401: Conversion Error: Could not convert string 'abc' to INT32
+     --> models/late.sql:1:13 `:`
+    help: try_cast(... as type) gives null where a value cannot be converted
+
+    [long]
+    HW0401: Binder Error: Referenced column "wrong" was not found because the FROM clause is missing
+     --> models/long.sql:1:88 `wrong`
+    "#);
 }

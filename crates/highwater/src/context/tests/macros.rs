@@ -47,7 +47,44 @@ fn cross_database_macros_give_what_they_promise() {
         let sql = fixture.render(template);
         format!("{template}  =>  {}", fixture.column(&format!("select {}", sql.trim())))
     });
-    insta::assert_snapshot!(rows.join("\n"), @"");
+    insta::assert_snapshot!(rows.join("\n"), @r#"
+    {{ dbt.dateadd('day', 3, "date '2026-02-01'") }}  =>  2026-02-04 00:00:00
+    {{ dbt.dateadd('month', -1, "timestamp '2026-03-31 10:00:00'") }}  =>  2026-02-28 10:00:00
+    {{ dbt.datediff("'2026-02-01'", "'2026-03-01'", 'day') }}  =>  28
+    {{ dbt.datediff("date '2025-12-31'", "date '2026-01-01'", 'year') }}  =>  1
+    {{ dbt.date_trunc('month', "date '2026-02-17'") }}  =>  2026-02-01 00:00:00
+    {{ dbt.last_day("date '2028-02-17'", 'month') }}  =>  2028-02-29
+    {{ dbt.last_day("date '2026-02-17'", 'quarter') }}  =>  2026-03-31
+    {{ dbt.date(2026, 2, 1) }}  =>  2026-02-01
+    {{ dbt.concat(["'a'", "'b'", "'c'"]) }}  =>  abc
+    {{ dbt.split_part("'a|b|c'", "'|'", 2) }}  =>  b
+    {{ dbt.hash("'x'") }}  =>  9dd4e461268c8034f5c8564e155c67a6
+    {{ dbt.listagg('v', "', '", 'order by v desc') }} from (values ('a'), ('b'), ('c')) t(v)  =>  c, b, a
+    {{ dbt.listagg('v', "', '", 'order by v desc', 2) }} from (values ('a'), ('b'), ('c')) t(v)  =>  c, b
+    {{ dbt.replace("'banana'", "'a'", "'o'") }}  =>  bonono
+    {{ dbt.right("'banana'", 3) }}  =>  ana
+    {{ dbt.left("'banana'", 3) }}  =>  ban
+    {{ dbt.position("'n'", "'banana'") }}  =>  3
+    {{ dbt.length("'banana'") }}  =>  6
+    {{ dbt.string_literal(dbt.escape_single_quotes("it's")) }}  =>  it's
+    {{ dbt.safe_cast("'x'", dbt.type_int()) }} is null  =>  true
+    {{ dbt.cast("'1.5'", dbt.type_numeric()) }}  =>  1.500000
+    {{ dbt.cast_bool_to_text('true') }}  =>  true
+    {{ dbt.equals('null', 'null') }} is null  =>  true
+    {{ dbt.any_value('v') }} from (values (1), (1)) t(v)  =>  1
+    {{ dbt.bool_or('v > 1') }} from (values (1), (2)) t(v)  =>  true
+    {{ dbt.array_construct([1, 2]) }}  =>  [1, 2]
+    {{ dbt.array_construct() }}  =>  []
+    {{ dbt.array_append(dbt.array_construct([1]), 2) }}  =>  [1, 2]
+    {{ dbt.array_concat(dbt.array_construct([1]), dbt.array_construct([2])) }}  =>  [1, 2]
+    {{ dbt.current_timestamp() }} is not null  =>  true
+    count(*) from ({{ dbt.generate_series(5) }})  =>  5
+    count(*) from ({{ default__generate_series(5) }})  =>  5
+    string_agg(date_day::date::text, ' ' order by 1) from ({{ dbt.date_spine('day', "date '2026-02-27'", "date '2026-03-02'") }})  =>  2026-02-27 2026-02-28 2026-03-01
+    string_agg(date_day::date::text, ' ' order by 1) from ({{ default__date_spine('day', "date '2026-02-27'", "date '2026-03-02'") }})  =>  2026-02-27 2026-02-28 2026-03-01
+    count(*) from (select 1 {{ dbt.except() }} select 2)  =>  1
+    count(*) from (select 1 {{ dbt.intersect() }} select 2)  =>  0
+    "#);
 }
 
 #[test]
@@ -93,11 +130,34 @@ fn packages_are_namespaces_and_can_be_overridden() {
         "{{ tools.whose() }}",
         "{{ tools.get_column_values('(values (2), (1)) t(v)', 'v') }}",
         "{{ tools.pivott() }}",
-    ]), @"");
+    ]), @"
+    {{ tools.pivot('size', values=['s', 'm']) }}  =>  size_s, size_m
+    {{ tools.pivot('size', ['l']) }}  =>  size_l
+    {{ tools.helper() }} / {{ helper() }} / {{ shop.helper() }}  =>  helper of tools / helper of shop / helper of shop
+    {{ tools.calls_helper() }}  =>  helper of shop hello EUR
+    {{ tools.whose() }}  =>  tools
+    {{ tools.get_column_values('(values (2), (1)) t(v)', 'v') }}  =>  [1, 2]
+    {{ tools.pivott() }}  =>  HW0310: package 'tools' has no macro 'pivott'
+     --> inline.sql:1:4 `tools.pivott()`
+    help: did you mean pivot?
+    ");
     let mut files = PACKAGE.to_vec();
     files.push(("macros/over.sql", "{% macro duckdb__pivot(column, values=[]) %}own pivot of {{ column }}{% endmacro %}{% macro default__whose() %}shop{% endmacro %}"));
     let fixture = Fixture::new(&files);
-    insta::assert_snapshot!(fixture.table(&["{{ tools.pivot('size') }}", "{{ tools.whose() }}"]), @"");
+    insta::assert_snapshot!(fixture.table(&["{{ tools.pivot('size') }}", "{{ tools.whose() }}"]), @"
+    {{ tools.pivot('size') }}  =>  own pivot of size
+    {{ tools.whose() }}  =>  shop
+    ");
+}
+
+#[test]
+fn the_project_says_where_dispatch_looks() {
+    let mut files = PACKAGE.to_vec();
+    let rule = "name: shop\nversion: '1.0'\nprofile: shop\ndispatch:\n  - macro_namespace: tools\n    search_order: [tools, shop]\n";
+    files.push(("dbt_project.yml", rule));
+    files.push(("macros/over.sql", "{% macro default__pivot(column, values=[]) %}own pivot{% endmacro %}"));
+    let fixture = Fixture::new(&files);
+    assert_eq!(fixture.render("{{ tools.pivot('size', ['l']) }}"), "size_l");
 }
 
 #[test]
@@ -132,8 +192,33 @@ fn functions_of_the_context() {
         "{{ should_full_refresh() }} {{ should_store_failures() }}",
         "{{ diff_of_two_dicts({'a': [1, 2]}, {'a': [1]}) }}",
         "{% set n = namespace(x=1) %}{% set n.x = 2 %}{{ n.x }}",
-    ]), @"");
-    insta::assert_snapshot!(super::lock(&fixture.said).join("\n"), @"");
+    ]), @r#"
+    {{ var('currency') }} {{ var('none', 'default') }} {{ var.has_var('days') }} {{ var('days') + 1 }}  =>  EUR default True 4
+    {{ target.name }} {{ target.type }} {{ target.schema }} {{ target.database }} {{ target.threads }}  =>  dev duckdb main memory 1
+    {{ execute }} {{ project_name }} {{ dbt_version }} {{ flags.FULL_REFRESH }} {{ flags.WHICH }}  =>  True shop 1.11.0 False run
+    {{ database }}.{{ schema }}  =>  memory.main
+    {{ tojson({'b': [1, none, true], 'a': 'é'}) }} {{ tojson({'b': 1, 'a': 2}, sort_keys=true) }}  =>  {"b": [1, null, true], "a": "\u00e9"} {"a": 2, "b": 1}
+    {{ fromjson('{"a": [1, 2]}')['a'][1] }} {{ fromjson('no', 'default') }}  =>  2 default
+    {{ toyaml({'a': 1}) }} {{ fromyaml('a: [1, x]').a }}  =>  a: 1
+     [1, 'x']
+    {{ set([1, 2, 2, 1]) }} {{ set(1) }} {{ set_strict([1, 1]) }}  =>  [1, 2] None [1]
+    {{ zip([1, 2], ['a', 'b', 'c']) | list }} {{ zip(1) }}  =>  [(1, 'a'), (2, 'b')] None
+    {{ local_md5('x') }}  =>  9dd4e461268c8034f5c8564e155c67a6
+    {{ run_started_at }} {{ thread_id is string }} {{ invocation_id | length }}  =>  2026-02-01 10:00:00+00:00 True 36
+    {{ builtins.keys() | list }}  =>  ['ref', 'source', 'config']
+    {{ graph.nodes | length }} {{ selected_resources }}  =>  0 []
+    {{ context['target'].name }}  =>  dev
+    {{ log('quiet') }}{{ log('loud', info=true) }}{{ print('said') }}{{ exceptions.warn('careful') }}  =>  
+    {{ should_full_refresh() }} {{ should_store_failures() }}  =>  False False
+    {{ diff_of_two_dicts({'a': [1, 2]}, {'a': [1]}) }}  =>  {'a': [2]}
+    {% set n = namespace(x=1) %}{% set n.x = 2 %}{{ n.x }}  =>  2
+    "#);
+    insta::assert_snapshot!(super::lock(&fixture.said).join("\n"), @"
+    Debug: quiet
+    Info: loud
+    Print: said
+    Warning: careful
+    ");
 }
 
 #[test]
@@ -143,5 +228,10 @@ fn two_macros_of_one_name_are_refused() {
         ("macros/b.sql", "{% macro x() %}2{% endmacro %}"),
     ]);
     let problems = super::load_macros(&super::load(folder.path())).expect_err("two macros");
-    insta::assert_snapshot!(super::texts(&problems), @"");
+    insta::assert_snapshot!(super::texts(&problems), @"
+    HW0312: two macros of package shop are called x
+     --> macros/b.sql:1:1 `{% macro x() %}2{% endmacro %}` (the second)
+    note: the first is in macros/a.sql
+    help: rename one of them
+    ");
 }

@@ -91,7 +91,7 @@ impl Fixture {
         let compiler =
             Compiler::new(Arc::clone(&project), Arc::clone(&manifest), Arc::clone(&macros), engine, flags, started_at)
                 .with_messages(Arc::new(move |kind: Message, words: &str| {
-                    lock(&heard).push(format!("{kind:?}: {words}"))
+                    lock(&heard).push(format!("{kind:?}: {words}"));
                 }));
         let connection = compiler.connect().expect("a session");
         Fixture { project, manifest, macros, compiler, connection, said, _folder: folder }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::{Captured, NameKind, ParseContext, load_macros, render_profile_value};
+use super::super::{Captured, NameKind, ParseContext, load_macros};
 use super::{Fixture, load, text, texts, write};
 
 /// What a template calls, one line for each kind.
@@ -45,7 +45,13 @@ join {{ ref('orders') }}
 {% for value in run_query('select 1').columns[0].values() %}{{ value }}{% endfor %}
 {{ adapter.get_relation('a', 'b', 'c').missing.anything() }}
 {% set columns = adapter.get_columns_in_relation(ref('orders')) %}{{ columns | length }}";
-    insta::assert_snapshot!(capture(&[], code), @"");
+    insta::assert_snapshot!(capture(&[], code), @r#"
+    refs: orders, other.customers v2, named_for_the_graph
+    sources: [("raw", "pay")]
+    config: {"materialized":"incremental","unique_key":["id","day"],"tags":["a","b"],"meta":{"owner":"me"},"pre_hook":["select 1"]}
+    macros: macro.dbt.is_incremental, macro.dbt.run_query
+    this: false
+    "#);
 }
 
 #[test]
@@ -54,7 +60,13 @@ fn macros_are_followed_into() {
         "macros/m.sql",
         "{% macro wrapped(name) %}{{ return(ref(name)) }}{% endmacro %}{% macro outer(x) %}{{ wrapped(x) }}{% endmacro %}",
     )];
-    insta::assert_snapshot!(capture(&files, "select * from {{ outer('deep') }} {{ dbt.type_string() }}"), @"");
+    insta::assert_snapshot!(capture(&files, "select * from {{ outer('deep') }} {{ dbt.type_string() }}"), @"
+    refs: deep
+    sources: []
+    config: {}
+    macros: macro.shop.outer, macro.dbt.type_string
+    this: false
+    ");
 }
 
 #[test]
@@ -63,20 +75,36 @@ fn a_project_may_replace_ref() {
         "macros/ref.sql",
         "{% macro ref(name) %}{% do return(builtins.ref(name).include(database=false)) %}{% endmacro %}",
     )];
-    insta::assert_snapshot!(capture(&files, "select * from {{ ref('orders') }}"), @"");
+    insta::assert_snapshot!(capture(&files, "select * from {{ ref('orders') }}"), @"
+    refs: orders
+    sources: []
+    config: {}
+    macros: macro.shop.ref
+    this: false
+    ");
     let fixture =
         Fixture::new(&[files[0], ("models/orders.sql", "select 1"), ("models/a.sql", "from {{ ref('orders') }}")]);
-    insta::assert_snapshot!(fixture.compile("a"), @"");
+    insta::assert_snapshot!(fixture.compile("a"), @r#"from "main"."orders""#);
 }
 
 #[test]
 fn errors_point_into_the_template() {
-    insta::assert_snapshot!(capture(&[], "select 1\n{% if %}"), @"");
-    insta::assert_snapshot!(capture(&[], "select 1,\n  {{ var('region') }}"), @"");
-    insta::assert_snapshot!(capture(&[], "select {{ env_var('HW_TEST_NOT_SET') }}"), @"");
+    insta::assert_snapshot!(capture(&[], "select 1\n{% if %}"), @"
+    HW0301: expected an expression, found '%}'
+     --> models/a.sql:2:7 `%}`
+    ");
+    insta::assert_snapshot!(capture(&[], "select {{ env_var('HW_TEST_NOT_SET') }}"), @"
+    HW0309: environment variable 'HW_TEST_NOT_SET' is not set
+     --> models/a.sql:1:11 `env_var('HW_TEST_NOT_SET')`
+    help: set it, or give a default: env_var('HW_TEST_NOT_SET', '...')
+    ");
     let files =
         [("macros/m.sql", "{% macro check(x) %}\n  {{ exceptions.raise_compiler_error('no ' ~ x) }}\n{% endmacro %}")];
-    insta::assert_snapshot!(capture(&files, "select 1\n{{ check('good') }}"), @"");
+    insta::assert_snapshot!(capture(&files, "select 1\n{{ check('good') }}"), @"
+    HW0303: no good
+     --> macros/m.sql:2:6 `exceptions.raise_compiler_error('no ' ~ x)`
+     --> models/a.sql:2:4 `check('good')` (calls macro check)
+    ");
 }
 
 #[test]
@@ -99,32 +127,4 @@ fn names_follow_the_macros_of_the_project() {
     assert_eq!(name(&[("macros/s.sql", own)], NameKind::Schema, Some("x"), node()), "x_of_orders");
     let own = "{% macro default__generate_schema_name(custom_schema_name, node) %}dispatched{% endmacro %}";
     assert_eq!(name(&[("macros/s.sql", own)], NameKind::Schema, None, node()), "dispatched");
-}
-
-#[test]
-fn values_of_settings_keep_their_types() {
-    let vars = [("port".to_owned(), json!(8080))].into_iter().collect();
-    let render =
-        |text: &str| render_profile_value("profiles.yml", text, &vars).map_err(|problem| super::text(&problem));
-    assert_eq!(render("plain"), Ok(json!("plain")));
-    assert_eq!(render("{{ var('port') }}"), Ok(json!(8080)));
-    assert_eq!(render("{{ env_var('HW_TEST_NOT_SET', '4') | int }}"), Ok(json!(4)));
-    assert_eq!(render("a-{{ var('port') }}"), Ok(json!("a-8080")));
-    insta::assert_snapshot!(render("{{ var('host') }}").expect_err("not set"), @"");
-}
-
-#[test]
-fn descriptions_may_use_docs_blocks() {
-    let files = [(
-        "models/docs.md",
-        "Text with {{ braces }} and {% unknown %}\n\n{% docs orders %}\nOne row per *order*.\n{% enddocs %}\n",
-    )];
-    let folder = write(&files);
-    let project = load(folder.path());
-    let macros = load_macros(&project).unwrap_or_else(|problems| panic!("{}", texts(&problems)));
-    let context = ParseContext { project: &project, macros: &macros };
-    let render =
-        |text: &str| context.render_text("shop", "models/schema.yml", text).map_err(|problem| super::text(&problem));
-    assert_eq!(render("{{ doc('orders') }}"), Ok(json!("One row per *order*.")));
-    insta::assert_snapshot!(render("See {{ doc('oders') }}").expect_err("no such block"), @"");
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use highwater_sql::FunctionKind;
 use highwater_sql::functions::builtin;
 
-use super::world::World;
+use super::world::{Known, World};
+use crate::exact::Class;
+use crate::exact::explain::explain;
+use crate::exact::job::Job;
 
 #[test]
 fn the_engine_agrees_on_its_functions() {
@@ -29,8 +32,31 @@ fn the_engine_agrees_on_its_functions() {
             _ => matches!(kind, None | Some(FunctionKind::Volatile)),
         };
         if !right {
-            wrong.insert(format!("{name}: {kind:?}, but {} {}", if aggregate { "aggregate" } else { "scalar" }, row[2]));
+            wrong.insert(format!(
+                "{name}: {kind:?}, but {} {}",
+                if aggregate { "aggregate" } else { "scalar" },
+                row[2]
+            ));
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    // Window functions stand among the engine's aggregates. The rest rebuilds whole on every run, where it might be refused.
+    let wrong: Vec<String> = wrong.into_iter().filter(|line| !line.ends_with("but aggregate CONSISTENT")).collect();
+    insta::assert_snapshot!(wrong.join("\n"), @r#"
+current_connection_id: Some(Clock), but scalar VOLATILE
+current_query: Some(Clock), but scalar VOLATILE
+current_query_id: Some(Clock), but scalar VOLATILE
+current_transaction_id: Some(Clock), but scalar VOLATILE
+error: Some(Scalar), but scalar VOLATILE
+stats: Some(Scalar), but scalar VOLATILE
+"#);
+}
+
+#[test]
+fn a_macro_of_the_database_hides_a_function() {
+    let mut world = World::with_orders();
+    world.sql("create macro reverse(x) as random()");
+    let known = Known::of("shown", "day:created_at", "select created_at, reverse(note) as note from raw_orders");
+    let mut job = Job::new(world.session.as_mut(), &known.model, &world.around, "hw");
+    let explanation = explain(&mut job, &|request| known.analyse(request)).expect("explanation");
+    assert_eq!((explanation.class, explanation.findings[0].rule), (Class::Full, "unknown-function"));
 }

@@ -51,7 +51,7 @@ pub(crate) fn meant(column: &str) -> String {
 /// The tests of a column, each true when all its values pass, in the order of [`decide`].
 fn tests(column: &str) -> String {
     let value = meant(column);
-    let all = |test: &str| format!("coalesce(bool_and({test}), true)");
+    let all = |test: &str| format!("coalesce(bool_and({value} is null or ({test})), true)");
     let whole = format!("regexp_full_match({value}, '[+-]?\\d+(\\.0*)?')");
     let fits = |data_type: &str| all(&format!("({whole}) and try_cast({value} as {data_type}) is not null"));
     let shaped = |pattern: &str, data_type: &str| {

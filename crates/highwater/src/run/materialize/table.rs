@@ -3,7 +3,7 @@
 use super::super::failure::Failure;
 use super::super::worker::{Outcome, Task};
 use super::kind;
-use crate::engine::{Relation, RelationKind, quote_identifier};
+use crate::engine::{Cell, Relation, RelationKind, quote_identifier};
 
 /// Builds the model's table.
 pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
@@ -15,9 +15,10 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
 /// one can be read until the new one is complete. To be called in a transaction. Returns the rows of the new table.
 pub(crate) fn replace(task: &Task<'_>, relation: &Relation, definition: &str) -> Result<u64, Failure> {
     let draft = draft_of(relation);
-    let rows = task.execute(&format!("create or replace table {draft} {definition}"))?;
+    let built = task.query(&format!("create or replace table {draft} {definition}"))?;
     swap(task, relation, &draft)?;
-    Ok(rows)
+    // The engine answers the statement with the number of rows, as a table of one cell.
+    Ok(built.scalar().and_then(Cell::as_integer).and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0))
 }
 
 /// The name under which a table is built.

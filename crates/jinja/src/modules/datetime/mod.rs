@@ -30,10 +30,7 @@ const DAY: i128 = 86_400_000_000;
 /// A moment as `modules.datetime` gives it: with the zone UTC.
 pub fn utc_datetime(at: Timestamp) -> Value {
     let zone = Zone::utc();
-    Value::from_object(DateTime {
-        at: zone.local(at),
-        zone: Some(zone),
-    })
+    Value::from_object(DateTime { at: zone.local(at), zone: Some(zone) })
 }
 
 /// A date and time without zone, as a database gives it.
@@ -70,18 +67,12 @@ pub(super) fn out_of_range() -> Error {
 }
 
 fn duration(microseconds: i128) -> Result<SignedDuration, Error> {
-    i64::try_from(microseconds)
-        .map(SignedDuration::from_micros)
-        .map_err(|_| out_of_range())
+    i64::try_from(microseconds).map(SignedDuration::from_micros).map_err(|_| out_of_range())
 }
 
 /// Python knows the years 1 to 9999.
 fn in_range(date: civil::Date) -> Result<civil::Date, Error> {
-    if date.year() >= 1 {
-        Ok(date)
-    } else {
-        Err(out_of_range())
-    }
+    if date.year() >= 1 { Ok(date) } else { Err(out_of_range()) }
 }
 
 /// Microseconds within the second.
@@ -94,21 +85,12 @@ fn offset_text(seconds: i32, colon: bool) -> String {
     let sign = if seconds < 0 { '-' } else { '+' };
     let (size, separator) = (seconds.abs(), if colon { ":" } else { "" });
     let text = format!("{sign}{:02}{separator}{:02}", size / 3600, size % 3600 / 60);
-    if size % 60 == 0 {
-        text
-    } else {
-        format!("{text}{separator}{:02}", size % 60)
-    }
+    if size % 60 == 0 { text } else { format!("{text}{separator}{:02}", size % 60) }
 }
 
 fn time_text(time: civil::Time, precision: &str) -> Result<String, Error> {
     let micros = microsecond(time);
-    let whole = format!(
-        "{:02}:{:02}:{:02}",
-        time.hour(),
-        time.minute(),
-        time.second()
-    );
+    let whole = format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second());
     Ok(match precision {
         "auto" if micros == 0 => whole,
         "seconds" => whole,
@@ -117,32 +99,17 @@ fn time_text(time: civil::Time, precision: &str) -> Result<String, Error> {
         "minutes" => whole[..5].to_string(),
         "hours" => whole[..2].to_string(),
         other => {
-            return Err(Error::new(
-                ErrorKind::Value,
-                format!("unknown timespec value '{other}'"),
-            ));
+            return Err(Error::new(ErrorKind::Value, format!("unknown timespec value '{other}'")));
         }
     })
 }
 
 /// Arguments of the constructors, zeros at the end left out as Python's repr does.
 fn time_repr(time: civil::Time, always: usize) -> String {
-    let parts = [
-        i32::from(time.hour()),
-        i32::from(time.minute()),
-        i32::from(time.second()),
-        microsecond(time),
-    ];
-    let kept = parts
-        .iter()
-        .rposition(|part| *part != 0)
-        .map_or(0, |last| last + 1);
+    let parts = [i32::from(time.hour()), i32::from(time.minute()), i32::from(time.second()), microsecond(time)];
+    let kept = parts.iter().rposition(|part| *part != 0).map_or(0, |last| last + 1);
     let kept = if kept > 2 { kept } else { always.max(kept) };
-    parts[..kept.max(always)]
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    parts[..kept.max(always)].iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl DateTime {
@@ -163,8 +130,7 @@ impl DateTime {
             let message = "cannot subtract offset-naive and offset-aware datetimes";
             return Err(Error::new(ErrorKind::Type, message));
         }
-        let shift =
-            i128::from(other.offset().unwrap_or(0) - self.offset().unwrap_or(0)) * 1_000_000;
+        let shift = i128::from(other.offset().unwrap_or(0) - self.offset().unwrap_or(0)) * 1_000_000;
         Ok(self.at.duration_since(other.at).as_micros() + shift)
     }
 
@@ -175,15 +141,9 @@ impl DateTime {
 
     /// The moment that many microseconds later, on the wall clock.
     pub(super) fn shifted(&self, microseconds: i128) -> Result<DateTime, Error> {
-        let at = self
-            .at
-            .checked_add(duration(microseconds)?)
-            .map_err(|_| out_of_range())?;
+        let at = self.at.checked_add(duration(microseconds)?).map_err(|_| out_of_range())?;
         in_range(at.date())?;
-        Ok(DateTime {
-            at,
-            zone: self.zone.clone(),
-        })
+        Ok(DateTime { at, zone: self.zone.clone() })
     }
 
     /// `strftime`
@@ -193,60 +153,40 @@ impl DateTime {
     }
 
     fn isoformat(&self, separator: &str, precision: &str) -> Result<String, Error> {
-        let offset = self
-            .offset()
-            .map_or(String::new(), |offset| offset_text(offset, true));
+        let offset = self.offset().map_or(String::new(), |offset| offset_text(offset, true));
         let time = time_text(self.at.time(), precision)?;
         Ok(format!("{}{separator}{time}{offset}", Date(self.at.date())))
     }
 
     pub(super) fn repr(&self) -> String {
-        let zone = self
-            .zone
-            .as_ref()
-            .map_or(String::new(), |zone| format!(", tzinfo={}", zone.repr()));
+        let zone = self.zone.as_ref().map_or(String::new(), |zone| format!(", tzinfo={}", zone.repr()));
         let date = self.at.date();
         let time = time_repr(self.at.time(), 2);
-        format!(
-            "datetime.datetime({}, {}, {}, {time}{zone})",
-            date.year(),
-            date.month(),
-            date.day()
-        )
+        format!("datetime.datetime({}, {}, {}, {time}{zone})", date.year(), date.month(), date.day())
     }
 
     fn astimezone(&self, zone: Zone) -> Result<DateTime, Error> {
         let at = zone.local(self.timestamp()?);
-        Ok(DateTime {
-            at,
-            zone: Some(zone),
-        })
+        Ok(DateTime { at, zone: Some(zone) })
     }
 
     fn method(&self, method: &str, arguments: &Arguments) -> Option<Result<Value, Error>> {
         let date = Date(self.at.date());
         Some(match method {
-            "strftime" => arguments
-                .required_text(0, "format")
-                .map(|pattern| Value::from(self.strftime(&pattern))),
+            "strftime" => arguments.required_text(0, "format").map(|pattern| Value::from(self.strftime(&pattern))),
             "isoformat" => iso_arguments(arguments)
                 .and_then(|(separator, precision)| self.isoformat(&separator, &precision))
                 .map(Value::from),
             "date" => Ok(Value::from_object(date)),
             "time" | "timetz" => Ok(Value::from_object(TimeOfDay(self.at.time()))),
-            "timestamp" => self
-                .timestamp()
-                .map(|at| Value::from(at.as_microsecond() as f64 / 1e6)),
+            "timestamp" => self.timestamp().map(|at| Value::from(at.as_microsecond() as f64 / 1e6)),
             "astimezone" => Zone::argument(arguments, 0, "tz")
                 .and_then(|zone| self.astimezone(zone.unwrap_or_else(Zone::system)))
                 .map(Value::from_object),
-            "utcoffset" | "dst" => Ok(self.offset().map_or_else(none, |offset| {
-                Value::from_object(TimeDelta(i128::from(offset) * 1_000_000))
-            })),
-            "tzname" => Ok(self
-                .zone
-                .as_ref()
-                .map_or_else(none, |zone| Value::from(zone.abbreviation(self.at)))),
+            "utcoffset" | "dst" => Ok(self
+                .offset()
+                .map_or_else(none, |offset| Value::from_object(TimeDelta(i128::from(offset) * 1_000_000)))),
+            "tzname" => Ok(self.zone.as_ref().map_or_else(none, |zone| Value::from(zone.abbreviation(self.at)))),
             "replace" => self.replace(arguments).map(Value::from_object),
             _ => return date.method(method, arguments),
         })
@@ -270,25 +210,18 @@ impl DateTime {
             None => self.zone.clone(),
             Some(_) => Zone::argument(arguments, 7, "tzinfo")?,
         };
-        Ok(DateTime {
-            at: date.to_datetime(time),
-            zone,
-        })
+        Ok(DateTime { at: date.to_datetime(time), zone })
     }
 }
 
 fn iso_arguments(arguments: &Arguments) -> Result<(String, String), Error> {
     let separator = arguments.text(0, "sep")?.unwrap_or_else(|| "T".into());
-    let precision = arguments
-        .text(1, "timespec")?
-        .unwrap_or_else(|| "auto".into());
+    let precision = arguments.text(1, "timespec")?.unwrap_or_else(|| "auto".into());
     Ok((separator, precision))
 }
 
 fn replaced_date(date: civil::Date, arguments: &Arguments) -> Result<civil::Date, Error> {
-    let part = |index: usize, name: &str, present: i128| {
-        arguments.get(index, name).map_or(Some(present), as_integer)
-    };
+    let part = |index: usize, name: &str, present: i128| arguments.get(index, name).map_or(Some(present), as_integer);
     let year = part(0, "year", i128::from(date.year()));
     let month = part(1, "month", i128::from(date.month()));
     let day = part(2, "day", i128::from(date.day()));
@@ -304,21 +237,11 @@ impl Date {
 
     /// `strftime`
     pub(super) fn strftime(&self, pattern: &str) -> String {
-        pattern::format(
-            pattern,
-            self.0.to_datetime(civil::Time::midnight()),
-            None,
-            None,
-        )
+        pattern::format(pattern, self.0.to_datetime(civil::Time::midnight()), None, None)
     }
 
     pub(super) fn repr(&self) -> String {
-        format!(
-            "datetime.date({}, {}, {})",
-            self.0.year(),
-            self.0.month(),
-            self.0.day()
-        )
+        format!("datetime.date({}, {}, {})", self.0.year(), self.0.month(), self.0.day())
     }
 
     /// Days since the year 1, starting with 1.
@@ -329,19 +252,13 @@ impl Date {
     fn method(&self, method: &str, arguments: &Arguments) -> Option<Result<Value, Error>> {
         let weekday = self.0.weekday();
         Some(match method {
-            "strftime" => arguments
-                .required_text(0, "format")
-                .map(|pattern| Value::from(self.strftime(&pattern))),
+            "strftime" => arguments.required_text(0, "format").map(|pattern| Value::from(self.strftime(&pattern))),
             "isoformat" => Ok(Value::from(self.to_string())),
             "weekday" => Ok(Value::from(weekday.to_monday_zero_offset())),
             "isoweekday" => Ok(Value::from(weekday.to_monday_one_offset())),
             "isocalendar" => {
                 let iso = self.0.iso_week_date();
-                let parts = [
-                    i64::from(iso.year()),
-                    i64::from(iso.week()),
-                    i64::from(weekday.to_monday_one_offset()),
-                ];
+                let parts = [i64::from(iso.year()), i64::from(iso.week()), i64::from(weekday.to_monday_one_offset())];
                 Ok(tuple(parts.into_iter().map(Value::from).collect()))
             }
             "toordinal" => Ok(Value::from(self.ordinal())),
@@ -357,12 +274,7 @@ impl Date {
 impl TimeOfDay {
     /// `strftime`
     pub(super) fn strftime(&self, pattern: &str) -> String {
-        pattern::format(
-            pattern,
-            civil::date(1900, 1, 1).to_datetime(self.0),
-            None,
-            None,
-        )
+        pattern::format(pattern, civil::date(1900, 1, 1).to_datetime(self.0), None, None)
     }
 
     pub(super) fn repr(&self) -> String {
@@ -371,15 +283,12 @@ impl TimeOfDay {
 
     fn method(&self, method: &str, arguments: &Arguments) -> Option<Result<Value, Error>> {
         Some(match method {
-            "strftime" => arguments
-                .required_text(0, "format")
-                .map(|pattern| Value::from(self.strftime(&pattern))),
+            "strftime" => arguments.required_text(0, "format").map(|pattern| Value::from(self.strftime(&pattern))),
             "isoformat" => arguments
                 .text(0, "timespec")
                 .and_then(|precision| time_text(self.0, precision.as_deref().unwrap_or("auto")))
                 .map(Value::from),
-            "replace" => classes::time_of(arguments, 0, Some(self.0))
-                .map(|time| Value::from_object(TimeOfDay(time))),
+            "replace" => classes::time_of(arguments, 0, Some(self.0)).map(|time| Value::from_object(TimeOfDay(time))),
             _ => return None,
         })
     }
@@ -402,36 +311,16 @@ impl TimeDelta {
 
     pub(super) fn repr(&self) -> String {
         let (days, seconds, microseconds) = self.parts();
-        let named = [
-            ("days", days),
-            ("seconds", seconds),
-            ("microseconds", microseconds),
-        ];
-        let shown: Vec<String> = named
-            .iter()
-            .filter(|(_, part)| *part != 0)
-            .map(|(name, part)| format!("{name}={part}"))
-            .collect();
-        format!(
-            "datetime.timedelta({})",
-            if shown.is_empty() {
-                "0".into()
-            } else {
-                shown.join(", ")
-            }
-        )
+        let named = [("days", days), ("seconds", seconds), ("microseconds", microseconds)];
+        let shown: Vec<String> =
+            named.iter().filter(|(_, part)| *part != 0).map(|(name, part)| format!("{name}={part}")).collect();
+        format!("datetime.timedelta({})", if shown.is_empty() { "0".into() } else { shown.join(", ") })
     }
 }
 
 impl fmt::Display for Date {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "{:04}-{:02}-{:02}",
-            self.0.year(),
-            self.0.month(),
-            self.0.day()
-        )
+        write!(formatter, "{:04}-{:02}-{:02}", self.0.year(), self.0.month(), self.0.day())
     }
 }
 
@@ -481,10 +370,7 @@ impl Object for DateTime {
         values: &[Value],
     ) -> Result<Value, minijinja::Error> {
         let arguments = Arguments::from_values(values);
-        method_result(
-            self.method(method, &arguments)
-                .or_else(|| classes::on_value("datetime", method, &arguments)),
-        )
+        method_result(self.method(method, &arguments).or_else(|| classes::on_value("datetime", method, &arguments)))
     }
 
     fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
@@ -512,10 +398,7 @@ impl Object for Date {
         values: &[Value],
     ) -> Result<Value, minijinja::Error> {
         let arguments = Arguments::from_values(values);
-        method_result(
-            self.method(method, &arguments)
-                .or_else(|| classes::on_value("date", method, &arguments)),
-        )
+        method_result(self.method(method, &arguments).or_else(|| classes::on_value("date", method, &arguments)))
     }
 
     fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
@@ -590,19 +473,9 @@ impl Object for TimeDelta {
     fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (days, seconds, microseconds) = self.parts();
         if days != 0 {
-            write!(
-                formatter,
-                "{days} day{}, ",
-                if days.abs() == 1 { "" } else { "s" }
-            )?;
+            write!(formatter, "{days} day{}, ", if days.abs() == 1 { "" } else { "s" })?;
         }
-        write!(
-            formatter,
-            "{}:{:02}:{:02}",
-            seconds / 3600,
-            seconds % 3600 / 60,
-            seconds % 60
-        )?;
+        write!(formatter, "{}:{:02}:{:02}", seconds / 3600, seconds % 3600 / 60, seconds % 60)?;
         if microseconds != 0 {
             write!(formatter, ".{microseconds:06}")?;
         }

@@ -20,23 +20,10 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const WEEKDAYS: [&str; 7] = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
+const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// `strftime`: the directives of Python and, with `%-d`, numbers without leading zeros.
-pub(super) fn format(
-    pattern: &str,
-    at: civil::DateTime,
-    offset: Option<i32>,
-    zone: Option<&str>,
-) -> String {
+pub(super) fn format(pattern: &str, at: civil::DateTime, offset: Option<i32>, zone: Option<&str>) -> String {
     let mut result = String::with_capacity(pattern.len() + 8);
     let mut characters = pattern.chars();
     while let Some(character) = characters.next() {
@@ -66,11 +53,7 @@ fn directive(kind: char, at: civil::DateTime, offset: Option<i32>, zone: Option<
     let weekday = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(0);
     let month = usize::try_from(date.month() - 1).unwrap_or(0);
     let day_of_year = date.day_of_year();
-    let hour = if at.hour() % 12 == 0 {
-        12
-    } else {
-        at.hour() % 12
-    };
+    let hour = if at.hour() % 12 == 0 { 12 } else { at.hour() % 12 };
     match kind {
         'Y' => at.year().to_string(),
         'm' => format!("{:02}", at.month()),
@@ -94,22 +77,13 @@ fn directive(kind: char, at: civil::DateTime, offset: Option<i32>, zone: Option<
         'j' => format!("{day_of_year:03}"),
         'u' => (weekday + 1).to_string(),
         'w' => ((weekday + 1) % 7).to_string(),
-        'U' => format!(
-            "{:02}",
-            (day_of_year + 6 - i16::try_from((weekday + 1) % 7).unwrap_or(0)) / 7
-        ),
-        'W' => format!(
-            "{:02}",
-            (day_of_year + 6 - i16::try_from(weekday).unwrap_or(0)) / 7
-        ),
+        'U' => format!("{:02}", (day_of_year + 6 - i16::try_from((weekday + 1) % 7).unwrap_or(0)) / 7),
+        'W' => format!("{:02}", (day_of_year + 6 - i16::try_from(weekday).unwrap_or(0)) / 7),
         'V' => format!("{:02}", date.iso_week_date().week()),
         'G' => date.iso_week_date().year().to_string(),
         'z' => offset.map_or(String::new(), |offset| offset_text(offset, false)),
         'Z' => zone.unwrap_or_default().into(),
-        's' => at
-            .duration_since(civil::date(1970, 1, 1).at(0, 0, 0, 0))
-            .as_secs()
-            .to_string(),
+        's' => at.duration_since(civil::date(1970, 1, 1).at(0, 0, 0, 0)).as_secs().to_string(),
         'F' => nested("%Y-%m-%d"),
         'T' | 'X' => nested("%H:%M:%S"),
         'R' => nested("%H:%M"),
@@ -144,10 +118,7 @@ pub(super) fn parse(text: &str, pattern: &str) -> Result<DateTime, Error> {
         let message = format!("time data '{text}' does not match format '{pattern}'");
         Error::new(ErrorKind::Value, message)
     };
-    let expanded = pattern
-        .replace("%F", "%Y-%m-%d")
-        .replace("%T", "%H:%M:%S")
-        .replace("%D", "%m/%d/%y");
+    let expanded = pattern.replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S").replace("%D", "%m/%d/%y");
     let mut reading = Reading {
         rest: text,
         year: 1900,
@@ -186,12 +157,7 @@ pub(super) fn parse(text: &str, pattern: &str) -> Result<DateTime, Error> {
 impl Reading<'_> {
     /// Up to `width` digits within limits, as the shortest prefix that fits.
     fn number(&mut self, width: usize, least: i128, most: i128) -> Option<i128> {
-        let digits = self
-            .rest
-            .bytes()
-            .take(width)
-            .take_while(u8::is_ascii_digit)
-            .count();
+        let digits = self.rest.bytes().take(width).take_while(u8::is_ascii_digit).count();
         (1..=digits).rev().find_map(|length| {
             let number: i128 = self.rest[..length].parse().ok()?;
             if (least..=most).contains(&number) {
@@ -205,9 +171,7 @@ impl Reading<'_> {
     fn name(&mut self, names: &[&str], short: bool) -> Option<usize> {
         let index = names.iter().position(|name| {
             let wanted = if short { &name[..3] } else { name };
-            self.rest
-                .get(..wanted.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(wanted))
+            self.rest.get(..wanted.len()).is_some_and(|start| start.eq_ignore_ascii_case(wanted))
         })?;
         self.rest = &self.rest[if short { 3 } else { names[index].len() }..];
         Some(index)
@@ -221,34 +185,20 @@ impl Reading<'_> {
     fn read(&mut self, kind: char) -> Result<Option<i128>, Error> {
         let read = match kind {
             'Y' => {
-                let four = self
-                    .rest
-                    .get(..4)
-                    .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-                four.is_some()
-                    .then(|| self.number(4, 0, 9999))
-                    .flatten()
-                    .inspect(|year| self.year = *year)
+                let four = self.rest.get(..4).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+                four.is_some().then(|| self.number(4, 0, 9999)).flatten().inspect(|year| self.year = *year)
             }
-            'y' => self
-                .number(2, 0, 99)
-                .inspect(|year| self.year = year + if *year < 69 { 2000 } else { 1900 }),
+            'y' => self.number(2, 0, 99).inspect(|year| self.year = year + if *year < 69 { 2000 } else { 1900 }),
             'm' => self.number(2, 1, 12).inspect(|month| self.month = *month),
             'd' => self.number(2, 1, 31).inspect(|day| self.day = *day),
-            'j' => self
-                .number(3, 1, 366)
-                .inspect(|day| self.day_of_year = Some(*day)),
+            'j' => self.number(3, 1, 366).inspect(|day| self.day_of_year = Some(*day)),
             'H' => self.number(2, 0, 23).inspect(|hour| self.hour = *hour),
             'I' => self.number(2, 1, 12).inspect(|hour| {
                 self.hour = *hour;
                 self.afternoon = self.afternoon.or(Some(false));
             }),
-            'M' => self
-                .number(2, 0, 59)
-                .inspect(|minute| self.minute = *minute),
-            'S' => self
-                .number(2, 0, 61)
-                .inspect(|second| self.second = *second),
+            'M' => self.number(2, 0, 59).inspect(|minute| self.minute = *minute),
+            'S' => self.number(2, 0, 61).inspect(|second| self.second = *second),
             'f' => {
                 let before = self.rest.len();
                 self.number(6, 0, 999_999).inspect(|fraction| {
@@ -256,14 +206,8 @@ impl Reading<'_> {
                     self.microsecond = fraction * 10i128.pow(6 - digits.min(6));
                 })
             }
-            'b' | 'h' => self
-                .name(&MONTHS, true)
-                .map(|month| month as i128 + 1)
-                .inspect(|month| self.month = *month),
-            'B' => self
-                .name(&MONTHS, false)
-                .map(|month| month as i128 + 1)
-                .inspect(|month| self.month = *month),
+            'b' | 'h' => self.name(&MONTHS, true).map(|month| month as i128 + 1).inspect(|month| self.month = *month),
+            'B' => self.name(&MONTHS, false).map(|month| month as i128 + 1).inspect(|month| self.month = *month),
             'a' => self.name(&WEEKDAYS, true).map(|_| 0),
             'A' => self.name(&WEEKDAYS, false).map(|_| 0),
             'p' => {
@@ -283,13 +227,10 @@ impl Reading<'_> {
                 self.zone = Some(zone);
                 0
             }),
-            'Z' => ["UTC", "GMT"]
-                .iter()
-                .find_map(|name| self.rest.strip_prefix(name))
-                .map(|rest| {
-                    self.rest = rest;
-                    0
-                }),
+            'Z' => ["UTC", "GMT"].iter().find_map(|name| self.rest.strip_prefix(name)).map(|rest| {
+                self.rest = rest;
+                0
+            }),
             '%' => self.rest.strip_prefix('%').map(|rest| {
                 self.rest = rest;
                 0
@@ -337,37 +278,19 @@ impl Reading<'_> {
         };
         let small = |part: i128| i8::try_from(part).unwrap_or(0);
         let nanosecond = i32::try_from(self.microsecond * 1000).unwrap_or(0);
-        let time = civil::Time::new(
-            small(hour),
-            small(self.minute),
-            small(self.second.min(59)),
-            nanosecond,
-        );
-        Ok(DateTime {
-            at: date.to_datetime(time.map_err(invalid)?),
-            zone: self.zone,
-        })
+        let time = civil::Time::new(small(hour), small(self.minute), small(self.second.min(59)), nanosecond);
+        Ok(DateTime { at: date.to_datetime(time.map_err(invalid)?), zone: self.zone })
     }
 }
 
 /// `datetime.fromisoformat(text)`
 pub(super) fn parse_iso(text: &str) -> Result<DateTime, Error> {
-    let invalid = || {
-        Error::new(
-            ErrorKind::Value,
-            format!("Invalid isoformat string: '{text}'"),
-        )
-    };
+    let invalid = || Error::new(ErrorKind::Value, format!("Invalid isoformat string: '{text}'"));
     let (day, rest) = text.split_at_checked(10).ok_or_else(invalid)?;
     if rest.is_empty() {
-        return Ok(DateTime {
-            at: parse_iso_date(day)?.to_datetime(civil::Time::midnight()),
-            zone: None,
-        });
+        return Ok(DateTime { at: parse_iso_date(day)?.to_datetime(civil::Time::midnight()), zone: None });
     }
-    let clock = rest
-        .get(rest.chars().next().map_or(0, char::len_utf8)..)
-        .unwrap_or_default();
+    let clock = rest.get(rest.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default();
     let zone_at = clock.find(['+', '-', 'Z']).unwrap_or(clock.len());
     let (clock, zone) = clock.split_at(zone_at);
     let pattern = match (clock.len(), clock.contains('.')) {
@@ -376,31 +299,16 @@ pub(super) fn parse_iso(text: &str) -> Result<DateTime, Error> {
         (_, false) => "%Y-%m-%d %H:%M:%S",
         (_, true) => "%Y-%m-%d %H:%M:%S.%f",
     };
-    let pattern = if zone.is_empty() {
-        pattern.to_string()
-    } else {
-        format!("{pattern}%z")
-    };
+    let pattern = if zone.is_empty() { pattern.to_string() } else { format!("{pattern}%z") };
     parse(&format!("{day} {clock}{zone}"), &pattern).map_err(|_| invalid())
 }
 
 /// `date.fromisoformat(text)`
 pub(super) fn parse_iso_date(text: &str) -> Result<civil::Date, Error> {
-    let invalid = || {
-        Error::new(
-            ErrorKind::Value,
-            format!("Invalid isoformat string: '{text}'"),
-        )
-    };
-    let pattern = if text.len() == 8 {
-        "%Y%m%d"
-    } else {
-        "%Y-%m-%d"
-    };
+    let invalid = || Error::new(ErrorKind::Value, format!("Invalid isoformat string: '{text}'"));
+    let pattern = if text.len() == 8 { "%Y%m%d" } else { "%Y-%m-%d" };
     if !matches!(text.len(), 8 | 10) {
         return Err(invalid());
     }
-    parse(text, pattern)
-        .map(|moment| moment.at.date())
-        .map_err(|_| invalid())
+    parse(text, pattern).map(|moment| moment.at.date()).map_err(|_| invalid())
 }

@@ -27,13 +27,8 @@ pub(crate) fn member(name: &str) -> Option<Value> {
             Zone::named(&arguments.required_text(0, "zone")?).map(Value::from_object)
         })),
         "FixedOffset" => Some(function("FixedOffset", |arguments| {
-            let minutes = arguments
-                .required(0, "offset")?
-                .as_i64()
-                .and_then(|minutes| i32::try_from(minutes).ok());
-            let seconds = minutes
-                .and_then(|minutes| minutes.checked_mul(60))
-                .ok_or_else(out_of_range)?;
+            let minutes = arguments.required(0, "offset")?.as_i64().and_then(|minutes| i32::try_from(minutes).ok());
+            let seconds = minutes.and_then(|minutes| minutes.checked_mul(60)).ok_or_else(out_of_range)?;
             Zone::fixed(seconds).map(Value::from_object)
         })),
         _ => None,
@@ -43,10 +38,7 @@ pub(crate) fn member(name: &str) -> Option<Value> {
 impl Zone {
     /// UTC.
     pub(crate) fn utc() -> Zone {
-        Zone {
-            zone: TimeZone::UTC,
-            name: "UTC".into(),
-        }
+        Zone { zone: TimeZone::UTC, name: "UTC".into() }
     }
 
     /// The zone of the machine.
@@ -66,33 +58,19 @@ impl Zone {
                 let name = zone.iana_name().unwrap_or(name).to_string();
                 Ok(Zone { zone, name })
             }
-            Err(error) => Err(
-                Error::new(ErrorKind::Value, format!("unknown time zone '{name}'"))
-                    .with_source(error),
-            ),
+            Err(error) => Err(Error::new(ErrorKind::Value, format!("unknown time zone '{name}'")).with_source(error)),
         }
     }
 
     /// A fixed distance from UTC.
     pub(crate) fn fixed(seconds: i32) -> Result<Zone, Error> {
         let offset = Offset::from_seconds(seconds).map_err(|_| out_of_range())?;
-        let name = if seconds == 0 {
-            "UTC".into()
-        } else {
-            format!("UTC{}", super::offset_text(seconds, true))
-        };
-        Ok(Zone {
-            zone: TimeZone::fixed(offset),
-            name,
-        })
+        let name = if seconds == 0 { "UTC".into() } else { format!("UTC{}", super::offset_text(seconds, true)) };
+        Ok(Zone { zone: TimeZone::fixed(offset), name })
     }
 
     /// The zone given as an argument; none counts as not given.
-    pub(crate) fn argument(
-        arguments: &Arguments,
-        index: usize,
-        name: &str,
-    ) -> Result<Option<Zone>, Error> {
+    pub(crate) fn argument(arguments: &Arguments, index: usize, name: &str) -> Result<Option<Zone>, Error> {
         match arguments.get(index, name) {
             None => Ok(None),
             Some(value) if value.is_none() => Ok(None),
@@ -118,8 +96,7 @@ impl Zone {
 
     /// Seconds east of UTC when the wall clock shows `at`.
     pub(crate) fn offset(&self, at: civil::DateTime) -> i32 {
-        self.instant(at)
-            .map_or(0, |instant| self.zone.to_offset(instant).seconds())
+        self.instant(at).map_or(0, |instant| self.zone.to_offset(instant).seconds())
     }
 
     /// `CET` or `CEST`, when the wall clock shows `at`.
@@ -135,50 +112,30 @@ impl Zone {
 
     /// How it shows inside of a container.
     pub(crate) fn repr(&self) -> String {
-        if self.name == "UTC" {
-            "<UTC>".into()
-        } else {
-            format!("<DstTzInfo '{}'>", self.name)
-        }
+        if self.name == "UTC" { "<UTC>".into() } else { format!("<DstTzInfo '{}'>", self.name) }
     }
 
     fn moment<'a>(&self, arguments: &'a Arguments) -> Result<&'a DateTime, Error> {
         let value = arguments.required(0, "dt")?;
-        value.downcast_object_ref::<DateTime>().ok_or_else(|| {
-            Error::new(
-                ErrorKind::Type,
-                format!("expected a datetime, not {}", type_name(value)),
-            )
-        })
+        value
+            .downcast_object_ref::<DateTime>()
+            .ok_or_else(|| Error::new(ErrorKind::Type, format!("expected a datetime, not {}", type_name(value))))
     }
 
     fn method(&self, method: &str, arguments: &Arguments) -> Option<Result<Value, Error>> {
         Some(match method {
-            "localize" => self
-                .moment(arguments)
-                .and_then(|moment| match &moment.zone {
-                    None => Ok(Value::from_object(DateTime {
-                        at: moment.at,
-                        zone: Some(self.clone()),
-                    })),
-                    Some(_) => Err(Error::new(
-                        ErrorKind::Value,
-                        "not a naive datetime: tzinfo is already set",
-                    )),
-                }),
+            "localize" => self.moment(arguments).and_then(|moment| match &moment.zone {
+                None => Ok(Value::from_object(DateTime { at: moment.at, zone: Some(self.clone()) })),
+                Some(_) => Err(Error::new(ErrorKind::Value, "not a naive datetime: tzinfo is already set")),
+            }),
             "normalize" | "fromutc" => self.moment(arguments).and_then(|moment| {
                 let at = self.local(moment.timestamp()?);
-                Ok(Value::from_object(DateTime {
-                    at,
-                    zone: Some(self.clone()),
-                }))
+                Ok(Value::from_object(DateTime { at, zone: Some(self.clone()) }))
             }),
-            "utcoffset" => self.moment(arguments).map(|moment| {
-                Value::from_object(TimeDelta(i128::from(self.offset(moment.at)) * 1_000_000))
-            }),
-            "tzname" => self
+            "utcoffset" => self
                 .moment(arguments)
-                .map(|moment| Value::from(self.abbreviation(moment.at))),
+                .map(|moment| Value::from_object(TimeDelta(i128::from(self.offset(moment.at)) * 1_000_000))),
+            "tzname" => self.moment(arguments).map(|moment| Value::from(self.abbreviation(moment.at))),
             _ => return None,
         })
     }
@@ -191,9 +148,7 @@ impl Object for Zone {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str()? {
-            "zone" if self.zone.iana_name().is_some() || self.name == "UTC" => {
-                Some(Value::from(self.name.as_str()))
-            }
+            "zone" if self.zone.iana_name().is_some() || self.name == "UTC" => Some(Value::from(self.name.as_str())),
             "zone" => Some(none()),
             _ => None,
         }

@@ -1,0 +1,25 @@
+# make demo    build hw and tell its story on a small shop, in ./highwater-demo
+# make test    everything a change must pass
+# make build   hw, optimized, with the DuckDB library beside it; runs from any folder, needs no variable
+
+target := $(or $(CARGO_TARGET_DIR),target)
+library := $(or $(DUCKDB_LIB_DIR),.duckdb)
+hw := $(target)/release/hw
+
+.PHONY: build demo test
+
+build:
+	scripts/fetch-duckdb.sh
+	cargo build --release --package highwater-cli
+	cp -f $(library)/libduckdb.so $(target)/release/
+	@echo "built $(hw)"
+
+demo: build
+	rm -rf highwater-demo
+	@$(hw) demo --folder highwater-demo
+
+test:
+	scripts/fetch-duckdb.sh
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo test --workspace

@@ -1,0 +1,99 @@
+//! `manifest.json` and `run_results.json`, and what happens when they cannot be written.
+
+use highwater::run::{Command, RunOptions};
+use serde_json::{Value, json};
+
+use crate::project::{Project, lines};
+
+fn read(project: &Project, name: &str) -> Value {
+    serde_json::from_str(&project.read(&format!("target/{name}"))).expect("JSON")
+}
+
+#[test]
+fn what_tools_read() {
+    let project = Project::new(&[
+        ("seeds/raw.csv", "id\n1\n"),
+        (
+            "models/a.sql",
+            "{{ config(materialized='table', post_hook='select 1', tags=['core']) }} select id from {{ ref('raw') }}",
+        ),
+        (
+            "models/a.yml",
+            "models:\n- name: a\n  description: all of it\n  columns: [{name: id, data_tests: [unique]}]\n",
+        ),
+    ]);
+    project.run(Command::Build);
+    let manifest = read(&project, "manifest.json");
+    assert_eq!(manifest["metadata"]["dbt_schema_version"], "https://schemas.getdbt.com/dbt/manifest/v12.json");
+    assert_eq!(manifest["metadata"]["adapter_type"], "duckdb");
+    assert_eq!(manifest["parent_map"]["model.shop.a"], json!(["seed.shop.raw"]));
+    let node = &manifest["nodes"]["model.shop.a"];
+    let keys = [
+        "name",
+        "alias",
+        "schema",
+        "database",
+        "relation_name",
+        "description",
+        "tags",
+        "compiled",
+        "compiled_code",
+        "compiled_path",
+        "depends_on",
+    ];
+    let chosen: serde_json::Map<String, Value> =
+        keys.iter().map(|key| ((*key).to_owned(), node[*key].clone())).collect();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&chosen).expect("text"), @r#"
+    {
+      "name": "a",
+      "alias": "a",
+      "schema": "main",
+      "database": "shop",
+      "relation_name": "\"shop\".\"main\".\"a\"",
+      "description": "all of it",
+      "tags": [
+        "core"
+      ],
+      "compiled": true,
+      "compiled_code": " select id from \"shop\".\"main\".\"raw\"",
+      "compiled_path": "target/compiled/shop/models/a.sql",
+      "depends_on": {
+        "macros": [],
+        "nodes": [
+          "seed.shop.raw"
+        ]
+      }
+    }
+    "#);
+    assert_eq!(node["config"]["post-hook"], json!([{"sql": "select 1", "transaction": true, "index": null}]));
+    let results = read(&project, "run_results.json");
+    assert_eq!(results["metadata"]["dbt_schema_version"], "https://schemas.getdbt.com/dbt/run-results/v6.json");
+    assert_eq!(results["args"]["which"], "build");
+    let rows: Vec<String> = results["results"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|row| {
+            format!(
+                "{} {} {} {} {}",
+                row["unique_id"], row["status"], row["message"], row["failures"], row["relation_name"]
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(rows.join("\n"), @r#"
+    "seed.shop.raw" "success" "INSERT 1" null "\"shop\".\"main\".\"raw\""
+    "model.shop.a" "success" "OK" null "\"shop\".\"main\".\"a\""
+    "test.shop.unique_a_id.f6a5f640da" "pass" null 0 null
+    "#);
+    assert_eq!(results["results"][1]["timing"][0]["name"], "compile");
+}
+
+#[test]
+fn a_target_folder_that_cannot_be_written_does_not_undo_the_run() {
+    let project = Project::new(&[("models/a.sql", "{{ config(materialized='table') }} select 1 as id")]);
+    project.write("target", "a file where the folder should be");
+    let results = project.results(&RunOptions::new(Command::Run));
+    assert_eq!(lines(&results), "model.shop.a success OK");
+    assert_eq!(results.diagnostics.iter().map(|found| found.code).collect::<Vec<_>>(), ["HW0451"]);
+    assert_eq!(project.query("from a"), "1");
+}

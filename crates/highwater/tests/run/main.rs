@@ -1,0 +1,23 @@
+//! Running projects on real DuckDB files: small projects written out in the tests, results as inline snapshots.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `project.rs` | a project in a temporary folder |
+//! | `models.rs` | views, tables, ephemeral models, what a failure does to the rest |
+//! | `incremental.rs` | dbt's strategies, first and later runs, changed columns |
+//! | `seeds.rs` | CSV files |
+//! | `data_tests.rs` | tests, severities, kept rows |
+//! | `hooks.rs` | hooks of models and of the project |
+//! | `show.rs` | compiling and showing |
+//! | `exact.rs` | the exact strategy within a run |
+//! | `artifacts.rs` | manifest.json and run_results.json |
+
+mod artifacts;
+mod data_tests;
+mod exact;
+mod hooks;
+mod incremental;
+mod models;
+mod project;
+mod seeds;
+mod show;

@@ -1,0 +1,136 @@
+//! A project in a temporary folder, run as the command line runs it: a new session, and so a new process's view, each time.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use highwater::engine::{DuckDb, Engine};
+use highwater::project::LoadOptions;
+use highwater::run::{Command, Event, RunOptions, RunResults, execute};
+use highwater::session::Session;
+
+/// A project `shop` with its database `shop.duckdb` beside it.
+pub struct Project {
+    folder: tempfile::TempDir,
+}
+
+impl Project {
+    /// A project with these files; `dbt_project.yml` and `profiles.yml` are there already.
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        let project = Self { folder: tempfile::tempdir().expect("folder") };
+        let database = project.path("shop.duckdb");
+        project.write("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\n");
+        project.write(
+            "profiles.yml",
+            &format!(
+                "shop:\n  target: dev\n  outputs:\n    dev: {{type: duckdb, path: '{}', schema: main, threads: 1}}\n",
+                database.display()
+            ),
+        );
+        for (path, text) in files {
+            project.write(path, text);
+        }
+        project
+    }
+
+    /// A path inside the folder.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// Writes a file.
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+        fs::write(path, text).expect("written");
+    }
+
+    /// Reads a file.
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).expect("read")
+    }
+
+    /// Opens a session.
+    pub fn session(&self) -> Session {
+        let options = LoadOptions {
+            project_dir: self.folder.path().to_path_buf(),
+            profiles_dir: Some(self.folder.path().to_path_buf()),
+            ..LoadOptions::default()
+        };
+        Session::open(&options).unwrap_or_else(|problems| panic!("{problems:#?}"))
+    }
+
+    /// Runs a command and returns everything it says.
+    pub fn results(&self, options: &RunOptions) -> RunResults {
+        execute(&self.session(), options, &|_| {}).unwrap_or_else(|problems| panic!("{problems:#?}"))
+    }
+
+    /// Runs a command on everything; one line per result.
+    pub fn run(&self, command: Command) -> String {
+        lines(&self.results(&RunOptions::new(command)))
+    }
+
+    /// The same with `--full-refresh`.
+    pub fn refresh(&self, command: Command) -> String {
+        lines(&self.results(&RunOptions { full_refresh: true, ..RunOptions::new(command) }))
+    }
+
+    /// Runs a command and returns its events, one line each.
+    pub fn events(&self, options: &RunOptions) -> String {
+        let told = Mutex::new(Vec::new());
+        let listen = |event: Event| {
+            let line = match event {
+                Event::Started { found, selected, threads, target } => {
+                    format!("started {found:?}, {selected} selected, {threads} threads, {target}")
+                }
+                Event::NodeStarted { index, total, description, .. } => {
+                    format!("{index} of {total} start {description}")
+                }
+                Event::NodeFinished { index, total, description, result } => {
+                    format!("{index} of {total} {} {description}", result.status.word())
+                }
+                Event::HookStarted { index, total, name } => format!("hook {index} of {total} start {name}"),
+                Event::HookFinished { name, status, .. } => format!("hook {} {name}", status.word()),
+                Event::Message { level, text } => format!("{level:?}: {text}"),
+                Event::Finished { .. } => "finished".to_owned(),
+            };
+            told.lock().expect("whole").push(line);
+        };
+        execute(&self.session(), options, &listen).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        told.into_inner().expect("whole").join("\n")
+    }
+
+    /// Asks the database; one line per row.
+    pub fn query(&self, sql: &str) -> String {
+        let engine = DuckDb::open(&self.path("shop.duckdb"), "").expect("database");
+        let table = engine.connect().expect("session").query(sql).unwrap_or_else(|error| panic!("{error}"));
+        let rows = table.rows.iter().map(|row| {
+            let cells = row.iter().map(|cell| if cell.is_null() { "NULL".to_owned() } else { cell.to_string() });
+            cells.collect::<Vec<_>>().join(" | ")
+        });
+        rows.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Changes the database behind the project's back.
+    pub fn execute(&self, sql: &str) {
+        let engine = DuckDb::open(&self.path("shop.duckdb"), "").expect("database");
+        engine.connect().expect("session").execute(sql).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Everything in the database: `main.orders table`.
+    pub fn relations(&self) -> String {
+        self.query(
+            "select table_schema || '.' || table_name || ' ' || case table_type when 'VIEW' then 'view' else 'table' end \
+             from information_schema.tables where table_schema <> 'highwater' order by 1",
+        )
+    }
+}
+
+/// One line per result: name, status, message.
+pub fn lines(results: &RunResults) -> String {
+    let lines = results.results.iter().map(|result| {
+        let message = result.message.clone().unwrap_or_default();
+        format!("{} {} {message}", result.unique_id, result.status.word()).trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

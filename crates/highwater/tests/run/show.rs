@@ -1,0 +1,38 @@
+//! Compiling and showing.
+
+use highwater::manifest::select::Selection;
+use highwater::run::{Command, RunOptions};
+
+use crate::project::{Project, lines};
+
+fn shop() -> Project {
+    Project::new(&[
+        ("models/numbers.sql", "select range as n from range(10)"),
+        (
+            "models/even.sql",
+            "{{ config(materialized='ephemeral') }} select n from {{ ref('numbers') }} where n % 2 = 0",
+        ),
+    ])
+}
+
+#[test]
+fn compiling_writes_files_and_touches_no_table() {
+    let project = shop();
+    project.run(Command::Compile);
+    assert_eq!(project.relations(), "");
+    insta::assert_snapshot!(project.read("target/compiled/shop/models/even.sql"), @r#" select n from "shop"."main"."numbers" where n % 2 = 0"#);
+}
+
+#[test]
+fn showing_a_model_and_a_text() {
+    let project = shop();
+    project.run(Command::Run);
+    let selection = Selection { select: vec!["numbers".to_owned()], ..Selection::default() };
+    let results = project.results(&RunOptions { selection, limit: Some(2), ..RunOptions::new(Command::Show) });
+    let table = results.results[0].table.as_ref().expect("rows");
+    assert_eq!((table.columns[0].name.as_str(), table.rows.len()), ("n", 2));
+    let inline = Some("select sum(n) as total from {{ ref('even') }}".to_owned());
+    let results = project.results(&RunOptions { inline, ..RunOptions::new(Command::Show) });
+    let table = results.results[0].table.as_ref().unwrap_or_else(|| panic!("{}", lines(&results)));
+    assert_eq!(table.rows[0][0].to_string(), "20");
+}
