@@ -232,7 +232,7 @@ pub(crate) fn hashed(names: &[String], columns: &[Column]) -> Vec<String> {
                 expressions.push(quoted);
             }
             data_type if data_type.contains("INTERVAL") || data_type.contains("TIME WITH TIME ZONE") => {
-                expressions.push(format!("cast({quoted} as varchar)"))
+                expressions.push(format!("cast({quoted} as varchar)"));
             }
             _ => expressions.push(quoted),
         }

@@ -482,7 +482,7 @@ fn doubtful(above: &BinaryOperator, side: &Expr) -> bool {
     let arrow = |op: &Op| matches!(op, Op::Arrow | Op::LongArrow);
     let plain = |op: &Op| compares(op) || matches!(op, Op::And | Op::Or);
     // Any other operator binds tighter than a comparison; but an arrow need not.
-    above != below && !(sure(above) && sure(below)) && !(plain(above) && !arrow(below))
+    above != below && !(sure(above) && sure(below)) && (!plain(above) || arrow(below))
 }
 
 fn compares(op: &BinaryOperator) -> bool {
