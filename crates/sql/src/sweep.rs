@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, Spanned, TableFactor, Visit, Visitor};
 use sqlparser::tokenizer::Span;
 
-use crate::bind::{Findings, SERIES, call, function_name, unknown_table, unwatched_function};
+use crate::bind::{Findings, SERIES, call, function_name, kind_of, unknown_table, unwatched_function};
 use crate::text::{Expanded, parts_of, span_of};
 use crate::{Catalog, Finding, FunctionKind};
 
@@ -102,7 +102,7 @@ impl Visitor for Sweep<'_> {
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
         if let Expr::Function(function) = expression {
             let name = function_name(function);
-            let kind = self.catalog.function(&name);
+            let kind = kind_of(function, self.catalog);
             let place = self.text.place(function.span());
             match call(kind, &name, place) {
                 Some(finding) if kind == Some(FunctionKind::Volatile) => self.refusals.push(finding),

@@ -13,7 +13,7 @@ pub const CASES: &[Case] = &[
         WAIT,
     )
     .with("create sequence ticks"),
-    case("an alias that is a setting", "day:ts", "select ts, id from o where list_any_value(list_transform([1], y -> y + getvariable('n'))) > 2", &[
+    case("a setting in a lambda", "day:ts", "select ts, id from o where list_any_value(list_transform([1], y -> y + getvariable('n'))) > 2", &[
         "set variable n = 5",
         "set variable n = 0",
     ])
@@ -92,6 +92,12 @@ pub const CASES: &[Case] = &[
         "the age of a moment",
         "day:ts",
         "select ts, id from o where date_part('microsecond', age(ts)) >= 0 and (list_transform([1], y -> y))[1] = 1",
+        &["update o set x = 5 where id = 1", "delete from o where id = 1"],
+    ),
+    case(
+        "the age of a moment, in the order of a limit",
+        "day:ts",
+        "select ts, id from o order by age(ts), id limit 3",
         &["update o set x = 5 where id = 1", "delete from o where id = 1"],
     ),
     case(

@@ -22,6 +22,31 @@ pub const CASES: &[Case] = &[
         &["update e set label = 'changed' where region = 'm'", "delete from e where region = 'n'", "update e set label = 'again' where region = 's'"],
     ),
     case(
+        "left joins within left joins, keys from the innermost",
+        "day:ts",
+        "select o.ts, i.label, l.boss from o left join (select d.k, e.label, coalesce(e.region, 'm') as region from d left join (select * from e where boss > 1) as e on e.region = d.region) as i on i.k = o.k left join e as l on l.region = coalesce(i.region, 'm') and l.boss < 100",
+        &["update e set boss = 5 where region = 'm'", "update e set boss = 5 where region = 'n'", "update e set boss = 0 where region = 's'", "insert into e values ('m', 'x', 7)"],
+    ),
+    case(
+        "keys that are computed on both sides",
+        "day:ts",
+        "select o.ts, o.id, d.rate from o left join d on coalesce(d.k, 0) = coalesce(o.k, 0) and lower(d.region) is distinct from o.g",
+        &["update d set rate = 70 where k is null", "update d set region = 'A' where k = 1", "update o set g = 'n' where id = 3"],
+    ),
+    case(
+        "a join on the moment itself",
+        "day:ts",
+        "select o.ts, o.id, t.v from o left join t on t.ts = o.ts and t.v > o.x where t.v is distinct from 5",
+        &["update t set v = 50 where v = 9", "update t set ts = '2024-01-02 10:00'", "update t set v = 5"],
+    )
+    .with("create table t (ts timestamp, v integer); insert into t values ('2024-01-01 10:00', 9), (null, 3)"),
+    case(
+        "a lookup compared with the row",
+        "day:ts",
+        "select ts, id, (select count(*) from d where d.k = o.k and d.rate >= o.x) as n, exists (select 1 from d where d.k = o.k having count(*) > 1) as many from o",
+        &["update d set rate = 0 where k = 1", "update o set x = 0 where id = 2", "insert into d values (3, 'q', 1)"],
+    ),
+    case(
         "positional join",
         "day:ts",
         "select ts, rate from o positional join d",

@@ -13,7 +13,7 @@ use super::query::Bound;
 use super::scope::{Found, Scope};
 use super::{Binder, Environment, MOST_BINDINGS, type_of};
 use crate::tree::{ColumnFacts, Id, Node, WindowFunction, column, columns_of, field_of, is_reserved};
-use crate::{Finding, FunctionKind, Place};
+use crate::{Catalog, Finding, FunctionKind, Place};
 
 /// How deep one select-list alias may lean on another.
 const DEEPEST_ALIAS: usize = 20;
@@ -130,7 +130,7 @@ impl Binder<'_> {
                 function,
             ));
         }
-        let kind = self.catalog.function(&name);
+        let kind = kind_of(function, self.catalog);
         let Some(finding) = call(kind, &name, self.place(function.span())) else {
             return Ok(kind.unwrap_or(FunctionKind::Scalar));
         };
@@ -143,6 +143,16 @@ impl Binder<'_> {
             }
         }
         Ok(FunctionKind::Scalar)
+    }
+}
+
+/// What a function is. The age of one moment is counted from today; that of two is not.
+pub(crate) fn kind_of(function: &Function, catalog: &dyn Catalog) -> Option<FunctionKind> {
+    let name = function_name(function);
+    let alone = matches!(&function.args, FunctionArguments::List(list) if list.args.len() == 1);
+    match catalog.function(&name) {
+        Some(FunctionKind::Scalar) if name == "age" && alone => Some(FunctionKind::Clock),
+        kind => kind,
     }
 }
 

@@ -29,7 +29,7 @@ use crate::text::Expanded;
 use crate::tree::{ColumnFacts, Id, Scan, Tree};
 use crate::{Catalog, Finding, Place};
 
-pub(crate) use expression::{call, function_name};
+pub(crate) use expression::{call, function_name, kind_of};
 pub(crate) use from::{SERIES, unknown_table, unwatched_function};
 pub(crate) use types::{cast_to, comparable, normalised, type_of};
 
