@@ -14,7 +14,8 @@ rm -rf "$shop" "$variant"
 cp -r "$shop" "$variant"
 rm -rf "$variant/target"
 
-# The same queries, with the filters that a dbt project would have.
+# The same queries, with a strategy that dbt has and the filters that a dbt project would have.
+sed -i 's/+incremental_strategy: exact/+incremental_strategy: delete+insert/' "$variant/dbt_project.yml"
 cat >>"$variant/models/marts/fct_orders.sql" <<'SQL'
 {% if is_incremental() %}
 where orders.created_at >= (select max(created_at) - interval 3 days from {{ this }})
