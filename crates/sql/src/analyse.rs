@@ -12,7 +12,7 @@ use crate::footprint::{Mutant, Partial, Reaches, Shape, Source, Target, Walk};
 use crate::text::{Expanded, expand, parse, tables};
 use crate::tree::{Tree, column};
 use crate::{
-    Analysis, Effect, Finding, Group, Occurrence, Partitioning, Piece, Probe, Reach, Request, Slice, TableInfo, Term,
+    Analysis, Catalog, Effect, Finding, Group, Occurrence, Partitioning, Piece, Probe, Reach, Request, Slice, TableInfo, Term,
 };
 
 /// Finds out what a query's slices read and what its changes reach.
@@ -20,6 +20,13 @@ use crate::{
 /// Never fails: what cannot be read or followed is said in the answer, and counts as everything.
 pub fn analyse(request: &Request<'_>) -> Analysis {
     analyse_with(request, None)
+}
+
+/// The query with every view of the project replaced by its text; none when it cannot be read.
+///
+/// A rebuild that runs this text depends on the project's views as they are written now, not on what the database still holds.
+pub fn look_through(sql: &str, catalog: &dyn Catalog) -> Option<String> {
+    expand(sql, catalog).ok().map(|text| text.sql)
 }
 
 /// The same with one rule got wrong on purpose, for tests that must notice.

@@ -475,3 +475,20 @@ fn odd_moments_have_their_partitions() {
     world.sql("delete from raw_orders where order_id in (10, 12)");
     assert_eq!(world.run_and_compare(&known).replaced_count, 2);
 }
+
+#[test]
+fn a_whole_build_runs_the_views_of_the_project_not_those_the_database_still_holds() {
+    let mut world = World::with_orders();
+    world.sql("create view staged as select * from raw_orders");
+    let text = "select * from raw_orders where amount > 20";
+    let view = crate::exact::ViewText { unique_id: "model.shop.staged".into(), sql: text.into() };
+    world.around.views.insert(super::world::relation("staged"), view);
+    let known = super::world::Known::of("kept", "day:created_at", "select order_id, created_at from staged");
+    world.run(&known).expect("a run");
+    let rebuild = format!("select order_id, created_at from ({text})");
+    assert_eq!(world.rows("from kept"), world.rows(&rebuild));
+    // Had the first build run the old view, the ledger would now call its rows up to date.
+    world.sql("update raw_orders set amount = 90 where order_id = 1");
+    world.run(&known).expect("a run");
+    assert_eq!(world.rows("from kept"), world.rows(&rebuild));
+}
