@@ -196,11 +196,11 @@ fn located(
     view: Option<&str>,
     node: &Node,
 ) -> (Arc<SourceFile>, usize, usize) {
-    if view.is_none() {
-        if let Some((start, end)) = in_template(compiled, start, end, &node.raw_code) {
-            let file = SourceFile { path: node.original_file_path.clone(), text: node.raw_code.clone() };
-            return (Arc::new(file), start, end);
-        }
+    if view.is_none()
+        && let Some((start, end)) = in_template(compiled, start, end, &node.raw_code)
+    {
+        let file = SourceFile { path: node.original_file_path.clone(), text: node.raw_code.clone() };
+        return (Arc::new(file), start, end);
     }
     let name = view.unwrap_or(&node.name);
     let file = SourceFile { path: format!("{name} (compiled)"), text: compiled.to_owned() };

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `run.rs` `build.rs` `test.rs` `seed.rs` | build tables and test them; all over `nodes.rs` |
 //! | `plan.rs` `explain.rs` `verify.rs` | what exact models are about; all over `exact.rs` |
-//! | `parse.rs` `compile.rs` `show.rs` `ls.rs` | look without touching |
+//! | `parse.rs` `compile.rs` `show.rs` `ls.rs` `docs.rs` | look without touching |
 //! | `init.rs` `debug.rs` `deps.rs` `clean.rs` `completions.rs` `help.rs` | around it |
 
 use clap::Subcommand;
@@ -20,6 +20,7 @@ mod completions;
 mod debug;
 mod demo;
 mod deps;
+mod docs;
 mod exact;
 mod explain;
 mod help;
@@ -52,6 +53,7 @@ pub enum Command {
     Init(init::Arguments),
     Demo(demo::Arguments),
     Debug(debug::Arguments),
+    Docs(docs::Arguments),
     Deps(deps::Arguments),
     Clean(clean::Arguments),
     Completions(completions::Arguments),
@@ -74,6 +76,7 @@ impl Command {
             Self::Parse(arguments) => arguments.output.output,
             Self::Init(arguments) => arguments.output.output,
             Self::Debug(arguments) => arguments.output.output,
+            Self::Docs(arguments) => arguments.output.output,
             Self::Deps(arguments) => arguments.output.output,
             Self::Clean(arguments) => arguments.output.output,
             Self::Help(arguments) => arguments.output.output,
@@ -102,6 +105,7 @@ impl Command {
             Self::Init(arguments) => init::execute(arguments, global, ui),
             Self::Demo(arguments) => demo::execute(arguments, global, ui),
             Self::Debug(arguments) => debug::execute(arguments, global, ui),
+            Self::Docs(arguments) => docs::execute(arguments, global, ui),
             Self::Deps(arguments) => deps::execute(arguments, global, ui),
             Self::Clean(arguments) => clean::execute(arguments, global, ui),
             Self::Completions(arguments) => completions::execute(arguments, ui),

@@ -10,7 +10,7 @@ use crate::arguments::{GlobalArguments, OutputArguments, SelectionArguments};
 use crate::exit::{Exit, Outcome};
 use crate::project;
 use crate::ui::Ui;
-use crate::ui::words::{about, bad, count, faint, good, plural, strong, thousands, warn};
+use crate::ui::words::{about, bad, count, faint, good, partitions, plural, strong, thousands, warn};
 
 /// Partitions of one model that are listed before it is summed up.
 const LISTED: usize = 8;
@@ -167,7 +167,7 @@ fn work(model: &ModelPlan, listed: bool) -> String {
                 Cut::Key { .. } => {
                     format!("{} of {}", thousands(model.dirty_count), count(model.partition_count, "key"))
                 }
-                cut => cut.count(model.dirty_count),
+                cut => partitions(cut, model.dirty_count),
             };
             if listed {
                 let old = model.dirty_count - model.new_count.min(model.dirty_count);

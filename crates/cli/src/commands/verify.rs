@@ -15,7 +15,7 @@ use crate::arguments::{GlobalArguments, OutputArguments, SelectionArguments};
 use crate::exit::{Exit, Outcome};
 use crate::project;
 use crate::ui::Ui;
-use crate::ui::words::{bad, count, faint, good, strong, thousands, warn};
+use crate::ui::words::{bad, count, faint, good, partitions, strong, thousands, warn};
 
 /// Compares exact models with an independent rebuild, partition by partition; changes nothing
 ///
@@ -131,7 +131,7 @@ fn screen(checks: &[Check], left_out: &[&Node]) -> String {
 
 fn describe(out: &mut String, verdict: &Verdict, width: usize) {
     let name = strong(&format!("{:width$}", verdict.label));
-    let compared = format!("{} compared with a rebuild", verdict.cut.count(verdict.compared));
+    let compared = format!("{} compared with a rebuild", partitions(&verdict.cut, verdict.compared));
     match &verdict.outcome {
         Finding::Equal => {
             let _ = writeln!(

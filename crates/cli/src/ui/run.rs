@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::Ui;
-use super::words::{bad, count, faint, good, seconds, strong, thousands, warn};
+use super::words::{bad, count, faint, good, partitions, seconds, strong, thousands, warn};
 use crate::arguments::LogLevel;
 
 pub use super::summary::Summary;
@@ -37,8 +37,7 @@ impl<'a> Reporter<'a> {
         let bar = ui.interactive().then(|| {
             let style = ProgressStyle::with_template("{bar:20} {pos}/{len} {wide_msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
-            let bar = ProgressBar::new(0).with_style(style.progress_chars("━╸─"));
-            bar
+            ProgressBar::new(0).with_style(style.progress_chars("━╸─"))
         });
         Self { ui, bar, running: Mutex::default(), width }
     }
@@ -54,7 +53,7 @@ impl<'a> Reporter<'a> {
                 }));
             }
             Event::NodeFinished { index, total, description, result } => {
-                self.finished(*index, *total, description, result)
+                self.finished(*index, *total, description, result);
             }
             Event::HookStarted { index, total, name } => {
                 self.log(
@@ -257,7 +256,7 @@ fn exact_words(report: &SwapReport) -> String {
         Mode::Unchanged => "unchanged".to_owned(),
         Mode::New => match report.partition_count {
             0 => "built, no rows yet".to_owned(),
-            number => format!("built {}, {rows}", report.cut.count(number)),
+            number => format!("built {}, {rows}", partitions(&report.cut, number)),
         },
         Mode::Whole => {
             let why = report.whole.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
@@ -265,7 +264,7 @@ fn exact_words(report: &SwapReport) -> String {
             format!("rebuilt whole, {result}{why}")
         }
         Mode::Incremental => {
-            let total = report.cut.count(report.partition_count.max(report.dirty_count));
+            let total = partitions(&report.cut, report.partition_count.max(report.dirty_count));
             let rebuilt = format!("rebuilt {} of {total}", thousands(report.dirty_count));
             match (report.replaced_count, report.unchanged_count) {
                 (0, _) => format!("{rebuilt}, came out unchanged"),

@@ -1,10 +1,20 @@
 //! Numbers, plurals and durations as people read them, and the few colours.
 
+use highwater::exact::Cut;
 use owo_colors::OwoColorize;
 
 /// `1 day`, `2 days`, `2,214 partitions`.
 pub fn count(number: u64, singular: &str) -> String {
     format!("{} {}", thousands(number), plural(number, singular))
+}
+
+/// Some partitions of a table: `4 days`, `2,966 keys`, `the table`.
+pub fn partitions(cut: &Cut, number: u64) -> String {
+    match cut {
+        Cut::Interval { unit, .. } => count(number, unit),
+        Cut::Key { .. } => count(number, "key"),
+        Cut::Whole => "the table".to_owned(),
+    }
 }
 
 /// The noun for a number of things.
@@ -23,7 +33,7 @@ pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -6,6 +6,7 @@ mod clean;
 mod compile;
 mod debug;
 mod deps;
+mod docs;
 mod explain;
 mod help;
 mod init;

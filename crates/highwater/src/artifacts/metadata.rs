@@ -32,6 +32,17 @@ pub(super) fn manifest(session: &Session) -> Value {
     })
 }
 
+/// The head of `catalog.json`.
+pub(super) fn catalog(session: &Session) -> Value {
+    json!({
+        "dbt_schema_version": "https://schemas.getdbt.com/dbt/catalog/v1.json",
+        "dbt_version": DBT_VERSION,
+        "generated_at": now(),
+        "invocation_id": session.project.invocation_id,
+        "env": {},
+    })
+}
+
 /// The head of `run_results.json`.
 pub(super) fn run_results(session: &Session) -> Value {
     let now = now();

@@ -77,10 +77,11 @@ impl Axis {
     }
 }
 
-/// Whether an id is in the column `p` of a table, NULL included.
+/// Whether an id is in the column `p` of a table, NULL included. Always true or false, so that it can be negated.
 pub(crate) fn within(id: &str, set: &str) -> String {
     format!(
-        "({id} in (select p from {set} where p is not null) or ({id} is null and (select coalesce(bool_or(p is null), false) from {set})))"
+        "(({id} is not null and {id} in (select p from {set} where p is not null)) \
+         or ({id} is null and (select coalesce(bool_or(p is null), false) from {set})))"
     )
 }
 

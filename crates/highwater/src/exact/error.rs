@@ -67,7 +67,7 @@ pub enum ExactError {
         /// The model's label.
         model: String,
         /// The engine's own words.
-        message: String,
+        source: EngineError,
     },
     /// Columns changed and `on_schema_change` is `fail`.
     #[error("the columns of {model} changed: {change}")]
@@ -134,8 +134,8 @@ impl ExactError {
             Self::EventTimeType { column, .. } => Diagnostic::error("HW0503", self.to_string())
                 .help(format!("cast {column} to a date or a timestamp in the query, or name another column")),
             Self::Grain { columns, examples, duplicates, .. } => grain(self, columns, examples, *duplicates),
-            Self::Conflict { message, .. } => Diagnostic::error("HW0505", self.to_string())
-                .note(message.clone())
+            Self::Conflict { source, .. } => Diagnostic::error("HW0505", self.to_string())
+                .note(source.to_string())
                 .note("nothing was changed by this run")
                 .help("run again when the other run has finished"),
             Self::SchemaChange { .. } => Diagnostic::error("HW0506", self.to_string())
@@ -159,10 +159,10 @@ impl ExactError {
         }
     }
 
-    /// The statement and message of the engine, for a caller who can point into the model's own file.
+    /// What the engine said: for a caller who can point into the model's own file, or try again after a conflict.
     pub fn engine_error(&self) -> Option<&EngineError> {
         match self {
-            Self::Engine { source, .. } => Some(source),
+            Self::Engine { source, .. } | Self::Conflict { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -86,7 +86,7 @@ impl<'a> Job<'a> {
     /// What the engine said, as what happened to this model.
     pub fn error(&self, error: EngineError) -> ExactError {
         match error {
-            EngineError::Conflict { message } => ExactError::Conflict { model: self.label.clone(), message },
+            source @ EngineError::Conflict { .. } => ExactError::Conflict { model: self.label.clone(), source },
             source => ExactError::Engine { model: self.label.clone(), source },
         }
     }

@@ -11,7 +11,8 @@ use super::error::ExactError;
 use super::foresee::{Foreseen, foresee};
 use super::job::{Job, number};
 use super::ledger::{self, ModelRow};
-use super::prepare::{Prepared, column_change, columns_of, located, logic_change, pairs};
+use super::logic::{column_change, columns_of, logic_change, pairs};
+use super::prepare::{Prepared, located};
 use super::swap::{changed_by_hand, partitions};
 
 /// Tables of at most so many partitions are never rebuilt whole for cost's sake: there is nothing to gain.

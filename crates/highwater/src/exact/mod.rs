@@ -12,7 +12,7 @@
 //! | `look.rs` | what changed, and what that calls for |
 //! | `plan.rs`, `foresee.rs` | what a run would do, parents' work included |
 //! | `explain.rs` | how a model is treated |
-//! | `prepare.rs` | columns, analysis, inputs, version of the logic |
+//! | `prepare.rs`, `names.rs`, `logic.rs` | columns, analysis, inputs, version of the logic |
 //! | `detect/` | what changed in the inputs |
 //! | `dirty.rs` | which partitions that dirties, and why |
 //! | `slice.rs` | the query for those partitions only |
@@ -30,8 +30,10 @@ mod explain;
 pub(crate) mod foresee;
 pub(crate) mod job;
 pub(crate) mod ledger;
+pub(crate) mod logic;
 pub(crate) mod look;
 mod model;
+mod names;
 mod plan;
 pub(crate) mod prepare;
 mod report;

@@ -10,9 +10,10 @@ use super::error::ExactError;
 use super::foresee::{Shown, Work, among};
 use super::job::{Job, number};
 use super::ledger;
+use super::logic::sha256;
 use super::look::{Choice, Look, kept, look, refuse, target};
 use super::model::{ExactModel, RunIdentity, Surroundings};
-use super::prepare::{Prepared, prepare, sha256};
+use super::prepare::{Prepared, prepare};
 use super::report::{ModelPlan, Plan, PlanCause, PlanState, PlannedPartition};
 
 /// The analysis of a model's query; tests give their own.

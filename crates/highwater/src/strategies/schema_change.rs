@@ -49,7 +49,7 @@ impl Difference {
             match find(table, &column.name) {
                 None => difference.new.push(column.clone()),
                 Some(data_type) if data_type != column.data_type => {
-                    difference.retyped.push((column.clone(), data_type))
+                    difference.retyped.push((column.clone(), data_type));
                 }
                 Some(_) => {}
             }

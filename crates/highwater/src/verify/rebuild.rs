@@ -5,7 +5,8 @@ use highwater_sql::Partitioning;
 use crate::engine::Column;
 use crate::exact::ExactError;
 use crate::exact::job::Job;
-use crate::exact::prepare::{Prepared, column_change, embedded, pairs};
+use crate::exact::logic::{column_change, pairs};
+use crate::exact::prepare::{Prepared, embedded};
 
 /// What is compared.
 pub(crate) struct Sides {

@@ -85,7 +85,7 @@ facts Dirty 4 days of 4, 1 new
   2026-02-01: 1 key changed in raw_customers: the days on which that customer ordered
   2026-02-03: 1 key changed in raw_customers: the days on which that customer ordered
   2026-02-09 new: 1 row in raw_orders
-  NULL: 1 row more in raw_orders
+  NULL: 1 more row in raw_orders
   cause: 2 days changed in raw_orders (2)
   cause: 1 key changed in raw_customers: the days on which that customer ordered (2)
 regional Dirty (estimate) 4 days of 4, 1 new
@@ -101,10 +101,10 @@ best Dirty (estimate) 3 keys of 3, 0 new
   cause: from facts (3)
 daily Dirty 2 days of 4, 1 new
   2026-02-09 new: 1 row in raw_orders
-  NULL: 1 row more in raw_orders
+  NULL: 1 more row in raw_orders
   cause: 2 days changed in raw_orders (2)
 lifetime Dirty 2 keys of 3, 1 new
-  1: 1 row more in raw_orders
+  1: 1 more row in raw_orders
   3 new: 1 row in raw_orders
   cause: 2 keys changed in raw_orders (2)
 largest Whole because raw_orders changed: max() over all rows the table of 1, 0 new

@@ -2,6 +2,7 @@
 
 use super::world::{World, best, daily, facts, largest, lifetime, regional};
 use crate::engine::{Column, Connection, Engine, EngineError, Relation, RelationKind, Table};
+use crate::exact::axis::within;
 use crate::exact::build::build;
 use crate::exact::job::Job;
 use crate::exact::{ExactError, Mode, SwapReport};
@@ -46,11 +47,11 @@ fn late_changed_deleted_and_moved_rows_dirty_their_days_only() {
         seen.push(format!("{:?} {} ({} replaced)", report.mode, dirty.join(", "), report.replaced_count));
     }
     insta::assert_snapshot!(seen.join("\n"), @r#"
-Incremental 2026-02-02: 2 rows more in raw_orders (1 replaced)
+Incremental 2026-02-02: 2 more rows in raw_orders (1 replaced)
 Incremental 2026-02-03: rows changed in raw_orders (1 replaced)
 Incremental 2026-02-01: 1 row gone from raw_orders (1 replaced)
 Incremental 2026-02-03: 1 row gone from raw_orders, 2026-02-05: 1 row in raw_orders (2 replaced)
-Incremental 2026-02-01: 1 row more in raw_orders, NULL: 1 row gone from raw_orders (2 replaced)
+Incremental 2026-02-01: 1 more row in raw_orders, NULL: 1 row gone from raw_orders (2 replaced)
 Incremental NULL: 1 row gone from raw_orders (1 replaced)
 Unchanged  (0 replaced)
 "#);
@@ -448,6 +449,19 @@ fn a_ledger_from_the_future_is_left_alone() {
     world.run_and_compare(&known);
     world.sql("update highwater.ledger set version = 99");
     assert!(matches!(world.run(&known), Err(ExactError::NewerLedger { found: 99, .. })));
+}
+
+#[test]
+fn a_plain_in_leaves_the_partition_null_behind() {
+    let mut world = World::new();
+    world.sql("create table dirty as from (values (null), (1)) t(p)");
+    let rows = |world: &mut World, filter: &str| {
+        world.rows(&format!("select p from (values (null), (1), (2)) t(p) where not ({filter})"))
+    };
+    assert_eq!(rows(&mut world, "coalesce(p in (select p from dirty), false)"), "2\nNULL");
+    assert_eq!(rows(&mut world, &within("p", "dirty")), "2");
+    world.sql("delete from dirty where p is null");
+    assert_eq!(rows(&mut world, &within("p", "dirty")), "2\nNULL");
 }
 
 #[test]

@@ -28,7 +28,7 @@ impl World {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("shop.duckdb");
-        let engine = DuckDb::open(&path, "").expect("database");
+        let engine = DuckDb::open(&path, "set threads = 1").expect("database");
         let mut session = engine.connect().expect("session");
         session
             .execute(

@@ -72,7 +72,7 @@ fn strategy<'a>(task: &Task<'a>) -> Result<Strategy<'a>, Diagnostic> {
     }
     Err(Diagnostic::error(
         "HW0412",
-        format!("could not find an incremental strategy macro with the name '{name}' in {}", project.name),
+        format!("dbt could not find an incremental strategy macro with the name \"{name}\" in {}", project.name),
     )
     .note("built in are append, delete+insert, merge and exact")
     .help("correct incremental_strategy, or write that macro"))
