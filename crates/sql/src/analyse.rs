@@ -12,7 +12,8 @@ use crate::footprint::{Mutant, Partial, Reaches, Shape, Source, Target, Walk};
 use crate::text::{Expanded, expand, parse, tables};
 use crate::tree::{Tree, column};
 use crate::{
-    Analysis, Catalog, Effect, Finding, Group, Occurrence, Partitioning, Piece, Probe, Reach, Request, Slice, TableInfo, Term,
+    Analysis, Catalog, Effect, Finding, Group, Occurrence, Partitioning, Piece, Probe, Reach, Request, Slice,
+    TableInfo, Term,
 };
 
 /// Finds out what a query's slices read and what its changes reach.
