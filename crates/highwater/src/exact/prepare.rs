@@ -95,10 +95,12 @@ pub(crate) fn look(job: &mut Job, engine_version: &str, analyse: Analyse) -> Res
 
 /// The result's columns, as a table made of it has them: a column of nothing but NULL becomes one of integers.
 fn describe(job: &mut Job, text: &str) -> Result<Vec<Column>, ExactError> {
-    let mut output = job
-        .connection
-        .describe(text)
-        .map_err(|error| ExactError::Unbound { model: job.label.clone(), message: error.to_string() })?;
+    let described = job.connection.describe(text).map_err(|error| {
+        // The same fault in the compiled text is told in lines that lead back to the model's file.
+        let source = job.connection.describe(embedded(job.model)).err().unwrap_or(error);
+        ExactError::Unbound { model: job.label.clone(), source }
+    });
+    let mut output = described?;
     for column in output.iter_mut().filter(|column| column.data_type.trim_matches('"') == "NULL") {
         column.data_type = "INTEGER".to_owned();
     }
