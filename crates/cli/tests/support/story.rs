@@ -125,12 +125,11 @@ fn built_so_many(project: &Project, count: u64, model: &str) -> Result<(), Strin
     let text =
         std::fs::read_to_string(project.folder().join("target/run_results.json")).map_err(|error| error.to_string())?;
     let results: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-    let reports =
+    let mut reports =
         results["results"].as_array().into_iter().flatten().map(|result| &result["adapter_response"]["highwater"]);
     let ends = format!(".{model}");
     let report = reports
-        .filter(|report| report["unique_id"].as_str().is_some_and(|id| id.ends_with(&ends)))
-        .next_back()
+        .rfind(|report| report["unique_id"].as_str().is_some_and(|id| id.ends_with(&ends)))
         .ok_or_else(|| format!("the last run says nothing of {model}"))?;
     let found = (report["mode"].as_str(), report["dirty_count"].as_u64());
     if found == (Some("incremental"), Some(count)) {
