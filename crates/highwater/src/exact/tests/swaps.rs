@@ -65,46 +65,46 @@ fn a_changed_customer_dirties_the_days_of_its_orders() {
     world.sql("update raw_customers set region = 'east' where customer_id = 2");
     let report = SwapReport { seconds: 0.0, detect_seconds: 0.0, ..world.run_and_compare(&known) };
     insta::assert_json_snapshot!(report, @r#"
-{
-  "unique_id": "model.shop.facts",
-  "cut": {
-    "by": "interval",
-    "column": "created_at",
-    "unit": "day"
-  },
-  "mode": "incremental",
-  "changed": true,
-  "dirty": [
     {
-      "label": "2026-02-01",
-      "reasons": [
-        "1 key changed in raw_customers: the days on which that customer ordered"
-      ]
-    },
-    {
-      "label": "2026-02-03",
-      "reasons": [
-        "1 key changed in raw_customers: the days on which that customer ordered"
-      ]
+      "unique_id": "model.shop.facts",
+      "cut": {
+        "by": "interval",
+        "column": "created_at",
+        "unit": "day"
+      },
+      "mode": "incremental",
+      "changed": true,
+      "dirty": [
+        {
+          "label": "2026-02-01",
+          "reasons": [
+            "1 key changed in raw_customers"
+          ]
+        },
+        {
+          "label": "2026-02-03",
+          "reasons": [
+            "1 key changed in raw_customers"
+          ]
+        }
+      ],
+      "dirty_count": 2,
+      "replaced_count": 2,
+      "unchanged_count": 0,
+      "partition_count": 4,
+      "rows_deleted": 3,
+      "rows_inserted": 3,
+      "rows_total": 6,
+      "whole": null,
+      "schema_change": null,
+      "recreated": false,
+      "excluded_null_rows": 2,
+      "latest": "2026-02-03",
+      "findings": [],
+      "detect_seconds": 0.0,
+      "seconds": 0.0
     }
-  ],
-  "dirty_count": 2,
-  "replaced_count": 2,
-  "unchanged_count": 0,
-  "partition_count": 4,
-  "rows_deleted": 3,
-  "rows_inserted": 3,
-  "rows_total": 6,
-  "whole": null,
-  "schema_change": null,
-  "recreated": false,
-  "excluded_null_rows": 2,
-  "latest": "2026-02-03",
-  "findings": [],
-  "detect_seconds": 0.0,
-  "seconds": 0.0
-}
-"#);
+    "#);
     // A customer without orders is news, but dirties nothing, and is news only once.
     world.sql("insert into raw_customers values (9, 'west')");
     let report = world.run_and_compare(&known);
