@@ -22,7 +22,7 @@ pub struct Arguments {
     action: Action,
     #[command(flatten)]
     selection: SelectionArguments,
-    /// Do not compile the nodes first
+    /// Do not compile the nodes first, and leave manifest.json as it is
     #[arg(long)]
     no_compile: bool,
     /// Write a catalog without asking the database
@@ -65,10 +65,6 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
         }
     }
     let folder = &session.project.target_path;
-    if arguments.no_compile {
-        // A run of `compile` has written it otherwise, with the compiled code in it.
-        artifacts::write_json(&folder.join("manifest.json"), &artifacts::manifest_json(&session))?;
-    }
     let catalog = catalog(&session, arguments.empty_catalog)?;
     let path = folder.join("catalog.json");
     artifacts::write_json(&path, &catalog)?;
