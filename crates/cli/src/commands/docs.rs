@@ -22,7 +22,7 @@ pub struct Arguments {
     action: Action,
     #[command(flatten)]
     selection: SelectionArguments,
-    /// Do not compile the nodes first, and leave manifest.json as it is
+    /// Do not compile the nodes and write manifest.json first
     #[arg(long)]
     no_compile: bool,
     /// Write a catalog without asking the database
@@ -71,7 +71,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     copy_assets(&session)?;
     ui.say(LogLevel::Info, "CatalogWritten", &format!("Catalog written to {}", path.display()));
     if ui.answers_json() {
-        ui.answer_json(&json!({ "catalog": path, "manifest": folder.join("manifest.json") }))?;
+        ui.answer_json(&json!({ "catalog": path }))?;
     }
     Ok(exit)
 }

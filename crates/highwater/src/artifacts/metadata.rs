@@ -56,7 +56,7 @@ pub(super) fn run_results(session: &Session) -> Value {
     })
 }
 
-/// Variables of the environment that the caller wants to find in every artifact, under their own names.
+/// What `DBT_ENV_CUSTOM_ENV_<NAME>` variables say: dbt's way to mark artifacts with the job that wrote them.
 fn environment() -> Value {
     let custom = crate::context::metadata_environment().map(|(name, value)| (name, Value::from(value)));
     Value::Object(custom.collect())

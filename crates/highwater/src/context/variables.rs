@@ -90,7 +90,7 @@ const METADATA_PREFIX: &str = "DBT_ENV_CUSTOM_ENV_";
 /// Variables of the environment for artifacts and `dbt_metadata_envs`: names without their prefix, and values.
 pub(crate) fn metadata_environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| {
-        let (name, value) = (name.to_str()?, value.to_str()?);
-        Some((name.strip_prefix(METADATA_PREFIX)?.to_owned(), value.to_owned()))
+        let name = name.to_str()?.strip_prefix(METADATA_PREFIX)?.to_owned();
+        Some((name, value.to_string_lossy().into_owned()))
     })
 }

@@ -48,7 +48,17 @@ pub(super) struct Cached<'a> {
 impl<'a> Cached<'a> {
     /// Nothing asked for yet.
     pub fn new(connection: &'a mut dyn Connection) -> Self {
-        Self { connection, columns: HashMap::new() }
+        Self::with(connection, HashMap::new())
+    }
+
+    /// With what is known already.
+    pub fn with(connection: &'a mut dyn Connection, columns: HashMap<Relation, Vec<Column>>) -> Self {
+        Self { connection, columns }
+    }
+
+    /// What has been asked for so far.
+    pub fn into_columns(self) -> HashMap<Relation, Vec<Column>> {
+        self.columns
     }
 
     /// Columns of a relation; none when nobody knows it.

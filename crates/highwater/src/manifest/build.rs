@@ -69,6 +69,11 @@ pub fn build(project: &Project, macros: &Arc<Macros>) -> Result<(Manifest, Vec<D
     graph::connect(&mut manifest);
     issues.extend(checks::cycle(&manifest, &drafts));
     issues.check()?;
+    // What is strange in a package, but works, is its author's business.
+    let packages = format!("{}/", project.main.paths.packages_install);
+    let own =
+        |warning: &Diagnostic| !warning.labels.first().is_some_and(|label| label.file.path.starts_with(&packages));
+    issues.warnings.retain(own);
     Ok((manifest, issues.warnings))
 }
 

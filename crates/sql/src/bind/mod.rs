@@ -39,7 +39,6 @@ const MOST_SCANS: usize = 400;
 pub(crate) struct Findings {
     pub refusals: Vec<Finding>,
     pub unstable: Vec<Finding>,
-    pub notes: Vec<Finding>,
 }
 
 /// Binds an expanded query.
