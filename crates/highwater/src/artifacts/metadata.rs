@@ -57,13 +57,9 @@ pub(super) fn run_results(session: &Session) -> Value {
 }
 
 /// What `DBT_ENV_CUSTOM_ENV_<NAME>` variables say: dbt's way to mark artifacts with the job that wrote them.
-fn environment() -> serde_json::Map<String, Value> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| {
-            let name = name.to_str()?.strip_prefix("DBT_ENV_CUSTOM_ENV_")?.to_owned();
-            Some((name, json!(value.to_string_lossy())))
-        })
-        .collect()
+fn environment() -> Value {
+    let custom = crate::context::metadata_environment().map(|(name, value)| (name, Value::from(value)));
+    Value::Object(custom.collect())
 }
 
 /// The present moment as `created_at` has it: seconds since 1970.
