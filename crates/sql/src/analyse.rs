@@ -1,16 +1,17 @@
 //! From a question to its answer: expand, bind, walk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::ast::Query;
 
-use crate::bind::{Findings, bind, normalised};
+use crate::bind::{Findings, bind, normalised, unknown_table};
 use crate::canonical::{canonical, canonical_text};
 use crate::dialect::quote;
 use crate::footprint::live;
 use crate::footprint::{Mutant, Partial, Reaches, Shape, Source, Target, Walk};
+use crate::sweep::sweep;
 use crate::text::{Expanded, expand, parse, tables};
-use crate::tree::{Tree, column};
+use crate::tree::{Scan, Tree, column};
 use crate::{
     Analysis, Catalog, Effect, Finding, Group, Occurrence, Partitioning, Piece, Place, Probe, Reach, Request, Slice,
     TableInfo, Term,
@@ -38,7 +39,8 @@ pub fn analyse_with(request: &Request<'_>, mutant: Option<Mutant>) -> Analysis {
         Ok(read) => read,
         Err(finding) => return unread(request, finding),
     };
-    let (tree, findings) = bind(&query, &text, request.catalog);
+    let (tree, mut findings) = bind(&query, &text, request.catalog);
+    sweep(&query, &text, request.catalog, &mut findings);
     let answer = match tree {
         Ok(tree) => match target_of(request, &tree) {
             Ok(target) => followed(&Walk { tree: &tree, mutant }, target.as_ref(), &text),
@@ -47,6 +49,7 @@ pub fn analyse_with(request: &Request<'_>, mutant: Option<Mutant>) -> Analysis {
         Err(finding) => unfollowed(&query, &text, request, finding),
     };
     let Findings { refusals, unstable } = findings;
+    let unstable = [unstable, answer.unstable].concat();
     Analysis { refusals, unstable, canonical: canonical(&query), ..answer }
 }
 
@@ -65,10 +68,17 @@ fn unread(request: &Request<'_>, finding: Finding) -> Analysis {
 
 /// The tables are known and nothing more: any change of any of them rebuilds everything.
 fn unfollowed(query: &Query, text: &Expanded, request: &Request<'_>, finding: Finding) -> Analysis {
-    let mut occurrences = Vec::new();
-    let mut terms = Vec::new();
+    let (mut occurrences, mut terms, mut unstable) = (Vec::new(), Vec::new(), Vec::new());
     for (parts, span) in tables(query) {
-        let Some(TableInfo::Table { columns }) = request.catalog.table(&parts) else { continue };
+        let columns = match request.catalog.table(&parts) {
+            Some(TableInfo::Table { columns }) => columns,
+            // A view whose name a common table expression has, too: it was left unread, and one of the two may be meant.
+            Some(TableInfo::View { label, .. }) => {
+                unstable.push(unknown_table(&label, text.place(span)));
+                continue;
+            }
+            None => continue,
+        };
         terms.push(Term {
             occurrence: occurrences.len(),
             probe: Probe {
@@ -94,7 +104,7 @@ fn unfollowed(query: &Query, text: &Expanded, request: &Request<'_>, finding: Fi
         terms,
         slice: None,
         refusals: Vec::new(),
-        unstable: Vec::new(),
+        unstable,
         notes: Vec::new(),
         canonical: String::new(),
     }
@@ -112,9 +122,14 @@ fn target_of(request: &Request<'_>, tree: &Tree) -> Result<Option<Target>, Findi
     }
     let find = |name: &str| {
         let position = request.output.iter().position(|column| column.name.eq_ignore_ascii_case(name));
+        // What stands at its place must be what we think: a star in another order would cut the table by another column.
+        let agrees = |position: &usize| tree.names[*position].eq_ignore_ascii_case(name);
+        let position = position.filter(agrees);
         position.map(|position| (tree.output[position], &request.output[position])).ok_or_else(|| {
             problem(
-                format!("the result has no column `{name}`; any change rebuilds the whole table"),
+                format!(
+                    "which column of the result is `{name}` could not be told; any change rebuilds the whole table"
+                ),
                 "name a column of the result in event_time or unique_key",
             )
         })
@@ -132,7 +147,12 @@ fn target_of(request: &Request<'_>, tree: &Tree) -> Result<Option<Target>, Findi
                     "cast the event time to timestamp in the model",
                 ));
             }
-            Ok(Some(Target { shape: Shape::Interval(*unit), expressions: vec![column(id)], types: vec![None] }))
+            Ok(Some(Target {
+                shape: Shape::Interval(*unit),
+                expressions: vec![column(id)],
+                types: vec![None],
+                coerced: false,
+            }))
         }
         Partitioning::Key { columns } => {
             let found = columns.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
@@ -140,6 +160,7 @@ fn target_of(request: &Request<'_>, tree: &Tree) -> Result<Option<Target>, Findi
                 shape: Shape::Key,
                 expressions: found.iter().map(|(id, _)| column(*id)).collect(),
                 types: found.iter().map(|(_, facts)| Some(facts.data_type.clone())).collect(),
+                coerced: false,
             }))
         }
     }
@@ -163,12 +184,16 @@ fn followed(walk: &Walk<'_>, target: Option<&Target>, text: &Expanded) -> Analys
             (walk.everything(&tree.root, &finding), None, Vec::new())
         }
     };
+    let mut partials = partials;
+    if walk.mutant.is_none() {
+        partials.extend(forgotten(walk, &partials));
+    }
     let (columns, filters) = (live::columns(tree), live::filters(walk));
     let terms: Vec<Term> = partials
         .into_iter()
         .map(|Partial { scan, group, steps, effect }| {
             let live = columns.get(&scan);
-            let used = |id: &usize| live.is_some_and(|live| live.contains(id));
+            let used = |id: &usize| live.is_none_or(|live| live.contains(id));
             let probe = Probe {
                 table: tree.scans[scan].table.clone(),
                 columns: tree.scans[scan]
@@ -221,6 +246,19 @@ fn tie(tree: &Tree, name: &str, place: Option<Place>, column: usize) -> Finding 
     }
 }
 
+/// Tables that were bound and that no rule accounted for: a gap in the rules must widen, not hide a change.
+fn forgotten(walk: &Walk<'_>, partials: &[Partial]) -> Vec<Partial> {
+    let finding = Finding {
+        rule: "not-followed",
+        message: "how this table reaches the result has no rule; any change of it rebuilds the whole table".to_owned(),
+        help: String::new(),
+        place: None,
+    };
+    let known: BTreeSet<usize> = partials.iter().map(|partial| partial.scan).collect();
+    let scans = (0..walk.tree.scans.len()).filter(|scan| !known.contains(scan));
+    scans.map(|scan| walk.whole(scan, &finding)).collect()
+}
+
 /// What an occurrence is to the result, in words.
 fn role(occurrence: usize, terms: &[Term]) -> String {
     let own: Vec<&Term> = terms.iter().filter(|term| term.occurrence == occurrence).collect();
@@ -267,7 +305,9 @@ fn slice(tree: &Tree, reaches: &Reaches, drivers: Vec<Vec<Piece>>, text: &Expand
     let mut done = 0;
     for ((start, end), reach) in sites {
         let scan = tree.scans.iter().find(|scan| scan.site == (start, end));
-        let Some(scan) = scan.filter(|_| start >= done && end > start) else { continue };
+        // `main.o.ts` is a column of the table `main.o`, and of nothing else that goes by the name `o`.
+        let stays = |scan: &&Scan| !scan.aliased && tree.qualified.contains(&scan.alias.to_ascii_lowercase());
+        let Some(scan) = scan.filter(|scan| start >= done && end > start && !stays(scan)) else { continue };
         pieces.push(Piece::Text(text.sql[done..start].to_owned()));
         pieces.push(Piece::Scan {
             table: text.sql[start..end].to_owned(),

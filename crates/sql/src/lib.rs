@@ -10,6 +10,7 @@
 //! | `analyse.rs` | the way from one to the other |
 //! | `text.rs` | parsing, views put in place of their names, places |
 //! | `bind/` | names resolved: from the parser's tree to ours |
+//! | `sweep.rs` | clocks, random numbers and unknown tables, wherever in the text |
 //! | `tree.rs` | our tree: a small algebra |
 //! | `footprint/` | one rule per operator |
 //! | `canonical.rs` | the meaning-preserving form |
@@ -23,6 +24,7 @@ pub mod dialect;
 mod facts;
 mod footprint;
 pub mod functions;
+mod sweep;
 mod text;
 mod tree;
 

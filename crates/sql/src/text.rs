@@ -65,7 +65,7 @@ fn unread(message: String) -> Finding {
 /// Replaces the names of views by their queries, and the views in these, until only tables remain.
 pub(crate) fn expand(sql: &str, catalog: &dyn Catalog) -> Result<Expanded, Finding> {
     let mut builder = Builder { sql: String::new(), stretches: Vec::new() };
-    builder.add(sql, catalog, &mut Vec::new())?;
+    builder.add(sql, catalog, &mut Vec::new(), &mut Vec::new())?;
     let lines = std::iter::once(0).chain(builder.sql.match_indices('\n').map(|(at, _)| at + 1)).collect();
     Ok(Expanded { sql: builder.sql, stretches: builder.stretches, lines })
 }
@@ -76,12 +76,29 @@ struct Builder {
 }
 
 impl Builder {
-    fn add(&mut self, sql: &str, catalog: &dyn Catalog, through: &mut Vec<String>) -> Result<(), Finding> {
+    /// `common` are the names of common table expressions in the texts around.
+    fn add(
+        &mut self,
+        sql: &str,
+        catalog: &dyn Catalog,
+        through: &mut Vec<String>,
+        common: &mut Vec<String>,
+    ) -> Result<(), Finding> {
         let sql = sql.trim_end().trim_end_matches(';');
         let query = parse(sql)?;
         let lines: Vec<usize> = std::iter::once(0).chain(sql.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let (mentions, local) = mentions(&query);
+        let taken = |mention: &&Mention| {
+            mention.parts.len() == 1 && common.iter().any(|name| name.eq_ignore_ascii_case(&mention.parts[0]))
+        };
+        if let Some(mention) = mentions.iter().find(taken) {
+            let (view, table) = (through.join(" and "), &mention.parts[0]);
+            return Err(unread(format!("{view} reads {table}, and so is a common table expression around it called")));
+        }
+        let outside = common.len();
+        common.extend(local);
         let mut done = 0;
-        for mention in mentions(&query) {
+        for mention in mentions {
             let Some(TableInfo::View { sql: inner, label }) = catalog.table(&mention.parts) else { continue };
             if through.len() >= DEEPEST_VIEW || through.contains(&label) || self.sql.len() > LONGEST_TEXT {
                 return Err(unread(format!("the views under {label} do not come to an end")));
@@ -90,7 +107,7 @@ impl Builder {
             self.copy(sql, done, start, through);
             self.glue("(");
             through.push(label);
-            self.add(&inner, catalog, through)?;
+            self.add(&inner, catalog, through, common)?;
             through.pop();
             // The line break ends a comment that the view's text may end with.
             self.glue("\n)");
@@ -100,6 +117,7 @@ impl Builder {
             }
             done = end;
         }
+        common.truncate(outside);
         self.copy(sql, done, sql.len(), through);
         Ok(())
     }
@@ -165,8 +183,8 @@ struct Mention {
     aliased: bool,
 }
 
-/// Every name in a `from`, in order of the text, that no common table expression of the query could stand for.
-fn mentions(query: &Query) -> Vec<Mention> {
+/// Every name in a `from`, in order of the text, that no common table expression of the query could stand for; and the names of these.
+fn mentions(query: &Query) -> (Vec<Mention>, Vec<String>) {
     let mut visitor = Mentions { found: Vec::new(), local: Vec::new() };
     let _ = query.visit(&mut visitor);
     let Mentions { mut found, local } = visitor;
@@ -174,7 +192,7 @@ fn mentions(query: &Query) -> Vec<Mention> {
         mention.parts.len() > 1 || !local.iter().any(|name| name.eq_ignore_ascii_case(&mention.parts[0]))
     });
     found.sort_by_key(|mention| (mention.span.start.line, mention.span.start.column));
-    found
+    (found, local)
 }
 
 struct Mentions {
@@ -187,6 +205,11 @@ impl Visitor for Mentions {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         self.local.extend(query.with.iter().flat_map(|with| &with.cte_tables).map(|cte| cte.alias.name.value.clone()));
+        if let SetExpr::Table(table) = query.body.as_ref() {
+            // `table t`: the parser keeps no place for it.
+            let parts = table.schema_name.iter().chain(&table.table_name).cloned().collect();
+            self.found.push(Mention { parts, span: Span::empty(), aliased: true });
+        }
         ControlFlow::Continue(())
     }
 
@@ -223,9 +246,12 @@ pub(crate) fn span_of(name: &ObjectName) -> Span {
     }
 }
 
-/// Every table a query names, views and common table expressions left out: what is known of a query that could not be bound.
+/// Every name of a query that may be a table, those of common table expressions included: `with o as (select * from o)` reads a table `o`.
+/// This is what is known of a query that could not be bound.
 pub(crate) fn tables(query: &Query) -> Vec<(Vec<String>, Span)> {
-    mentions(query).into_iter().map(|mention| (mention.parts, mention.span)).collect()
+    let mut visitor = Mentions { found: Vec::new(), local: Vec::new() };
+    let _ = query.visit(&mut visitor);
+    visitor.found.into_iter().map(|mention| (mention.parts, mention.span)).collect()
 }
 
 /// Whether the query is one `select`, a set operation, or values: anything that only reads.

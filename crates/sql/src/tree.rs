@@ -111,8 +111,16 @@ pub(crate) struct Tree {
     pub scans: Vec<Scan>,
     pub root: Node,
     pub output: Vec<Id>,
+    /// Their names, as far as they can be told.
+    pub names: Vec<String>,
     /// Columns named where something is decided that the nodes do not keep: conditions, subqueries, orders.
     pub decisive: BTreeSet<Id>,
+    /// Columns of set operations whose values may have been another type in a branch: `1` there, `1.0` or `'1'` here.
+    pub coerced: BTreeSet<Id>,
+    /// Those of them of which nothing can be said below.
+    pub barred: BTreeSet<Id>,
+    /// Tables whose columns are named with schema and table, in lower case: their names must stay as they are.
+    pub qualified: BTreeSet<String>,
 }
 
 const PREFIX: &str = "hw_c";
@@ -157,6 +165,19 @@ pub(crate) fn columns_of(expression: &Expr) -> BTreeSet<Id> {
         ControlFlow::<()>::Continue(())
     });
     found
+}
+
+/// More parts than this, and an expression is not carried further down: one that names a column twice doubles at every projection.
+const MOST_PARTS: usize = 1_000;
+
+/// Whether an expression has grown too large to be carried further.
+pub(crate) fn is_large(expression: &Expr) -> bool {
+    let mut parts = 0;
+    visit_expressions(expression, |_: &Expr| {
+        parts += 1;
+        if parts > MOST_PARTS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+    .is_break()
 }
 
 /// The columns a list of expressions reads.

@@ -14,7 +14,21 @@ use super::job::Job;
 use super::prepare::Input;
 
 /// Raised whenever the rules behind dirty sets, slices or fingerprints change: what was built by other rules is built anew.
-const RULES: u32 = 1;
+const RULES: u32 = 2;
+
+/// Settings of the session that change what a query means.
+const SETTINGS: [&str; 10] = [
+    "calendar",
+    "default_collation",
+    "default_null_order",
+    "default_order",
+    "ieee_floating_point_ops",
+    "integer_division",
+    "null_order",
+    "old_implicit_casting",
+    "order_by_non_integer_literal",
+    "scalar_subquery_error_on_multiple_rows",
+];
 
 /// Everything that decides what a partition holds besides the data, part by part, so that a run can say which part changed.
 pub(super) fn logic(
@@ -26,6 +40,12 @@ pub(super) fn logic(
     engine_version: &str,
 ) -> Result<Value, ExactError> {
     let zone = job.query("select current_setting('TimeZone')")?;
+    let settings = job.query(&format!(
+        "select name, value from duckdb_settings() where name in ('{}') order by name",
+        SETTINGS.join("', '")
+    ))?;
+    let settings: serde_json::Map<String, Value> =
+        settings.rows.iter().map(|row| (row[0].to_string(), json!(row[1].to_string()))).collect();
     let mut sources = serde_json::Map::new();
     for input in inputs {
         let columns = job.columns(&input.relation)?;
@@ -47,6 +67,7 @@ pub(super) fn logic(
         "sources": sources,
         "engine": engine_version,
         "time_zone": zone.scalar().map(ToString::to_string),
+        "settings": settings,
         "rules": RULES,
     }))
 }
@@ -82,6 +103,9 @@ pub(crate) fn logic_change(before: &Value, now: &Value) -> String {
         && before != now
     {
         return format!("the engine changed from {before} to {now}");
+    }
+    if differs("settings") {
+        return "a setting of the session changed".to_owned();
     }
     if differs("time_zone") {
         return "the session's time zone changed".to_owned();

@@ -43,6 +43,33 @@ impl Places {
 pub(super) struct Cached<'a> {
     connection: &'a mut dyn Connection,
     columns: HashMap<Relation, Vec<Column>>,
+    collated: Option<Collated>,
+}
+
+/// Where texts that differ may be equal.
+struct Collated {
+    /// Everywhere.
+    by_default: bool,
+    /// In these tables and views: database, schema, name.
+    relations: Vec<(String, String, String)>,
+}
+
+/// Asks the database which of its tables and views may have a collation. Where any table has, any view may.
+fn collated(connection: &mut dyn Connection) -> Collated {
+    let everywhere = Collated { by_default: true, relations: Vec::new() };
+    let Ok(default) = connection.query("select coalesce(current_setting('default_collation'), '')") else {
+        return everywhere;
+    };
+    let by_default = default.scalar().is_some_and(|value| !value.to_string().is_empty());
+    let found = connection.query(
+        "with made as (select database_name, schema_name, table_name as name, sql, false as is_view from duckdb_tables() \
+         union all select database_name, schema_name, view_name, sql, true from duckdb_views() where not internal) \
+         select database_name, schema_name, name from made \
+         where sql ilike '%collate%' or (is_view and (select bool_or(sql ilike '%collate%') from made))",
+    );
+    let Ok(table) = found else { return everywhere };
+    let relations = table.rows.iter().map(|row| (row[0].to_string(), row[1].to_string(), row[2].to_string()));
+    Collated { by_default, relations: relations.collect() }
 }
 
 impl<'a> Cached<'a> {
@@ -53,7 +80,7 @@ impl<'a> Cached<'a> {
 
     /// With what is known already.
     pub fn with(connection: &'a mut dyn Connection, columns: HashMap<Relation, Vec<Column>>) -> Self {
-        Self { connection, columns }
+        Self { connection, columns, collated: None }
     }
 
     /// What has been asked for so far.
@@ -71,7 +98,25 @@ impl<'a> Cached<'a> {
             tracing::debug!(%relation, %error, "columns");
             Vec::new()
         });
+        let columns = if columns.is_empty() { columns } else { self.with_collation(relation, columns) };
         self.columns.insert(relation.clone(), columns.clone());
+        columns
+    }
+
+    /// The engine does not tell a column's collation, only the text that made its table. A view, or a table whose text names one, may have
+    /// one in any text column; so does everything while one is the default.
+    fn with_collation(&mut self, relation: &Relation, mut columns: Vec<Column>) -> Vec<Column> {
+        let known = self.collated.get_or_insert_with(|| collated(self.connection));
+        let named = |(database, schema, name): &(String, String, String)| {
+            database.eq_ignore_ascii_case(&relation.database)
+                && schema.eq_ignore_ascii_case(&relation.schema)
+                && name.eq_ignore_ascii_case(&relation.identifier)
+        };
+        if known.by_default || known.relations.iter().any(named) {
+            for column in columns.iter_mut().filter(|column| column.data_type.eq_ignore_ascii_case("varchar")) {
+                column.data_type.push_str(" COLLATE unknown");
+            }
+        }
         columns
     }
 
@@ -120,7 +165,7 @@ fn builtin(name: &str) -> FunctionKind {
 /// The engine's functions by name. Macros that come with the engine are as known as its functions; those of the database are not.
 fn functions(connection: &mut dyn Connection) -> HashMap<String, FunctionKind> {
     let table = connection.query(
-        "select lower(function_name), function_type, stability from duckdb_functions() \
+        "select function_name, function_type, stability from duckdb_functions() \
          where not internal or function_type in ('scalar', 'aggregate') order by internal desc",
     );
     let rows = table.map(|table| table.rows).unwrap_or_else(|error| {
@@ -137,7 +182,8 @@ fn functions(connection: &mut dyn Connection) -> HashMap<String, FunctionKind> {
             (Some("macro" | "table_macro"), _) => FunctionKind::Macro,
             _ => continue,
         };
-        functions.insert(row[0].to_string(), kind);
+        // Not by the engine: a macro of the database may go by the name of the function that would do it.
+        functions.insert(row[0].to_string().to_lowercase(), kind);
     }
     functions
 }

@@ -235,7 +235,14 @@ pub(crate) fn hashed(names: &[String], columns: &[Column]) -> Vec<String> {
                 expressions.push(format!("signbit({quoted})"));
                 expressions.push(quoted);
             }
-            data_type if data_type.contains("INTERVAL") => expressions.push(format!("cast({quoted} as varchar)")),
+            // Within lists and structs a sign of zero cannot be asked for, but shows in the text.
+            data_type if ["DOUBLE", "FLOAT"].iter().any(|part| data_type.contains(part)) => {
+                expressions.push(format!("cast({quoted} as varchar)"));
+                expressions.push(quoted);
+            }
+            data_type if data_type.contains("INTERVAL") || data_type.contains("TIME WITH TIME ZONE") => {
+                expressions.push(format!("cast({quoted} as varchar)"));
+            }
             _ => expressions.push(quoted),
         }
     }

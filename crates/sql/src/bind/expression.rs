@@ -11,9 +11,9 @@ use sqlparser::ast::{
 
 use super::query::Bound;
 use super::scope::{Found, Scope};
-use super::{Binder, Environment, type_of};
-use crate::tree::{Id, Node, WindowFunction, column, columns_of, columns_of_all, field_of, is_reserved};
-use crate::{Finding, FunctionKind};
+use super::{Binder, Environment, MOST_BINDINGS, type_of};
+use crate::tree::{ColumnFacts, Id, Node, WindowFunction, column, columns_of, columns_of_all, field_of, is_reserved};
+use crate::{Finding, FunctionKind, Place};
 
 /// How deep one select-list alias may lean on another.
 const DEEPEST_ALIAS: usize = 20;
@@ -31,6 +31,8 @@ pub(super) struct Names<'n> {
     pub aliases: &'n [(String, Expr)],
     /// Whether aggregates make sense here.
     pub grouped: bool,
+    /// Whether this is the condition on groups.
+    pub having: bool,
     pub windows: &'n [NamedWindowDefinition],
 }
 
@@ -62,7 +64,7 @@ impl Binder<'_> {
         environment: Option<&Rc<Environment>>,
         outer: &[&Scope],
     ) -> Result<Option<Expr>, Finding> {
-        let names = Names { scope, outer, environment, aliases: &[], grouped: false, windows: &[] };
+        let names = Names { scope, outer, environment, aliases: &[], grouped: false, having: false, windows: &[] };
         let mut parts = Parts::default();
         let bound = self.deciding(|binder| binder.expression(expression, &names, &mut parts))?;
         Ok((parts.subqueries.is_empty() && parts.windows.is_empty()).then_some(bound))
@@ -111,13 +113,8 @@ impl Binder<'_> {
             let pairs: Vec<(Expr, Expr)> = sought
                 .iter()
                 .zip(&bound.output)
-                .filter(|(wanted, id)| {
-                    super::compatible(
-                        type_of(wanted, &self.columns).as_deref(),
-                        self.columns[**id].data_type.as_deref(),
-                    ) && !columns_of(wanted).is_empty()
-                })
-                .map(|(wanted, id)| (wanted.clone(), column(*id)))
+                .filter(|(wanted, _)| !columns_of(wanted).is_empty())
+                .filter_map(|(wanted, id)| super::comparable(wanted, &column(*id), &self.columns))
                 .collect();
             bound.source = None;
             let Bound { node, .. } = bound;
@@ -137,50 +134,52 @@ impl Binder<'_> {
             ));
         }
         let kind = self.catalog.function(&name);
+        let Some(finding) = call(kind, &name, self.place(function.span())) else {
+            return Ok(kind.unwrap_or(FunctionKind::Scalar));
+        };
         match kind {
-            Some(FunctionKind::Volatile) => {
-                let finding = self.finding(
-                    "volatile",
-                    &format!("{name}() answers anew at every call, so no two rebuilds need agree"),
-                    "derive the value from the row, as in md5(key); or keep such a column out of an exact model",
-                    function,
-                );
-                self.findings.refusals.push(finding);
-                Ok(FunctionKind::Scalar)
-            }
-            Some(FunctionKind::Clock) => {
-                let finding = self.finding(
-                    "clock",
-                    &format!(
-                        "{name}() reads the clock or the session, so the result changes without any input changing; \
-                              the model is rebuilt whole in every run"
-                    ),
-                    "compute what depends on the present in a view on top of this model",
-                    function,
-                );
-                self.findings.unstable.push(finding);
-                Ok(FunctionKind::Scalar)
-            }
-            Some(FunctionKind::Macro) | None => {
-                let finding = self.finding(
-                    "unknown-function",
-                    &format!(
-                        "{name}() is a macro of the database or unknown, and what it reads cannot be seen; \
-                              the model is rebuilt whole in every run"
-                    ),
-                    "write the expression out, or as a macro of the project",
-                    function,
-                );
+            Some(FunctionKind::Volatile) => self.findings.refusals.push(finding),
+            Some(FunctionKind::Clock) => self.findings.unstable.push(finding),
+            _ => {
                 self.findings.unstable.push(finding.clone());
-                Err(finding)
+                return Err(finding);
             }
-            Some(kind) => Ok(kind),
         }
+        Ok(FunctionKind::Scalar)
     }
 }
 
+/// What has to be said about calling a function: a refusal if it is volatile, else a reason to rebuild in every run.
+pub(crate) fn call(kind: Option<FunctionKind>, name: &str, place: Option<Place>) -> Option<Finding> {
+    let (rule, message, help) = match kind {
+        Some(FunctionKind::Scalar | FunctionKind::Aggregate) => return None,
+        Some(FunctionKind::Volatile) => (
+            "volatile",
+            format!("{name}() answers anew at every call, so no two rebuilds need agree"),
+            "derive the value from the row, as in md5(key); or keep such a column out of an exact model",
+        ),
+        Some(FunctionKind::Clock) => (
+            "clock",
+            format!(
+                "{name}() reads the clock or the session, so the result changes without any input changing; \
+                 the model is rebuilt whole in every run"
+            ),
+            "compute what depends on the present in a view on top of this model",
+        ),
+        Some(FunctionKind::Macro) | None => (
+            "unknown-function",
+            format!(
+                "{name}() is a macro of the database or unknown, and what it reads cannot be seen; \
+                 the model is rebuilt whole in every run"
+            ),
+            "write the expression out, or as a macro of the project",
+        ),
+    };
+    Some(Finding { rule, message, help: help.to_owned(), place })
+}
+
 /// The last part of a function's name, in lower case.
-pub(super) fn function_name(function: &Function) -> String {
+pub(crate) fn function_name(function: &Function) -> String {
     function.name.0.last().map(|part| part.to_string().trim_matches('"').to_ascii_lowercase()).unwrap_or_default()
 }
 
@@ -251,6 +250,13 @@ impl Resolver<'_, '_> {
                 *expression = self.subquery(&subquery, sought)?;
             }
             Expr::Function(function) => self.enter_function(function)?,
+            Expr::BinaryOp { left, op, right } if doubtful(op, left) || doubtful(op, right) => {
+                let message = "which of these operators binds tighter is not certain (put parentheses around)";
+                return Err(self.binder.unbound(message, expression));
+            }
+            Expr::Collate { .. } => {
+                return Err(self.binder.unbound("under a collation, texts that differ are equal", expression));
+            }
             Expr::Lambda(_) => return Err(self.binder.unbound("a lambda function has no rule", expression)),
             Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => {
                 return Err(self.binder.unbound("a star within an expression has no rule", expression));
@@ -295,8 +301,10 @@ impl Resolver<'_, '_> {
                 NamedWindowExpr::NamedWindow(base) if depth < 20 => {
                     self.window(&WindowType::NamedWindow(base.clone()), depth + 1)
                 }
-                NamedWindowExpr::NamedWindow(_) => None,
-                NamedWindowExpr::WindowSpec(spec) => Some(spec.clone()),
+                NamedWindowExpr::WindowSpec(spec) if depth < 20 => {
+                    self.window(&WindowType::WindowSpec(spec.clone()), depth + 1)
+                }
+                _ => None,
             }
         };
         match over {
@@ -383,23 +391,42 @@ impl Resolver<'_, '_> {
             _ => Vec::new(),
         };
         let names = self.names;
-        if let Some(found) = lookup(names.scope, &path) {
+        if path.len() > 2 {
+            self.binder.qualified.extend(path[1..].iter().map(|part| part.value.to_ascii_lowercase()));
+        }
+        if let (true, [single], Some(Ok(own))) =
+            (names.having, path.as_slice(), lookup(names.scope, &path, &self.binder.columns, names.outer))
+            && let Some((_, aliased)) = names.aliases.iter().find(|(name, _)| name.eq_ignore_ascii_case(&single.value))
+            && self.alias_depth == 0
+        {
+            // Here an alias goes before a column of its name, unless that is grouped by: both may be meant. The third keeps the
+            // condition from being taken for one that rows must pass.
+            let bound = self.binder.expression_at(aliased, names, self.parts, 1)?;
+            self.binder.decisive.extend(columns_of(&own));
+            let either = self.binder.new_column("either", None);
+            return Ok(Expr::Tuple(vec![bound, own, column(either)]));
+        }
+        if let Some(found) = lookup(names.scope, &path, &self.binder.columns, names.outer) {
             self.decide(&found);
             return found.map_err(|message| self.binder.unbound(message, expression));
         }
         if let [single] = path.as_slice()
             && let Some((_, aliased)) = names.aliases.iter().find(|(name, _)| name.eq_ignore_ascii_case(&single.value))
         {
-            if self.alias_depth >= DEEPEST_ALIAS {
+            self.binder.bindings += 1;
+            if self.alias_depth >= DEEPEST_ALIAS || self.binder.bindings > MOST_BINDINGS {
                 return Err(self.binder.unbound(format!("`{single}` leans on itself"), expression));
             }
             let bound = self.binder.expression_at(aliased, names, self.parts, self.alias_depth + 1)?;
             return Ok(Expr::Nested(Box::new(bound)));
         }
-        for scope in names.outer {
-            if let Some(found) = lookup(scope, &path) {
+        for (depth, scope) in names.outer.iter().enumerate() {
+            if let Some(found) = lookup(scope, &path, &self.binder.columns, &names.outer[depth + 1..]) {
                 self.binder.outer_hits += 1;
-                self.decide(&found);
+                if let Ok(found) = &found {
+                    // What a subquery does with it is not part of the tree.
+                    self.binder.decisive.extend(columns_of(found));
+                }
                 return found.map_err(|message| self.binder.unbound(message, expression));
             }
         }
@@ -409,7 +436,7 @@ impl Resolver<'_, '_> {
 }
 
 /// A path of names as a column, or a field of one.
-fn lookup(scope: &Scope, path: &[Ident]) -> Option<Result<Expr, String>> {
+fn lookup(scope: &Scope, path: &[Ident], columns: &[ColumnFacts], outer: &[&Scope]) -> Option<Result<Expr, String>> {
     let (first, rest) = path.split_first()?;
     // table.column.field, with schema and database before the table left out of account.
     for skip in 0..path.len().saturating_sub(1) {
@@ -423,10 +450,24 @@ fn lookup(scope: &Scope, path: &[Ident]) -> Option<Result<Expr, String>> {
         }
     }
     match scope.by_name(&first.value) {
+        Found::One(id) if !rest.is_empty() => match has_fields(columns[id].data_type.as_deref()) {
+            Some(true) => Some(Ok(field(id, rest))),
+            Some(false) => None,
+            None if outer.iter().any(|scope| scope.has_table(&first.value)) => {
+                Some(Err(format!("`{}` is a column here and a table outside", first.value)))
+            }
+            None => Some(Ok(field(id, rest))),
+        },
         Found::One(id) => Some(Ok(field(id, rest))),
         Found::Many => Some(Err(format!("`{}` is ambiguous", first.value))),
         Found::Nothing => None,
     }
+}
+
+/// Whether a type has fields; none when the type is not known.
+fn has_fields(data_type: Option<&str>) -> Option<bool> {
+    let data_type = data_type?;
+    Some(["STRUCT", "UNION", "MAP", "JSON", "VARIANT"].iter().any(|kind| data_type.starts_with(kind)))
 }
 
 fn field(id: Id, path: &[Ident]) -> Expr {
@@ -434,6 +475,27 @@ fn field(id: Id, path: &[Ident]) -> Expr {
         return column(id);
     }
     Expr::CompoundFieldAccess { root: Box::new(column(id)), access_chain: path.iter().map(field_of).collect() }
+}
+
+/// Whether an operator stands without parentheses below another, and parsers differ on which of the two binds tighter.
+fn doubtful(above: &BinaryOperator, side: &Expr) -> bool {
+    use BinaryOperator as Op;
+    let Expr::BinaryOp { op: below, .. } = side else { return false };
+    let sure = |op: &Op| {
+        matches!(
+            op,
+            Op::And | Op::Or | Op::Plus | Op::Minus | Op::Multiply | Op::Divide | Op::Modulo | Op::DuckIntegerDivide
+        ) || compares(op)
+    };
+    let arrow = |op: &Op| matches!(op, Op::Arrow | Op::LongArrow);
+    let plain = |op: &Op| compares(op) || matches!(op, Op::And | Op::Or);
+    // Any other operator binds tighter than a comparison; but an arrow need not.
+    above != below && !(sure(above) && sure(below)) && (!plain(above) || arrow(below))
+}
+
+fn compares(op: &BinaryOperator) -> bool {
+    use BinaryOperator as Op;
+    matches!(op, Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq)
 }
 
 fn empty_query() -> Query {

@@ -3,19 +3,20 @@
 use std::rc::Rc;
 
 use sqlparser::ast::{
-    Expr, Join, JoinConstraint, JoinOperator, ObjectName, Query, Spanned, TableAlias, TableFactor, TableWithJoins,
+    Expr, FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, ObjectName, Query, Spanned, TableAlias,
+    TableFactor, TableWithJoins,
 };
 
 use super::expression::conjuncts;
 use super::query::Bound;
 use super::scope::{Found, Scope};
-use super::{Binder, Environment, MOST_SCANS, compatible, normalised, type_of};
+use super::{Binder, Environment, MOST_BINDINGS, MOST_SCANS, comparable, normalised};
 use crate::text::{parts_of, span_of};
 use crate::tree::{Id, JoinKind, Node, Scan, column, columns_of};
-use crate::{Finding, FunctionKind, TableInfo};
+use crate::{Finding, FunctionKind, Place, TableInfo};
 
 /// Functions that make rows from their arguments alone.
-const SERIES: &[&str] = &["generate_series", "range", "unnest", "generate_subscripts", "repeat_row"];
+pub(crate) const SERIES: &[&str] = &["generate_series", "range", "unnest", "generate_subscripts", "repeat_row"];
 
 /// A relation and the names it answers to.
 pub(super) type Relation = (Node, Scope);
@@ -39,6 +40,18 @@ impl Binder<'_> {
     ) -> Result<Relation, Finding> {
         let mut result: Option<Relation> = None;
         for table in tables {
+            let relations = std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation));
+            if let Some(found) = relations.into_iter().find(|relation| is_join_word(relation)) {
+                // The parser takes a word it does not know for an alias, where the engine reads another kind of join.
+                let finding = self.finding(
+                    "positional-join",
+                    "a positional join pairs rows by their order, which no table keeps, so no two rebuilds need agree",
+                    "join on a key, such as a row_number() over an order without ties",
+                    found,
+                );
+                self.findings.refusals.push(finding.clone());
+                return Err(finding);
+            }
             let mut relation = match result.take() {
                 None => self.factor(&table.relation, environment, outer, None)?,
                 Some(left) => self.factor(&table.relation, environment, outer, Some(left))?,
@@ -81,15 +94,18 @@ impl Binder<'_> {
             TableFactor::Table { name, alias, args: Some(args), .. } => {
                 let (left, left_scope) = before.unwrap_or_else(nothing);
                 let reads = args.args.iter().any(|argument| self.mentions_columns(argument));
+                self.arguments_given(&args.args, reads, &left_scope, environment, outer, factor)?;
                 self.series(name, factor, alias.as_ref(), (left, left_scope), reads)
             }
             TableFactor::Function { name, args, alias, .. } => {
                 let (left, left_scope) = before.unwrap_or_else(nothing);
                 let reads = args.iter().any(|argument| self.mentions_columns(argument));
+                self.arguments_given(args, reads, &left_scope, environment, outer, factor)?;
                 self.series(name, factor, alias.as_ref(), (left, left_scope), reads)
             }
-            TableFactor::UNNEST { alias, .. } => {
+            TableFactor::UNNEST { alias, array_exprs, .. } => {
                 let (left, scope) = before.unwrap_or_else(nothing);
+                self.given(array_exprs, &scope, environment, outer, factor)?;
                 Ok(self.expanded(left, scope, alias.as_ref(), "unnest"))
             }
             TableFactor::NestedJoin { table_with_joins, alias: None } => {
@@ -134,18 +150,13 @@ impl Binder<'_> {
             return self.common(&found, alias, name);
         }
         let Some(TableInfo::Table { columns }) = self.catalog.table(&parts).filter(|_| !parts.is_empty()) else {
-            let finding = Finding {
-                rule: "unknown-table",
-                message: format!(
-                    "{name} is no table of this database that could be watched for changes; \
-                                  the model is rebuilt whole in every run"
-                ),
-                help: "load it into a table, and declare that table as a source".to_owned(),
-                place: self.place(name.span()),
-            };
+            let finding = unknown_table(&name.to_string(), self.place(name.span()));
             self.findings.unstable.push(finding.clone());
             return Err(finding);
         };
+        if columns.iter().any(|column| column.data_type.to_ascii_uppercase().contains(" COLLATE ")) {
+            return Err(self.unbound(format!("under the collation of {name}, texts that differ are equal"), name));
+        }
         if self.scans.len() >= MOST_SCANS {
             return Err(self.unbound("the query mentions too many tables", name));
         }
@@ -184,6 +195,10 @@ impl Binder<'_> {
                 "move the recursion into a table model of its own",
                 at,
             ));
+        }
+        self.bindings += 1;
+        if self.bindings > MOST_BINDINGS {
+            return Err(self.unbound("the query uses its common table expressions too often", at));
         }
         let bound = self.query(&found.cte.query, found.outer.clone(), &[])?;
         let names = with_names(&bound, Some(&found.cte.alias));
@@ -227,14 +242,7 @@ impl Binder<'_> {
     ) -> Result<Relation, Finding> {
         let function = name.0.last().map(|part| part.to_string().to_ascii_lowercase()).unwrap_or_default();
         if !SERIES.contains(&function.as_str()) {
-            let finding = self.finding(
-                "table-function",
-                &format!(
-                    "what {function}() reads cannot be watched for changes; the model is rebuilt whole in every run"
-                ),
-                "load it into a table, and declare that table as a source",
-                factor,
-            );
+            let finding = unwatched_function(&function, self.place(span_of(name)));
             self.findings.unstable.push(finding.clone());
             return Err(finding);
         }
@@ -295,7 +303,8 @@ impl Binder<'_> {
                 TableFactor::UNNEST { .. } | TableFactor::Function { .. } | TableFactor::Table { args: Some(_), .. }
             );
         if lateral_ground {
-            return self.factor(&join.relation, environment, outer, Some(left));
+            let relation = self.factor(&join.relation, environment, outer, Some(left))?;
+            return self.condition_of_lateral(relation, constraint, join, environment, outer);
         }
         let left_scope = left.1.clone();
         let mut scopes = vec![&left_scope];
@@ -304,13 +313,75 @@ impl Binder<'_> {
             let hits = self.outer_hits;
             let bound = self.query(subquery, environment.cloned(), &scopes)?;
             if self.outer_hits > hits {
-                return self.lateral(Some(left), bound, alias.as_ref(), subquery);
+                let relation = self.lateral(Some(left), bound, alias.as_ref(), subquery)?;
+                return self.condition_of_lateral(relation, constraint, join, environment, outer);
             }
             let right = self.named(bound, alias.as_ref());
             return self.joined(left, right, &sides, constraint, join, environment, outer);
         }
         let right = self.factor(&join.relation, environment, outer, None)?;
         self.joined(left, right, &sides, constraint, join, environment, outer)
+    }
+
+    /// The condition of a lateral join keeps or drops rows by what they hold; nothing else follows from it.
+    fn condition_of_lateral(
+        &mut self,
+        (node, scope): Relation,
+        constraint: &JoinConstraint,
+        join: &Join,
+        environment: Option<&Rc<Environment>>,
+        outer: &[&Scope],
+    ) -> Result<Relation, Finding> {
+        match constraint {
+            JoinConstraint::None => {}
+            JoinConstraint::On(condition) => {
+                if self.row_expression(condition, &scope, environment, outer)?.is_none() {
+                    return Err(self.unbound("a subquery in a join condition has no rule", join));
+                }
+            }
+            _ => return Err(self.unbound("this condition of a lateral join has no rule", join)),
+        }
+        Ok((node, scope))
+    }
+
+    fn arguments_given(
+        &mut self,
+        arguments: &[FunctionArg],
+        reads: bool,
+        scope: &Scope,
+        environment: Option<&Rc<Environment>>,
+        outer: &[&Scope],
+        factor: &TableFactor,
+    ) -> Result<(), Finding> {
+        if !reads {
+            return Ok(());
+        }
+        let expression = |argument: &FunctionArg| match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expression))
+            | FunctionArg::Named { arg: FunctionArgExpr::Expr(expression), .. } => Some(expression.clone()),
+            _ => None,
+        };
+        match arguments.iter().map(expression).collect::<Option<Vec<Expr>>>() {
+            Some(expressions) => self.given(&expressions, scope, environment, outer, factor),
+            None => Err(self.unbound("this argument has no rule", factor)),
+        }
+    }
+
+    /// What a function that makes rows is given: columns of the rows before it, or of the outer query.
+    fn given(
+        &mut self,
+        expressions: &[Expr],
+        scope: &Scope,
+        environment: Option<&Rc<Environment>>,
+        outer: &[&Scope],
+        factor: &TableFactor,
+    ) -> Result<(), Finding> {
+        for expression in expressions {
+            if self.row_expression(expression, scope, environment, outer)?.is_none() {
+                return Err(self.unbound("a subquery as an argument has no rule", factor));
+            }
+        }
+        Ok(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "two relations, how they meet, and where names come from")]
@@ -415,11 +486,11 @@ impl Binder<'_> {
                 let is = |ids: &std::collections::BTreeSet<Id>, side: &std::collections::BTreeSet<Id>| {
                     !ids.is_empty() && ids.is_subset(side)
                 };
-                let same = compatible(type_of(a, &self.columns).as_deref(), type_of(b, &self.columns).as_deref());
-                if same && is(&in_a, &left) && is(&in_b, &right) {
-                    equalities.push((a.clone(), b.clone()));
-                } else if same && is(&in_a, &right) && is(&in_b, &left) {
-                    equalities.push((b.clone(), a.clone()));
+                let pair = comparable(a, b, &self.columns);
+                if is(&in_a, &left) && is(&in_b, &right) {
+                    equalities.extend(pair);
+                } else if is(&in_a, &right) && is(&in_b, &left) {
+                    equalities.extend(pair.map(|(a, b)| (b, a)));
                 }
             }
             if columns_of(&condition).iter().all(|id| left.contains(id) || right.contains(id)) {
@@ -432,6 +503,28 @@ impl Binder<'_> {
     }
 }
 
+/// What has to be said about a table that nobody knows.
+pub(crate) fn unknown_table(name: &str, place: Option<Place>) -> Finding {
+    Finding {
+        rule: "unknown-table",
+        message: format!(
+            "{name} is no table of this database that could be watched for changes; the model is rebuilt whole in every run"
+        ),
+        help: "load it into a table, and declare that table as a source".to_owned(),
+        place,
+    }
+}
+
+/// What has to be said about a table function that reads something.
+pub(crate) fn unwatched_function(name: &str, place: Option<Place>) -> Finding {
+    Finding {
+        rule: "table-function",
+        message: format!("what {name}() reads cannot be watched for changes; the model is rebuilt whole in every run"),
+        help: "load it into a table, and declare that table as a source".to_owned(),
+        place,
+    }
+}
+
 /// The two sides of `a = b` or `a is not distinct from b`.
 pub(super) fn sides_of_equality(expression: &Expr) -> Option<(&Expr, &Expr)> {
     match expression {
@@ -440,6 +533,20 @@ pub(super) fn sides_of_equality(expression: &Expr) -> Option<(&Expr, &Expr)> {
         Expr::Nested(inner) => sides_of_equality(inner),
         _ => None,
     }
+}
+
+fn is_join_word(factor: &TableFactor) -> bool {
+    let alias = match factor {
+        TableFactor::Table { alias, .. }
+        | TableFactor::Derived { alias, .. }
+        | TableFactor::Function { alias, .. }
+        | TableFactor::UNNEST { alias, .. }
+        | TableFactor::NestedJoin { alias, .. } => alias.as_ref(),
+        _ => None,
+    };
+    alias.is_some_and(|alias| {
+        !alias.explicit && alias.name.quote_style.is_none() && alias.name.value.eq_ignore_ascii_case("positional")
+    })
 }
 
 fn equals(left: Expr, right: Expr) -> Expr {

@@ -29,10 +29,15 @@ use crate::text::Expanded;
 use crate::tree::{ColumnFacts, Id, Scan, Tree};
 use crate::{Catalog, Finding, Place};
 
-pub(crate) use types::{compatible, normalised, type_of};
+pub(crate) use expression::{call, function_name};
+pub(crate) use from::{SERIES, unknown_table, unwatched_function};
+pub(crate) use types::{cast_to, comparable, normalised, type_of};
 
 /// More mentions of tables than this, and binding gives up: common table expressions that use each other twice grow without end.
 const MOST_SCANS: usize = 400;
+
+/// More mentions of common table expressions and of aliases than this, and binding gives up, too: they need not hold any table.
+const MOST_BINDINGS: usize = 4_000;
 
 /// What binding found besides the tree.
 #[derive(Debug, Default)]
@@ -50,15 +55,34 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
         scans: Vec::new(),
         findings: Findings::default(),
         outer_hits: 0,
+        bindings: 0,
+        coerced: BTreeSet::new(),
+        barred: BTreeSet::new(),
+        mixed: BTreeSet::new(),
+        qualified: BTreeSet::new(),
         decisive: BTreeSet::new(),
         deciding: false,
     };
-    let bound = match reserved(query) {
+    let marks = ["\u{1}", "{changed}"].into_iter().find(|mark| text.sql.contains(mark));
+    let bound = match reserved(query).or_else(|| marks.map(|mark| mark.escape_debug().to_string())) {
         Some(name) => Err(binder.unbound(format!("`{name}` is a name that generated SQL uses"), query)),
         None => binder.query(query, None, &[]),
     };
-    let Binder { columns, scans, findings, decisive, .. } = binder;
-    (bound.map(|bound| Tree { columns, scans, root: bound.node, output: bound.output, decisive }), findings)
+    let Binder { columns, scans, findings, decisive, coerced, barred, qualified, .. } = binder;
+    (
+        bound.map(|bound| Tree {
+            columns,
+            scans,
+            root: bound.node,
+            output: bound.output,
+            names: bound.names,
+            decisive,
+            coerced,
+            barred,
+            qualified,
+        }),
+        findings,
+    )
 }
 
 /// A name of the user's that could be taken for one of ours.
@@ -94,6 +118,16 @@ struct Binder<'a> {
     findings: Findings,
     /// How often a name was found in a scope outside its query: what makes a subquery correlated.
     outer_hits: usize,
+    /// How often a common table expression or an alias was bound.
+    bindings: usize,
+    /// Columns of set operations whose branches may have other types.
+    coerced: BTreeSet<Id>,
+    /// Those of them whose branches had branches of other types themselves.
+    barred: BTreeSet<Id>,
+    /// Columns of set operations whose branches are known to have other types.
+    mixed: BTreeSet<Id>,
+    /// Tables that are named with their schema, in lower case.
+    qualified: BTreeSet<String>,
     /// Columns named where something is decided that the nodes do not keep.
     decisive: BTreeSet<Id>,
     /// Whether names met now are of that kind.

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use sqlparser::ast::{Expr, LimitClause, Query, SetExpr, SetOperator, SetQuantifier, Value};
 
 use super::scope::Scope;
-use super::{Binder, Environment};
+use super::{Binder, Environment, cast_to};
 use crate::Finding;
-use crate::tree::{Id, Node, SetKind, column_name};
+use crate::tree::{Id, Node, SetKind, column, column_name};
 
 /// A bound query: its rows and its columns in order.
 pub(super) struct Bound {
@@ -47,6 +47,9 @@ impl Binder<'_> {
             && is_null_limit(limit)
         {
             return Ok(bound);
+        }
+        if reads_a_query(limit) || query.order_by.as_ref().is_some_and(reads_a_query) {
+            return Err(self.unbound("a subquery in a limit or its order has no rule", query));
         }
         let zero = matches!(limit, LimitClause::LimitOffset { limit: Some(Expr::Value(value)), offset: None, .. }
             if matches!(&value.value, Value::Number(digits, _) if digits == "0"));
@@ -105,6 +108,9 @@ impl Binder<'_> {
                 self.set_operation(left, right, *op, *set_quantifier, query)
             }
             SetExpr::Values(values) => {
+                if values.rows.iter().any(|row| row.content.iter().any(|value| !is_constant(value))) {
+                    return Err(self.unbound("values that are computed from other rows have no rule", query));
+                }
                 let width = values.rows.first().map_or(0, |row| row.content.len());
                 let names: Vec<String> = (0..width).map(|index| format!("col{index}")).collect();
                 let ids: Vec<Id> = names.iter().map(|name| self.new_column(name.clone(), None)).collect();
@@ -115,6 +121,29 @@ impl Binder<'_> {
             }
             _ => Err(self.unbound("this form of query has no rule", query)),
         }
+    }
+
+    /// A branch of a set operation with its columns cast to the types of the whole, so that what is said of these holds below, too.
+    fn cast(&mut self, node: Node, output: Vec<Id>, wanted: &[Option<String>]) -> (Node, Vec<Id>) {
+        let differs = |(id, wanted): (&Id, &Option<String>)| {
+            let own = self.columns[*id].data_type.as_deref();
+            wanted.as_deref().filter(|wanted| own != Some(wanted)).map(str::to_owned)
+        };
+        let casts: Vec<Option<String>> = output.iter().zip(wanted).map(differs).collect();
+        if casts.iter().all(Option::is_none) {
+            return (node, output);
+        }
+        let items: Vec<(Id, Expr)> = output
+            .iter()
+            .zip(casts)
+            .map(|(id, cast)| {
+                let facts = self.columns[*id].clone();
+                let item = cast.as_ref().map_or_else(|| column(*id), |data_type| cast_to(column(*id), data_type));
+                (self.new_column(facts.name, cast.or(facts.data_type)), item)
+            })
+            .collect();
+        let output = items.iter().map(|(id, _)| *id).collect();
+        (Node::Project { input: Box::new(node), items }, output)
     }
 
     fn set_operation(
@@ -149,21 +178,76 @@ impl Binder<'_> {
             (SetOperator::Except | SetOperator::Minus, _) => SetKind::Except,
             (SetOperator::Intersect, _) => SetKind::Intersect,
         };
-        let ids: Vec<Id> = left
-            .output
-            .iter()
-            .zip(&right_output)
-            .zip(&left.names)
-            .map(|((left, right), name)| {
-                let types = [*left, *right].map(|id| self.columns[id].data_type.clone());
-                let common = if types[0] == types[1] { types[0].clone() } else { None };
-                self.new_column(name.clone(), common)
-            })
-            .collect();
-        let branches = vec![(left.node, left.output), (right.node, right_output)];
+        let mut wanted = Vec::new();
+        let mut ids = Vec::new();
+        for ((left, right), name) in left.output.iter().zip(&right_output).zip(&left.names) {
+            let types = [*left, *right].map(|id| self.columns[id].data_type.clone());
+            let common = common_type(types[0].as_deref(), types[1].as_deref());
+            let id = self.new_column(name.clone(), common.clone());
+            if common.is_none() {
+                self.coerced.insert(id);
+            }
+            // The engine takes branches of branches for branches of one operation: they are cast once, to the type of all.
+            let within = [*left, *right].iter().any(|id| self.mixed.contains(id));
+            if within && (types[0] != types[1] || common.is_none()) {
+                self.barred.insert(id);
+                self.coerced.insert(id);
+            }
+            let exact =
+                |name: &Option<String>| name.as_deref().is_some_and(|name| width(name).is_some() || name == "NULL");
+            if within
+                || (types[0] != types[1] && !types.iter().all(exact) && !types.contains(&Some("NULL".to_owned())))
+                || common.is_none()
+            {
+                self.mixed.insert(id);
+            }
+            wanted.push(common);
+            ids.push(id);
+        }
+        let branches = vec![self.cast(left.node, left.output, &wanted), self.cast(right.node, right_output, &wanted)];
         let node = Node::Set { branches, ids: ids.clone(), kind };
         Ok(Bound { node, output: ids, names: left.names, source: None, correlations: Vec::new() })
     }
+}
+
+const WIDTHS: [&str; 4] = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT"];
+
+fn width(name: &str) -> Option<usize> {
+    WIDTHS.iter().position(|other| *other == name)
+}
+
+/// The type of a column whose branches have these; none when it takes more than we know to tell.
+fn common_type(left: Option<&str>, right: Option<&str>) -> Option<String> {
+    let (left, right) = (left?, right?);
+    Some(match (left, right) {
+        _ if left == right => left.to_owned(),
+        ("NULL", other) | (other, "NULL") => other.to_owned(),
+        ("DATE", "TIMESTAMP") | ("TIMESTAMP", "DATE") => "TIMESTAMP".to_owned(),
+        ("DOUBLE", other) | (other, "DOUBLE") if width(other).is_some() => "DOUBLE".to_owned(),
+        _ => WIDTHS[width(left)?.max(width(right)?)].to_owned(),
+    })
+}
+
+/// Whether an expression reads no row of anything.
+fn is_constant(expression: &Expr) -> bool {
+    let mut names = false;
+    let _ = sqlparser::ast::visit_expressions(expression, |part: &Expr| {
+        names |= matches!(part, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    !names && !reads_a_query(expression)
+}
+
+/// Whether a clause holds a query of its own.
+pub(super) fn reads_a_query(clause: &impl sqlparser::ast::Visit) -> bool {
+    struct Queries;
+    impl sqlparser::ast::Visitor for Queries {
+        type Break = ();
+        fn pre_visit_query(&mut self, _: &Query) -> std::ops::ControlFlow<()> {
+            std::ops::ControlFlow::Break(())
+        }
+    }
+    clause.visit(&mut Queries).is_break()
 }
 
 /// `limit all` and no limit at all.

@@ -14,7 +14,7 @@ use super::expression::{Names, Parts, Subquery, conjuncts, function_name};
 use super::from::sides_of_equality;
 use super::query::Bound;
 use super::scope::Scope;
-use super::{Binder, Environment, compatible, type_of};
+use super::{Binder, Environment, comparable, type_of};
 use crate::text::parts_of;
 use crate::tree::{Id, JoinKind, Node, as_column, column, columns_of, substitute};
 use crate::{Catalog, Finding, FunctionKind};
@@ -54,6 +54,7 @@ impl Binder<'_> {
             environment,
             aliases: &aliases,
             grouped: false,
+            having: false,
             windows: &select.named_window,
         };
         let (source, correlations) = self.filtered(from, select.selection.as_ref(), &names)?;
@@ -116,11 +117,11 @@ impl Binder<'_> {
                     let columns = columns_of(side);
                     !columns.is_empty() && columns.is_disjoint(&available)
                 };
-                let same = compatible(type_of(a, &self.columns).as_deref(), type_of(b, &self.columns).as_deref());
-                if same && inside(a) && outside(b) {
-                    correlations.push((a.clone(), b.clone()));
-                } else if same && inside(b) && outside(a) {
-                    correlations.push((b.clone(), a.clone()));
+                let pair = comparable(a, b, &self.columns);
+                if inside(a) && outside(b) {
+                    correlations.extend(pair);
+                } else if inside(b) && outside(a) {
+                    correlations.extend(pair.map(|(a, b)| (b, a)));
                 }
             }
         }
@@ -155,10 +156,11 @@ impl Binder<'_> {
             Item::Written(expression, _) => Some(&**expression),
             Item::Column(..) => None,
         });
-        by || written
-            .chain(&select.having)
-            .chain(&select.qualify)
-            .any(|expression| has_aggregate(expression, self.catalog))
+        by || select.having.is_some()
+            || written
+                .chain(&select.having)
+                .chain(&select.qualify)
+                .any(|expression| has_aggregate(expression, self.catalog))
     }
 
     fn condition(
@@ -191,7 +193,7 @@ impl Binder<'_> {
         let names = &Names { grouped: true, ..*names };
         let mut parts = Parts::default();
         let columns = self.columns_of_items(items, names, &mut parts)?;
-        let having = self.condition(select.having.as_ref(), names, &mut parts)?;
+        let having = self.condition(select.having.as_ref(), &Names { having: true, ..*names }, &mut parts)?;
         let qualify = self.condition(select.qualify.as_ref(), names, &mut parts)?;
         let folded: BTreeSet<Id> = parts.aggregates.iter().map(|(id, _)| *id).collect();
         let Some(keys) = self.keys(select, &columns, &folded, names)? else {
@@ -361,6 +363,9 @@ impl Binder<'_> {
                 bound.node = Node::Distinct { input: Box::new(bound.node), on: None, place };
             }
             Some(Distinct::On(keys)) => {
+                if order_by.is_some_and(super::query::reads_a_query) {
+                    return Err(self.unbound("a subquery in an order by has no rule", select));
+                }
                 if order_by.is_none() {
                     let finding = self.finding(
                         "distinct-on-without-order",
@@ -377,11 +382,25 @@ impl Binder<'_> {
                 let items = items.clone();
                 let mut on = Vec::new();
                 for key in keys {
+                    // Here, unlike elsewhere, an alias goes before a column of its name.
+                    let aliased = match key {
+                        Expr::Identifier(name) => {
+                            bound.names.iter().position(|other| other.eq_ignore_ascii_case(&name.value))
+                        }
+                        Expr::Value(_) => return Err(self.unbound("a position in distinct on has no rule", key)),
+                        _ => None,
+                    };
                     let mut parts = Parts::default();
-                    let expression = self.expression(key, names, &mut parts)?;
-                    let carried = items.iter().find(|(_, item)| plain_text(item) == plain_text(&expression));
+                    let carried = match aliased {
+                        Some(position) => Some(bound.output[position]),
+                        None => {
+                            let expression = self.expression(key, names, &mut parts)?;
+                            let same = |(_, item): &&(Id, Expr)| plain_text(item) == plain_text(&expression);
+                            items.iter().find(same).map(|(id, _)| *id)
+                        }
+                    };
                     match carried {
-                        Some((id, _)) => on.push(column(*id)),
+                        Some(id) => on.push(column(id)),
                         None => {
                             return Err(self.unbound("the columns of this distinct on are not in the select list", key));
                         }

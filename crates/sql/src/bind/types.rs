@@ -1,11 +1,17 @@
 //! Types, as far as keys need them: two hashes can be compared only when both sides have the same type.
 
-use sqlparser::ast::{CastKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Value};
+use sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Value,
+};
 
 use crate::tree::{ColumnFacts, as_column};
 
 /// A type's name without what does not matter to a comparison of hashes.
 pub(crate) fn normalised(data_type: &str) -> String {
+    // The labels of an enum are values: their case counts.
+    if data_type.trim_start().get(..4).is_some_and(|start| start.eq_ignore_ascii_case("enum")) {
+        return data_type.trim().to_owned();
+    }
     let upper = data_type.trim().to_ascii_uppercase();
     let bare = upper.split('(').next().unwrap_or(&upper).trim();
     match bare {
@@ -27,13 +33,28 @@ pub(crate) fn normalised(data_type: &str) -> String {
     }
 }
 
-/// Whether equal values of the two types have equal hashes, and unequal ones are never equal after a cast.
-pub(crate) fn compatible(left: Option<&str>, right: Option<&str>) -> bool {
-    let (Some(left), Some(right)) = (left.map(normalised), right.map(normalised)) else { return false };
+/// Two expressions that are compared, written so that equal values have equal hashes; none when that takes more than we know. A hash
+/// depends on the type: that of -1 is another as `SMALLINT` and as `BIGINT`.
+pub(crate) fn comparable(left: &Expr, right: &Expr, columns: &[ColumnFacts]) -> Option<(Expr, Expr)> {
+    let (own, other) = (type_of(left, columns)?, type_of(right, columns)?);
+    if own == other {
+        return Some((left.clone(), right.clone()));
+    }
     let integer = |name: &str| {
         matches!(name, "TINYINT" | "SMALLINT" | "INTEGER" | "BIGINT" | "UTINYINT" | "USMALLINT" | "UINTEGER")
     };
-    left == right || (integer(&left) && integer(&right))
+    let widest = |side: &Expr| cast_to(side.clone(), "BIGINT");
+    (integer(&own) && integer(&other)).then(|| (widest(left), widest(right)))
+}
+
+/// The expression, cast.
+pub(crate) fn cast_to(expression: Expr, data_type: &str) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(expression),
+        data_type: DataType::Custom(vec![Ident::new(data_type)].into(), Vec::new()),
+        format: None,
+    }
 }
 
 /// The type of an expression; none when it takes more than we know to tell.
@@ -46,12 +67,24 @@ pub(crate) fn type_of(expression: &Expr, columns: &[ColumnFacts]) -> Option<Stri
         }
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(_) => Some("VARCHAR".to_owned()),
+            Value::Null => Some("NULL".to_owned()),
             Value::Boolean(_) => Some("BOOLEAN".to_owned()),
             Value::Number(digits, _) if digits.bytes().all(|digit| digit.is_ascii_digit()) && digits.len() < 10 => {
                 Some("INTEGER".to_owned())
             }
             _ => None,
         },
+        Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right } => {
+            let text = |side: &Expr| type_of(side, columns).as_deref() == Some("VARCHAR");
+            (text(left) || text(right)).then(|| "VARCHAR".to_owned())
+        }
+        Expr::Case { conditions, else_result, .. } => {
+            let results = conditions.iter().map(|when| &when.result).chain(else_result.as_deref());
+            let mut types: Vec<Option<String>> = results.map(|result| type_of(result, columns)).collect();
+            types.retain(|found| found.as_deref() != Some("NULL"));
+            types.dedup();
+            if types.len() == 1 { types.pop().flatten() } else { None }
+        }
         Expr::TypedString(typed) => Some(normalised(&typed.data_type.to_string())),
         Expr::Trim { .. } | Expr::Substring { .. } => Some("VARCHAR".to_owned()),
         Expr::Function(function) => {

@@ -8,7 +8,7 @@ use sqlparser::ast::Expr;
 use super::Walk;
 use super::row::own_column;
 use crate::Place;
-use crate::tree::{Id, JoinKind, Node, SetKind, Tree, columns_of, columns_of_all, substitute};
+use crate::tree::{Id, JoinKind, Node, SetKind, Tree, columns_of, columns_of_all, is_large, substitute};
 
 /// By scan, the columns that matter.
 pub(crate) fn columns(tree: &Tree) -> BTreeMap<usize, BTreeSet<Id>> {
@@ -124,7 +124,8 @@ fn push(walk: &Walk<'_>, node: &Node, above: &[Expr], found: &mut BTreeMap<usize
             push(walk, input, &within(input, &conditions), found);
         }
         Node::Project { input, items } => {
-            let below: Vec<Expr> = above.iter().map(|condition| through(condition, items)).collect();
+            let mut below: Vec<Expr> = above.iter().map(|condition| through(condition, items)).collect();
+            below.retain(|condition| !is_large(condition));
             push(walk, input, &within(input, &below), found);
         }
         Node::Join { kind, left, right, others, .. } => match kind {
@@ -154,8 +155,11 @@ fn push(walk: &Walk<'_>, node: &Node, above: &[Expr], found: &mut BTreeMap<usize
         Node::Set { branches, ids, .. } => {
             for (branch, columns) in branches {
                 let at = |id: Id| ids.iter().position(|other| *other == id);
+                // Where a branch has another type, the condition may say something else of its values.
+                let same = |condition: &&Expr| columns_of(condition).is_disjoint(&walk.tree.coerced);
                 let below: Vec<Expr> = above
                     .iter()
+                    .filter(same)
                     .map(|condition| substitute(condition, &|id| at(id).map(|at| crate::tree::column(columns[at]))))
                     .collect();
                 push(walk, branch, &within(branch, &below), found);

@@ -31,7 +31,7 @@ mod window;
 
 use std::collections::BTreeMap;
 
-use crate::tree::{Node, Tree};
+use crate::tree::{Node, Tree, is_large};
 use crate::{Effect, Finding, Group, Piece, Reach, Step};
 
 pub use mutant::Mutant;
@@ -83,7 +83,13 @@ impl Walk<'_> {
             Node::Scan(scan) => vec![row::dirty_scan(self, *scan, target)],
             Node::Constant { .. } => Vec::new(),
             Node::Filter { input, .. } => self.dirty(input, target),
-            Node::Project { input, items } => self.dirty(input, &target.through_items(items)),
+            Node::Project { input, items } => {
+                let below = target.through_items(items);
+                if below.expressions.iter().any(is_large) {
+                    return self.everything(node, &row::too_large());
+                }
+                self.dirty(input, &below)
+            }
             Node::Expand { input, ids } => row::dirty_expand(self, input, ids, target),
             Node::Join { .. } => join::dirty_join(self, node, target),
             Node::Depend { .. } => join::dirty_depend(self, node, target),
@@ -93,7 +99,7 @@ impl Walk<'_> {
                 window::dirty_partitions(self, input, &[keys], target, place.as_ref())
             }
             Node::Window { input, functions } => window::dirty_window(self, input, functions, target),
-            Node::Set { branches, ids, .. } => set::dirty_set(self, branches, ids, target),
+            Node::Set { branches, ids, .. } => set::dirty_set(self, node, branches, ids, target),
             Node::Opaque { finding, .. } => self.everything(node, finding),
         }
     }
@@ -114,7 +120,11 @@ impl Walk<'_> {
                 self.restrict(input, target, source, reaches, drivers);
             }
             Node::Project { input, items } => {
-                self.restrict(input, &target.through_items(items), source, reaches, drivers);
+                let below = target.through_items(items);
+                if below.expressions.iter().any(is_large) {
+                    return read_whole(node, reaches);
+                }
+                self.restrict(input, &below, source, reaches, drivers);
             }
             Node::Expand { input, ids } if target.columns().iter().all(|id| !ids.contains(id)) => {
                 self.restrict(input, target, source, reaches, drivers);
@@ -133,8 +143,11 @@ impl Walk<'_> {
                 window::restrict_partitions(self, input, &partitions, target, source, reaches, drivers);
             }
             Node::Set { branches, ids, .. } => {
+                if !set::carries(self, target) {
+                    return read_whole(node, reaches);
+                }
                 for (branch, columns) in branches {
-                    self.restrict(branch, &target.through_branch(ids, columns), source, reaches, drivers);
+                    self.restrict(branch, &set::below(self, target, ids, columns), source, reaches, drivers);
                 }
             }
         }
@@ -142,15 +155,13 @@ impl Walk<'_> {
 
     /// Any change of any table below makes every partition dirty.
     pub fn everything(&self, node: &Node, finding: &Finding) -> Vec<Partial> {
-        node.scans()
-            .into_iter()
-            .map(|scan| Partial {
-                scan,
-                group: Group::Whole,
-                steps: Vec::new(),
-                effect: Effect::All(self.with_place(scan, finding)),
-            })
-            .collect()
+        node.scans().into_iter().map(|scan| self.whole(scan, finding)).collect()
+    }
+
+    /// Any change of one table makes every partition dirty.
+    pub fn whole(&self, scan: usize, finding: &Finding) -> Partial {
+        let effect = Effect::All(self.with_place(scan, finding));
+        Partial { scan, group: Group::Whole, steps: Vec::new(), effect }
     }
 
     fn with_place(&self, scan: usize, finding: &Finding) -> Finding {

@@ -20,7 +20,23 @@ pub(super) fn own_column(walk: &Walk<'_>, scan: usize, id: Id) -> Option<Expr> {
     known.then(|| Expr::Identifier(Ident::with_quote('"', walk.tree.columns[id].name.clone())))
 }
 
+/// Whether the table's own columns make up the target.
+fn own_target(walk: &Walk<'_>, scan: usize, target: &Target) -> bool {
+    target.columns().iter().all(|id| walk.tree.scans[scan].ids.contains(id))
+}
+
 pub(super) fn dirty_scan(walk: &Walk<'_>, scan: usize, target: &Target) -> Partial {
+    if !own_target(walk, scan, target) {
+        let finding = Finding {
+            rule: "partition-from-elsewhere",
+            message:
+                "the partition is computed from more than this table's rows; any change of it rebuilds the whole table"
+                    .to_owned(),
+            help: "take the event time or the key from a column of the table".to_owned(),
+            place: None,
+        };
+        return walk.whole(scan, &finding);
+    }
     let name = |id: Id| walk.tree.columns[id].name.clone();
     let group = target.group(&walk.tree.columns, &|id| own_column(walk, scan, id), &name);
     Partial { scan, group, steps: Vec::new(), effect: Effect::Partitions }
@@ -39,7 +55,21 @@ pub(super) fn dirty_expand(walk: &Walk<'_>, input: &Node, ids: &[Id], target: &T
     walk.dirty(input, target)
 }
 
+pub(super) fn too_large() -> Finding {
+    Finding {
+        rule: "large-partition",
+        message: "the expression behind the partition is too large to be followed; any change rebuilds the whole table"
+            .to_owned(),
+        help: "compute it in a model of its own".to_owned(),
+        place: None,
+    }
+}
+
 pub(super) fn restrict_scan(walk: &Walk<'_>, scan: usize, target: &Target, source: Source, reaches: &mut Reaches) {
+    if !own_target(walk, scan, target) {
+        reaches.insert(scan, None);
+        return;
+    }
     let own = |id: Id| own_column(walk, scan, id);
     let columns = &walk.tree.columns;
     let reach = match (source, target.shape) {

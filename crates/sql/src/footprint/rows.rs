@@ -2,6 +2,8 @@
 //!
 //! More rows than the relation has are welcome here, fewer are not: a row too many makes a slice dirty for nothing. So a side of a join
 //! whose columns nobody asks for is left out, and so is a filter that would need it. What can neither be written nor left out gives none.
+//! One thing does not grow with its input: the rows that a left join leaves without a partner. They are added where the right side may have
+//! been given too many rows.
 
 use std::collections::BTreeSet;
 
@@ -116,15 +118,53 @@ fn list(items: &[String]) -> String {
 
 /// The rows that pass those conditions which can be written; the others are left out.
 fn filtered(walk: &Walk<'_>, input: &Node, conjuncts: &[Expr], wanted: &BTreeSet<Id>) -> Option<String> {
-    let written: Vec<&Expr> =
-        conjuncts.iter().filter(|conjunct| rows(walk, input, &(wanted | &columns_of(conjunct))).is_some()).collect();
-    let inner = wanted | &columns_of_all(written.iter().copied());
-    let rows = rows(walk, input, &inner)?;
-    if written.is_empty() {
-        return Some(rows);
+    let sql = |written: &[&Expr]| {
+        let rows = rows(walk, input, &(wanted | &columns_of_all(written.iter().copied())))?;
+        let conditions: Vec<String> = written.iter().map(|conjunct| format!("({conjunct})")).collect();
+        Some(match conditions.as_slice() {
+            [] => rows,
+            some => format!("select * from ({rows}) as hw_rows where {}", some.join(" and ")),
+        })
+    };
+    // One condition at a time would take a walk each at every filter on the way down.
+    let available = writable(walk, input);
+    if !wanted.is_subset(&available) {
+        return sql(&[]);
     }
-    let conditions: Vec<String> = written.iter().map(|conjunct| format!("({conjunct})")).collect();
-    Some(format!("select * from ({rows}) as hw_rows where {}", conditions.join(" and ")))
+    let written: Vec<&Expr> = conjuncts.iter().filter(|conjunct| columns_of(conjunct).is_subset(&available)).collect();
+    sql(&written)
+}
+
+/// The columns that can be written, as a rule.
+fn writable(walk: &Walk<'_>, node: &Node) -> BTreeSet<Id> {
+    match node {
+        Node::Scan(scan) => walk.tree.scans[*scan].ids.iter().copied().collect(),
+        Node::Constant { sql, ids } => {
+            if sql.is_some() {
+                ids.iter().copied().collect()
+            } else {
+                BTreeSet::new()
+            }
+        }
+        Node::Filter { input, .. } | Node::Distinct { input, .. } | Node::Window { input, .. } => writable(walk, input),
+        Node::Depend { input, .. } | Node::Expand { input, .. } => writable(walk, input),
+        Node::Project { input, items } | Node::Group { input, keys: items, .. } => {
+            let below = writable(walk, input);
+            items.iter().filter(|(_, item)| columns_of(item).is_subset(&below)).map(|(id, _)| *id).collect()
+        }
+        Node::Join { kind, left, right, others, complete, .. } => {
+            let left = writable(walk, left);
+            let both = &left | &writable(walk, right);
+            let met = columns_of_all(others).is_subset(&both) && (*complete || *kind == JoinKind::Inner);
+            if met { both } else { left }
+        }
+        Node::Set { branches, ids, .. } => {
+            let below: Vec<BTreeSet<Id>> = branches.iter().map(|(branch, _)| writable(walk, branch)).collect();
+            let can = |at: usize| branches.iter().zip(&below).all(|((_, columns), below)| below.contains(&columns[at]));
+            ids.iter().enumerate().filter(|(at, _)| can(*at)).map(|(_, id)| *id).collect()
+        }
+        Node::Opaque { .. } => BTreeSet::new(),
+    }
 }
 
 fn computed(walk: &Walk<'_>, input: &Node, items: &[&(Id, Expr)], wanted: &BTreeSet<Id>) -> Option<String> {
@@ -155,11 +195,24 @@ fn joined(walk: &Walk<'_>, node: &Node, wanted: &BTreeSet<Id>) -> Option<String>
     };
     let conditions: Vec<String> = others.iter().map(|condition| format!("({condition})")).collect();
     let on = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" and ") };
-    Some(format!(
-        "select * from ({}) as hw_left {word} ({}) as hw_right on {on}",
-        side(left, &left_ids, &inner)?,
-        side(right, &right_ids, &inner)?
-    ))
+    let (left, right_rows) = (side(left, &left_ids, &inner)?, side(right, &right_ids, &inner)?);
+    let pairs = format!("select * from ({left}) as hw_left {word} ({right_rows}) as hw_right on {on}");
+    if *kind == JoinKind::Inner || exact(right) {
+        return Some(pairs);
+    }
+    // Rows too many on the right give partners to rows that have none: these must be there without a partner, too.
+    Some(format!("{pairs} union all select * from ({left}) as hw_left left join ({right_rows}) as hw_right on false"))
+}
+
+/// Whether the rows written for a relation are its own and no more.
+fn exact(node: &Node) -> bool {
+    match node {
+        Node::Scan(_) | Node::Constant { .. } => true,
+        Node::Project { input, .. } => exact(input),
+        // What a filter over such a relation names can be written.
+        Node::Filter { input, .. } => exact(input),
+        _ => false,
+    }
 }
 
 fn renamed(walk: &Walk<'_>, (branch, columns): &(Node, Vec<Id>), ids: &[Id], wanted: &BTreeSet<Id>) -> Option<String> {

@@ -26,13 +26,15 @@ pub(crate) struct Target {
     pub expressions: Vec<Expr>,
     /// Types to cast to before hashing, where the result's own type is what counts.
     pub types: Vec<Option<String>>,
+    /// Whether it came through a set operation whose branches may have other types.
+    pub coerced: bool,
 }
 
 impl Target {
     /// The key made of some expressions, whose types are known to fit what they will be compared with.
     pub fn key(expressions: Vec<Expr>) -> Self {
         let types = vec![None; expressions.len()];
-        Self { shape: Shape::Key, expressions, types }
+        Self { shape: Shape::Key, expressions, types, coerced: false }
     }
 
     /// The columns it reads.

@@ -45,8 +45,12 @@ pub(super) fn dirty_partitions(
     target: &Target,
     place: Option<&Place>,
 ) -> Vec<Partial> {
+    let across = across(walk, partitions, target);
+    if !across.is_empty() && stacked(input) >= MOST_STACKED {
+        return walk.everything(input, &too_deep(place));
+    }
     let mut terms = walk.dirty(input, target);
-    for partition in across(walk, partitions, target) {
+    for partition in across {
         if walk.mutant == Some(Mutant::WindowNewRowsOnly) {
             continue;
         }
@@ -75,6 +79,36 @@ fn across<'p>(walk: &Walk<'_>, partitions: &[&'p Vec<Expr>], target: &Target) ->
         }
     }
     result
+}
+
+/// So many windows on top of each other, and what a change reaches is no longer followed: every one doubles the ways.
+const MOST_STACKED: usize = 8;
+
+/// The greatest number of windows on one way down.
+fn stacked(node: &Node) -> usize {
+    match node {
+        Node::Scan(_) | Node::Constant { .. } => 0,
+        Node::Window { input, .. } | Node::Distinct { input, on: Some(_), .. } => stacked(input) + 1,
+        Node::Filter { input, .. }
+        | Node::Project { input, .. }
+        | Node::Expand { input, .. }
+        | Node::Group { input, .. }
+        | Node::Distinct { input, .. } => stacked(input),
+        Node::Join { left, right, .. } => stacked(left).max(stacked(right)),
+        Node::Depend { input, on, .. } => stacked(input).max(stacked(on)),
+        Node::Set { branches, .. } => branches.iter().map(|(branch, _)| stacked(branch)).max().unwrap_or(0),
+        Node::Opaque { inputs, .. } => inputs.iter().map(stacked).max().unwrap_or(0),
+    }
+}
+
+fn too_deep(place: Option<&Place>) -> Finding {
+    Finding {
+        rule: "windows-on-windows",
+        message: "too many windows with keys of their own lie on each other; any change rebuilds the whole table"
+            .to_owned(),
+        help: "compute some of them in a model of their own".to_owned(),
+        place: place.cloned(),
+    }
 }
 
 fn global(place: Option<&Place>) -> Finding {
@@ -106,6 +140,9 @@ pub(super) fn restrict_partitions(
     drivers: &mut Vec<Vec<Piece>>,
 ) {
     let across = across(walk, partitions, target);
+    if !across.is_empty() && stacked(input) >= MOST_STACKED {
+        return read_whole(input, reaches);
+    }
     match across.as_slice() {
         [] => walk.restrict(input, target, source, reaches, drivers),
         [_] if walk.mutant == Some(Mutant::WindowSliceOnly) => walk.restrict(input, target, source, reaches, drivers),

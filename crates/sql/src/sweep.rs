@@ -1,0 +1,115 @@
+//! A sweep over the whole text for what makes a query unstable, wherever it stands.
+//!
+//! Binding stops at the first construct without a rule, and there are corners it has no need to enter (the order of a limit, a list to
+//! unnest). A clock, a random number or a file counts there all the same, so every function and every table of the text is asked about.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, Spanned, TableFactor, Visit, Visitor};
+use sqlparser::tokenizer::Span;
+
+use crate::bind::{Findings, SERIES, call, function_name, unknown_table, unwatched_function};
+use crate::text::{Expanded, parts_of, span_of};
+use crate::{Catalog, Finding, FunctionKind};
+
+/// Adds what the sweep finds and binding did not.
+pub(crate) fn sweep(query: &Query, text: &Expanded, catalog: &dyn Catalog, findings: &mut Findings) {
+    let mut sweep = Sweep { text, catalog, common: common(query), refusals: Vec::new(), unstable: Vec::new() };
+    let _ = query.visit(&mut sweep);
+    let Sweep { refusals, unstable, .. } = sweep;
+    for (found, known) in [(refusals, &mut findings.refusals), (unstable, &mut findings.unstable)] {
+        for finding in found {
+            let same = |other: &Finding| other.rule == finding.rule && other.message == finding.message;
+            if !known.iter().any(same) {
+                known.push(finding);
+            }
+        }
+    }
+}
+
+/// The names of all common table expressions, in lower case.
+fn common(query: &Query) -> BTreeSet<String> {
+    struct Names(BTreeSet<String>);
+    impl Visitor for Names {
+        type Break = ();
+        fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+            let ctes = query.with.iter().flat_map(|with| &with.cte_tables);
+            self.0.extend(ctes.map(|cte| cte.alias.name.value.to_ascii_lowercase()));
+            ControlFlow::Continue(())
+        }
+    }
+    let mut names = Names(BTreeSet::new());
+    let _ = query.visit(&mut names);
+    names.0
+}
+
+struct Sweep<'s> {
+    text: &'s Expanded,
+    catalog: &'s dyn Catalog,
+    common: BTreeSet<String>,
+    refusals: Vec<Finding>,
+    unstable: Vec<Finding>,
+}
+
+impl Sweep<'_> {
+    fn table(&mut self, parts: Option<Vec<String>>, written: &str, span: Span) {
+        let known = parts.is_some_and(|parts| {
+            let common = matches!(parts.as_slice(), [single] if self.common.contains(&single.to_ascii_lowercase()));
+            !parts.is_empty() && (common || self.catalog.table(&parts).is_some())
+        });
+        if !known {
+            self.unstable.push(unknown_table(written, self.text.place(span)));
+        }
+    }
+
+    fn table_function(&mut self, name: &ObjectName) {
+        let function =
+            name.0.last().map(|part| part.to_string().trim_matches('"').to_ascii_lowercase()).unwrap_or_default();
+        if !SERIES.contains(&function.as_str()) {
+            self.unstable.push(unwatched_function(&function, self.text.place(span_of(name))));
+        }
+    }
+}
+
+impl Visitor for Sweep<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if let SetExpr::Table(table) = query.body.as_ref() {
+            let parts: Vec<String> = table.schema_name.iter().chain(&table.table_name).cloned().collect();
+            self.table(Some(parts), &table.to_string(), Span::empty());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        match factor {
+            TableFactor::Table { name, args: None, .. } => {
+                self.table(parts_of(name), &name.to_string(), span_of(name));
+            }
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => {
+                self.table_function(name);
+            }
+            TableFactor::TableFunction { .. } => {
+                self.unstable.push(unwatched_function("table", self.text.place(factor.span())));
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expression {
+            let name = function_name(function);
+            let kind = self.catalog.function(&name);
+            let place = self.text.place(function.span());
+            match call(kind, &name, place) {
+                Some(finding) if kind == Some(FunctionKind::Volatile) => self.refusals.push(finding),
+                Some(finding) => self.unstable.push(finding),
+                None => {}
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
