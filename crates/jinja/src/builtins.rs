@@ -8,9 +8,9 @@ use minijinja::State;
 use minijinja::value::{Object, ObjectRepr};
 
 use crate::filters::json;
-use crate::methods::{entries_of, set_of};
+use crate::methods::entries_of;
 use crate::scope::Namespace;
-use crate::value::{self, Range, Set, as_integer, dict, iterate, list, none, text, tuple};
+use crate::value::{self, Range, as_integer, dict, iterate, list, none, text, tuple};
 use crate::{Arguments, Error, ErrorKind, Lookup, Options, Value, function, modules};
 
 /// The longest `range` dbt's sandbox allows.
@@ -127,7 +127,7 @@ fn namespace(arguments: &Arguments) -> Result<Value, Error> {
 }
 
 fn set(arguments: &Arguments) -> Result<Value, Error> {
-    Ok(Value::from_object(Set::new(set_of(arguments.required(0, "value")?)?)))
+    value::set(arguments.required(0, "value")?)
 }
 
 fn zip(arguments: &Arguments) -> Result<Value, Error> {

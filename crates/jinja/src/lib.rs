@@ -43,4 +43,4 @@ pub use modules::modules;
 pub use options::{Clock, Lookup, Options, UndefinedPolicy};
 pub use sourcemap::SourceMap;
 pub use template::{Block, BlockKind, MacroDef, MacroKind, Output, StaticCall, Template};
-pub use value::{dict, from_json, list, to_json, tuple};
+pub use value::{dict, from_json, list, set, to_json, tuple};

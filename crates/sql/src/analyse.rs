@@ -13,7 +13,8 @@ use crate::sweep::sweep;
 use crate::text::{Expanded, expand, parse, tables};
 use crate::tree::{Scan, Tree, column};
 use crate::{
-    Analysis, Effect, Finding, Group, Occurrence, Partitioning, Piece, Probe, Reach, Request, Slice, TableInfo, Term,
+    Analysis, Catalog, Effect, Finding, Group, Occurrence, Partitioning, Piece, Place, Probe, Reach, Request, Slice,
+    TableInfo, Term,
 };
 
 /// Finds out what a query's slices read and what its changes reach.
@@ -21,6 +22,13 @@ use crate::{
 /// Never fails: what cannot be read or followed is said in the answer, and counts as everything.
 pub fn analyse(request: &Request<'_>) -> Analysis {
     analyse_with(request, None)
+}
+
+/// The query with every view of the project replaced by its text; none when it cannot be read.
+///
+/// A rebuild that runs this text depends on the project's views as they are written now, not on what the database still holds.
+pub fn look_through(sql: &str, catalog: &dyn Catalog) -> Option<String> {
+    expand(sql, catalog).ok().map(|text| text.sql)
 }
 
 /// The same with one rule got wrong on purpose, for tests that must notice.
@@ -40,9 +48,9 @@ pub fn analyse_with(request: &Request<'_>, mutant: Option<Mutant>) -> Analysis {
         },
         Err(finding) => unfollowed(&query, &text, request, finding),
     };
-    let Findings { refusals, unstable, notes } = findings;
+    let Findings { refusals, unstable } = findings;
     let unstable = [unstable, answer.unstable].concat();
-    Analysis { refusals, unstable, notes, canonical: canonical(&query), ..answer }
+    Analysis { refusals, unstable, canonical: canonical(&query), ..answer }
 }
 
 /// Nothing is known but the text.
@@ -218,8 +226,23 @@ fn followed(walk: &Walk<'_>, target: Option<&Target>, text: &Expanded) -> Analys
         terms,
         refusals: Vec::new(),
         unstable: Vec::new(),
-        notes: Vec::new(),
+        notes: live::ties(tree).into_iter().map(|(name, place, column)| tie(tree, &name, place, column)).collect(),
         canonical: String::new(),
+    }
+}
+
+fn tie(tree: &Tree, name: &str, place: Option<Place>, column: usize) -> Finding {
+    let column = &tree.columns[column].name;
+    Finding {
+        rule: "ties",
+        message: format!(
+            "{name}() may meet rows that its order does not tell apart; nobody decides which of them comes first, and two \
+             rebuilds may differ"
+        ),
+        help: format!(
+            "let the order tell every two rows apart: add `{column}`, or a column that is unique within the partition"
+        ),
+        place,
     }
 }
 
@@ -242,6 +265,7 @@ fn role(occurrence: usize, terms: &[Term]) -> String {
     if own.iter().any(|term| matches!(term.effect, Effect::All(_))) {
         return "read whole".to_owned();
     }
+    let drives = own.iter().any(|term| term.steps.is_empty());
     let mut words: Vec<String> = Vec::new();
     for term in own {
         let word = match (&term.probe.group, term.steps.as_slice()) {
@@ -251,7 +275,8 @@ fn role(occurrence: usize, terms: &[Term]) -> String {
             (Group::Key { expressions }, []) => format!("drives the key ({})", expressions.join(", ").replace('"', "")),
             (_, steps) => {
                 let keys: Vec<&str> = steps.iter().map(|step| step.reason.as_str()).collect();
-                format!("followed by {}", keys.join(", then "))
+                let word = if drives { "rows belong together by" } else { "joined on" };
+                format!("{word} {}", keys.join(", then "))
             }
         };
         if !words.contains(&word) {

@@ -189,7 +189,7 @@ pub struct Probe {
 pub struct Step {
     /// A query with one column `p`. `{changed}` stands for the table (one column `p`) that holds the set before.
     pub sql: String,
-    /// In words: `the days on which that customer ordered`.
+    /// The columns by which the two sets are tied, for messages: `customer_id`.
     pub reason: String,
 }
 

@@ -28,7 +28,7 @@ mod sweep;
 mod text;
 mod tree;
 
-pub use analyse::{analyse, analyse_with};
+pub use analyse::{analyse, analyse_with, look_through};
 pub use canonical::digest;
 pub use facts::{
     Analysis, Catalog, ColumnType, Effect, Finding, FunctionKind, Group, IntervalUnit, Occurrence, Partitioning, Piece,

@@ -99,6 +99,8 @@ pub(crate) struct WindowFunction {
     pub partition: Vec<Expr>,
     /// Everything it reads, partition included.
     pub uses: BTreeSet<Id>,
+    /// For a function whose value depends on which of two tied rows comes first: its name, and the columns that tell rows apart.
+    pub ordered: Option<(String, BTreeSet<Id>)>,
     pub place: Option<Place>,
 }
 

@@ -22,7 +22,7 @@ pub struct Arguments {
     action: Action,
     #[command(flatten)]
     selection: SelectionArguments,
-    /// Do not compile the nodes first
+    /// Do not compile the nodes and write manifest.json first
     #[arg(long)]
     no_compile: bool,
     /// Write a catalog without asking the database
@@ -65,17 +65,13 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
         }
     }
     let folder = &session.project.target_path;
-    if arguments.no_compile {
-        // A run of `compile` has written it otherwise, with the compiled code in it.
-        artifacts::write_json(&folder.join("manifest.json"), &artifacts::manifest_json(&session))?;
-    }
     let catalog = catalog(&session, arguments.empty_catalog)?;
     let path = folder.join("catalog.json");
     artifacts::write_json(&path, &catalog)?;
     copy_assets(&session)?;
     ui.say(LogLevel::Info, "CatalogWritten", &format!("Catalog written to {}", path.display()));
     if ui.answers_json() {
-        ui.answer_json(&json!({ "catalog": path, "manifest": folder.join("manifest.json") }))?;
+        ui.answer_json(&json!({ "catalog": path }))?;
     }
     Ok(exit)
 }

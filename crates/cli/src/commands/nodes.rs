@@ -104,8 +104,10 @@ pub fn recorded_arguments(
     global: &GlobalArguments,
 ) -> Map<String, Value> {
     let mut recorded = Map::new();
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let command_line = words.join(" ");
     recorded.insert("which".to_owned(), json!(command.word()));
-    recorded.insert("invocation_command".to_owned(), json!(std::env::args().collect::<Vec<_>>().join(" ")));
+    recorded.insert("invocation_command".to_owned(), json!(command_line));
     let texts = [("profile", &global.profile), ("target", &global.target), ("vars", &global.vars)];
     for (name, value) in texts {
         if let Some(value) = value {

@@ -188,12 +188,14 @@ fn a_column_that_vanished() {
     [CLOCK]
     [CLOCK]  Completed with 1 error, and 0 warnings:
     [CLOCK]  Database Error in model daily_revenue (models/daily_revenue.sql)
-    error[HW0509]: the query of daily_revenue cannot be read: Binder Error: Referenced column "amount" not found in FROM clause!
-      Candidate bindings: "ordered_at"
-
-      LINE 2: ... cast(ordered_at as date) as day, count(*) as orders, sum(amount) as revenue
-                                                                           ^
-      hint: build the tables it reads first: hw run --select +<model>
+    error[HW0404]: Binder Error: Referenced column "amount" not found in FROM clause
+      ┌─ models/daily_revenue.sql:2:65
+      │
+    2 │ select cast(ordered_at as date) as day, count(*) as orders, sum(amount) as revenue
+      │                                                                 ^^^^^^
+      │
+      note: Candidate bindings: "ordered_at"
+      hint: columns here: ordered_at
     [CLOCK]
     [CLOCK]  1 node failed in [TIME]: daily_revenue; 0 skipped, 0 fine
     [CLOCK]  Done. PASS=0 WARN=0 ERROR=1 SKIP=0 NO-OP=0 TOTAL=1

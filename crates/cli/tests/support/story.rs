@@ -9,12 +9,15 @@
 //! | a block `console` | runs its `$ hw …` lines; lines below must be in the output, in order; `[exit 2]` is the exit code |
 //! | ``While another process holds the database:`` before it | we hold it |
 //! | ``Rows of `select …`:`` and a table | the query has these rows |
+//! | ``Rebuilt: 1 day of `a`, 2 days of `b`.`` | the last run built so many partitions, and not the whole tables |
 //! | ``Equal to a rebuild: `a`, `b`.`` | see `rebuild.rs` |
 //! | ``Differs from a rebuild: `a`.`` | the opposite |
 //!
 //! Everything else is for people.
 
 use std::path::Path;
+
+use serde_json::Value;
 
 use super::project::{Project, repository};
 use super::rebuild;
@@ -28,6 +31,7 @@ enum Step {
     Sql(String),
     Console { commands: Vec<Command>, while_held: bool },
     Rows { query: String, table: Vec<Vec<String>> },
+    Rebuilt(Vec<(u64, String)>),
     Compare { models: Vec<String>, equal: bool },
 }
 
@@ -83,6 +87,7 @@ fn take(step: Step, project: &mut Option<Project>) -> Result<(), String> {
                 found.rows.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect();
             if found == table { Ok(()) } else { Err(format!("rows wanted {table:?}\nrows found  {found:?}")) }
         }
+        Step::Rebuilt(counts) => counts.iter().try_for_each(|(count, model)| built_so_many(project, *count, model)),
         Step::Compare { models, equal } => {
             for (model, found) in models.iter().zip(rebuild::differences(project, &models)?) {
                 match (equal, found) {
@@ -113,6 +118,33 @@ fn type_in(project: &Project, command: &Command) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The last run built so many partitions of an exact model, not the whole table.
+fn built_so_many(project: &Project, count: u64, model: &str) -> Result<(), String> {
+    let text =
+        std::fs::read_to_string(project.folder().join("target/run_results.json")).map_err(|error| error.to_string())?;
+    let results: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let mut reports =
+        results["results"].as_array().into_iter().flatten().map(|result| &result["adapter_response"]["highwater"]);
+    let ends = format!(".{model}");
+    let report = reports
+        .rfind(|report| report["unique_id"].as_str().is_some_and(|id| id.ends_with(&ends)))
+        .ok_or_else(|| format!("the last run says nothing of {model}"))?;
+    let found = (report["mode"].as_str(), report["dirty_count"].as_u64());
+    if found == (Some("incremental"), Some(count)) {
+        return Ok(());
+    }
+    Err(format!("{model}: wanted {count} partitions built, found {found:?}: {}", report["dirty"]))
+}
+
+/// What `Rebuilt:` says: numbers and models.
+fn counts(text: &str) -> Result<Vec<(u64, String)>, String> {
+    let part = |part: &str| {
+        let number = part.split_whitespace().next()?.parse().ok()?;
+        Some((number, quoted(part).into_iter().next()?))
+    };
+    text.split(',').map(|text| part(text).ok_or_else(|| format!("not a number of a model: {text}"))).collect()
 }
 
 /// The steps of a story with their lines.
@@ -149,6 +181,8 @@ fn read(text: &str) -> Result<Vec<(usize, Step)>, String> {
                 }
             }
             steps.push((number, Step::Rows { query: query.to_owned(), table: rows.split_off(rows.len().min(2)) }));
+        } else if let Some(text) = line.strip_prefix("Rebuilt: ") {
+            steps.push((number, Step::Rebuilt(counts(text)?)));
         } else if let Some(models) = line.strip_prefix("Equal to a rebuild: ") {
             steps.push((number, Step::Compare { models: quoted(models), equal: true }));
         } else if let Some(models) = line.strip_prefix("Differs from a rebuild: ") {

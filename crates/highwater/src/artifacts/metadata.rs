@@ -21,7 +21,7 @@ pub(super) fn manifest(session: &Session) -> Value {
         "generated_at": now,
         "invocation_id": project.invocation_id,
         "invocation_started_at": now,
-        "env": {},
+        "env": environment(),
         "project_name": project.name,
         "project_id": project_id,
         "user_id": null,
@@ -39,7 +39,7 @@ pub(super) fn catalog(session: &Session) -> Value {
         "dbt_version": DBT_VERSION,
         "generated_at": now(),
         "invocation_id": session.project.invocation_id,
-        "env": {},
+        "env": environment(),
     })
 }
 
@@ -52,8 +52,14 @@ pub(super) fn run_results(session: &Session) -> Value {
         "generated_at": now,
         "invocation_id": session.project.invocation_id,
         "invocation_started_at": now,
-        "env": {},
+        "env": environment(),
     })
+}
+
+/// What `DBT_ENV_CUSTOM_ENV_<NAME>` variables say: dbt's way to mark artifacts with the job that wrote them.
+fn environment() -> Value {
+    let custom = crate::context::metadata_environment().map(|(name, value)| (name, Value::from(value)));
+    Value::Object(custom.collect())
 }
 
 /// The present moment as `created_at` has it: seconds since 1970.

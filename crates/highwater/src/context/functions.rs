@@ -3,12 +3,11 @@
 use std::fmt::Write as _;
 
 use highwater_jinja::value::Tuple;
-use highwater_jinja::{Arguments, Error, Value, call, from_json, function, list, to_json};
+use highwater_jinja::{Arguments, Error, Value, call, from_json, function, list, set as set_of, to_json};
 use md5::{Digest as _, Md5};
 
 use super::Message;
 use super::scene::Frame;
-use super::table::distinct;
 
 /// The function of this name.
 pub(crate) fn lookup(name: &str) -> Option<Value> {
@@ -133,14 +132,12 @@ fn items(value: &Value) -> Option<Vec<Value>> {
 
 fn set(arguments: &Arguments) -> Result<Value, Error> {
     let value = arguments.required(0, "value")?;
-    Ok(items(value).map_or_else(|| fallback(arguments), |items| list(distinct(&items))))
+    Ok(set_of(value).unwrap_or_else(|_| fallback(arguments)))
 }
 
 fn set_strict(arguments: &Arguments) -> Result<Value, Error> {
     let value = arguments.required(0, "value")?;
-    items(value)
-        .map(|items| list(distinct(&items)))
-        .ok_or_else(|| Error::raised(format!("set_strict needs something to iterate over, not '{value}'")))
+    set_of(value).map_err(|_| Error::raised(format!("set_strict needs something to iterate over, not '{value}'")))
 }
 
 /// The columns of several sequences side by side, as long as the shortest; `None` when one is no sequence.

@@ -54,6 +54,7 @@ pub use library::{Macros, load_macros};
 pub use parse::{Captured, NameKind, ParseContext};
 pub use query_map::QueryMap;
 pub use scene::Messages;
+pub(crate) use variables::metadata_environment;
 
 use crate::diagnostics::Diagnostic;
 use crate::engine::{Relation, RelationKind};

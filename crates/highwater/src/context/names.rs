@@ -53,7 +53,9 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
         "dbt_version" => Value::from(DBT_VERSION),
         "flags" => flags(frame),
         "invocation_args_dict" => invocation(frame),
-        "dbt_metadata_envs" => dict(Vec::new()),
+        "dbt_metadata_envs" => dict(
+            variables::metadata_environment().map(|(name, value)| (Value::from(name), Value::from(value))).collect(),
+        ),
         "thread_id" => Value::from(std::thread::current().name().unwrap_or("MainThread")),
         "selected_resources" => list(Vec::new()),
         "graph" => describe::graph(frame),

@@ -5,13 +5,10 @@ use std::collections::HashMap;
 use highwater_jinja::{Arguments, Error, ErrorKind, Value, function};
 
 use super::fault::Fault;
-use super::relation::RelationValue;
+use super::relation::{CTE_PREFIX, RelationValue};
 use super::scene::{Frame, Running, lock};
 use crate::manifest::{Config, Manifest, Node, RefCall, ResourceType, SourceNode};
 use crate::project::suggest;
-
-/// The prefix of the common table expression of an ephemeral model.
-const CTE_PREFIX: &str = "__dbt__cte__";
 
 /// Nodes by the names that templates use.
 #[derive(Debug, Default)]

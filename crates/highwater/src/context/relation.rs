@@ -4,11 +4,14 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use highwater_jinja::value::{DynObject, Object, ObjectRepr};
+use highwater_jinja::value::{DynObject, Enumerator, Object, ObjectRepr};
 use highwater_jinja::{Arguments, Error, ErrorKind, Value, dict};
 use minijinja::State;
 
 use crate::engine::{Relation, RelationKind, quote_identifier};
+
+/// The prefix of the common table expression of an ephemeral model.
+pub(crate) const CTE_PREFIX: &str = "__dbt__cte__";
 
 /// The three parts of a name, in order.
 const PARTS: [&str; 3] = ["database", "schema", "identifier"];
@@ -131,6 +134,7 @@ impl RelationValue {
             "quote_policy" => Self::policy(self.quote),
             "quote_character" => Value::from("\""),
             "limit" => Value::from(()),
+            "metadata" => dict(vec![(Value::from("type"), Value::from("DuckDBRelation"))]),
             "path" => {
                 dict(PARTS.iter().zip(&self.parts).map(|(name, part)| (Value::from(*name), text(part))).collect())
             }
@@ -237,8 +241,17 @@ pub(crate) fn kind_word(kind: RelationKind) -> &'static str {
 }
 
 impl Object for RelationValue {
+    // Packages tell relations from names by `is mapping` and `get('metadata')`.
     fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
+        ObjectRepr::Map
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&["path", "type", "quote_character", "include_policy", "quote_policy", "limit"])
+    }
+
+    fn is_true(self: &Arc<Self>) -> bool {
+        true
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
@@ -287,10 +300,13 @@ impl Object for RelationClass {
         method: &str,
         values: &[Value],
     ) -> Result<Value, minijinja::Error> {
+        let arguments = Arguments::from_values(values);
+        if method == "add_ephemeral_prefix" {
+            return Ok(Value::from(format!("{CTE_PREFIX}{}", arguments.required_text(0, "name")?)));
+        }
         if method != "create" {
             return Err(minijinja::ErrorKind::UnknownMethod.into());
         }
-        let arguments = Arguments::from_values(values);
         let mut made = RelationValue::new(
             arguments.text(0, "database")?,
             arguments.text(1, "schema")?,

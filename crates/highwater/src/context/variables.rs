@@ -83,3 +83,14 @@ pub(crate) fn env_var_function() -> Value {
         }
     })
 }
+
+/// What begins a variable of the environment that goes into every artifact.
+const METADATA_PREFIX: &str = "DBT_ENV_CUSTOM_ENV_";
+
+/// Variables of the environment for artifacts and `dbt_metadata_envs`: names without their prefix, and values.
+pub(crate) fn metadata_environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.to_str()?.strip_prefix(METADATA_PREFIX)?.to_owned();
+        Some((name, value.to_string_lossy().into_owned()))
+    })
+}

@@ -13,7 +13,7 @@ use super::job::Job;
 use super::ledger::{self, ModelRow, RunRow};
 use super::look::{Choice, Look, kept, look, refuse, schema_change};
 use super::model::RunIdentity;
-use super::prepare::{Analyse, Prepared, embedded, prepare};
+use super::prepare::{Analyse, Prepared, prepare};
 use super::report::{Mode, SwapReport};
 use super::slice::{Filter, slice};
 use super::swap::{self, Swapped, stage};
@@ -82,7 +82,7 @@ fn act(job: &mut Job, prepared: &Prepared, look: &Look, run: &RunIdentity) -> Re
         }
         Choice::New | Choice::Whole { .. } => {
             ledger::fence(job)?;
-            let query = format!("select * from (\n{}\n) as q", embedded(job.model));
+            let query = format!("select * from (\n{}\n) as q", prepared.text);
             let mode = if look.choice == Choice::New { Mode::New } else { Mode::Whole };
             finish(job, prepared, look, run, &query, mode)
         }

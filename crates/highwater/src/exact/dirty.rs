@@ -101,7 +101,9 @@ pub(crate) fn reason(term: &Term, input: &Input, observation: &Observation, coun
         },
     };
     match term.steps.last() {
-        Some(step) if !step.reason.is_empty() => format!("{source}: {}", step.reason),
+        Some(step) if !step.reason.is_empty() && !matches!(&term.probe.group, Group::Key { .. }) => {
+            format!("{source}, by {}", step.reason)
+        }
         _ => source,
     }
 }

@@ -96,12 +96,12 @@ pub enum ExactError {
         known: i128,
     },
     /// A table the query reads is not there, so that the query does not bind.
-    #[error("the query of {model} cannot be read: {message}")]
+    #[error("the query of {model} cannot be read: {source}")]
     Unbound {
         /// The model's label.
         model: String,
         /// The engine's own words.
-        message: String,
+        source: EngineError,
     },
     /// A staged slice broke a promise; nothing was swapped.
     #[error("{model}: {message}")]
@@ -145,8 +145,13 @@ impl ExactError {
                 .note("its policy is strict, and nothing was touched")
                 .help("rebuild it with --full-refresh, or set meta.highwater.policy to auto"),
             Self::NewerLedger { .. } => Diagnostic::error("HW0508", self.to_string()).help("use the later Highwater"),
-            Self::Unbound { .. } => Diagnostic::error("HW0509", self.to_string())
-                .help("build the tables it reads first: hw run --select +<model>"),
+            Self::Unbound { model, source } => {
+                let message = source.to_string();
+                let title = format!("the query of {model} cannot be read: {}", first_line(&message));
+                Diagnostic::error("HW0509", title)
+                    .note(message)
+                    .help(format!("if a table it reads is not built yet: hw run --select +{model}"))
+            }
             Self::Assertion { .. } => Diagnostic::error("HW0510", self.to_string())
                 .note("nothing was swapped: the table is as it was")
                 .help("rebuild it with --full-refresh, and report this with the model's query"),
@@ -162,7 +167,7 @@ impl ExactError {
     /// What the engine said: for a caller who can point into the model's own file, or try again after a conflict.
     pub fn engine_error(&self) -> Option<&EngineError> {
         match self {
-            Self::Engine { source, .. } | Self::Conflict { source, .. } => Some(source),
+            Self::Engine { source, .. } | Self::Conflict { source, .. } | Self::Unbound { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -167,7 +167,12 @@ fn consequence(term: &Term, axis: &Axis) -> String {
     };
     match (&term.effect, term.steps.last()) {
         (Effect::All(finding), _) => format!("{what} dirties everything: {}", finding.message),
-        (Effect::Partitions, Some(step)) => format!("{what} dirties {}", step.reason),
+        (Effect::Partitions, Some(_)) => {
+            let slices = axis.unit().map_or_else(|| "keys".to_owned(), |unit| format!("{}s", unit.word()));
+            let ways: Vec<&str> = term.steps.iter().skip(1).map(|step| step.reason.as_str()).collect();
+            let by = if ways.is_empty() { String::new() } else { format!(", by way of {}", ways.join(" and ")) };
+            format!("{what} dirties the {slices} it occurs in{by}")
+        }
         (Effect::Partitions, None) => match axis.unit() {
             Some(unit) => format!("a changed row dirties its {}", unit.word()),
             None => "a changed row dirties its key".to_owned(),

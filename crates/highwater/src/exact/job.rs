@@ -17,6 +17,9 @@ pub(crate) struct Job<'a> {
     pub label: String,
     prefix: String,
     temporary: Vec<String>,
+    /// A way to look for changes that is not enough.
+    #[cfg(test)]
+    pub naive: Option<super::detect::fingerprint::Naive>,
 }
 
 impl<'a> Job<'a> {
@@ -28,7 +31,16 @@ impl<'a> Job<'a> {
         prefix: &str,
     ) -> Self {
         let label = around.label(&model.relation);
-        Self { connection, model, around, label, prefix: prefix.to_owned(), temporary: Vec::new() }
+        Self {
+            connection,
+            model,
+            around,
+            label,
+            prefix: prefix.to_owned(),
+            temporary: Vec::new(),
+            #[cfg(test)]
+            naive: None,
+        }
     }
 
     /// The name of one of this job's temporary tables, in SQL.

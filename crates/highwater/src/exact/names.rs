@@ -75,7 +75,17 @@ fn collated(connection: &mut dyn Connection) -> Collated {
 impl<'a> Cached<'a> {
     /// Nothing asked for yet.
     pub fn new(connection: &'a mut dyn Connection) -> Self {
-        Self { connection, columns: HashMap::new(), collated: None }
+        Self::with(connection, HashMap::new())
+    }
+
+    /// With what is known already.
+    pub fn with(connection: &'a mut dyn Connection, columns: HashMap<Relation, Vec<Column>>) -> Self {
+        Self { connection, columns, collated: None }
+    }
+
+    /// What has been asked for so far.
+    pub fn into_columns(self) -> HashMap<Relation, Vec<Column>> {
+        self.columns
     }
 
     /// Columns of a relation; none when nobody knows it.
@@ -113,7 +123,7 @@ impl<'a> Cached<'a> {
     /// What a function is. The engine is asked, because macros of the database hide its own functions, and extensions bring aggregates that
     /// no list of ours can know.
     fn function(&mut self, around: &Surroundings, name: &str) -> FunctionKind {
-        let kind = around.functions.get_or_init(|| functions(self.connection)).get(name).copied();
+        let kind = around.functions.0.get_or_init(|| functions(self.connection)).get(name).copied();
         let listed = builtin(name);
         match (listed, kind) {
             (_, Some(FunctionKind::Macro)) => FunctionKind::Macro,

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use highwater_sql::dialect::quote;
-use highwater_sql::{Analysis, ColumnType, Finding, Partitioning, Place, Probe, Request};
+use highwater_sql::{Analysis, ColumnType, Finding, Partitioning, Place, Probe, Request, look_through};
 use serde_json::Value;
 
 use crate::diagnostics::SourceFile;
@@ -23,6 +23,8 @@ pub(crate) type Analyse<'a> = &'a dyn Fn(&Request) -> Analysis;
 /// A model, looked at.
 #[derive(Clone)]
 pub(crate) struct Prepared {
+    /// The query with the project's views put in place of their names, as they are written now: what a whole build runs.
+    pub text: String,
     /// The result's columns.
     pub output: Vec<Column>,
     /// How the table is cut.
@@ -70,12 +72,17 @@ pub(crate) fn prepare(job: &mut Job, engine_version: &str, analyse: Analyse) -> 
 
 /// As [`prepare`], for those who want to see what would be refused.
 pub(crate) fn look(job: &mut Job, engine_version: &str, analyse: Analyse) -> Result<Prepared, ExactError> {
-    let output = describe(job)?;
+    let places = Places::new(job)?;
+    let session = RefCell::new(Cached::new(job.connection));
+    let catalog = Tables { places: &places, around: job.around, session };
+    let text = look_through(&job.model.sql, &catalog).unwrap_or_else(|| embedded(job.model).to_owned());
+    let known = catalog.session.into_inner().into_columns();
+    let output = describe(job, &text)?;
     let axis = Axis { partitioning: named_as_in(job.model.partitioning(), &output) };
     check_columns(job, &axis.partitioning, &output)?;
-    let places = Places::new(job)?;
     let types: Vec<ColumnType> = output.iter().map(column_type).collect();
-    let catalog = Tables { places: &places, around: job.around, session: RefCell::new(Cached::new(job.connection)) };
+    let session = RefCell::new(Cached::with(job.connection, known));
+    let catalog = Tables { places: &places, around: job.around, session };
     let mut analysis =
         analyse(&Request { sql: &job.model.sql, catalog: &catalog, output: &types, partitioning: &axis.partitioning });
     let mut cached = catalog.session.into_inner();
@@ -83,15 +90,17 @@ pub(crate) fn look(job: &mut Job, engine_version: &str, analyse: Analyse) -> Res
     refuse_itself(job, &inputs, &mut analysis);
     let logic = logic(job, &axis, &types, &analysis, &inputs, engine_version)?;
     let logic_version = sha256(&logic.to_string());
-    Ok(Prepared { output, axis, analysis, inputs, term_inputs, logic, logic_version })
+    Ok(Prepared { text, output, axis, analysis, inputs, term_inputs, logic, logic_version })
 }
 
 /// The result's columns, as a table made of it has them: a column of nothing but NULL becomes one of integers.
-fn describe(job: &mut Job) -> Result<Vec<Column>, ExactError> {
-    let mut output = job
-        .connection
-        .describe(&job.model.sql)
-        .map_err(|error| ExactError::Unbound { model: job.label.clone(), message: error.to_string() })?;
+fn describe(job: &mut Job, text: &str) -> Result<Vec<Column>, ExactError> {
+    let described = job.connection.describe(text).map_err(|error| {
+        // The same fault in the compiled text is told in lines that lead back to the model's file.
+        let source = job.connection.describe(embedded(job.model)).err().unwrap_or(error);
+        ExactError::Unbound { model: job.label.clone(), source }
+    });
+    let mut output = described?;
     for column in output.iter_mut().filter(|column| column.data_type.trim_matches('"') == "NULL") {
         column.data_type = "INTEGER".to_owned();
     }

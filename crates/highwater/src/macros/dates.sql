@@ -14,7 +14,10 @@
 dateadd({{ datepart }}, {{ interval }}, {{ from_date_or_timestamp }})
 {%- endmacro %}
 {% macro duckdb__dateadd(datepart, interval, from_date_or_timestamp) -%}
-date_add({{ from_date_or_timestamp }}, interval ({{ interval }}) {{ datepart }})
+{#- A number times an interval: the number may be an expression. DuckDB has no interval of quarters. -#}
+{%- set unit = datepart | lower -%}
+{%- set step = {'quarter': '3 * interval 1 month', 'week': '7 * interval 1 day'}.get(unit, 'interval 1 ' ~ unit) -%}
+({{ from_date_or_timestamp }} + cast({{ interval }} as bigint) * {{ step }})
 {%- endmacro %}
 
 {% macro datediff(first_date, second_date, datepart) -%}
@@ -24,7 +27,16 @@ date_add({{ from_date_or_timestamp }}, interval ({{ interval }}) {{ datepart }})
 datediff({{ datepart }}, {{ first_date }}, {{ second_date }})
 {%- endmacro %}
 {% macro duckdb__datediff(first_date, second_date, datepart) -%}
-date_diff('{{ datepart }}', ({{ first_date }})::timestamp, ({{ second_date }})::timestamp)
+{%- set first, second = '(' ~ first_date ~ ')::timestamp', '(' ~ second_date ~ ')::timestamp' -%}
+{%- if datepart | lower == 'week' -%}
+{#- As dbt counts: whole weeks of days, and one more when the second lies earlier in its week, which starts on Sunday. -#}
+(date_diff('day', {{ first }}, {{ second }}) // 7 + case
+  when date_part('dow', {{ first }}) <= date_part('dow', {{ second }}) then case when {{ first }} <= {{ second }} then 0 else -1 end
+  else case when {{ first }} <= {{ second }} then 1 else 0 end
+end)
+{%- else -%}
+date_diff('{{ datepart }}', {{ first }}, {{ second }})
+{%- endif -%}
 {%- endmacro %}
 
 {% macro date_trunc(datepart, date) -%}{% do return(adapter.dispatch('date_trunc', 'dbt')(datepart, date)) %}{%- endmacro %}

@@ -26,6 +26,14 @@
   {% do return(adapter.list_relations_without_caching(schema_relation)) %}
 {% endmacro %}
 
+{% macro list_schemas(database) %}{% do return(adapter.list_schemas(database)) %}{% endmacro %}
+{% macro check_schema_exists(information_schema, schema) %}
+  {% do return(adapter.check_schema_exists(information_schema.database, schema)) %}
+{% endmacro %}
+{% macro information_schema_name(database=none) -%}
+  {{ adapter.quote(database) ~ '.' if database }}information_schema
+{%- endmacro %}
+
 {% macro get_columns_in_relation(relation) %}{% do return(adapter.get_columns_in_relation(relation)) %}{% endmacro %}
 
 {% macro get_empty_subquery_sql(select_sql, select_sql_header=none) -%}

@@ -69,6 +69,11 @@ pub fn build(project: &Project, macros: &Arc<Macros>) -> Result<(Manifest, Vec<D
     graph::connect(&mut manifest);
     issues.extend(checks::cycle(&manifest, &drafts));
     issues.check()?;
+    // What is strange in a package, but works, is its author's business.
+    let packages = format!("{}/", project.main.paths.packages_install);
+    let own =
+        |warning: &Diagnostic| !warning.labels.first().is_some_and(|label| label.file.path.starts_with(&packages));
+    issues.warnings.retain(own);
     Ok((manifest, issues.warnings))
 }
 
@@ -82,30 +87,45 @@ fn tests_of_nodes<'a>(
     // Of two files of one name at most one is enabled; which, is not known yet.
     let mut done = HashSet::new();
     for draft in drafts.iter().filter(|draft| draft.node.is_refable()) {
-        let Some(patch) = draft.patch.as_ref().filter(|_| done.insert(&draft.node.unique_id)) else { continue };
-        let tested = || Tested::Node {
+        if draft.patch.is_some() && !done.insert(&draft.node.unique_id) {
+            continue;
+        }
+        for patch in draft.patch.iter().chain(&draft.misplaced) {
+            tests.extend(tests_of_entry(workshop, project, draft, patch, issues));
+        }
+    }
+    tests
+}
+
+fn tests_of_entry<'a>(
+    workshop: &Workshop<'_>,
+    project: &'a Project,
+    draft: &Draft<'a>,
+    patch: &Patch<'a>,
+    issues: &mut Issues,
+) -> Vec<Draft<'a>> {
+    let mut tests = Vec::new();
+    let mut site = Site {
+        // The test belongs to the package whose file asks for it.
+        package: project.package(&patch.described.package).unwrap_or(draft.package),
+        file: &patch.described.file,
+        path: &patch.described.path,
+        tested: Tested::Node {
             unique_id: &draft.node.unique_id,
             name: &draft.node.name,
             version: draft.node.version.as_deref(),
-        };
-        let mut site = Site {
-            // The test belongs to the package whose file asks for it.
-            package: project.package(&patch.described.package).unwrap_or(draft.package),
-            file: &patch.described.file,
-            path: &patch.described.path,
-            tested: tested(),
-            column: None,
-            tags: Vec::new(),
-        };
-        for column in &patch.columns {
-            site.column = Some(column);
-            site.tags = sorted(tags_of(column));
-            tests.extend(tests_of(column).iter().filter_map(|entry| workshop.make(&site, entry, issues)));
-        }
-        site.column = None;
-        site.tags = Vec::new();
-        tests.extend(patch.tests.iter().filter_map(|entry| workshop.make(&site, entry, issues)));
+        },
+        column: None,
+        tags: Vec::new(),
+    };
+    for column in &patch.columns {
+        site.column = Some(column);
+        site.tags = sorted(tags_of(column));
+        tests.extend(tests_of(column).iter().filter_map(|entry| workshop.make(&site, entry, issues)));
     }
+    site.column = None;
+    site.tags = Vec::new();
+    tests.extend(patch.tests.iter().filter_map(|entry| workshop.make(&site, entry, issues)));
     tests
 }
 

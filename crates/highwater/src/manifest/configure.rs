@@ -241,7 +241,7 @@ mod tests {
             ),
         );
         merge(&mut config, &layer(json!({"grants": {"+select": ["ml"], "insert": ["etl"]}})));
-        insta::assert_snapshot!(serde_json::to_string_pretty(&config).unwrap(), @r#"
+        insta::assert_snapshot!(serde_json::to_string_pretty(&config).expect("JSON"), @r#"
         {
           "tags": [
             "nightly",
@@ -285,7 +285,7 @@ mod tests {
         });
         let fqn = ["shop", "staging", "stg_orders"].map(str::to_owned);
         let layers: Vec<String> =
-            folder_layers(&tree, &fqn).iter().map(|layer| serde_json::to_string(layer).unwrap()).collect();
+            folder_layers(&tree, &fqn).iter().map(|layer| serde_json::to_string(layer).expect("JSON")).collect();
         insta::assert_snapshot!(layers.join("\n"), @r#"
         {"materialized":"view"}
         {"tags":["shop"]}

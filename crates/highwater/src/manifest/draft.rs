@@ -29,6 +29,8 @@ pub(super) struct Draft<'a> {
     pub code: Option<String>,
     /// What a properties file says about it.
     pub patch: Option<Patch<'a>>,
+    /// Entries for it in the list of another kind (`models:` for a seed): their tests are made, the rest is without effect.
+    pub misplaced: Vec<Patch<'a>>,
     /// What its own `config()` says; for generic tests the configuration of their entry.
     pub own: Layer,
 }
@@ -128,7 +130,16 @@ fn of_file<'a>(project: &Project, package: &'a Package, file: &ProjectFile, kind
         (node.refs, node.sources) = python_calls(&file.source.text);
         code = None;
     }
-    Draft { node, package, file: Arc::clone(&file.source), place: (0, 0), code, patch: None, own: Layer::new() }
+    Draft {
+        node,
+        package,
+        file: Arc::clone(&file.source),
+        place: (0, 0),
+        code,
+        patch: None,
+        misplaced: Vec::new(),
+        own: Layer::new(),
+    }
 }
 
 /// The `{% snapshot %}` blocks of a file.
@@ -169,6 +180,7 @@ fn snapshots<'a>(project: &Project, package: &'a Package, file: &ProjectFile, is
                 place: (block.span.start, block.span.end),
                 code: Some(padded(text, block.body_span.start, body)),
                 patch: None,
+                misplaced: Vec::new(),
                 own: Layer::new(),
             }
         })
@@ -204,6 +216,7 @@ pub(super) fn snapshot_of_properties<'a>(project: &'a Project, described: &Descr
         place: place.place(&described.file),
         code: Some(code),
         patch: None,
+        misplaced: Vec::new(),
         own: Layer::new(),
     })
 }
@@ -228,7 +241,16 @@ fn hooks<'a>(project: &Project, package: &'a Package) -> Vec<Draft<'a>> {
             let file = Arc::clone(&package.project_file);
             let place = file.text.find(hook.as_str()).map_or((0, 0), |start| (start, start + hook.len()));
             let code = Some(hook.clone());
-            drafts.push(Draft { node, package, file, place, code, patch: None, own: Layer::new() });
+            drafts.push(Draft {
+                node,
+                package,
+                file,
+                place,
+                code,
+                patch: None,
+                misplaced: Vec::new(),
+                own: Layer::new(),
+            });
         }
     }
     drafts

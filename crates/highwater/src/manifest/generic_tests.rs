@@ -125,6 +125,7 @@ impl Workshop<'_> {
             file: Arc::clone(site.file),
             place: entry.place(site.file),
             patch: None,
+            misplaced: Vec::new(),
             own: config,
         })
     }

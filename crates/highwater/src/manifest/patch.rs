@@ -52,18 +52,32 @@ pub(super) fn assign<'a>(drafts: &mut [Draft<'a>], properties: &'a [Described], 
         let found = find(drafts, &names, kind, &described.name, &described.package);
         if found.is_empty() {
             issues.add(no_node(drafts, described, kind));
+            let other = drafts.iter_mut().find(|draft| is_meant(draft, described, kind));
+            if let Some(other) = other {
+                other.misplaced.push(whole(described));
+            }
         }
         for index in found {
-            let patch = Patch {
-                described,
-                text: &described.yaml,
-                config: described.config(),
-                columns: described.yaml.get("columns").map(Yaml::items).unwrap_or_default().iter().collect(),
-                tests: tests_of(&described.yaml),
-            };
-            put(&mut drafts[index], patch, issues);
+            put(&mut drafts[index], whole(described), issues);
         }
     }
+}
+
+/// All that an entry without versions says.
+fn whole(described: &Described) -> Patch<'_> {
+    Patch {
+        described,
+        text: &described.yaml,
+        config: described.config(),
+        columns: described.yaml.get("columns").map(Yaml::items).unwrap_or_default().iter().collect(),
+        tests: tests_of(&described.yaml),
+    }
+}
+
+/// Whether an entry without a node of its kind is about this one of another kind.
+fn is_meant(draft: &Draft<'_>, described: &Described, kind: ResourceType) -> bool {
+    let listed = matches!(kind, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot);
+    listed && draft.node.is_refable() && draft.node.name == described.name
 }
 
 /// Positions of drafts by kind and by the name of their file.
@@ -91,12 +105,22 @@ fn put<'a>(draft: &mut Draft<'a>, patch: Patch<'a>, issues: &mut Issues) {
     draft.patch = Some(patch);
 }
 
+fn has_tests(described: &Described) -> bool {
+    let columns = described.yaml.get("columns").map(Yaml::items).unwrap_or_default();
+    std::iter::once(&described.yaml).chain(columns).any(|entry| !tests_of(entry).is_empty())
+}
+
 fn no_node(drafts: &[Draft<'_>], described: &Described, kind: ResourceType) -> Diagnostic {
     let name = &described.name;
     if let Some(other) = drafts.iter().find(|draft| draft.node.is_refable() && draft.node.name == *name) {
         let word = other.node.resource_type.word();
+        let effect = if is_meant(other, described, kind) && has_tests(described) {
+            "of this entry only the tests have an effect"
+        } else {
+            "this entry has no effect"
+        };
         return described
-            .warning("HW0203", format!("`{name}` is a {word}, not a {}: this entry has no effect", kind.word()))
+            .warning("HW0203", format!("`{name}` is a {word}, not a {}: {effect}", kind.word()))
             .help(format!("move it to the list `{word}s:`"));
     }
     let what = if kind == ResourceType::Test { "singular test" } else { kind.word() };

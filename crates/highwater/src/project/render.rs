@@ -147,6 +147,8 @@ fn remedy(message: &str) -> &'static str {
         "set the variable, or give a default: env_var('NAME', 'default')"
     } else if message.contains("variable") {
         "pass it with --vars '{name: value}', set it under `vars:` in dbt_project.yml, or give a default: var('name', 'default')"
+    } else if message.contains("into a bool") {
+        "as_bool takes True and False with a capital letter, as in dbt"
     } else {
         "in YAML files only env_var(), var(), target and filters are known; macros and ref() are not"
     }

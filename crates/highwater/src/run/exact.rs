@@ -11,7 +11,7 @@ use crate::context::SharedConnection;
 use crate::diagnostics::Diagnostic;
 use crate::engine::{EngineError, RelationKind};
 use crate::exact::{
-    self, ExactModel, ExactParent, Mode, PlannedModel, RunIdentity, Surroundings, SwapReport, ViewText,
+    self, ExactError, ExactModel, ExactParent, Mode, PlannedModel, RunIdentity, Surroundings, SwapReport, ViewText,
 };
 use crate::manifest::{Node, ResourceType, graph};
 use crate::session::Session;
@@ -31,6 +31,7 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
             Some(engine @ (EngineError::Conflict { .. } | EngineError::Locked { .. } | EngineError::Open { .. })) => {
                 Failure::Engine(engine.clone())
             }
+            Some(engine) if matches!(error, ExactError::Unbound { .. }) => Failure::Engine(engine.clone()),
             _ => Failure::Told(error.diagnostic()),
         })
     })?;
@@ -101,7 +102,7 @@ fn surroundings(
     let manifest = &shared.session.manifest;
     let ids: Vec<String> = models.iter().map(|node| node.unique_id.clone()).collect();
     let above = graph::ancestors(manifest, &ids, None);
-    let mut around = Surroundings::default();
+    let mut around = Surroundings { functions: shared.functions.clone(), ..Surroundings::default() };
     for id in above.keys().chain(&ids) {
         if let Some(source) = manifest.sources.get(id) {
             around.labels.insert(source.relation.clone(), source.name.clone());

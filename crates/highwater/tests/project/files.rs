@@ -237,12 +237,14 @@ vars: {x: "{{ not rendered }}"}
 models:
   +schema: "{{ target.schema }}_x"
   +enabled: "{{ target.name == 'dev' }}"
+  +lookback: "{{ '3' | as_number }}"
+  +full_refresh: "{{ env_var('HW_TEST_NO_SUCH_VARIABLE', 'False') | as_bool }}"
   +post-hook: "grant select on {{ this }} to bi"
 on-run-start: "{{ log('hi') }}"
 "#,
     );
     let project = load(&folder);
-    insta::assert_snapshot!(project.configs.models, @r#"{"+schema":"main_x","+enabled":true,"+post-hook":"grant select on {{ this }} to bi"}"#);
+    insta::assert_snapshot!(project.configs.models, @r#"{"+schema":"main_x","+enabled":true,"+lookback":3,"+full_refresh":false,"+post-hook":"grant select on {{ this }} to bi"}"#);
     assert_eq!(project.on_run_start, ["{{ log('hi') }}"]);
     assert_eq!(project.vars["x"], json!("{{ not rendered }}"));
 }

@@ -15,8 +15,9 @@ const PACKAGE: &str = "==> dbt_packages/utils/dbt_project.yml\nname: utils\nvers
 
 #[test]
 fn packages_bring_nodes_and_macros() {
-    let (manifest, warnings) = build(&format!("{FILES}{PACKAGE}"));
-    assert_eq!(warnings, "");
+    let strange = "==> dbt_packages/utils/models/s.yml\nmodel: []\nmodels: [{name: nothing}]\n";
+    let (manifest, warnings) = build(&format!("{FILES}{PACKAGE}{strange}"));
+    assert_eq!(warnings, "", "what is strange in a package is its author's business");
     let orders = &manifest.nodes["model.shop.orders"];
     assert_eq!(orders.depends_on.nodes, ["model.utils.calendar"]);
     assert_eq!(orders.depends_on.macros, ["macro.utils.twice"]);

@@ -201,3 +201,17 @@ fn the_tests_of_what_is_missing_are_left_out_with_a_warning() {
       help: add the model, or correct the name
     ");
 }
+
+#[test]
+fn the_tests_of_an_entry_in_the_wrong_list_are_made() {
+    let (manifest, warnings) = build(
+        "==> seeds/raw.csv\nid\n1\n==> models/schema.yml\nmodels:\n  - name: raw\n    description: lost\n    columns: [{name: id, tests: [unique]}]\n",
+    );
+    assert_eq!(manifest.nodes.keys().collect::<Vec<_>>(), ["seed.shop.raw", "test.shop.unique_raw_id.c55f3e2642"]);
+    assert_eq!(manifest.nodes["seed.shop.raw"].description, "");
+    insta::assert_snapshot!(warnings, @r"
+    warning HW0203: `raw` is a seed, not a model: of this entry only the tests have an effect
+      at models/schema.yml:2:11 `raw`
+      help: move it to the list `seeds:`
+    ");
+}

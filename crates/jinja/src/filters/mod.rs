@@ -11,8 +11,6 @@ pub(crate) mod json;
 mod sequences;
 mod text;
 
-use minijinja::value::ValueKind;
-
 use crate::value::{self, Number, arithmetic, as_integer, from_integer, iterate, length, type_name};
 use crate::{Arguments, Error, ErrorKind, Value};
 
@@ -259,10 +257,7 @@ fn round_half_even(number: f64, precision: i128) -> f64 {
     }
 }
 
-/// The items of a sequence or map, for filters that refuse nothing else.
+/// The items of a sequence or map, for filters that look at nothing when the value is none, zero or empty.
 fn items_of(value: &Value) -> Result<Vec<Value>, Error> {
-    match value.kind() {
-        ValueKind::Undefined => Ok(Vec::new()),
-        _ => iterate(value),
-    }
+    if value.is_true() { iterate(value) } else { Ok(Vec::new()) }
 }

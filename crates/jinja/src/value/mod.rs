@@ -37,6 +37,14 @@ pub fn tuple(items: Vec<Value>) -> Value {
     Value::from(Tuple::new(items))
 }
 
+/// A mutable set of what a value iterates over.
+///
+/// # Errors
+/// When it cannot be looped over, or an item may change: lists and dictionaries.
+pub fn set(iterable: &Value) -> Result<Value, Error> {
+    Ok(Value::from_object(Set::new(crate::methods::set_of(iterable)?)))
+}
+
 /// Python's none.
 pub(crate) fn none() -> Value {
     Value::from(())

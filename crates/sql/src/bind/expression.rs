@@ -6,17 +6,20 @@ use std::rc::Rc;
 
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, Expr, Function, FunctionArguments, Ident, NamedWindowDefinition, NamedWindowExpr,
-    Query, Spanned, VisitMut, VisitorMut, WindowSpec, WindowType,
+    Query, Spanned, VisitMut, VisitorMut, WindowFrameUnits, WindowSpec, WindowType,
 };
 
 use super::query::Bound;
 use super::scope::{Found, Scope};
 use super::{Binder, Environment, MOST_BINDINGS, type_of};
-use crate::tree::{ColumnFacts, Id, Node, WindowFunction, column, columns_of, field_of, is_reserved};
+use crate::tree::{ColumnFacts, Id, Node, WindowFunction, column, columns_of, columns_of_all, field_of, is_reserved};
 use crate::{Catalog, Finding, FunctionKind, Place};
 
 /// How deep one select-list alias may lean on another.
 const DEEPEST_ALIAS: usize = 20;
+
+/// Window functions that tell apart rows which their order does not.
+const PICKY: &[&str] = &["row_number", "first_value", "last_value", "nth_value", "ntile", "lag", "lead"];
 
 /// What names an expression may use.
 #[derive(Clone, Copy)]
@@ -338,9 +341,14 @@ impl Resolver<'_, '_> {
             let place = self.binder.place(function.name.span());
             let name = function_name(function);
             let partition = spec.partition_by.clone();
+            let by_rows = spec.window_frame.as_ref().is_some_and(|frame| frame.units == WindowFrameUnits::Rows);
+            let ordered = (by_rows || PICKY.contains(&name.as_str())).then(|| {
+                let order = spec.order_by.iter().map(|item| &item.expr);
+                (name.clone(), columns_of_all(order.chain(&spec.partition_by)))
+            });
             let uses: BTreeSet<Id> = columns_of(expression);
             let id = self.binder.new_column(name, None);
-            self.parts.windows.push(WindowFunction { id, partition, uses, place });
+            self.parts.windows.push(WindowFunction { id, partition, uses, ordered, place });
             *expression = column(id);
         } else if self.binder.catalog.function(&function_name(function)) == Some(FunctionKind::Aggregate) {
             self.within_aggregate -= 1;

@@ -44,7 +44,6 @@ const MOST_BINDINGS: usize = 4_000;
 pub(crate) struct Findings {
     pub refusals: Vec<Finding>,
     pub unstable: Vec<Finding>,
-    pub notes: Vec<Finding>,
 }
 
 /// Binds an expanded query.

@@ -7,18 +7,29 @@ use sqlparser::ast::Expr;
 
 use super::Walk;
 use super::row::own_column;
+use crate::Place;
 use crate::tree::{Id, JoinKind, Node, SetKind, Tree, columns_of, columns_of_all, is_large, substitute};
 
 /// By scan, the columns that matter.
 pub(crate) fn columns(tree: &Tree) -> BTreeMap<usize, BTreeSet<Id>> {
-    let mut live = Live { tree, found: BTreeMap::new() };
+    walked(tree).found
+}
+
+/// Window functions whose order leaves ties among rows that differ in a column that matters: `name`, the window, one such column.
+pub(crate) fn ties(tree: &Tree) -> Vec<(String, Option<Place>, Id)> {
+    walked(tree).ties
+}
+
+fn walked(tree: &Tree) -> Live<'_> {
+    let mut live = Live { tree, found: BTreeMap::new(), ties: Vec::new() };
     live.walk(&tree.root, &tree.output.iter().copied().collect());
-    live.found
+    live
 }
 
 struct Live<'t> {
     tree: &'t Tree,
     found: BTreeMap<usize, BTreeSet<Id>>,
+    ties: Vec<(String, Option<Place>, Id)>,
 }
 
 impl Live<'_> {
@@ -56,7 +67,14 @@ impl Live<'_> {
             Node::Distinct { input, on: Some(_), .. } => self.every_column(input),
             Node::Window { input, functions } => {
                 let uses = functions.iter().flat_map(|function| function.uses.iter().copied());
-                self.walk(input, &wanted.iter().copied().chain(uses).collect());
+                let below: BTreeSet<Id> = wanted.iter().copied().chain(uses).collect();
+                let below = &below & &input.ids(&self.tree.scans);
+                for function in functions.iter().filter(|function| wanted.contains(&function.id)) {
+                    let Some((name, told_apart)) = &function.ordered else { continue };
+                    let open = below.iter().find(|id| !told_apart.contains(id));
+                    self.ties.extend(open.map(|id| (name.clone(), function.place.clone(), *id)));
+                }
+                self.walk(input, &below);
             }
             Node::Set { branches, ids, kind } => {
                 for (branch, columns) in branches {

@@ -120,6 +120,30 @@ fn the_adapter_asks_and_changes_the_database() {
 }
 
 #[test]
+fn packages_recognise_relations_and_compare_their_columns_as_sets() {
+    let fixture = shop();
+    insta::assert_snapshot!(fixture.table(&[
+        "{% set r = api.Relation.create('db', 's', 't') %}{{ r is mapping }} {{ r.get('metadata', {}).get('type', '').endswith('Relation') }} {{ r.metadata.type }} {{ 'x' is mapping }}",
+        "{% set r = api.Relation.create('db', 's', 't') %}{{ 'yes' if r else 'no' }} {{ {r.identifier: r} }}",
+        "{{ api.Relation.add_ephemeral_prefix('x') }}",
+        "{{ set(['a', 'b']) == set(['b', 'a']) }} {{ set(['a']) != set(['b', 'a']) }} {{ set(['a', 'b']) - set(['a']) }}",
+        "{{ run_query('select ' ~ dateadd('quarter', 'x', \"date '2026-01-31'\") ~ ' from range(1, 2) as t(x)').rows[0][0] }}",
+        "{{ run_query('select ' ~ dateadd('week', 2, \"date '2026-01-01'\") ~ ', ' ~ dateadd('day', '-1', \"date '2026-01-01'\")).rows[0].values() | join(' ') }}",
+        "{{ run_query('select ' ~ datediff(\"'2026-01-03'\", \"'2026-01-04'\", 'week') ~ ', ' ~ datediff(\"'2026-01-03'\", \"'2026-01-04'\", 'day')).rows[0].values() | join(' ') }}",
+        "{{ information_schema_name('db') }} {{ check_schema_exists(api.Relation.create('memory').information_schema(), 'main') }} {{ 'main' in list_schemas('memory') }}",
+    ]), @r#"
+    {% set r = api.Relation.create('db', 's', 't') %}{{ r is mapping }} {{ r.get('metadata', {}).get('type', '').endswith('Relation') }} {{ r.metadata.type }} {{ 'x' is mapping }}  =>  True True DuckDBRelation False
+    {% set r = api.Relation.create('db', 's', 't') %}{{ 'yes' if r else 'no' }} {{ {r.identifier: r} }}  =>  yes {'t': "db"."s"."t"}
+    {{ api.Relation.add_ephemeral_prefix('x') }}  =>  __dbt__cte__x
+    {{ set(['a', 'b']) == set(['b', 'a']) }} {{ set(['a']) != set(['b', 'a']) }} {{ set(['a', 'b']) - set(['a']) }}  =>  True True {'b'}
+    {{ run_query('select ' ~ dateadd('quarter', 'x', "date '2026-01-31'") ~ ' from range(1, 2) as t(x)').rows[0][0] }}  =>  2026-04-30 00:00:00
+    {{ run_query('select ' ~ dateadd('week', 2, "date '2026-01-01'") ~ ', ' ~ dateadd('day', '-1', "date '2026-01-01'")).rows[0].values() | join(' ') }}  =>  2026-01-15 00:00:00 2025-12-31 00:00:00
+    {{ run_query('select ' ~ datediff("'2026-01-03'", "'2026-01-04'", 'week') ~ ', ' ~ datediff("'2026-01-03'", "'2026-01-04'", 'day')).rows[0].values() | join(' ') }}  =>  1 1
+    {{ information_schema_name('db') }} {{ check_schema_exists(api.Relation.create('memory').information_schema(), 'main') }} {{ 'main' in list_schemas('memory') }}  =>  "db".information_schema True True
+    "#);
+}
+
+#[test]
 fn results_of_queries_go_by_position_and_name() {
     let fixture = shop();
     let result = "{% set r = run_query('select id, \"Name\", price from orders order by id') %}";

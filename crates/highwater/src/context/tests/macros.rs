@@ -201,7 +201,7 @@ fn functions_of_the_context() {
     {{ fromjson('{"a": [1, 2]}')['a'][1] }} {{ fromjson('no', 'default') }}  =>  2 default
     {{ toyaml({'a': 1}) }} {{ fromyaml('a: [1, x]').a }}  =>  a: 1
      [1, 'x']
-    {{ set([1, 2, 2, 1]) }} {{ set(1) }} {{ set_strict([1, 1]) }}  =>  [1, 2] None [1]
+    {{ set([1, 2, 2, 1]) }} {{ set(1) }} {{ set_strict([1, 1]) }}  =>  {1, 2} None {1}
     {{ zip([1, 2], ['a', 'b', 'c']) | list }} {{ zip(1) }}  =>  [(1, 'a'), (2, 'b')] None
     {{ local_md5('x') }}  =>  9dd4e461268c8034f5c8564e155c67a6
     {{ run_started_at }} {{ thread_id is string }} {{ invocation_id | length }}  =>  2026-02-01 10:00:00+00:00 True 36

@@ -6,7 +6,7 @@
 //! | `fingerprint.rs` | row count and sum of row hashes per group, compared with those stored | the input |
 
 pub(crate) mod feed;
-mod fingerprint;
+pub(crate) mod fingerprint;
 
 use crate::engine::{Cell, quote_literal};
 

@@ -6,6 +6,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::world::{Known, World};
+use crate::exact::detect::fingerprint::Naive;
 use crate::exact::explain::explain;
 use crate::exact::job::Job;
 
@@ -247,9 +248,10 @@ fn change(random: &mut SmallRng) -> String {
 }
 
 /// Walks, and returns the first table that is not what a rebuild holds, with the step.
-fn walk(seed: u64, steps: u32, models: &[Known]) -> Option<String> {
+fn walk(seed: u64, steps: u32, models: &[Known], naive: Option<Naive>) -> Option<String> {
     let mut random = SmallRng::seed_from_u64(seed);
     let mut world = world();
+    world.naive = naive;
     for step in 0..=steps {
         let mut changes = Vec::new();
         for _ in 0..random.random_range(1..4) {
@@ -281,7 +283,7 @@ fn seeds() -> std::ops::Range<u64> {
 fn every_shape_is_always_what_a_rebuild_holds() {
     let models = shapes(&[]);
     for seed in seeds() {
-        if let Some(wrong) = walk(seed, 8, &models) {
+        if let Some(wrong) = walk(seed, 8, &models, None) {
             panic!("{wrong}");
         }
     }
@@ -303,7 +305,26 @@ fn rules_got_wrong_are_noticed() {
     for mutant in Mutant::ALL {
         let wrong: Vec<Known> =
             models.iter().map(|known| Known { read: Some(Some(mutant)), ..known.clone() }).collect();
-        assert!((0..4).any(|seed| walk(seed, 15, &wrong).is_some()), "{mutant:?} goes unnoticed");
+        assert!((0..4).any(|seed| walk(seed, 15, &wrong, None).is_some()), "{mutant:?} goes unnoticed");
+    }
+}
+
+/// Rule by rule: looking only at what is there now, or only beyond what was seen, is not enough for any of them.
+#[test]
+fn looking_too_little_is_noticed() {
+    for (naive, shape) in [
+        (Naive::PostImagesOnly, "filter"),
+        (Naive::PostImagesOnly, "left_join"),
+        (Naive::PostImagesOnly, "no_items"),
+        (Naive::PostImagesOnly, "by_customer"),
+        (Naive::PostImagesOnly, "latest_by_key"),
+        (Naive::BeyondTheNewest, "filter"),
+        (Naive::BeyondTheNewest, "by_day"),
+        (Naive::BeyondTheNewest, "union_all"),
+        (Naive::BeyondTheNewest, "ranked"),
+    ] {
+        let noticed = (0..8).any(|seed| walk(seed, 15, &shapes(&[shape]), Some(naive)).is_some());
+        assert!(noticed, "{naive:?} goes unnoticed by {shape}");
     }
 }
 

@@ -80,36 +80,36 @@ fn a_plan_foresees_and_the_run_agrees() {
     let before = world.ledger();
     let busy = plan(&mut world, &models);
     insta::assert_snapshot!(shown(&busy), @r#"
-6 with work: 16 of 23 partitions, 16 of 23 rows
-facts Dirty 4 days of 4, 1 new
-  2026-02-01: 1 key changed in raw_customers: the days on which that customer ordered
-  2026-02-03: 1 key changed in raw_customers: the days on which that customer ordered
-  2026-02-09 new: 1 row in raw_orders
-  NULL: 1 more row in raw_orders
-  cause: 2 days changed in raw_orders (2)
-  cause: 1 key changed in raw_customers: the days on which that customer ordered (2)
-regional Dirty (estimate) 4 days of 4, 1 new
-  2026-02-01: from facts
-  2026-02-03: from facts
-  2026-02-09 new: from facts
-  NULL: from facts
-  cause: from facts (4)
-best Dirty (estimate) 3 keys of 3, 0 new
-  1: from facts
-  2: from facts
-  NULL: from facts
-  cause: from facts (3)
-daily Dirty 2 days of 4, 1 new
-  2026-02-09 new: 1 row in raw_orders
-  NULL: 1 more row in raw_orders
-  cause: 2 days changed in raw_orders (2)
-lifetime Dirty 2 keys of 3, 1 new
-  1: 1 more row in raw_orders
-  3 new: 1 row in raw_orders
-  cause: 2 keys changed in raw_orders (2)
-largest Whole because raw_orders changed: max() over all rows the table of 1, 0 new
-  cause: max() over all rows (0)
-"#);
+    6 with work: 16 of 23 partitions, 16 of 23 rows
+    facts Dirty 4 days of 4, 1 new
+      2026-02-01: 1 key changed in raw_customers
+      2026-02-03: 1 key changed in raw_customers
+      2026-02-09 new: 1 row in raw_orders
+      NULL: 1 more row in raw_orders
+      cause: 2 days changed in raw_orders (2)
+      cause: 1 key changed in raw_customers (2)
+    regional Dirty (estimate) 4 days of 4, 1 new
+      2026-02-01: from facts
+      2026-02-03: from facts
+      2026-02-09 new: from facts
+      NULL: from facts
+      cause: from facts (4)
+    best Dirty (estimate) 3 keys of 3, 0 new
+      1: from facts
+      2: from facts
+      NULL: from facts
+      cause: from facts (3)
+    daily Dirty 2 days of 4, 1 new
+      2026-02-09 new: 1 row in raw_orders
+      NULL: 1 more row in raw_orders
+      cause: 2 days changed in raw_orders (2)
+    lifetime Dirty 2 keys of 3, 1 new
+      1: 1 more row in raw_orders
+      3 new: 1 row in raw_orders
+      cause: 2 keys changed in raw_orders (2)
+    largest Whole because raw_orders changed: max() over all rows the table of 1, 0 new
+      cause: max() over all rows (0)
+    "#);
     assert_eq!(plan(&mut world, &models).hash, busy.hash);
     assert_ne!(busy.hash, quiet.hash);
     assert_eq!(world.ledger(), before);
@@ -185,29 +185,29 @@ fn explanations() {
         texts.push(explained(&explain(&mut job, &|_| known.analysis.clone()).expect("explanation")));
     }
     insta::assert_snapshot!(texts.join("\n"), @r#"
-facts is EXACT-INTERVAL: rebuilt by day of created_at, only the days that changed
-  raw_orders: drives the day; detector: fingerprint of 4 columns by day; no promise needed
-    a changed row dirties its day
-  raw_customers: drives the day; detector: fingerprint of 2 columns by customer_id; no promise needed
-    a changed customer_id dirties the days on which that customer ordered
-  one row per order_id (declared unique_key, checked at every swap)
-regional is EXACT-INTERVAL: rebuilt by day of day, only the days that changed
-  facts: drives the day; detector: swap feed of facts; sees what runs of facts wrote; a change by hand is mended by facts's next run
-    a changed row dirties its day
-best is EXACT-KEY: rebuilt by customer_id, only the keys that changed
-  facts: drives the day; detector: fingerprint of 2 columns by customer_id, when a run has changed facts; sees what runs of facts wrote; a change by hand is mended by facts's next run
-    a changed row dirties its key
-  one row per customer_id (declared unique_key, checked at every swap)
-daily is EXACT-INTERVAL: rebuilt by day of day, only the days that changed
-  raw_orders: drives the day; detector: fingerprint of 2 columns by day; no promise needed
-    a changed row dirties its day
-lifetime is EXACT-KEY: rebuilt by customer_id, only the keys that changed
-  raw_orders: drives the day; detector: fingerprint of 2 columns by customer_id; no promise needed
-    a changed row dirties its key
-  one row per customer_id (declared unique_key, checked at every swap)
-largest is FULL: rebuilt whole whenever an input changes
-  raw_orders: drives the day; detector: fingerprint of 1 column as a whole; no promise needed
-    any change dirties everything: max() over all rows
-  because max() over all rows
-"#);
+    facts is EXACT-INTERVAL: rebuilt by day of created_at, only the days that changed
+      raw_orders: drives the day; detector: fingerprint of 4 columns by day; no promise needed
+        a changed row dirties its day
+      raw_customers: drives the day; detector: fingerprint of 2 columns by customer_id; no promise needed
+        a changed customer_id dirties the days it occurs in
+      one row per order_id (declared unique_key, checked at every swap)
+    regional is EXACT-INTERVAL: rebuilt by day of day, only the days that changed
+      facts: drives the day; detector: swap feed of facts; sees what runs of facts wrote; a change by hand is mended by facts's next run
+        a changed row dirties its day
+    best is EXACT-KEY: rebuilt by customer_id, only the keys that changed
+      facts: drives the day; detector: fingerprint of 2 columns by customer_id, when a run has changed facts; sees what runs of facts wrote; a change by hand is mended by facts's next run
+        a changed row dirties its key
+      one row per customer_id (declared unique_key, checked at every swap)
+    daily is EXACT-INTERVAL: rebuilt by day of day, only the days that changed
+      raw_orders: drives the day; detector: fingerprint of 2 columns by day; no promise needed
+        a changed row dirties its day
+    lifetime is EXACT-KEY: rebuilt by customer_id, only the keys that changed
+      raw_orders: drives the day; detector: fingerprint of 2 columns by customer_id; no promise needed
+        a changed row dirties its key
+      one row per customer_id (declared unique_key, checked at every swap)
+    largest is FULL: rebuilt whole whenever an input changes
+      raw_orders: drives the day; detector: fingerprint of 1 column as a whole; no promise needed
+        any change dirties everything: max() over all rows
+      because max() over all rows
+    "#);
 }

@@ -65,46 +65,46 @@ fn a_changed_customer_dirties_the_days_of_its_orders() {
     world.sql("update raw_customers set region = 'east' where customer_id = 2");
     let report = SwapReport { seconds: 0.0, detect_seconds: 0.0, ..world.run_and_compare(&known) };
     insta::assert_json_snapshot!(report, @r#"
-{
-  "unique_id": "model.shop.facts",
-  "cut": {
-    "by": "interval",
-    "column": "created_at",
-    "unit": "day"
-  },
-  "mode": "incremental",
-  "changed": true,
-  "dirty": [
     {
-      "label": "2026-02-01",
-      "reasons": [
-        "1 key changed in raw_customers: the days on which that customer ordered"
-      ]
-    },
-    {
-      "label": "2026-02-03",
-      "reasons": [
-        "1 key changed in raw_customers: the days on which that customer ordered"
-      ]
+      "unique_id": "model.shop.facts",
+      "cut": {
+        "by": "interval",
+        "column": "created_at",
+        "unit": "day"
+      },
+      "mode": "incremental",
+      "changed": true,
+      "dirty": [
+        {
+          "label": "2026-02-01",
+          "reasons": [
+            "1 key changed in raw_customers"
+          ]
+        },
+        {
+          "label": "2026-02-03",
+          "reasons": [
+            "1 key changed in raw_customers"
+          ]
+        }
+      ],
+      "dirty_count": 2,
+      "replaced_count": 2,
+      "unchanged_count": 0,
+      "partition_count": 4,
+      "rows_deleted": 3,
+      "rows_inserted": 3,
+      "rows_total": 6,
+      "whole": null,
+      "schema_change": null,
+      "recreated": false,
+      "excluded_null_rows": 2,
+      "latest": "2026-02-03",
+      "findings": [],
+      "detect_seconds": 0.0,
+      "seconds": 0.0
     }
-  ],
-  "dirty_count": 2,
-  "replaced_count": 2,
-  "unchanged_count": 0,
-  "partition_count": 4,
-  "rows_deleted": 3,
-  "rows_inserted": 3,
-  "rows_total": 6,
-  "whole": null,
-  "schema_change": null,
-  "recreated": false,
-  "excluded_null_rows": 2,
-  "latest": "2026-02-03",
-  "findings": [],
-  "detect_seconds": 0.0,
-  "seconds": 0.0
-}
-"#);
+    "#);
     // A customer without orders is news, but dirties nothing, and is news only once.
     world.sql("insert into raw_customers values (9, 'west')");
     let report = world.run_and_compare(&known);
@@ -474,4 +474,21 @@ fn odd_moments_have_their_partitions() {
     assert_eq!(report.replaced_count, 3);
     world.sql("delete from raw_orders where order_id in (10, 12)");
     assert_eq!(world.run_and_compare(&known).replaced_count, 2);
+}
+
+#[test]
+fn a_whole_build_runs_the_views_of_the_project_not_those_the_database_still_holds() {
+    let mut world = World::with_orders();
+    world.sql("create view staged as select * from raw_orders");
+    let text = "select * from raw_orders where amount > 20";
+    let view = crate::exact::ViewText { unique_id: "model.shop.staged".into(), sql: text.into() };
+    world.around.views.insert(super::world::relation("staged"), view);
+    let known = super::world::Known::of("kept", "day:created_at", "select order_id, created_at from staged");
+    world.run(&known).expect("a run");
+    let rebuild = format!("select order_id, created_at from ({text})");
+    assert_eq!(world.rows("from kept"), world.rows(&rebuild));
+    // Had the first build run the old view, the ledger would now call its rows up to date.
+    world.sql("update raw_orders set amount = 90 where order_id = 1");
+    world.run(&known).expect("a run");
+    assert_eq!(world.rows("from kept"), world.rows(&rebuild));
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::engine::{Connection, DuckDb, Engine, Relation};
 use crate::exact::build::build;
+use crate::exact::detect::fingerprint::Naive;
 use crate::exact::job::Job;
 use crate::exact::{ExactError, ExactModel, ExactParent, RunIdentity, Surroundings, SwapReport};
 use crate::manifest::{BatchSize, Policy};
@@ -20,6 +21,8 @@ pub struct World {
     pub session: Box<dyn Connection>,
     pub around: Surroundings,
     pub path: PathBuf,
+    /// A way to look for changes that is not enough, for tests that must notice.
+    pub naive: Option<Naive>,
     runs: u32,
 }
 
@@ -36,7 +39,7 @@ impl World {
                  create table raw_customers (customer_id integer, region varchar)",
             )
             .expect("tables");
-        Self { _folder: folder, engine, session, around: Surroundings::default(), path, runs: 0 }
+        Self { _folder: folder, engine, session, around: Surroundings::default(), path, naive: None, runs: 0 }
     }
 
     /// Three days of orders, two of them without a day, and two customers.
@@ -84,6 +87,7 @@ impl World {
     pub fn run(&mut self, known: &Known) -> Result<SwapReport, ExactError> {
         let identity = self.identity();
         let mut job = Job::new(self.session.as_mut(), &known.model, &self.around, "hw");
+        job.naive = self.naive;
         build(&mut job, &identity, &|request: &Request| known.analyse(request))
     }
 

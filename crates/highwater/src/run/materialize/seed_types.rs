@@ -5,7 +5,7 @@
 //! | 1 | integer | `7`, `-7`, `007`, `7.0`; also when there is no value at all |
 //! | 2 | double | `1.5`, `1e6` |
 //! | 3 | date | `2026-02-01` |
-//! | 4 | timestamp | `2026-02-01 10:00:00`, `2026-02-01T10:00:00Z` |
+//! | 4 | timestamp | `2026-02-01 10:00:00`, `2026-2-1 4:05:00`, `2026-02-01T10:00:00Z` |
 //! | 5 | boolean | `true`, `false` in any case |
 //! | 6 | text | everything else |
 //!
@@ -63,7 +63,10 @@ fn tests(column: &str) -> String {
         fits("hugeint"),
         shaped(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", "double"),
         shaped(r"\d{4}-\d{1,2}-\d{1,2}", "date"),
-        shaped(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)? ?(Z|[+-]\d{2}(:?\d{2})?)?", "timestamp"),
+        shaped(
+            r"\d{4}-\d{1,2}-\d{1,2} \d{1,2}:\d{1,2}:\d{1,2}|\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)? ?(Z|[+-]\d{2}(:?\d{2})?)?",
+            "timestamp",
+        ),
         all(&format!("lower({value}) in ('true', 'false')")),
     ]
     .join(", ")
@@ -123,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_narrowest_type_that_holds_all_values() {
-        let cases: [(&[&str], &str); 14] = [
+        let cases: [(&[&str], &str); 15] = [
             (&["1", "-2", ""], "INTEGER"),
             (&["007", "null"], "INTEGER"),
             (&["1", "2.0"], "INTEGER"),
@@ -134,6 +137,7 @@ mod tests {
             (&["2026-02-01", ""], "DATE"),
             (&["2026-02-31"], "VARCHAR"),
             (&["2026-02-01 10:00:00", "2026-02-01T10:00:00.5"], "TIMESTAMP"),
+            (&["2026-02-01 4:05:00", "2026-2-1 10:00:00"], "TIMESTAMP"),
             (&["2026-02-01", "2026-02-01 10:00:00"], "VARCHAR"),
             (&["true", "False"], "BOOLEAN"),
             (&["1", "true"], "VARCHAR"),
