@@ -43,7 +43,7 @@ pub(crate) mod swap;
 pub(crate) mod tests;
 
 pub use error::{ExactError, LocatedFinding};
-pub use model::{ExactModel, ExactParent, RunIdentity, Surroundings, ViewText};
+pub use model::{ExactModel, ExactParent, Functions, RunIdentity, Surroundings, ViewText};
 pub use report::{
     Class, Cut, DirtyPartition, ExplainedInput, Explanation, LISTED, Mode, ModelPlan, Plan, PlanCause, PlanState,
     PlannedPartition, SwapReport,

@@ -1,7 +1,7 @@
 //! What the exact strategy is asked about: a model, and what stands around it.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use highwater_sql::{FunctionKind, IntervalUnit, Partitioning};
 use indexmap::IndexMap;
@@ -56,6 +56,17 @@ pub struct ExactParent {
     pub unique_key: Vec<String>,
 }
 
+/// The database's functions, asked for when the first query is read; those who share it ask once.
+#[derive(Debug, Clone, Default)]
+pub struct Functions(pub(crate) Arc<OnceLock<HashMap<String, FunctionKind>>>);
+
+impl PartialEq for Functions {
+    /// What has been asked so far is no part of a project.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 /// What a project knows about the tables that exact models read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Surroundings {
@@ -65,8 +76,8 @@ pub struct Surroundings {
     pub exact: IndexMap<Relation, ExactParent>,
     /// The words for tables in messages (`raw_orders`); without one a table goes by its identifier.
     pub labels: IndexMap<Relation, String>,
-    /// The database's functions, asked for when the first query is read.
-    pub(crate) functions: OnceLock<HashMap<String, FunctionKind>>,
+    /// The database's functions.
+    pub functions: Functions,
 }
 
 /// Which run this is.

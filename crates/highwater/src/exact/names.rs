@@ -78,7 +78,7 @@ impl<'a> Cached<'a> {
     /// What a function is. The engine is asked, because macros of the database hide its own functions, and extensions bring aggregates that
     /// no list of ours can know.
     fn function(&mut self, around: &Surroundings, name: &str) -> FunctionKind {
-        let kind = around.functions.get_or_init(|| functions(self.connection)).get(name).copied();
+        let kind = around.functions.0.get_or_init(|| functions(self.connection)).get(name).copied();
         let listed = builtin(name);
         match (listed, kind) {
             (_, Some(FunctionKind::Macro)) => FunctionKind::Macro,

@@ -102,7 +102,7 @@ fn surroundings(
     let manifest = &shared.session.manifest;
     let ids: Vec<String> = models.iter().map(|node| node.unique_id.clone()).collect();
     let above = graph::ancestors(manifest, &ids, None);
-    let mut around = Surroundings::default();
+    let mut around = Surroundings { functions: shared.functions.clone(), ..Surroundings::default() };
     for id in above.keys().chain(&ids) {
         if let Some(source) = manifest.sources.get(id) {
             around.labels.insert(source.relation.clone(), source.name.clone());

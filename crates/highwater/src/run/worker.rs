@@ -15,6 +15,7 @@ use crate::artifacts;
 use crate::context::{Compiled, Compiler, Flags, Message, Messages, SharedConnection};
 use crate::diagnostics::Diagnostic;
 use crate::engine::{Connection, Engine, RelationKind, Table};
+use crate::exact::Functions;
 use crate::manifest::{Node, ResourceType};
 use crate::session::Session;
 
@@ -27,6 +28,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) compiler: Compiler,
     pub(crate) catalog: Catalog,
     pub(crate) started_at: Timestamp,
+    /// Asked for by the first exact model.
+    pub(crate) functions: Functions,
     compiled: Mutex<HashMap<String, Arc<Compiled>>>,
     problems: Mutex<Vec<Diagnostic>>,
     said: Arc<Mutex<Vec<(Message, String)>>>,
@@ -75,6 +78,7 @@ impl<'a> Shared<'a> {
             compiler,
             catalog: Catalog::default(),
             started_at,
+            functions: Functions::default(),
             compiled: Mutex::default(),
             problems: Mutex::default(),
             said,
