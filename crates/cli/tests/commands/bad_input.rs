@@ -211,11 +211,12 @@ fn a_column_that_vanished() {
     exit 1
     --- stderr
     error[HW0509]: the query of daily_revenue cannot be read: Binder Error: Referenced column "amount" not found in FROM clause!
-      Candidate bindings: "ordered_at"
+      note: Binder Error: Referenced column "amount" not found in FROM clause!
+            Candidate bindings: "ordered_at"
 
-      LINE 2: ... cast(ordered_at as date) as day, count(*) as orders, sum(amount) as revenue
-                                                                           ^
-      hint: build the tables it reads first: hw run --select +<model>
+            LINE 2: ... cast(ordered_at as date) as day, count(*) as orders, sum(amount) as revenue
+                                                                                 ^
+      hint: if a table it reads is not built yet: hw run --select +daily_revenue
     "#);
 }
 
