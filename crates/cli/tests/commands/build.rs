@@ -11,7 +11,7 @@ fn builds_and_tests_in_the_order_of_the_graph() {
     exit 0
     --- stderr
     [CLOCK]  Running with hw=0.1.0
-    [CLOCK]  Found 1 model, 1 seed, 2 tests, 164 macros
+    [CLOCK]  Found 1 model, 1 seed, 2 tests, [COUNT] macros
     [CLOCK]
     [CLOCK]  Concurrency: 1 thread (target='dev')
     [CLOCK]  1 of 4 START seed file main.raw_orders ... [RUN]
@@ -49,7 +49,7 @@ models:
     exit 1
     --- stderr
     [CLOCK]  Running with hw=0.1.0
-    [CLOCK]  Found 2 models, 1 test, 164 macros
+    [CLOCK]  Found 2 models, 1 test, [COUNT] macros
     [CLOCK]
     [CLOCK]  Concurrency: 1 thread (target='dev')
     [CLOCK]  1 of 3 START sql view model main.a ... [RUN]

@@ -13,7 +13,7 @@ fn a_second_run_has_nothing_to_do() {
     exit 0
     --- stderr
     [CLOCK]  Running with hw=0.1.0
-    [CLOCK]  Found 1 model, 1 seed, 2 tests, 164 macros
+    [CLOCK]  Found 1 model, 1 seed, 2 tests, [COUNT] macros
     [CLOCK]
     [CLOCK]  Concurrency: 1 thread (target='dev')
     [CLOCK]  1 of 1 START sql exact model main.daily_revenue ... [RUN]
@@ -36,7 +36,7 @@ fn a_late_row_rebuilds_its_day() {
     exit 0
     --- stderr
     [CLOCK]  Running with hw=0.1.0
-    [CLOCK]  Found 1 model, 1 seed, 2 tests, 164 macros
+    [CLOCK]  Found 1 model, 1 seed, 2 tests, [COUNT] macros
     [CLOCK]
     [CLOCK]  Concurrency: 1 thread (target='dev')
     [CLOCK]  1 of 1 START sql exact model main.daily_revenue ... [RUN]
@@ -64,7 +64,7 @@ select * from {{ ref('a') }}
     exit 1
     --- stderr
     [CLOCK]  Running with hw=0.1.0
-    [CLOCK]  Found 2 models, 164 macros
+    [CLOCK]  Found 2 models, [COUNT] macros
     [CLOCK]
     [CLOCK]  Concurrency: 1 thread (target='dev')
     [CLOCK]  1 of 2 START sql view model main.a ... [RUN]

@@ -11,7 +11,7 @@ fn loads_csv_files() {
     exit 0
     --- stderr
     [CLOCK]  Running with hw=0.1.0
-    [CLOCK]  Found 1 model, 1 seed, 2 tests, 164 macros
+    [CLOCK]  Found 1 model, 1 seed, 2 tests, [COUNT] macros
     [CLOCK]
     [CLOCK]  Concurrency: 1 thread (target='dev')
     [CLOCK]  1 of 1 START seed file main.raw_orders ... [RUN]

@@ -13,7 +13,7 @@ fn a_failing_test_fails_the_command() {
     exit 1
     --- stderr
     [CLOCK]  Running with hw=0.1.0
-    [CLOCK]  Found 1 model, 1 seed, 2 tests, 164 macros
+    [CLOCK]  Found 1 model, 1 seed, 2 tests, [COUNT] macros
     [CLOCK]
     [CLOCK]  Concurrency: 1 thread (target='dev')
     [CLOCK]  1 of 2 START test unique_daily_revenue_day ... [RUN]
