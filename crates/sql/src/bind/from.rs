@@ -1,18 +1,16 @@
-//! What stands after `from`: tables, subqueries, joins, table functions.
+//! What stands after `from`: tables, subqueries, table functions. Joins are in `join.rs`.
 
 use std::rc::Rc;
 
 use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, ObjectName, Query, Spanned, TableAlias,
-    TableFactor, TableWithJoins,
+    Expr, FunctionArg, FunctionArgExpr, ObjectName, Query, Spanned, TableAlias, TableFactor, TableWithJoins,
 };
 
-use super::expression::conjuncts;
 use super::query::Bound;
-use super::scope::{Found, Scope};
-use super::{Binder, Environment, MOST_BINDINGS, MOST_SCANS, comparable, normalised};
+use super::scope::Scope;
+use super::{Binder, Environment, MOST_BINDINGS, MOST_SCANS, normalised};
 use crate::text::{parts_of, span_of};
-use crate::tree::{Id, JoinKind, Node, Scan, column, columns_of};
+use crate::tree::{Id, JoinKind, Node, Scan};
 use crate::{Finding, FunctionKind, Place, TableInfo};
 
 /// Functions that make rows from their arguments alone.
@@ -20,15 +18,6 @@ pub(crate) const SERIES: &[&str] = &["generate_series", "range", "unnest", "gene
 
 /// A relation and the names it answers to.
 pub(super) type Relation = (Node, Scope);
-
-/// How a join operator treats its two sides.
-enum Sides {
-    Inner,
-    Left,
-    Right,
-    Semi,
-    Neither,
-}
 
 impl Binder<'_> {
     /// The tables of a `from`, crossed.
@@ -67,7 +56,7 @@ impl Binder<'_> {
     }
 
     /// One table. With something before it, the two are crossed, or the table looks at the rows before it (lateral).
-    fn factor(
+    pub(super) fn factor(
         &mut self,
         factor: &TableFactor,
         environment: Option<&Rc<Environment>>,
@@ -127,7 +116,7 @@ impl Binder<'_> {
         }
     }
 
-    fn mentions_columns(&self, argument: &impl sqlparser::ast::Visit) -> bool {
+    pub(super) fn mentions_columns(&self, argument: &impl sqlparser::ast::Visit) -> bool {
         let mut found = false;
         let _ = sqlparser::ast::visit_expressions(argument, |expression: &Expr| {
             found |= matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
@@ -207,14 +196,14 @@ impl Binder<'_> {
         Ok((bound.node, scope))
     }
 
-    fn named(&mut self, bound: Bound, alias: Option<&TableAlias>) -> Relation {
+    pub(super) fn named(&mut self, bound: Bound, alias: Option<&TableAlias>) -> Relation {
         let names = with_names(&bound, None);
         let scope = renamed(alias.map_or("", |alias| &alias.name.value), names, alias);
         (bound.node, scope)
     }
 
     /// A subquery that looks at the rows before it: these rows stay, with values that depend on what the subquery reads.
-    fn lateral(
+    pub(super) fn lateral(
         &mut self,
         before: Option<Relation>,
         bound: Bound,
@@ -264,86 +253,6 @@ impl Binder<'_> {
         })
     }
 
-    fn clock_within(&self, factor: &TableFactor) -> bool {
-        let mut found = false;
-        let _ = sqlparser::ast::visit_expressions(factor, |expression: &Expr| {
-            if let Expr::Function(function) = expression {
-                let name = function.name.0.last().map(|part| part.to_string().to_ascii_lowercase()).unwrap_or_default();
-                found |= !matches!(self.catalog.function(&name), Some(FunctionKind::Scalar));
-            }
-            std::ops::ControlFlow::<()>::Continue(())
-        });
-        found
-    }
-
-    fn expanded(&mut self, left: Node, scope: Scope, alias: Option<&TableAlias>, function: &str) -> Relation {
-        let names: Vec<String> = match alias {
-            Some(alias) if !alias.columns.is_empty() => {
-                alias.columns.iter().map(|column| column.name.value.clone()).collect()
-            }
-            _ => vec![function.to_owned()],
-        };
-        let ids: Vec<Id> = names.iter().map(|name| self.new_column(name.clone(), None)).collect();
-        let named: Vec<(Id, String)> = ids.iter().copied().zip(names).collect();
-        let scope = scope.and(Scope::of(alias.map_or(function, |alias| &alias.name.value), &named));
-        (Node::Expand { input: Box::new(left), ids }, scope)
-    }
-
-    fn join(
-        &mut self,
-        left: Relation,
-        join: &Join,
-        environment: Option<&Rc<Environment>>,
-        outer: &[&Scope],
-    ) -> Result<Relation, Finding> {
-        let (sides, constraint) = sides_of(&join.join_operator);
-        let lateral_ground = matches!(sides, Sides::Inner | Sides::Left)
-            && matches!(
-                &join.relation,
-                TableFactor::UNNEST { .. } | TableFactor::Function { .. } | TableFactor::Table { args: Some(_), .. }
-            );
-        if lateral_ground {
-            let relation = self.factor(&join.relation, environment, outer, Some(left))?;
-            return self.condition_of_lateral(relation, constraint, join, environment, outer);
-        }
-        let left_scope = left.1.clone();
-        let mut scopes = vec![&left_scope];
-        scopes.extend(outer);
-        if let TableFactor::Derived { subquery, alias, sample: None, .. } = &join.relation {
-            let hits = self.outer_hits;
-            let bound = self.query(subquery, environment.cloned(), &scopes)?;
-            if self.outer_hits > hits {
-                let relation = self.lateral(Some(left), bound, alias.as_ref(), subquery)?;
-                return self.condition_of_lateral(relation, constraint, join, environment, outer);
-            }
-            let right = self.named(bound, alias.as_ref());
-            return self.joined(left, right, &sides, constraint, join, environment, outer);
-        }
-        let right = self.factor(&join.relation, environment, outer, None)?;
-        self.joined(left, right, &sides, constraint, join, environment, outer)
-    }
-
-    /// The condition of a lateral join keeps or drops rows by what they hold; nothing else follows from it.
-    fn condition_of_lateral(
-        &mut self,
-        (node, scope): Relation,
-        constraint: &JoinConstraint,
-        join: &Join,
-        environment: Option<&Rc<Environment>>,
-        outer: &[&Scope],
-    ) -> Result<Relation, Finding> {
-        match constraint {
-            JoinConstraint::None => {}
-            JoinConstraint::On(condition) => {
-                if self.row_expression(condition, &scope, environment, outer)?.is_none() {
-                    return Err(self.unbound("a subquery in a join condition has no rule", join));
-                }
-            }
-            _ => return Err(self.unbound("this condition of a lateral join has no rule", join)),
-        }
-        Ok((node, scope))
-    }
-
     fn arguments_given(
         &mut self,
         arguments: &[FunctionArg],
@@ -384,122 +293,29 @@ impl Binder<'_> {
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "two relations, how they meet, and where names come from")]
-    fn joined(
-        &mut self,
-        left: Relation,
-        right: Relation,
-        sides: &Sides,
-        constraint: &JoinConstraint,
-        join: &Join,
-        environment: Option<&Rc<Environment>>,
-        outer: &[&Scope],
-    ) -> Result<Relation, Finding> {
-        let ((left, mut left_scope), (right, mut right_scope)) = (left, right);
-        let mut conditions: Vec<Expr> = Vec::new();
-        match constraint {
-            JoinConstraint::On(expression) => {
-                let both = left_scope.clone().and(right_scope.clone());
-                for conjunct in conjuncts(expression) {
-                    match self.row_expression(conjunct, &both, environment, outer)? {
-                        Some(bound) => conditions.push(bound),
-                        None => return Err(self.unbound("a subquery in a join condition has no rule", join)),
-                    }
-                }
+    fn clock_within(&self, factor: &TableFactor) -> bool {
+        let mut found = false;
+        let _ = sqlparser::ast::visit_expressions(factor, |expression: &Expr| {
+            if let Expr::Function(function) = expression {
+                let name = function.name.0.last().map(|part| part.to_string().to_ascii_lowercase()).unwrap_or_default();
+                found |= !matches!(self.catalog.function(&name), Some(FunctionKind::Scalar));
             }
-            JoinConstraint::Using(_) | JoinConstraint::Natural => {
-                for name in shared_names(constraint, &left_scope, &right_scope) {
-                    let (Found::One(a), Found::One(b)) = (left_scope.by_name(&name), right_scope.by_name(&name)) else {
-                        return Err(self.unbound(format!("`{name}` is not one column on either side"), join));
-                    };
-                    conditions.push(equals(column(a), column(b)));
-                    let hidden =
-                        if matches!(sides, Sides::Right) { (&mut left_scope, a) } else { (&mut right_scope, b) };
-                    hidden
-                        .0
-                        .columns
-                        .iter_mut()
-                        .filter(|other| other.id == hidden.1)
-                        .for_each(|other| other.merged = true);
-                }
-            }
-            JoinConstraint::None => {}
-        }
-        if let JoinOperator::AsOf { match_condition, .. } = &join.join_operator {
-            let both = left_scope.clone().and(right_scope.clone());
-            self.row_expression(match_condition, &both, environment, outer)?;
-            // The nearest row of the same key: every row of that key may be it.
-            let (equalities, _, _) = self.split(conditions, &left, &right);
-            let ids: Vec<Id> = right_scope.columns.iter().map(|column| column.id).collect();
-            let fresh: Vec<Id> = ids.iter().map(|id| self.new_column(self.columns[*id].name.clone(), None)).collect();
-            for (other, id) in right_scope.columns.iter_mut().zip(&fresh) {
-                other.id = *id;
-            }
-            let node = Node::Depend { input: Box::new(left), on: Box::new(right), equalities, ids: fresh };
-            return Ok((node, left_scope.and(right_scope)));
-        }
-        let (kind, first, second) = match sides {
-            Sides::Inner => (JoinKind::Inner, left, right),
-            Sides::Left => (JoinKind::Left, left, right),
-            Sides::Right => (JoinKind::Left, right, left),
-            Sides::Semi => {
-                let (equalities, _, _) = self.split(conditions, &left, &right);
-                let node = Node::Depend { input: Box::new(left), on: Box::new(right), equalities, ids: Vec::new() };
-                return Ok((node, left_scope));
-            }
-            Sides::Neither => {
-                let finding = self.finding(
-                    "full-join",
-                    "in this kind of join either side can be without a partner; any change rebuilds the whole table",
-                    "use a left join from the side that has the event time, or union the two sides",
-                    join,
-                );
-                let scope = left_scope.and(right_scope);
-                let output: Vec<Id> = scope.columns.iter().map(|column| column.id).collect();
-                let names: Vec<String> = scope.columns.iter().map(|column| column.name.clone()).collect();
-                let bound = self.opaque(vec![left, right], output, names, finding);
-                let columns = scope.columns.into_iter().zip(&bound.output);
-                let columns = columns.map(|(mut column, id)| {
-                    column.id = *id;
-                    column
-                });
-                return Ok((bound.node, Scope { columns: columns.collect() }));
-            }
-        };
-        let (equalities, others, complete) = self.split(conditions, &first, &second);
-        let node = Node::Join { kind, left: Box::new(first), right: Box::new(second), equalities, others, complete };
-        Ok((node, left_scope.and(right_scope)))
+            std::ops::ControlFlow::<()>::Continue(())
+        });
+        found
     }
 
-    /// Parts conditions into equalities between the two sides, conditions of these two alone, and whether nothing was left over.
-    pub(super) fn split(
-        &self,
-        conditions: Vec<Expr>,
-        left: &Node,
-        right: &Node,
-    ) -> (Vec<(Expr, Expr)>, Vec<Expr>, bool) {
-        let (left, right) = (left.ids(&self.scans), right.ids(&self.scans));
-        let (mut equalities, mut others, mut complete) = (Vec::new(), Vec::new(), true);
-        for condition in conditions {
-            if let Some((a, b)) = sides_of_equality(&condition) {
-                let (in_a, in_b) = (columns_of(a), columns_of(b));
-                let is = |ids: &std::collections::BTreeSet<Id>, side: &std::collections::BTreeSet<Id>| {
-                    !ids.is_empty() && ids.is_subset(side)
-                };
-                let pair = comparable(a, b, &self.columns);
-                if is(&in_a, &left) && is(&in_b, &right) {
-                    equalities.extend(pair);
-                } else if is(&in_a, &right) && is(&in_b, &left) {
-                    equalities.extend(pair.map(|(a, b)| (b, a)));
-                }
+    fn expanded(&mut self, left: Node, scope: Scope, alias: Option<&TableAlias>, function: &str) -> Relation {
+        let names: Vec<String> = match alias {
+            Some(alias) if !alias.columns.is_empty() => {
+                alias.columns.iter().map(|column| column.name.value.clone()).collect()
             }
-            if columns_of(&condition).iter().all(|id| left.contains(id) || right.contains(id)) {
-                others.push(condition);
-            } else {
-                complete = false;
-            }
-        }
-        (equalities, others, complete)
+            _ => vec![function.to_owned()],
+        };
+        let ids: Vec<Id> = names.iter().map(|name| self.new_column(name.clone(), None)).collect();
+        let named: Vec<(Id, String)> = ids.iter().copied().zip(names).collect();
+        let scope = scope.and(Scope::of(alias.map_or(function, |alias| &alias.name.value), &named));
+        (Node::Expand { input: Box::new(left), ids }, scope)
     }
 }
 
@@ -525,16 +341,6 @@ pub(crate) fn unwatched_function(name: &str, place: Option<Place>) -> Finding {
     }
 }
 
-/// The two sides of `a = b` or `a is not distinct from b`.
-pub(super) fn sides_of_equality(expression: &Expr) -> Option<(&Expr, &Expr)> {
-    match expression {
-        Expr::BinaryOp { left, op: sqlparser::ast::BinaryOperator::Eq, right } => Some((left, right)),
-        Expr::IsNotDistinctFrom(left, right) => Some((left, right)),
-        Expr::Nested(inner) => sides_of_equality(inner),
-        _ => None,
-    }
-}
-
 fn is_join_word(factor: &TableFactor) -> bool {
     let alias = match factor {
         TableFactor::Table { alias, .. }
@@ -547,10 +353,6 @@ fn is_join_word(factor: &TableFactor) -> bool {
     alias.is_some_and(|alias| {
         !alias.explicit && alias.name.quote_style.is_none() && alias.name.value.eq_ignore_ascii_case("positional")
     })
-}
-
-fn equals(left: Expr, right: Expr) -> Expr {
-    Expr::BinaryOp { left: Box::new(left), op: sqlparser::ast::BinaryOperator::Eq, right: Box::new(right) }
 }
 
 fn nothing() -> Relation {
@@ -612,34 +414,6 @@ fn refers_to(query: &Query, name: &str) -> bool {
         std::ops::ControlFlow::<()>::Continue(())
     });
     found
-}
-
-fn shared_names(constraint: &JoinConstraint, left: &Scope, right: &Scope) -> Vec<String> {
-    match constraint {
-        JoinConstraint::Using(names) => names.iter().filter_map(|name| parts_of(name)?.pop()).collect(),
-        _ => left
-            .columns
-            .iter()
-            .filter(|column| !column.merged && matches!(right.by_name(&column.name), Found::One(_)))
-            .map(|column| column.name.clone())
-            .collect(),
-    }
-}
-
-fn sides_of(operator: &JoinOperator) -> (Sides, &JoinConstraint) {
-    const NONE: &JoinConstraint = &JoinConstraint::None;
-    match operator {
-        JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) | JoinOperator::CrossJoin(constraint) => {
-            (Sides::Inner, constraint)
-        }
-        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (Sides::Left, constraint),
-        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => (Sides::Right, constraint),
-        JoinOperator::Semi(constraint) | JoinOperator::LeftSemi(constraint) => (Sides::Semi, constraint),
-        JoinOperator::Anti(constraint) | JoinOperator::LeftAnti(constraint) => (Sides::Semi, constraint),
-        JoinOperator::AsOf { constraint, .. } => (Sides::Left, constraint),
-        JoinOperator::FullOuter(constraint) => (Sides::Neither, constraint),
-        _ => (Sides::Neither, NONE),
-    }
 }
 
 /// The factor's text up to its alias.

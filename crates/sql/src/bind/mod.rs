@@ -5,7 +5,8 @@
 //! | `scope.rs` | which columns a name can mean |
 //! | `query.rs` | queries, common table expressions, set operations, limits |
 //! | `select.rs` | one `select` block, from its tables to its columns |
-//! | `from.rs` | tables, joins, table functions |
+//! | `from.rs` | tables, subqueries, table functions |
+//! | `join.rs` | joins |
 //! | `expression.rs` | names, aggregates, windows and subqueries within expressions |
 //! | `types.rs` | types, as far as keys need them |
 //!
@@ -14,6 +15,7 @@
 
 mod expression;
 mod from;
+mod join;
 mod query;
 mod scope;
 mod select;

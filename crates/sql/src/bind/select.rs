@@ -11,7 +11,7 @@ use sqlparser::ast::{
 };
 
 use super::expression::{Names, Parts, Subquery, conjuncts, function_name};
-use super::from::sides_of_equality;
+use super::join::sides_of_equality;
 use super::query::Bound;
 use super::scope::Scope;
 use super::{Binder, Environment, comparable, type_of};

@@ -1,0 +1,239 @@
+//! Joins: which side keeps its rows, and what ties the two together.
+
+use std::rc::Rc;
+
+use sqlparser::ast::{Expr, Join, JoinConstraint, JoinOperator, TableFactor};
+
+use super::expression::conjuncts;
+use super::from::Relation;
+use super::scope::{Found, Scope};
+use super::{Binder, Environment, comparable};
+use crate::Finding;
+use crate::text::parts_of;
+use crate::tree::{Id, JoinKind, Node, column, columns_of};
+
+/// How a join operator treats its two sides.
+enum Sides {
+    Inner,
+    Left,
+    Right,
+    Semi,
+    Neither,
+}
+
+impl Binder<'_> {
+    pub(super) fn join(
+        &mut self,
+        left: Relation,
+        join: &Join,
+        environment: Option<&Rc<Environment>>,
+        outer: &[&Scope],
+    ) -> Result<Relation, Finding> {
+        let (sides, constraint) = sides_of(&join.join_operator);
+        let lateral_ground = matches!(sides, Sides::Inner | Sides::Left)
+            && matches!(
+                &join.relation,
+                TableFactor::UNNEST { .. } | TableFactor::Function { .. } | TableFactor::Table { args: Some(_), .. }
+            );
+        if lateral_ground {
+            let relation = self.factor(&join.relation, environment, outer, Some(left))?;
+            return self.condition_of_lateral(relation, constraint, join, environment, outer);
+        }
+        let left_scope = left.1.clone();
+        let mut scopes = vec![&left_scope];
+        scopes.extend(outer);
+        if let TableFactor::Derived { subquery, alias, sample: None, .. } = &join.relation {
+            let hits = self.outer_hits;
+            let bound = self.query(subquery, environment.cloned(), &scopes)?;
+            if self.outer_hits > hits {
+                let relation = self.lateral(Some(left), bound, alias.as_ref(), subquery)?;
+                return self.condition_of_lateral(relation, constraint, join, environment, outer);
+            }
+            let right = self.named(bound, alias.as_ref());
+            return self.joined(left, right, &sides, constraint, join, environment, outer);
+        }
+        let right = self.factor(&join.relation, environment, outer, None)?;
+        self.joined(left, right, &sides, constraint, join, environment, outer)
+    }
+
+    /// The condition of a lateral join keeps or drops rows by what they hold; nothing else follows from it.
+    fn condition_of_lateral(
+        &mut self,
+        (node, scope): Relation,
+        constraint: &JoinConstraint,
+        join: &Join,
+        environment: Option<&Rc<Environment>>,
+        outer: &[&Scope],
+    ) -> Result<Relation, Finding> {
+        match constraint {
+            JoinConstraint::None => {}
+            JoinConstraint::On(condition) => {
+                if self.row_expression(condition, &scope, environment, outer)?.is_none() {
+                    return Err(self.unbound("a subquery in a join condition has no rule", join));
+                }
+            }
+            _ => return Err(self.unbound("this condition of a lateral join has no rule", join)),
+        }
+        Ok((node, scope))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "two relations, how they meet, and where names come from")]
+    fn joined(
+        &mut self,
+        left: Relation,
+        right: Relation,
+        sides: &Sides,
+        constraint: &JoinConstraint,
+        join: &Join,
+        environment: Option<&Rc<Environment>>,
+        outer: &[&Scope],
+    ) -> Result<Relation, Finding> {
+        let ((left, mut left_scope), (right, mut right_scope)) = (left, right);
+        let mut conditions: Vec<Expr> = Vec::new();
+        match constraint {
+            JoinConstraint::On(expression) => {
+                let both = left_scope.clone().and(right_scope.clone());
+                for conjunct in conjuncts(expression) {
+                    match self.row_expression(conjunct, &both, environment, outer)? {
+                        Some(bound) => conditions.push(bound),
+                        None => return Err(self.unbound("a subquery in a join condition has no rule", join)),
+                    }
+                }
+            }
+            JoinConstraint::Using(_) | JoinConstraint::Natural => {
+                for name in shared_names(constraint, &left_scope, &right_scope) {
+                    let (Found::One(a), Found::One(b)) = (left_scope.by_name(&name), right_scope.by_name(&name)) else {
+                        return Err(self.unbound(format!("`{name}` is not one column on either side"), join));
+                    };
+                    conditions.push(equals(column(a), column(b)));
+                    let hidden =
+                        if matches!(sides, Sides::Right) { (&mut left_scope, a) } else { (&mut right_scope, b) };
+                    hidden
+                        .0
+                        .columns
+                        .iter_mut()
+                        .filter(|other| other.id == hidden.1)
+                        .for_each(|other| other.merged = true);
+                }
+            }
+            JoinConstraint::None => {}
+        }
+        if let JoinOperator::AsOf { match_condition, .. } = &join.join_operator {
+            let both = left_scope.clone().and(right_scope.clone());
+            self.row_expression(match_condition, &both, environment, outer)?;
+            // The nearest row of the same key: every row of that key may be it.
+            let (equalities, _, _) = self.split(conditions, &left, &right);
+            let ids: Vec<Id> = right_scope.columns.iter().map(|column| column.id).collect();
+            let fresh: Vec<Id> = ids.iter().map(|id| self.new_column(self.columns[*id].name.clone(), None)).collect();
+            for (other, id) in right_scope.columns.iter_mut().zip(&fresh) {
+                other.id = *id;
+            }
+            let node = Node::Depend { input: Box::new(left), on: Box::new(right), equalities, ids: fresh };
+            return Ok((node, left_scope.and(right_scope)));
+        }
+        let (kind, first, second) = match sides {
+            Sides::Inner => (JoinKind::Inner, left, right),
+            Sides::Left => (JoinKind::Left, left, right),
+            Sides::Right => (JoinKind::Left, right, left),
+            Sides::Semi => {
+                let (equalities, _, _) = self.split(conditions, &left, &right);
+                let node = Node::Depend { input: Box::new(left), on: Box::new(right), equalities, ids: Vec::new() };
+                return Ok((node, left_scope));
+            }
+            Sides::Neither => {
+                let finding = self.finding(
+                    "full-join",
+                    "in this kind of join either side can be without a partner; any change rebuilds the whole table",
+                    "use a left join from the side that has the event time, or union the two sides",
+                    join,
+                );
+                let scope = left_scope.and(right_scope);
+                let output: Vec<Id> = scope.columns.iter().map(|column| column.id).collect();
+                let names: Vec<String> = scope.columns.iter().map(|column| column.name.clone()).collect();
+                let bound = self.opaque(vec![left, right], output, names, finding);
+                let columns = scope.columns.into_iter().zip(&bound.output);
+                let columns = columns.map(|(mut column, id)| {
+                    column.id = *id;
+                    column
+                });
+                return Ok((bound.node, Scope { columns: columns.collect() }));
+            }
+        };
+        let (equalities, others, complete) = self.split(conditions, &first, &second);
+        let node = Node::Join { kind, left: Box::new(first), right: Box::new(second), equalities, others, complete };
+        Ok((node, left_scope.and(right_scope)))
+    }
+
+    /// Parts conditions into equalities between the two sides, conditions of these two alone, and whether nothing was left over.
+    pub(super) fn split(
+        &self,
+        conditions: Vec<Expr>,
+        left: &Node,
+        right: &Node,
+    ) -> (Vec<(Expr, Expr)>, Vec<Expr>, bool) {
+        let (left, right) = (left.ids(&self.scans), right.ids(&self.scans));
+        let (mut equalities, mut others, mut complete) = (Vec::new(), Vec::new(), true);
+        for condition in conditions {
+            if let Some((a, b)) = sides_of_equality(&condition) {
+                let (in_a, in_b) = (columns_of(a), columns_of(b));
+                let is = |ids: &std::collections::BTreeSet<Id>, side: &std::collections::BTreeSet<Id>| {
+                    !ids.is_empty() && ids.is_subset(side)
+                };
+                let pair = comparable(a, b, &self.columns);
+                if is(&in_a, &left) && is(&in_b, &right) {
+                    equalities.extend(pair);
+                } else if is(&in_a, &right) && is(&in_b, &left) {
+                    equalities.extend(pair.map(|(a, b)| (b, a)));
+                }
+            }
+            if columns_of(&condition).iter().all(|id| left.contains(id) || right.contains(id)) {
+                others.push(condition);
+            } else {
+                complete = false;
+            }
+        }
+        (equalities, others, complete)
+    }
+}
+
+/// The two sides of `a = b` or `a is not distinct from b`.
+pub(super) fn sides_of_equality(expression: &Expr) -> Option<(&Expr, &Expr)> {
+    match expression {
+        Expr::BinaryOp { left, op: sqlparser::ast::BinaryOperator::Eq, right } => Some((left, right)),
+        Expr::IsNotDistinctFrom(left, right) => Some((left, right)),
+        Expr::Nested(inner) => sides_of_equality(inner),
+        _ => None,
+    }
+}
+
+fn equals(left: Expr, right: Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left), op: sqlparser::ast::BinaryOperator::Eq, right: Box::new(right) }
+}
+
+fn shared_names(constraint: &JoinConstraint, left: &Scope, right: &Scope) -> Vec<String> {
+    match constraint {
+        JoinConstraint::Using(names) => names.iter().filter_map(|name| parts_of(name)?.pop()).collect(),
+        _ => left
+            .columns
+            .iter()
+            .filter(|column| !column.merged && matches!(right.by_name(&column.name), Found::One(_)))
+            .map(|column| column.name.clone())
+            .collect(),
+    }
+}
+
+fn sides_of(operator: &JoinOperator) -> (Sides, &JoinConstraint) {
+    const NONE: &JoinConstraint = &JoinConstraint::None;
+    match operator {
+        JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) | JoinOperator::CrossJoin(constraint) => {
+            (Sides::Inner, constraint)
+        }
+        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (Sides::Left, constraint),
+        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => (Sides::Right, constraint),
+        JoinOperator::Semi(constraint) | JoinOperator::LeftSemi(constraint) => (Sides::Semi, constraint),
+        JoinOperator::Anti(constraint) | JoinOperator::LeftAnti(constraint) => (Sides::Semi, constraint),
+        JoinOperator::AsOf { constraint, .. } => (Sides::Left, constraint),
+        JoinOperator::FullOuter(constraint) => (Sides::Neither, constraint),
+        _ => (Sides::Neither, NONE),
+    }
+}
