@@ -1,31 +1,46 @@
-//! Deliberately wrong variants of the rules: what people do by hand. The differential test must catch every one of them; a mutant that
-//! survives says that the test cannot see its rule.
+//! Deliberately wrong variants of the rules: what people do by hand. The random tests must catch every one of them; a mutant that survives
+//! says that the tests cannot see its rule.
+//!
+//! A rule comes with its mutant: a variant, a line in [`Mutant::ALL`], and a place in the rule that asks for it. The tests then say what else
+//! is missing, and `docs/design/mutants.md` shows how often each one is caught.
 
 /// A rule to get wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutant {
-    /// Rules 3 and 4: only the anchor's changes count; a changed dimension row reaches nothing.
+    /// Only the anchor's changes count; a changed dimension row reaches nothing.
     JoinAnchorOnly,
-    /// Rules 7 and 8: what `exists` and `in` look into does not count.
+    /// What `exists` and `in` look into does not count.
     SubqueryIgnored,
-    /// Rules 15 and 16: only the first branch of a union counts.
+    /// Only the first branch of a union counts.
     UnionFirstBranchOnly,
-    /// Rule 22: deduplication looks only at the partitions of new rows, not at where else their key occurs.
+    /// Deduplication looks only at the partitions of new rows, not at where else their key occurs.
     WindowNewRowsOnly,
-    /// Rule 22: the slice reads only its own rows, not the full history of its keys.
+    /// The slice reads only its own rows, not the full history of its keys.
     WindowSliceOnly,
-    /// Rule 23: every window is taken to lie within the partitions.
+    /// Every window is taken to lie within the partitions.
     WindowAlwaysAligned,
 }
 
 impl Mutant {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::JoinAnchorOnly,
-        Self::SubqueryIgnored,
-        Self::UnionFirstBranchOnly,
-        Self::WindowNewRowsOnly,
-        Self::WindowSliceOnly,
-        Self::WindowAlwaysAligned,
+    /// All of them, with the operators whose rule is meant and what is done instead.
+    pub const ALL: &'static [(Self, &'static str, &'static str)] = &[
+        (
+            Self::JoinAnchorOnly,
+            "inner and left join",
+            "only the fact's changes count, not those of what it is joined to",
+        ),
+        (Self::SubqueryIgnored, "exists, in, anti join", "what the subquery looks into does not count"),
+        (Self::UnionFirstBranchOnly, "union, except, intersect", "only the first branch counts"),
+        (
+            Self::WindowNewRowsOnly,
+            "deduplication, window by key",
+            "only where new rows are, not where else their key occurs",
+        ),
+        (
+            Self::WindowSliceOnly,
+            "deduplication, window by key",
+            "a slice reads its own rows, not the history of its keys",
+        ),
+        (Self::WindowAlwaysAligned, "window", "every window is taken to lie within a partition"),
     ];
 }

@@ -302,9 +302,9 @@ fn rules_got_wrong_are_noticed() {
         "running",
         "before",
     ]);
-    for mutant in Mutant::ALL {
+    for (mutant, _, _) in Mutant::ALL {
         let wrong: Vec<Known> =
-            models.iter().map(|known| Known { read: Some(Some(mutant)), ..known.clone() }).collect();
+            models.iter().map(|known| Known { read: Some(Some(*mutant)), ..known.clone() }).collect();
         assert!((0..4).any(|seed| walk(seed, 15, &wrong, None).is_some()), "{mutant:?} goes unnoticed");
     }
 }
