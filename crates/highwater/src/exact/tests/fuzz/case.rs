@@ -316,7 +316,9 @@ impl Case {
             again(world, model, manner)?;
         }
         if step == 0 {
-            classify(world, model, tally);
+            if manner.wrong.is_none() {
+                classify(world, model, tally);
+            }
             return Ok(());
         }
         tally.trials += 1;

@@ -8,7 +8,7 @@ use super::grammar::Grammar;
 use super::node::{Column, Kind, Node};
 use super::schema::{self, Table, pick};
 
-/// The case of a seed. With `focus`, these productions come up more often.
+/// The case of a seed. With `focus` it is a smaller one, in which these productions come up more often.
 pub fn case(seed: u64, focus: &[&'static str]) -> Case {
     let mut random = SmallRng::seed_from_u64(seed);
     let tables = schema::tables(&mut random);
@@ -33,7 +33,8 @@ pub fn case(seed: u64, focus: &[&'static str]) -> Case {
     // What nobody reads may change as well, but seldom.
     let read: Vec<String> = models.iter().flat_map(|model| model.query.tables()).collect();
     let used: Vec<Table> = tables.iter().filter(|table| read.contains(&table.name)).cloned().collect();
-    let batches = (0..random.random_range(1..6))
+    let most = if focus.is_empty() { 6 } else { 4 };
+    let batches = (0..random.random_range(1..most))
         .map(|_| {
             let count = if random.random_bool(0.1) { 0 } else { random.random_range(1..4) };
             (0..count)
@@ -55,7 +56,7 @@ fn models(random: &mut SmallRng, tables: &[Table], focus: &[&'static str]) -> Ve
         tables.iter().filter(|table| table.fact).map(|table| Node::table(&table.name, &table.columns)).collect();
     let mut grammar = Grammar::new(random, [sources, facts].concat(), focus.to_vec(), true);
     let mut models = Vec::new();
-    if grammar.chance(0.4) {
+    if focus.is_empty() && grammar.chance(0.4) {
         let depth = grammar.random.random_range(1..3);
         let query = grammar.relation(depth);
         grammar.sources.push(Node::table("staged", &query.columns));
@@ -71,7 +72,7 @@ fn models(random: &mut SmallRng, tables: &[Table], focus: &[&'static str]) -> Ve
             grammar.sources.extend([known.clone(), known.clone(), known]);
         }
         models.push(Model { name: name.into(), cut, query });
-        if grammar.chance(0.3) {
+        if grammar.chance(if focus.is_empty() { 0.3 } else { 0.7 }) {
             break;
         }
     }

@@ -5,7 +5,7 @@ use super::{generate, number};
 use crate::exact::detect::fingerprint::Naive;
 
 /// Cases per test.
-const CASES: u64 = 25;
+const CASES: u64 = 8;
 
 /// Compares two ways of living through each of some cases. A case that is none, or that fails by itself, is for other tests.
 fn same(first_seed: u64, other: impl Fn(&Case) -> (Case, Manner)) {
