@@ -112,8 +112,7 @@ fn program(installed: &Path, name: &str) -> Command {
 fn watch(installed: &Path, folder: &Path) -> Child {
     let stop = program(installed, "pg_ctl");
     // The shell runs as we do, so that it may remove the folder; only pg_ctl runs as somebody else.
-    let words: Vec<_> =
-        std::iter::once(stop.get_program()).chain(stop.get_args()).map(|word| word.to_owned()).collect();
+    let words: Vec<_> = std::iter::once(stop.get_program()).chain(stop.get_args()).map(ToOwned::to_owned).collect();
     let script = folder.join("stop");
     let line = words.iter().map(|word| format!("'{}'", word.to_string_lossy())).collect::<Vec<_>>().join(" ");
     std::fs::write(&script, format!("#!/bin/sh\nexec {line} \"$@\"\n")).expect("a file of ours");

@@ -109,7 +109,9 @@ fn rebuild(
     }
     let before = connection.kind(&model.relation).map_err(|error| error.to_string())?;
     match before {
-        Some(RelationKind::View) => run(connection, &format!("drop view {} cascade", model.relation))?,
+        Some(RelationKind::View | RelationKind::MaterializedView) => {
+            run(connection, &format!("drop view {} cascade", model.relation))?
+        }
         Some(RelationKind::Table) => run(connection, &format!("drop table {} cascade", model.relation))?,
         None => {}
     }

@@ -116,4 +116,5 @@
 {% macro apply_grants(relation, grant_config, should_revoke=true) %}{% endmacro %}
 {% macro should_revoke(existing_relation, full_refresh_mode=true) %}{% do return(false) %}{% endmacro %}
 {% macro persist_docs(relation, model, for_relation=true, for_columns=true) %}{% endmacro %}
-{% macro create_indexes(relation) %}{% endmacro %}
+{% macro create_indexes(relation) %}{% do return(adapter.dispatch('create_indexes', 'dbt')(relation)) %}{% endmacro %}
+{% macro default__create_indexes(relation) %}{% endmacro %}

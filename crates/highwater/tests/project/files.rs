@@ -84,8 +84,9 @@ shop:
     assert_eq!((target.name.as_str(), target.schema.as_str(), target.threads), ("dev", "mine", 3));
     assert_eq!(target.database, "shop");
     let root = std::fs::canonicalize(folder.path()).expect("exists");
-    assert_eq!(target.path, root.join("data/shop.v2.duckdb"));
-    insta::assert_snapshot!(target.prologue.replace(&root.display().to_string(), "[folder]"), @r#"
+    let project::Place::DuckDb { path, prologue } = &target.place else { panic!("{target:?}") };
+    assert_eq!(path, &root.join("data/shop.v2.duckdb"));
+    insta::assert_snapshot!(prologue.replace(&root.display().to_string(), "[folder]"), @r#"
     load "icu";
     load "json";
     attach if not exists '[folder]/other.duckdb' as "other";

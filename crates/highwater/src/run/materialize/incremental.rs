@@ -8,7 +8,7 @@ use super::{full_refresh, kind, table};
 use crate::context;
 use crate::diagnostics::Diagnostic;
 use crate::engine::{Column, Relation, RelationKind};
-use crate::strategies::schema_change::{Difference, OnSchemaChange};
+use crate::strategies::schema_change::{self, Difference, OnSchemaChange};
 use crate::strategies::{self, Change};
 
 /// Builds the model's table, or brings it forward.
@@ -18,8 +18,9 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     if kind(task, relation)? != Some(RelationKind::Table) || full_refresh(task) {
         return table::build(task);
     }
-    let staged = Relation::new("temp", "main", format!("{}__dbt_tmp", relation.identifier));
-    task.execute(&format!("create or replace temp table {staged} as (\n{}\n)", task.compiled.sql))?;
+    let ddl = task.shared.engine.ddl();
+    let staged = task.connection().temporary(&ddl.suffixed(&relation.identifier, "__dbt_tmp"));
+    task.execute(&ddl.create_temporary(&staged, &task.compiled.sql))?;
     let columns = reconcile(task, &staged)?;
     let config = &task.node.config;
     let predicates = match config.get("incremental_predicates") {
@@ -83,11 +84,18 @@ fn reconcile(task: &Task<'_>, staged: &Relation) -> Result<Vec<String>, Failure>
     let relation = &task.node.relation;
     let how = OnSchemaChange::from_word(task.node.config.text("on_schema_change"));
     let names = |columns: Vec<Column>| columns.into_iter().map(|column| column.name).collect();
+    let ddl = task.shared.engine.ddl();
+    let in_query = task.connection().columns(staged)?;
     let in_table = task.connection().columns(relation)?;
+    let wider = schema_change::longer_text(&in_query, &in_table, relation, ddl);
+    for statement in &wider {
+        task.execute(statement)?;
+    }
+    // Columns may have changed places by it.
+    let in_table = if wider.is_empty() { in_table } else { task.connection().columns(relation)? };
     if how == OnSchemaChange::Ignore {
         return Ok(names(in_table));
     }
-    let in_query = task.connection().columns(staged)?;
     let difference = Difference::between(&in_query, &in_table);
     if how == OnSchemaChange::Fail && !difference.is_empty() {
         let mut diagnostic =
@@ -100,7 +108,7 @@ fn reconcile(task: &Task<'_>, staged: &Relation) -> Result<Vec<String>, Failure>
             .help("run it with --full-refresh, or set on_schema_change to append_new_columns or sync_all_columns")
             .into());
     }
-    for statement in difference.statements(relation, how) {
+    for statement in difference.statements(relation, how, ddl) {
         task.execute(&statement)?;
     }
     Ok(names(in_query))

@@ -13,9 +13,19 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
 
 /// Puts a view in the place of whatever has the name. To be called in a transaction.
 pub(crate) fn replace(task: &Task<'_>, relation: &Relation, sql: &str) -> Result<(), Failure> {
-    if kind(task, relation)? == Some(RelationKind::Table) {
-        task.execute(&format!("drop table {relation}"))?;
+    let ddl = task.shared.engine.ddl();
+    match kind(task, relation)? {
+        None => {}
+        Some(RelationKind::View) if !ddl.drops_readers() || keeps_columns(task, relation, sql)? => {}
+        Some(kind) => drop(task.execute(&ddl.drop(relation, kind))?),
     }
     task.execute(&format!("create or replace view {relation} as (\n{sql}\n)"))?;
     Ok(())
+}
+
+/// Whether the new query only adds columns behind those of the view. Then it can be replaced where it stands, and the views
+/// that read it stay.
+fn keeps_columns(task: &Task<'_>, relation: &Relation, sql: &str) -> Result<bool, Failure> {
+    let new = task.connection().describe(sql)?;
+    Ok(new.starts_with(&task.connection().columns(relation)?))
 }

@@ -1,0 +1,53 @@
+//! PostgreSQL's statements.
+
+use super::Ddl;
+use crate::engine::{Column, Relation, quote_identifier};
+
+/// PostgreSQL.
+pub(super) struct Postgres;
+
+impl Ddl for Postgres {
+    fn longest_name(&self) -> Option<usize> {
+        Some(63)
+    }
+
+    // Names are quoted, so that their case counts.
+    fn same_name(&self, one: &str, other: &str) -> bool {
+        one == other
+    }
+
+    fn drops_readers(&self) -> bool {
+        true
+    }
+
+    // A session sees one database, and schemas cannot be named with it.
+    fn create_schema(&self, _database: &str, schema: &str) -> String {
+        format!("create schema if not exists {}", quote_identifier(schema))
+    }
+
+    fn drop_schema(&self, _database: &str, schema: &str) -> String {
+        format!("drop schema if exists {} cascade", quote_identifier(schema))
+    }
+
+    fn create_table(&self, table: &Relation, definition: &str, unlogged: bool) -> String {
+        let unlogged = if unlogged { "unlogged " } else { "" };
+        // What another tool has left under this name is in the way.
+        format!("drop table if exists {table} cascade;\ncreate {unlogged}table {table} {definition}")
+    }
+
+    fn create_temporary(&self, table: &Relation, query: &str) -> String {
+        format!("drop table if exists {table};\ncreate temporary table {table} as (\n{query}\n)")
+    }
+
+    /// As dbt does it: views that read the column go, and the column moves to the end.
+    fn change_type(&self, table: &Relation, column: &Column) -> Vec<String> {
+        let (name, draft) =
+            (quote_identifier(&column.name), quote_identifier(&self.suffixed(&column.name, "__dbt_alter")));
+        vec![
+            format!("alter table {table} add column {draft} {}", column.data_type),
+            format!("update {table} set {draft} = {name}::{}", column.data_type),
+            format!("alter table {table} drop column {name} cascade"),
+            format!("alter table {table} rename column {draft} to {name}"),
+        ]
+    }
+}
