@@ -99,7 +99,32 @@ mod tests {
             lines.extend(ddl.change_type(&table, &column));
             lines.join("\n")
         };
-        insta::assert_snapshot!(words(ddl("duckdb")), @"");
-        insta::assert_snapshot!(words(ddl("postgres")), @"");
+        insta::assert_snapshot!(words(ddl("duckdb")), @r#"
+create schema if not exists "db"."main"
+drop schema if exists "db"."main" cascade
+create or replace table "db"."main"."t" as (select 1)
+create or replace temp table "db"."temporary"."s" as (
+select 1
+)
+drop view if exists "db"."main"."t"
+alter table "db"."main"."t" rename to "u"
+alter table "db"."main"."t" alter column "id" set data type bigint
+"#);
+        insta::assert_snapshot!(words(ddl("postgres")), @r#"
+create schema if not exists "main"
+drop schema if exists "main" cascade
+drop table if exists "db"."main"."t" cascade;
+create table "db"."main"."t" as (select 1)
+drop table if exists "db"."temporary"."s";
+create temporary table "db"."temporary"."s" as (
+select 1
+)
+drop view if exists "db"."main"."t" cascade
+alter table "db"."main"."t" rename to "u"
+alter table "db"."main"."t" add column "id__dbt_alter" bigint
+update "db"."main"."t" set "id__dbt_alter" = "id"::bigint
+alter table "db"."main"."t" drop column "id" cascade
+alter table "db"."main"."t" rename column "id__dbt_alter" to "id"
+"#);
     }
 }

@@ -1,7 +1,7 @@
 //! Values as the server writes them, read by their types.
 
 use jiff::civil;
-use postgres::types::Type;
+use postgres::types::{Kind, Type};
 
 use super::super::Cell;
 
@@ -38,6 +38,9 @@ fn instant(text: &str) -> Option<jiff::Timestamp> {
 
 /// The name of a type in SQL, without length or precision.
 pub(super) fn type_name(data_type: &Type) -> String {
+    if let Kind::Array(of) = data_type.kind() {
+        return format!("{}[]", type_name(of));
+    }
     let name = match *data_type {
         Type::BOOL => "boolean",
         Type::INT2 => "smallint",
@@ -51,12 +54,7 @@ pub(super) fn type_name(data_type: &Type) -> String {
         Type::TIMETZ => "time with time zone",
         Type::TIMESTAMP => "timestamp without time zone",
         Type::TIMESTAMPTZ => "timestamp with time zone",
-        _ => {
-            return data_type
-                .name()
-                .strip_prefix('_')
-                .map_or_else(|| data_type.name().to_owned(), |of| format!("{of}[]"));
-        }
+        _ => data_type.name(),
     };
     name.to_owned()
 }
