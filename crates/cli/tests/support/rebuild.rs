@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use highwater::engine::{Connection, DuckDb, Engine, Relation, RelationKind};
+use highwater::engine::{Connection, DuckDb, Engine, Relation};
 use serde_json::Value;
 
 use super::project::Project;

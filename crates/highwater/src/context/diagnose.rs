@@ -22,7 +22,7 @@ pub(crate) fn diagnose(manifest: &Manifest, node: &Node, compiled: &Compiled, er
     let said = message.split("\n\nLINE ").next().unwrap_or(message).trim();
     let title = said.lines().next().unwrap_or_default().trim_end_matches(['!', '.']);
     let mut diagnostic = advise(manifest, node, cause, title);
-    let offset = offset.and_then(|offset| in_compiled(sql, &compiled.sql, offset));
+    let offset = offset.and_then(|offset| in_compiled(sql, &compiled.sql, offset as usize));
     if let Some((place, span)) = offset.and_then(|offset| compiled.map.locate(offset)) {
         let template = place.file.text.get(place.shift..).unwrap_or_default();
         diagnostic = label(diagnostic, place, marked(template, span), "");

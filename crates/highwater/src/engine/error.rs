@@ -29,7 +29,7 @@ pub enum EngineError {
         /// The statement.
         sql: String,
         /// The byte of the statement that the engine points at.
-        offset: Option<usize>,
+        offset: Option<u32>,
         /// What it failed of.
         cause: Cause,
     },

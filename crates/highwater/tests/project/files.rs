@@ -1,6 +1,5 @@
 //! `dbt_project.yml`, `profiles.yml` and what lies in the folders.
 
-use highwater::engine::Engine;
 use highwater::project::{self, FileKind};
 use serde_json::json;
 
@@ -162,7 +161,7 @@ fn targets_that_cannot_be_used_are_refused() {
     insta::assert_snapshot!(errors("==> profiles.yml\nshop:\n  target: a\n  outputs:\n    a:\n      type: snowflake\n      account: x\n"), @r"
     error HW0112: `type: snowflake` is not supported
       at profiles.yml:5:13 `snowflake`
-      note: supported: duckdb
+      note: supported: duckdb, postgres
       help: write a target like
       type: duckdb
       path: warehouse.duckdb

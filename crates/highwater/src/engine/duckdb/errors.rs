@@ -20,7 +20,7 @@ pub(super) fn statement_error(error: &duckdb::Error, sql: &str) -> EngineError {
     if is_conflict(&message) {
         return EngineError::Conflict { message };
     }
-    let offset = offset_of(&message, sql);
+    let offset = offset_of(&message, sql).and_then(|offset| u32::try_from(offset).ok());
     EngineError::Statement { cause: cause_of(&message), message, sql: sql.to_owned(), offset }
 }
 

@@ -99,10 +99,10 @@ fn words(error: &postgres::Error) -> String {
 }
 
 /// Positions are counted in characters, from one.
-fn offset_of(position: &ErrorPosition, sql: &str) -> Option<usize> {
+fn offset_of(position: &ErrorPosition, sql: &str) -> Option<u32> {
     let ErrorPosition::Original(position) = position else { return None };
     let before = usize::try_from(*position).ok()?.checked_sub(1)?;
-    Some(sql.char_indices().nth(before).map_or(sql.len(), |(offset, _)| offset))
+    u32::try_from(sql.char_indices().nth(before).map_or(sql.len(), |(offset, _)| offset)).ok()
 }
 
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#""([^"]+)""#).expect("a constant pattern"));

@@ -102,7 +102,7 @@ fn a_failed_statement_says_where_and_of_what() {
     session.execute("create table t (amount integer)").expect("table");
     let mut failure = |sql: &str| match session.query(sql).expect_err(sql) {
         EngineError::Statement { message, offset, cause, .. } => {
-            format!("{:?} at {:?}\n{message}", cause, offset.map(|offset| &sql[offset..]))
+            format!("{:?} at {:?}\n{message}", cause, offset.map(|offset| &sql[offset as usize..]))
         }
         other => panic!("{other:?}"),
     };
