@@ -228,8 +228,13 @@ fn check_snapshot(running: &Running, arguments: &Arguments) -> Result<Value, Err
     if missing.is_empty() {
         return Ok(none());
     }
-    Err(Fault::new("HW0418", format!("{} is no snapshot: it has no column {}", relation.name(), missing.join(", ")))
-        .help("rename the columns of the table to what the snapshot now calls them, or rename or drop the table")
+    let missing: Vec<String> = missing.iter().map(|name| format!("\"{name}\"")).collect();
+    let title = format!("Snapshot target is missing configured columns (missing {})", missing.join(", "));
+    Err(Fault::new("HW0418", title)
+        .help(format!(
+            "rename the columns of {} to what the snapshot calls them now, or drop the table",
+            relation.name()
+        ))
         .into())
 }
 

@@ -101,7 +101,7 @@ revoke {{ privilege }} on {{ relation.render() }} from {% for grantee in grantee
     {%- endif -%}
   {%- endfor -%}
   {%- if missing -%}
-    {% do exceptions.warn(relation.render() ~ ' lacks columns that are described: ' ~ (missing | join(', '))) %}
+    {% do exceptions.warn('In relation ' ~ relation.render() ~ ': The following columns are specified in the schema but are not present in the database: ' ~ (missing | join(', '))) %}
   {%- endif -%}
   {% do return(found) %}
 {% endmacro %}

@@ -303,7 +303,16 @@ impl<'a> Task<'a> {
 
     /// Every statement run so far.
     pub(crate) fn script(&self) -> String {
-        self.script.borrow().iter().map(|sql| sql.trim_end().trim_end_matches(';')).collect::<Vec<_>>().join(";\n\n")
+        let mut script = String::new();
+        for sql in self.script.borrow().iter().map(|sql| sql.trim_end()) {
+            script.push_str(match script.as_str() {
+                "" => "",
+                before if before.ends_with(';') => "\n\n",
+                _ => ";\n\n",
+            });
+            script.push_str(sql);
+        }
+        script
     }
 
     fn commented(&self, sql: &str) -> String {

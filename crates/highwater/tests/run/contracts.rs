@@ -38,7 +38,7 @@ fn a_table_gets_the_promised_columns_in_their_order_and_the_constraints() {
     from (
      select 9.5::decimal(9, 2) as amount, 1 as id
     ) as model_subq
-    )
+    );
     "#);
     insta::assert_snapshot!(
         project.query("select constraint_type, constraint_text from duckdb_constraints() order by all"), @"

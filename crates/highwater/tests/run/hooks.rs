@@ -71,6 +71,6 @@ fn a_query_comment_stands_before_the_statements() {
     /* built by dev */
     create view "shop"."main"."a__dbt_tmp" as (
     select 1 as id
-    )
+    );
     "#);
 }

@@ -35,7 +35,7 @@ fn a_chain_of_view_ephemeral_model_and_table() {
      select id * 2 as id from "shop"."main"."raw"
     )
     select sum(id) as n from __dbt__cte__doubled
-    )
+    );
     "#);
 }
 
