@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use highwater_jinja::value::{Object, ObjectRepr, Tuple};
 use highwater_jinja::{Arguments, Error, ErrorKind, Value, dict, list};
+use indexmap::IndexMap;
 use minijinja::State;
 
 use super::column::{self, ColumnValue};
+use super::constraints;
 use super::dispatch::dispatch;
 use super::fault::Fault;
 use super::relation::RelationValue;
@@ -17,7 +19,7 @@ use super::statement::response;
 use super::table::TableValue;
 use crate::engine::{Column, Connection, EngineError, Table, ddl, quote_identifier};
 use crate::manifest::Config;
-use crate::strategies::schema_change;
+use crate::run::longer_text;
 
 /// The value of `adapter`.
 #[derive(Debug)]
@@ -59,8 +61,10 @@ impl Adapter {
             "use_database" => Value::from(self.0.scene.project.target.database.as_str()),
             "valid_incremental_strategies" => list(STRATEGIES.map(Value::from).to_vec()),
             "get_incremental_strategy_macro" => self.strategy_macro(arguments)?,
+            "render_raw_columns_constraints" => constraints::of_columns(arguments)?,
+            "render_raw_model_constraints" => constraints::of_model(arguments)?,
             "get_hard_deletes_behavior" => Value::from(hard_deletes(&self.0.scene.subject.config)?),
-            "standardize_grants_dict" => dict(Vec::new()),
+            "standardize_grants_dict" => grants(arguments.required(0, "grants_table")?)?,
             "warn_once" | "cache_added" | "cache_dropped" | "cache_renamed" | "clear_transaction"
             | "pre_model_hook" | "post_model_hook" | "verify_database" => none(),
             "submit_python_job" => return Err(Error::raised("Python models need an engine that runs Python")),
@@ -210,6 +214,17 @@ fn hard_deletes(config: &Config) -> Result<&'static str, Error> {
     }
 }
 
+/// Rows of `grantee` and `privilege_type` as a map from privilege to grantees.
+fn grants(table: &Value) -> Result<Value, Error> {
+    let mut grants: IndexMap<String, Vec<Value>> = IndexMap::new();
+    let rows = table.get_attr("rows")?;
+    for row in rows.try_iter().into_iter().flatten() {
+        let privilege = row.get_item(&Value::from("privilege_type"))?.to_string();
+        grants.entry(privilege).or_default().push(row.get_item(&Value::from("grantee"))?);
+    }
+    Ok(dict(grants.into_iter().map(|(privilege, grantees)| (Value::from(privilege), list(grantees))).collect()))
+}
+
 /// Whether a table has the columns that a snapshot adds, and so is one.
 fn check_snapshot(running: &Running, arguments: &Arguments) -> Result<Value, Error> {
     let relation = RelationValue::from_value(arguments.required(0, "relation")?)?;
@@ -226,8 +241,13 @@ fn check_snapshot(running: &Running, arguments: &Arguments) -> Result<Value, Err
     if missing.is_empty() {
         return Ok(none());
     }
-    Err(Fault::new("HW0418", format!("{} is no snapshot: it has no column {}", relation.name(), missing.join(", ")))
-        .help("rename the columns of the table to what the snapshot now calls them, or rename or drop the table")
+    let missing: Vec<String> = missing.iter().map(|name| format!("\"{name}\"")).collect();
+    let title = format!("Snapshot target is missing configured columns (missing {})", missing.join(", "));
+    Err(Fault::new("HW0418", title)
+        .help(format!(
+            "rename the columns of {} to what the snapshot calls them now, or drop the table",
+            relation.name()
+        ))
         .into())
 }
 
@@ -277,12 +297,7 @@ impl Adapter {
         let from = columns(running, &RelationValue::from_value(arguments.required(0, "from_relation")?)?)?;
         let to = RelationValue::from_value(arguments.required(1, "to_relation")?)?;
         let Some(table) = to.relation() else { return Ok(none()) };
-        let statements = schema_change::longer_text(
-            &from,
-            &columns(running, &to)?,
-            &table,
-            ddl(&self.0.scene.project.target.adapter),
-        );
+        let statements = longer_text(&from, &columns(running, &to)?, &table, ddl(&self.0.scene.project.target.adapter));
         for sql in statements {
             running.on_connection(|connection| connection.execute(&sql))?;
         }

@@ -67,30 +67,70 @@ string_agg({{ measure }}, {{ delimiter_text }} {{ order_by_clause or '' }})
 {%- if inputs -%}array[ {{ inputs | join(' , ') }} ]{%- else -%}array[]::{{ data_type }}[]{%- endif -%}
 {%- endmacro %}
 
-{# Making tables, in materializations and macros of projects. #}
+{# Tables and views. #}
 
 {% macro postgres__create_table_as(temporary, relation, compiled_code, language='sql') -%}
-  {{ config.get('sql_header') or '' }}
-  {%- set unlogged = config.get('unlogged') and not temporary -%}
-  {%- set name = relation.include(database=false, schema=not temporary) %}
-  create {{ 'temporary' if temporary }} {{ 'unlogged' if unlogged }} table {{ name }} as (
-    {{ compiled_code }}
-  );
+{%- set enforced = config.get('contract').enforced if config.get('contract') else false -%}
+{%- if enforced -%}{{ get_assert_columns_equivalent(compiled_code) }}{%- endif -%}
+{%- set name = relation.include(database=false, schema=not temporary) -%}
+{{ config.get('sql_header') or '' }}
+create {{ 'temporary ' if temporary else 'unlogged ' if config.get('unlogged') }}table {{ name }}
+{%- if enforced and not temporary %} {{ get_table_columns_and_constraints() }};
+insert into {{ name }} {{ get_column_names() }} (
+{{ get_select_subquery(compiled_code) }}
+)
+{%- else %} as (
+{{ compiled_code }}
+)
+{%- endif %};
 {%- endmacro %}
 
-{% macro get_create_index_sql(relation, index_dict) -%}
-  {% do return(adapter.dispatch('get_create_index_sql', 'dbt')(relation, index_dict)) %}
+{# Longer names are cut by the server without a word. #}
+{% macro postgres__name_with_suffix(name, suffix) -%}
+  {% do return(name[:63 - suffix | length] ~ suffix) %}
 {%- endmacro %}
-{% macro default__get_create_index_sql(relation, index_dict) -%}{% do return(none) %}{%- endmacro %}
-{% macro postgres__get_create_index_sql(relation, index_dict) -%}
-  {%- set columns = [index_dict['columns']] if index_dict['columns'] is string else index_dict['columns'] -%}
-  {%- set kind = index_dict.get('type') or 'btree' -%}
-  {%- set name = local_md5([relation | string, columns | join('_'), kind, py_current_timestring()] | join('_')) -%}
-  create {{ 'unique' if index_dict.get('unique') }} index if not exists "{{ name }}" on {{ relation }} using {{ kind }} ({{ get_quoted_csv(columns) }})
-{%- endmacro %}
-
-{% macro postgres__create_indexes(relation) %}
-  {%- for index_dict in config.get('indexes') or [] -%}
-    {% do run_query(get_create_index_sql(relation, index_dict)) %}
-  {%- endfor -%}
+{% macro postgres__make_intermediate_relation(base_relation, suffix) %}
+  {%- set name = postgres__name_with_suffix(base_relation.identifier, suffix) -%}
+  {% do return(base_relation.incorporate(path={'identifier': name})) %}
 {% endmacro %}
+{% macro postgres__make_backup_relation(base_relation, backup_relation_type, suffix) %}
+  {%- set name = postgres__name_with_suffix(base_relation.identifier, suffix) -%}
+  {% do return(base_relation.incorporate(path={'identifier': name}, type=backup_relation_type)) %}
+{% endmacro %}
+{% macro postgres__make_temp_relation(base_relation, suffix) %}
+  {%- set name = postgres__name_with_suffix(base_relation.identifier, suffix ~ py_current_timestring()) -%}
+  {% do return(base_relation.incorporate(path={'database': none, 'schema': none, 'identifier': name})) %}
+{% endmacro %}
+
+{# Views that read the column go, and the column moves to the end. #}
+{% macro postgres__alter_column_type(relation, column_name, new_column_type) %}
+  {%- set name, draft = adapter.quote(column_name), adapter.quote(column_name ~ '__dbt_alter') -%}
+  {%- call statement('alter_column_type') -%}
+    alter table {{ relation }} add column {{ draft }} {{ new_column_type }};
+    update {{ relation }} set {{ draft }} = {{ name }}::{{ new_column_type }};
+    alter table {{ relation }} drop column {{ name }} cascade;
+    alter table {{ relation }} rename column {{ draft }} to {{ name }}
+  {%- endcall -%}
+{% endmacro %}
+
+{% macro postgres__get_create_index_sql(relation, index_dict) -%}
+{%- set columns = [index_dict['columns']] if index_dict['columns'] is string else index_dict['columns'] -%}
+{%- set kind = index_dict.get('type') or 'btree' -%}
+{#- Two indexes of one schema cannot share a name, and an older table may still have its own. -#}
+{%- set name = local_md5([relation | string, columns | join('_'), kind, index_dict.get('unique', false) | string, py_current_timestring()] | join('_')) -%}
+create {{ 'unique ' if index_dict.get('unique') }}index if not exists "{{ name }}"
+on {{ relation }} using {{ kind }} ({{ columns | join(', ') }})
+{%- endmacro %}
+
+{# A new table is nobody's but its owner's. #}
+{% macro postgres__copy_grants() %}{% do return(false) %}{% endmacro %}
+{% macro postgres__get_show_grant_sql(relation) -%}
+select grantee, privilege_type
+from information_schema.role_table_grants
+where grantor = current_role and grantee != current_role
+  and table_schema = '{{ relation.schema }}' and table_name = '{{ relation.identifier }}'
+{%- endmacro %}
+
+{% macro postgres__alter_relation_comment(relation, relation_comment) -%}
+comment on {{ relation.type | replace('_', ' ') }} {{ relation.render() }} is '{{ relation_comment | replace("'", "''") }}'
+{%- endmacro %}

@@ -7,24 +7,12 @@ use crate::engine::{Column, Relation, quote_identifier};
 pub(super) struct DuckDb;
 
 impl Ddl for DuckDb {
-    fn drops_readers(&self) -> bool {
-        false
-    }
-
     fn create_schema(&self, database: &str, schema: &str) -> String {
         format!("create schema if not exists {}.{}", quote_identifier(database), quote_identifier(schema))
     }
 
     fn drop_schema(&self, database: &str, schema: &str) -> String {
         format!("drop schema if exists {}.{} cascade", quote_identifier(database), quote_identifier(schema))
-    }
-
-    fn create_table(&self, table: &Relation, definition: &str, _unlogged: bool) -> String {
-        format!("create or replace table {table} {definition}")
-    }
-
-    fn create_temporary(&self, table: &Relation, query: &str) -> String {
-        format!("create or replace temp table {table} as (\n{query}\n)")
     }
 
     fn change_type(&self, table: &Relation, column: &Column) -> Vec<String> {

@@ -16,10 +16,6 @@ impl Ddl for Postgres {
         one == other
     }
 
-    fn drops_readers(&self) -> bool {
-        true
-    }
-
     // A session sees one database, and schemas cannot be named with it.
     fn create_schema(&self, _database: &str, schema: &str) -> String {
         format!("create schema if not exists {}", quote_identifier(schema))
@@ -27,16 +23,6 @@ impl Ddl for Postgres {
 
     fn drop_schema(&self, _database: &str, schema: &str) -> String {
         format!("drop schema if exists {} cascade", quote_identifier(schema))
-    }
-
-    fn create_table(&self, table: &Relation, definition: &str, unlogged: bool) -> String {
-        let unlogged = if unlogged { "unlogged " } else { "" };
-        // What another tool has left under this name is in the way.
-        format!("drop table if exists {table} cascade;\ncreate {unlogged}table {table} {definition}")
-    }
-
-    fn create_temporary(&self, table: &Relation, query: &str) -> String {
-        format!("drop table if exists {table};\ncreate temporary table {table} as (\n{query}\n)")
     }
 
     /// As dbt does it: views that read the column go, and the column moves to the end.
