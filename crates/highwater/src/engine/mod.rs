@@ -6,6 +6,8 @@
 //! | `relation.rs` | names of tables and views, quoted |
 //! | `table.rs` | query results small enough to show |
 
+use highwater_sql::Dialect;
+
 mod duckdb;
 mod relation;
 mod table;
@@ -101,6 +103,9 @@ pub trait Connection: Send {
     /// # Errors
     /// The engine's own message.
     fn relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, EngineError>;
+
+    /// Whose SQL it reads.
+    fn dialect(&self) -> Dialect;
 
     /// Starts a transaction.
     ///
