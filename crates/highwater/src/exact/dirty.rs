@@ -53,7 +53,7 @@ pub(crate) fn dirty(
         let arrived = walk(job, index, term, set)?;
         match &term.effect {
             Effect::All(finding) => {
-                if job.count(&format!("select count(*) from (select 1 from {arrived} limit 1) as some"))? > 0 {
+                if job.count(&format!("select count(*) from (select 1 from {arrived} limit 1) as arrived"))? > 0 {
                     all.push((input.label.clone(), finding.clone()));
                 }
             }
