@@ -51,7 +51,7 @@ impl<'a> Job<'a> {
 
     /// The name of one of this job's temporary tables, in SQL.
     pub fn temp(&self, name: &str) -> String {
-        self.dialect.temporary(&format!("{}_{name}", self.prefix))
+        self.connection.temporary(&format!("{}_{name}", self.prefix)).sql()
     }
 
     /// Fills a temporary table from a query, replacing what stood there, and returns its name in SQL.
@@ -74,7 +74,7 @@ impl<'a> Job<'a> {
 
     /// Starts a transaction that reads one snapshot throughout.
     pub fn begin(&mut self) -> Result<(), ExactError> {
-        self.connection.begin().map_err(|error| self.error(error))
+        self.connection.begin_snapshot().map_err(|error| self.error(error))
     }
 
     /// Runs a statement; returns the rows it changed.

@@ -169,8 +169,8 @@ pub(crate) fn swap(
         } else {
             0
         };
-        if kind == Some(RelationKind::View) {
-            job.execute(&job.dialect.drop_view(&job.model.relation.sql()))?;
+        if let Some(kind @ (RelationKind::View | RelationKind::MaterializedView)) = kind {
+            job.execute(&job.dialect.remove(kind.sql(), &job.model.relation.sql()))?;
         }
         let query = format!("select * from {}", staged.stage);
         job.execute(&job.dialect.replace(&job.model.relation.sql(), &query, staged.standing))?;

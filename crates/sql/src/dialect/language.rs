@@ -72,10 +72,7 @@ pub trait Language: Sync {
 
     // Statements.
 
-    /// A temporary table's name, in SQL.
-    fn temporary(&self, name: &str) -> String;
-
-    /// Fills a temporary table, whose name [`Language::temporary`] gave, from a query, replacing what stood there.
+    /// Fills a temporary table from a query, replacing what stood there.
     fn store(&self, table: &str, query: &str) -> String;
 
     /// Makes a schema, in SQL, if it is not there. Several sessions may do so at once.
@@ -84,8 +81,8 @@ pub trait Language: Sync {
     /// Makes a table anew from a query. `standing` says whether one is there, with these columns: what hangs on it is kept then.
     fn replace(&self, table: &str, query: &str, standing: bool) -> String;
 
-    /// Drops a view.
-    fn drop_view(&self, view: &str) -> String;
+    /// Removes a view or a table, by the word for what it is.
+    fn remove(&self, kind: &str, name: &str) -> String;
 
     // Questions to the catalogue.
 

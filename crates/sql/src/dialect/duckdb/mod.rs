@@ -85,10 +85,6 @@ impl Language for DuckDb {
         format!("isfinite({fraction})")
     }
 
-    fn temporary(&self, name: &str) -> String {
-        format!("temp.main.{name}")
-    }
-
     fn store(&self, table: &str, query: &str) -> String {
         format!("create or replace temp table {table} as {query}")
     }
@@ -101,8 +97,8 @@ impl Language for DuckDb {
         format!("create or replace table {table} as {query}")
     }
 
-    fn drop_view(&self, view: &str) -> String {
-        format!("drop view {view}")
+    fn remove(&self, kind: &str, name: &str) -> String {
+        format!("drop {kind} {name}")
     }
 
     fn search_path(&self) -> &'static str {

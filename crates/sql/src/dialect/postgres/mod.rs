@@ -105,10 +105,6 @@ impl Language for Postgres {
         if known(&self.normalised(data_type)) { column.to_owned() } else { format!("record_send(row({column}))") }
     }
 
-    fn temporary(&self, name: &str) -> String {
-        format!("pg_temp.{name}")
-    }
-
     fn store(&self, table: &str, query: &str) -> String {
         format!("drop table if exists {table}; create temp table {table} as {query}")
     }
@@ -131,8 +127,8 @@ impl Language for Postgres {
         }
     }
 
-    fn drop_view(&self, view: &str) -> String {
-        format!("drop view {view} cascade")
+    fn remove(&self, kind: &str, name: &str) -> String {
+        format!("drop {kind} {name} cascade")
     }
 
     fn search_path(&self) -> &'static str {
