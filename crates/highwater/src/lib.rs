@@ -13,6 +13,7 @@
 //! | [`strategies`] | dbt's own incremental strategies | engine |
 //! | [`run`] | running nodes in their order | all of the above |
 //! | [`artifacts`] | `manifest.json` and `run_results.json` | manifest, run |
+//! | [`state`] | what an earlier run left behind, what differs from it, deferring to it | manifest |
 //! | [`session`] | a loaded project and its engine, what every command starts from | all of the above |
 
 pub mod artifacts;
@@ -26,5 +27,6 @@ pub mod manifest;
 pub mod project;
 pub mod run;
 pub mod session;
+pub mod state;
 pub mod strategies;
 pub mod verify;

@@ -4,7 +4,7 @@ use highwater_jinja::{Value, dict, from_json};
 use serde_json::{Value as Json, json};
 
 use super::Batch;
-use super::scene::Frame;
+use super::scene::{Frame, LazyModel};
 use crate::manifest::{Manifest, Node, SourceNode};
 
 /// A node in the shape of dbt's manifest.
@@ -21,7 +21,7 @@ fn node_json(node: &Node) -> Json {
 }
 
 /// A node as a template value, with the batch it is compiled for.
-pub(crate) fn node_value(node: &Node, batch: Option<&Batch>) -> Value {
+fn node_value(node: &Node, batch: Option<&Batch>) -> Value {
     let mut json = node_json(node);
     if let (Some(batch), Some(entries)) = (batch, json.as_object_mut()) {
         let described = json!({
@@ -32,6 +32,12 @@ pub(crate) fn node_value(node: &Node, batch: Option<&Batch>) -> Value {
         entries.insert("batch".to_owned(), described);
     }
     from_json(&json)
+}
+
+/// `model` of a rendering for this node.
+pub(crate) fn lazy_model(node: &Node, batch: Option<&Batch>) -> LazyModel {
+    let (node, batch) = (node.clone(), batch.cloned());
+    LazyModel::new(Box::new(move || node_value(&node, batch.as_ref())))
 }
 
 fn source_json(source: &SourceNode) -> Json {

@@ -7,6 +7,7 @@ use highwater_jinja::{Arguments, Error, ErrorKind, Value, function};
 use super::fault::Fault;
 use super::relation::{CTE_PREFIX, RelationValue};
 use super::scene::{Frame, Running, lock};
+use crate::engine::Relation;
 use crate::manifest::{Config, Manifest, Node, RefCall, ResourceType, SourceNode};
 use crate::project::suggest;
 
@@ -125,7 +126,17 @@ fn referred(frame: &Frame, running: &Running, call: &RefCall) -> Result<Relation
         lock(&running.ephemeral).insert(node.unique_id.clone());
         return Ok(RelationValue::cte(&cte_name(node)));
     }
-    Ok(restricted(RelationValue::of(&node.relation, None), running, &node.config))
+    let relation = deferred(running, node)?;
+    Ok(restricted(RelationValue::of(relation.as_ref().unwrap_or(&node.relation), None), running, &node.config))
+}
+
+/// Where an earlier run built a node, when `--defer` leads there: because this command prefers it, or nothing is built here.
+fn deferred(running: &Running, node: &Node) -> Result<Option<Relation>, Error> {
+    let Some(deferral) = &running.deferral else { return Ok(None) };
+    let Some(earlier) = deferral.relation(&node.unique_id) else { return Ok(None) };
+    let is_built = || running.on_connection(|connection| connection.kind(&node.relation)).map(|kind| kind.is_some());
+    let leads_there = deferral.is_preferred(&node.unique_id) || !is_built()?;
+    Ok(leads_there.then(|| earlier.clone()))
 }
 
 /// The name of the common table expression that stands for an ephemeral model.
@@ -248,9 +259,9 @@ pub(crate) fn doc_function(frame: &Frame) -> Value {
             Some(package) => of(package),
             None => of(&frame.scene.subject.package)
                 .or_else(|| of(&frame.scene.project.name))
-                .or_else(|| docs.iter().find(|(id, _)| id.ends_with(&format!(".{name}"))).map(|(_, text)| text)),
+                .or_else(|| docs.values().find(|block| block.name == name)),
         };
-        found.map(|text| Value::from(text.as_str())).ok_or_else(|| {
+        found.map(|block| Value::from(block.text.as_str())).ok_or_else(|| {
             let fault = Fault::new("HW0311", format!("no docs block '{name}' was found"));
             match suggest::nearest(&name, docs.keys().filter_map(|id| id.rsplit('.').next())) {
                 Some(near) => fault.help(format!("did you mean {near}?")).into(),

@@ -119,7 +119,7 @@ impl Workshop<'_> {
             site.tested.note_in(&mut node);
         }
         Ok(Draft {
-            code: (!plain).then(|| node.raw_code.clone()),
+            code: (!plain).then(|| node.raw_code.clone().into()),
             node,
             package: site.package,
             file: Arc::clone(site.file),

@@ -96,7 +96,7 @@ mod tests {
     fn sql(config: serde_json::Value, unique_key: &[&str]) -> Result<String, String> {
         let (target, staged) = (Relation::new("db", "main", "t"), Relation::new("temp", "main", "s"));
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        let config = Config(serde_json::from_value(config).expect("a map"));
+        let config = Config::from(serde_json::from_value::<indexmap::IndexMap<_, _>>(config).expect("a map"));
         super::statements(&Change {
             target: &target,
             staged: &staged,
