@@ -20,9 +20,14 @@ fn node_json(node: &Node) -> Json {
     json
 }
 
-/// A node as a template value, with the batch it is compiled for.
-fn node_value(node: &Node, batch: Option<&Batch>) -> Value {
+/// A node as a template value, with the batch it is compiled for, and with its SQL where that is rendered.
+fn node_value(node: &Node, batch: Option<&Batch>, compiled: Option<&str>) -> Value {
     let mut json = node_json(node);
+    if let (Some(sql), Some(entries)) = (compiled, json.as_object_mut()) {
+        entries.insert("compiled".to_owned(), true.into());
+        entries.insert("compiled_code".to_owned(), sql.into());
+        entries.insert("compiled_sql".to_owned(), sql.into());
+    }
     if let (Some(batch), Some(entries)) = (batch, json.as_object_mut()) {
         let described = json!({
             "id": batch.id,
@@ -35,9 +40,9 @@ fn node_value(node: &Node, batch: Option<&Batch>) -> Value {
 }
 
 /// `model` of a rendering for this node.
-pub(crate) fn lazy_model(node: &Node, batch: Option<&Batch>) -> LazyModel {
-    let (node, batch) = (node.clone(), batch.cloned());
-    LazyModel::new(Box::new(move || node_value(&node, batch.as_ref())))
+pub(crate) fn lazy_model(node: &Node, batch: Option<&Batch>, compiled: Option<&str>) -> LazyModel {
+    let (node, batch, compiled) = (node.clone(), batch.cloned(), compiled.map(str::to_owned));
+    LazyModel::new(Box::new(move || node_value(&node, batch.as_ref(), compiled.as_deref())))
 }
 
 fn source_json(source: &SourceNode) -> Json {

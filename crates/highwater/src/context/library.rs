@@ -56,14 +56,14 @@ impl Macros {
         self.nodes.get(&entry?.unique_id)
     }
 
-    /// The macro of a materialization written in Jinja, when the project or a package brings one: those for the
-    /// project's engine before those for any, the project's before a package's.
+    /// The macro of a materialization written in Jinja, by the project, a package or us: those for the project's engine
+    /// before those for any, the project's before a package's, ours last.
     pub fn materialization(&self, name: &str) -> Option<&MacroNode> {
         let adapter = self.project.target.adapter.as_str();
         let packages = || std::iter::once(&self.project.main).chain(&self.project.packages);
         let found = [adapter, "default"].iter().find_map(|adapter| {
             let name = format!("materialization_{name}_{adapter}");
-            packages().find_map(|package| self.find(&package.name, &name))
+            packages().find_map(|package| self.find(&package.name, &name)).or_else(|| self.find(INTERNAL, &name))
         });
         self.nodes.get(&found?.unique_id)
     }
@@ -107,8 +107,10 @@ impl Macros {
     /// Whether this macro of ours is the one that runs wherever it is called: neither the project nor a package has one of
     /// this name, or one that dispatching could prefer.
     fn is_ours_alone(&self, name: &str) -> bool {
-        let same = |known: &str| known.strip_suffix(name).is_some_and(|prefix| prefix.is_empty() || prefix.ends_with("__"));
-        let foreign = self.packages.iter().filter(|(package, _)| ![INTERNAL, INTERNAL_DUCKDB].contains(&package.as_str()));
+        let same =
+            |known: &str| known.strip_suffix(name).is_some_and(|prefix| prefix.is_empty() || prefix.ends_with("__"));
+        let foreign =
+            self.packages.iter().filter(|(package, _)| ![INTERNAL, INTERNAL_DUCKDB].contains(&package.as_str()));
         foreign.flat_map(|(_, macros)| macros.keys()).all(|known| !same(known))
     }
 
@@ -194,8 +196,7 @@ pub fn load_macros(project: &Project) -> Result<Arc<Macros>, Vec<Diagnostic>> {
             Err(problem) => problems.push(problem),
         }
     }
-    macros.own_names =
-        NameKind::ALL.into_iter().filter(|which| macros.is_ours_alone(which.macro_name())).collect();
+    macros.own_names = NameKind::ALL.into_iter().filter(|which| macros.is_ours_alone(which.macro_name())).collect();
     let ids: Vec<&String> = macros.nodes.keys().collect();
     let calls: Vec<Vec<String>> = ids.into_par_iter().map(|id| macros.calls_of(id)).collect();
     for (node, calls) in macros.nodes.values_mut().zip(calls) {

@@ -55,7 +55,8 @@ pub fn build(project: &Project, macros: &Arc<Macros>) -> Result<(Manifest, Vec<D
     drafts.extend(tests_of_tables(&workshop, project, &tables, &mut issues));
     issues.check()?;
 
-    let workbench = Workbench { parse: ParseContext { project, macros }, renderers: &renderers, configurer: &configurer };
+    let workbench =
+        Workbench { parse: ParseContext { project, macros }, renderers: &renderers, configurer: &configurer };
     workbench.read_and_finish(&mut drafts, &mut issues);
     issues.check()?;
 

@@ -40,7 +40,8 @@ struct Tests {
 
 impl Tests {
     fn key(&self) -> Vec<String> {
-        let both = self.not_null.iter().filter(|name| self.unique.contains(*name) || self.disabled_unique.contains(*name));
+        let both =
+            self.not_null.iter().filter(|name| self.unique.contains(*name) || self.disabled_unique.contains(*name));
         let both: Vec<String> = both.cloned().collect();
         let any = if self.unique.is_empty() { &self.disabled_unique } else { &self.unique };
         if both.is_empty() { any.iter().cloned().collect() } else { both }
@@ -61,7 +62,8 @@ fn constrained(node: &Node) -> Option<Vec<String>> {
         let columns = constraint.get("columns").and_then(Value::as_array).cloned().unwrap_or_default();
         return Some(columns.iter().filter_map(Value::as_str).map(str::to_owned).collect());
     }
-    let column = node.columns.values().find(|column| column.constraints.iter().any(|constraint| is_key(&constraint)))?;
+    let column =
+        node.columns.values().find(|column| column.constraints.iter().any(|constraint| is_key(&constraint)))?;
     Some(vec![column.name.clone()])
 }
 

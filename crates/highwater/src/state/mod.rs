@@ -49,8 +49,11 @@ impl PreviousState {
     /// `HW0235` when the folder is not there, or holds an artifact that cannot be read.
     pub fn read(folder: &Path, target: &Path) -> Result<Self, Diagnostic> {
         if !folder.is_dir() {
-            return Err(Diagnostic::error("HW0235", format!("there is no folder {} to compare with", folder.display()))
-                .help("--state takes a folder with the manifest.json of an earlier run, such as a copy of target/"));
+            return Err(Diagnostic::error(
+                "HW0235",
+                format!("there is no folder {} to compare with", folder.display()),
+            )
+            .help("--state takes a folder with the manifest.json of an earlier run, such as a copy of target/"));
         }
         Ok(Self {
             folder: folder.to_path_buf(),

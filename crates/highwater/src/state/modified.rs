@@ -44,13 +44,15 @@ impl<'a> Comparison<'a> {
     pub(crate) fn new(manifest: &'a Manifest, before: &'a PreviousManifest) -> Self {
         // Our own macros are no part of the project: a new version of Highwater modifies nothing.
         let own = |package: &str| package == "dbt" || package.starts_with("dbt_") && is_internal(manifest, package);
-        let changed = manifest.macros.iter().filter(|(_, found)| !own(&found.package_name)).filter(|(id, found)| {
-            before.macros.get(*id).is_none_or(|earlier| earlier.macro_sql != found.macro_sql)
-        });
+        let changed =
+            manifest.macros.iter().filter(|(_, found)| !own(&found.package_name)).filter(|(id, found)| {
+                before.macros.get(*id).is_none_or(|earlier| earlier.macro_sql != found.macro_sql)
+            });
         let mut modified_macros: HashSet<&str> = changed.map(|(id, _)| id.as_str()).collect();
-        let gone = before.macros.iter().filter(|(id, earlier)| {
-            !own(&earlier.package_name) && !manifest.macros.contains_key(id.as_str())
-        });
+        let gone = before
+            .macros
+            .iter()
+            .filter(|(id, earlier)| !own(&earlier.package_name) && !manifest.macros.contains_key(id.as_str()));
         modified_macros.extend(gone.map(|(id, _)| id.as_str()));
         Self { manifest, before, modified_macros }
     }
@@ -101,9 +103,7 @@ impl<'a> Comparison<'a> {
             Part::Contract => !same_contract(node, before)?,
             // Of a generic test only what it finds counts: its text follows from its name.
             Part::Any if node.test_metadata.is_some() => {
-                !same_config(node, before)
-                    || node.fqn != before.fqn
-                    || self.calls_modified(&node.depends_on.macros)
+                !same_config(node, before) || node.fqn != before.fqn || self.calls_modified(&node.depends_on.macros)
             }
             Part::Any => {
                 let contract = same_contract(node, before)?;

@@ -155,7 +155,9 @@ fn inner_path(path: &str) -> &str {
 fn freshness(written: &Value) -> Value {
     let mut whole: Value = serde_json::from_str(NO_FRESHNESS).expect("a constant");
     if let (Some(whole), Some(written)) = (whole.as_object_mut(), written.as_object()) {
-        whole.extend(written.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), value.clone())));
+        whole.extend(
+            written.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), value.clone())),
+        );
     }
     whole
 }

@@ -131,7 +131,9 @@ fn names_follow_the_macros_of_the_project() {
         format!("{{% macro generate_{word}_name(custom, node) %}}{{{{ return(dbt.generate_{word}_name(custom, node)) }}}}{{% endmacro %}}")
     });
     for (which, custom, version) in NameKind::ALL.into_iter().flat_map(|which| {
-        [None, Some(""), Some(" own ")].into_iter().flat_map(move |custom| [None, Some("1.5")].map(|version| (which, custom, version)))
+        [None, Some(""), Some(" own ")]
+            .into_iter()
+            .flat_map(move |custom| [None, Some("1.5")].map(|version| (which, custom, version)))
     }) {
         let run = name(&[("macros/bridge.sql", &bridge.concat())], which, custom, named("orders", version));
         assert_eq!(name(&[], which, custom, named("orders", version)), run, "{which:?} {custom:?} {version:?}");
