@@ -10,7 +10,6 @@
 //! | [`manifest`] | nodes, configuration, graph, selection | project, context |
 //! | [`exact`] | the exact strategy: ledger, detection, dirty partitions, swap, plan, explanation | engine |
 //! | [`verify`] | comparing tables with an independent rebuild | exact |
-//! | [`strategies`] | dbt's own incremental strategies | engine |
 //! | [`run`] | running nodes in their order | all of the above |
 //! | [`artifacts`] | `manifest.json` and `run_results.json` | manifest, run |
 //! | [`state`] | what an earlier run left behind, what differs from it, deferring to it | manifest |
@@ -28,5 +27,4 @@ pub mod project;
 pub mod run;
 pub mod session;
 pub mod state;
-pub mod strategies;
 pub mod verify;
