@@ -68,6 +68,8 @@ pub fn build(project: &Project, macros: &Arc<Macros>) -> Result<(Manifest, Vec<D
     (manifest.exposures, manifest.metrics) =
         exposures::read(project, &manifest, &disabled_sources, &properties, &renderers, &mut issues);
     unit_tests(&mut manifest, &properties);
+    // The trees of the files are large, and what follows makes copies.
+    drop(properties);
     key::declare(&mut manifest);
     graph::connect(&mut manifest);
     issues.extend(checks::cycle(&manifest, &origins));
@@ -330,10 +332,11 @@ fn read_hooks(parse: &ParseContext<'_>, draft: &mut Draft<'_>, issues: &mut Issu
 
 /// Puts the nodes into the manifest; what is left says where they came from.
 fn insert_nodes(manifest: &mut Manifest, drafts: Vec<Draft<'_>>) -> Vec<Origin> {
+    manifest.nodes.reserve_exact(drafts.len());
     let origin = |draft: Draft<'_>| {
         let origin = Origin::of(&draft);
         let into = if origin.enabled { &mut manifest.nodes } else { &mut manifest.disabled };
-        into.insert(origin.unique_id.clone(), draft.node);
+        into.insert(origin.unique_id.clone(), *draft.node);
         origin
     };
     drafts.into_iter().map(origin).collect()

@@ -18,8 +18,8 @@ use crate::project::{FileKind, Package, Project, ProjectFile, checksum};
 /// A node in the making.
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
-    /// What is known of it.
-    pub node: Node,
+    /// What is known of it; apart, so that lists of drafts are small and grow cheaply.
+    pub node: Box<Node>,
     /// The package it belongs to.
     pub package: &'a Package,
     /// The file that holds it.
@@ -84,8 +84,8 @@ pub(super) struct Parts {
 }
 
 /// A node of which nothing is known but where it stands.
-pub(super) fn blank(project: &Project, package: &Package, parts: Parts) -> Node {
-    Node {
+pub(super) fn blank(project: &Project, package: &Package, parts: Parts) -> Box<Node> {
+    Box::new(Node {
         unique_id: format!("{}.{}.{}", parts.kind.word(), package.name, parts.name),
         resource_type: parts.kind,
         relation: Relation::new(&project.target.database, &project.target.schema, &parts.name),
@@ -99,7 +99,7 @@ pub(super) fn blank(project: &Project, package: &Package, parts: Parts) -> Node 
         checksum: Checksum { name: "sha256".to_owned(), checksum: parts.checksum },
         root: package.root.clone(),
         ..Node::default()
-    }
+    })
 }
 
 /// Everything that stands in files of its own, and the hooks of the project files.

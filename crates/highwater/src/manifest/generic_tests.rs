@@ -130,7 +130,7 @@ impl Workshop<'_> {
         })
     }
 
-    fn node(&self, site: &Site<'_, '_>, written: &Written, named: &Named, config: &Layer) -> Node {
+    fn node(&self, site: &Site<'_, '_>, written: &Written, named: &Named, config: &Layer) -> Box<Node> {
         let mut kwargs = written.arguments.clone();
         kwargs.insert("model".to_owned(), site.tested.model_argument().into());
         let metadata = TestMetadata { name: written.name.clone(), kwargs, namespace: written.namespace.clone() };
