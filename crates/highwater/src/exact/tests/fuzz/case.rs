@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use highwater_sql::{Mutant, Request, analyse_with};
 
 use super::node::Node;
-use crate::engine::{Connection, DuckDb, Engine, Relation};
+use crate::engine::{Connection, DuckDb, Engine, Postgres, PostgresSettings, Relation};
 use crate::exact::build::build;
 use crate::exact::detect::fingerprint::Naive;
 use crate::exact::explain::explain;
@@ -43,9 +44,17 @@ pub struct Case {
     pub batches: Vec<Vec<String>>,
 }
 
+/// The engine a case lives in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    DuckDb,
+    Postgres,
+}
+
 /// Ways to live through a case.
 #[derive(Debug, Clone, Copy)]
 pub struct Manner {
+    pub place: Place,
     /// A rule or detector got wrong on purpose.
     pub wrong: Option<Wrong>,
     /// Threads of the engine.
@@ -55,7 +64,7 @@ pub struct Manner {
 }
 
 /// As the exact strategy does it.
-pub const RIGHT: Manner = Manner { wrong: None, threads: 1, again: false };
+pub const RIGHT: Manner = Manner { place: Place::DuckDb, wrong: None, threads: 1, again: false };
 
 /// Something got wrong on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,23 +127,41 @@ impl Tally {
     }
 }
 
-/// A database in memory that a case lives in.
+/// An empty database that a case lives in.
 struct World {
-    _engine: DuckDb,
     session: Box<dyn Connection>,
+    _engine: Box<dyn Engine>,
+    /// Goes away last.
+    _database: Option<highwater_testbed::Database>,
     around: Surroundings,
+    home: (String, &'static str),
     runs: u32,
 }
 
 impl World {
-    fn new(threads: u32) -> Self {
-        let settings = format!("set threads = {threads}");
-        let engine = DuckDb::open(Path::new(":memory:"), &settings).expect("a database in memory");
+    fn new(manner: Manner) -> Self {
+        // Every database of an engine has the same functions: one answer does for all of them.
+        static FUNCTIONS: [LazyLock<Functions>; 2] = [const { LazyLock::new(Functions::default) }; 2];
+        let around = Surroundings { functions: FUNCTIONS[manner.place as usize].clone(), ..Surroundings::default() };
+        let (engine, database, home): (Box<dyn Engine>, _, _) = match manner.place {
+            Place::DuckDb => {
+                let settings = format!("set threads = {}", manner.threads);
+                let engine = DuckDb::open(Path::new(":memory:"), &settings).expect("a database in memory");
+                (Box::new(engine), None, ("memory".to_owned(), "main"))
+            }
+            Place::Postgres => {
+                let database = highwater_testbed::postgres();
+                let engine = Postgres::open(settings(&database)).expect("the test server takes connections");
+                let home = (database.name.clone(), "public");
+                (Box::new(engine), Some(database), home)
+            }
+        };
         let session = engine.connect().expect("a session");
-        // Every database has the same functions: one answer does for all of them.
-        static FUNCTIONS: LazyLock<Functions> = LazyLock::new(Functions::default);
-        let around = Surroundings { functions: FUNCTIONS.clone(), ..Surroundings::default() };
-        Self { _engine: engine, session, around, runs: 0 }
+        Self { session, _engine: engine, _database: database, around, home, runs: 0 }
+    }
+
+    fn relation(&self, name: &str) -> Relation {
+        Relation::new(&self.home.0, self.home.1, name)
     }
 
     fn run(&mut self, model: &ExactModel, wrong: Option<Wrong>) -> Result<SwapReport, ExactError> {
@@ -202,8 +229,20 @@ impl World {
     }
 }
 
-pub fn relation(name: &str) -> Relation {
-    Relation::new("memory", "main", name)
+fn settings(database: &highwater_testbed::Database) -> PostgresSettings {
+    PostgresSettings {
+        host: database.host.to_owned(),
+        port: database.port,
+        user: database.user.to_owned(),
+        password: Some(database.password.to_owned()),
+        database: database.name.clone(),
+        connect_timeout: Duration::from_secs(10),
+        retries: 1,
+        keepalives_idle: None,
+        search_path: None,
+        role: None,
+        application_name: "hw".to_owned(),
+    }
 }
 
 impl Model {
@@ -211,7 +250,7 @@ impl Model {
         self.cut == "view"
     }
 
-    fn exact(&self) -> ExactModel {
+    fn exact(&self, relation: Relation) -> ExactModel {
         let (mut event_time, mut batch_size, mut unique_key) = (None, None, Vec::new());
         if let Some((by, columns)) = self.cut.split_once(':') {
             let size = match by {
@@ -227,7 +266,7 @@ impl Model {
         }
         ExactModel {
             unique_id: format!("model.trial.{}", self.name),
-            relation: relation(&self.name),
+            relation,
             sql: self.query.sql(),
             event_time,
             batch_size,
@@ -242,7 +281,7 @@ impl Model {
 impl Case {
     /// Lives through it, and compares every table with a rebuild after every run.
     pub fn run(&self, manner: Manner) -> Outcome {
-        match self.live(&mut World::new(manner.threads), manner) {
+        match self.live(&mut World::new(manner), manner) {
             Ok(tally) => Outcome::Exact(tally),
             Err(outcome) => outcome,
         }
@@ -253,12 +292,12 @@ impl Case {
     /// # Errors
     /// When it is no case, or a table was not always what a rebuild holds.
     pub fn contents(&self, manner: Manner) -> Result<Vec<String>, Outcome> {
-        let mut world = World::new(manner.threads);
+        let mut world = World::new(manner);
         self.live(&mut world, manner)?;
         let models = self.models.iter().filter(|model| !model.is_view());
         models
             .map(|model| {
-                world.lines(&format!("select * from {}", relation(&model.name).sql())).map_err(Outcome::Invalid)
+                world.lines(&format!("select * from {}", super::node::quote(&model.name))).map_err(Outcome::Invalid)
             })
             .collect()
     }
@@ -271,11 +310,12 @@ impl Case {
             if model.is_view() {
                 let text = ViewText { unique_id: format!("model.trial.{}", model.name), sql: model.query.sql() };
                 world.session.execute(&format!("create view {} as {}", model.name, text.sql)).map_err(invalid)?;
-                world.around.views.insert(relation(&model.name), text);
+                world.around.views.insert(world.relation(&model.name), text);
             } else {
-                let ExactModel { unique_id, relation, event_time, batch_size, unique_key, .. } = model.exact();
+                let ExactModel { unique_id, relation, event_time, batch_size, unique_key, .. } =
+                    model.exact(world.relation(&model.name));
                 world.around.exact.insert(relation, ExactParent { unique_id, event_time, batch_size, unique_key });
-                models.push(model.exact());
+                models.push(model.exact(world.relation(&model.name)));
             }
         }
         let mut tally = Tally::default();

@@ -3,13 +3,13 @@
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use super::case::{Case, Model};
+use super::case::{Case, Model, Place};
 use super::grammar::Grammar;
 use super::node::{Column, Kind, Node};
 use super::schema::{self, Table, pick};
 
 /// The case of a seed. With `focus` it is a smaller one, in which these productions come up more often.
-pub fn case(seed: u64, focus: &[&'static str]) -> Case {
+pub fn case(seed: u64, focus: &[&'static str], place: Place) -> Case {
     let mut random = SmallRng::seed_from_u64(seed);
     let tables = schema::tables(&mut random);
     let mut rows = Vec::new();
@@ -29,7 +29,7 @@ pub fn case(seed: u64, focus: &[&'static str]) -> Case {
             );
         }
     }
-    let models = models(&mut random, &tables, focus);
+    let models = models(&mut random, &tables, focus, place);
     // What nobody reads may change as well, but seldom.
     let read: Vec<String> = models.iter().flat_map(|model| model.query.tables()).collect();
     let used: Vec<Table> = tables.iter().filter(|table| read.contains(&table.name)).cloned().collect();
@@ -49,12 +49,12 @@ pub fn case(seed: u64, focus: &[&'static str]) -> Case {
     Case { tables, rows, models, batches }
 }
 
-fn models(random: &mut SmallRng, tables: &[Table], focus: &[&'static str]) -> Vec<Model> {
+fn models(random: &mut SmallRng, tables: &[Table], focus: &[&'static str], place: Place) -> Vec<Model> {
     let sources: Vec<Node> = tables.iter().map(|table| Node::table(&table.name, &table.columns)).collect();
     // Facts come up more often than what they are joined to.
     let facts: Vec<Node> =
         tables.iter().filter(|table| table.fact).map(|table| Node::table(&table.name, &table.columns)).collect();
-    let mut grammar = Grammar::new(random, [sources, facts].concat(), focus.to_vec(), true);
+    let mut grammar = Grammar::new(random, [sources, facts].concat(), focus.to_vec(), place == Place::DuckDb);
     let mut models = Vec::new();
     if focus.is_empty() && grammar.chance(0.4) {
         let depth = grammar.random.random_range(1..3);

@@ -1,6 +1,6 @@
 //! What must hold whatever a rebuild says: the same question asked in two ways has one answer.
 
-use super::case::{Case, Manner, Outcome, RIGHT, Wrong};
+use super::case::{Case, Manner, Outcome, Place, RIGHT, Wrong};
 use super::{generate, number};
 use crate::exact::detect::fingerprint::Naive;
 
@@ -11,7 +11,7 @@ const CASES: u64 = 8;
 fn same(first_seed: u64, other: impl Fn(&Case) -> (Case, Manner)) {
     let (cases, mut compared) = (number("HW_CASES").unwrap_or(CASES), 0);
     for seed in first_seed..first_seed + cases {
-        let case = generate::case(seed, &[]);
+        let case = generate::case(seed, &[], Place::DuckDb);
         let (changed, manner) = other(&case);
         let Ok(one) = case.contents(RIGHT) else { continue };
         match changed.contents(manner) {
@@ -26,7 +26,7 @@ fn same(first_seed: u64, other: impl Fn(&Case) -> (Case, Manner)) {
 #[test]
 fn a_run_with_nothing_new_writes_nothing() {
     for seed in 60_000_000..60_000_000 + number("HW_CASES").unwrap_or(CASES) {
-        let case = generate::case(seed, &[]);
+        let case = generate::case(seed, &[], Place::DuckDb);
         match case.run(Manner { again: true, ..RIGHT }) {
             Outcome::Exact(_) | Outcome::Invalid(_) => {}
             outcome => panic!("seed {seed}\n{case}{outcome}"),

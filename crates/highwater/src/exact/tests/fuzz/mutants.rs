@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use highwater_sql::Mutant;
 
-use super::case::{Manner, Outcome, RIGHT, Wrong};
+use super::case::{Manner, Outcome, Place, RIGHT, Wrong};
 use super::{generate, number};
 use crate::exact::detect::fingerprint::Naive;
 
@@ -52,7 +52,7 @@ fn rows() -> Vec<Row> {
 
 /// Whether a case notices: its table differs, or one of the checks before the swap stops it.
 fn noticed(seed: u64, row: &Row) -> Option<bool> {
-    match generate::case(seed, row.focus).run(Manner { wrong: Some(row.wrong), ..RIGHT }) {
+    match generate::case(seed, row.focus, Place::DuckDb).run(Manner { wrong: Some(row.wrong), ..RIGHT }) {
         Outcome::Invalid(_) => None,
         Outcome::Exact(_) => Some(false),
         Outcome::Differs(_) | Outcome::Failed(_, _) => Some(true),
