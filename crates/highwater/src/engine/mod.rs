@@ -3,14 +3,17 @@
 //! | file | engine |
 //! | --- | --- |
 //! | `duckdb.rs` | DuckDB, embedded |
+//! | `occupant.rs` | the process that has a database file open |
 //! | `relation.rs` | names of tables and views, quoted |
 //! | `table.rs` | query results small enough to show |
 
 mod duckdb;
+mod occupant;
 mod relation;
 mod table;
 
 pub use self::duckdb::DuckDb;
+pub(crate) use occupant::occupant;
 pub use relation::{Relation, RelationKind, quote_identifier, quote_literal};
 pub use table::{Cell, Column, Table};
 

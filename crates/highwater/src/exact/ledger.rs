@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `ledger` | ledger | its version |
 //! | `fence` | model | an epoch that every writing run raises: two runs at once cannot both commit |
+//! | `leases` | model | who is building it, and how long that counts |
 //! | `models` | model | logic, salt, number of its last change |
 //! | `partitions` | partition | rows, fingerprint, number of its last change; a partition that lost all rows stays, with none |
 //! | `inputs` | model and probe | how far an input has been seen |
@@ -17,19 +18,21 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::engine::{Cell, Relation, quote_identifier, quote_literal};
+use crate::engine::{Cell, EngineError, Relation, quote_identifier, quote_literal};
 
 use super::error::ExactError;
 use super::job::{Job, number};
 use super::model::RunIdentity;
 
-/// The version this code writes.
-const VERSION: i128 = 1;
+/// The version this code writes. The first had no leases, no tokens of detectors and no times of runs.
+const VERSION: i128 = 2;
 
 const TABLES: &str = "
 create schema if not exists {ledger};
 create table if not exists {ledger}.ledger (version integer, created_at timestamp);
 create table if not exists {ledger}.fence (model varchar, epoch bigint);
+create table if not exists {ledger}.leases (
+    model varchar, run_id varchar, host varchar, process bigint, token varchar, since timestamp, expires_at timestamp);
 create table if not exists {ledger}.models (
     model varchar, relation varchar, logic_version varchar, logic varchar, salt ubigint, change_seq bigint,
     mode varchar, run_id varchar, invocation_id varchar, built_at timestamp);
@@ -43,6 +46,12 @@ create table if not exists {ledger}.fingerprints (
 create table if not exists {ledger}.runs (
     run_id varchar, invocation_id varchar, model varchar, started_at timestamp, finished_at timestamp, what varchar, reason varchar,
     dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint);
+alter table {ledger}.inputs add column if not exists token varchar;
+alter table {ledger}.runs add column if not exists detect_seconds double precision;
+alter table {ledger}.runs add column if not exists build_seconds double precision;
+alter table {ledger}.runs add column if not exists foreseen_seconds double precision;
+alter table {ledger}.runs add column if not exists rebuild_seconds double precision;
+update {ledger}.ledger set version = {version} where version < {version};
 insert into {ledger}.ledger select {version}, {now} where not exists (from {ledger}.ledger);
 ";
 
@@ -87,16 +96,17 @@ pub(crate) fn schema(relation: &Relation) -> String {
 pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactError> {
     let found = job.count(&format!(
         "select count(*) from duckdb_tables() where lower(database_name) = lower({}) and schema_name = 'highwater' \
-         and table_name in ('ledger', 'fence', 'models', 'partitions', 'inputs', 'fingerprints', 'runs')",
+         and table_name in ('ledger', 'fence', 'leases', 'models', 'partitions', 'inputs', 'fingerprints', 'runs')",
         quote_literal(&relation.database)
     ))?;
-    if found < 7 {
+    if found < 8 {
         return Ok(false);
     }
     let table = job.query(&format!("select max(version) from {}.ledger", schema(relation)))?;
     match table.scalar().and_then(Cell::as_integer) {
         Some(found) if found > VERSION => Err(ExactError::NewerLedger { found, known: VERSION }),
-        version => Ok(version.is_some()),
+        // An earlier one is brought up to ours before anything else is done with it.
+        version => Ok(version == Some(VERSION)),
     }
 }
 
@@ -115,15 +125,19 @@ pub(crate) fn model(job: &mut Job, relation: &Relation, unique_id: &str) -> Resu
     }))
 }
 
-/// Whether the model has its row in the fence, so that [`fence`] will find it.
-pub(crate) fn fenced(job: &mut Job) -> Result<bool, ExactError> {
+/// The model's epoch, if it has its rows in the fence and among the leases.
+pub(crate) fn epoch(job: &mut Job) -> Result<Option<u64>, ExactError> {
     let relation = job.model.relation.clone();
-    Ok(exists(job, &relation)?
-        && job.count(&format!(
-            "select count(*) from {}.fence where model = {}",
-            schema(&relation),
-            quote_literal(&job.model.unique_id)
-        ))? > 0)
+    if !exists(job, &relation)? {
+        return Ok(None);
+    }
+    let [rows, epoch] = job.numbers(&format!(
+        "select count(*), max(fence.epoch) from {0}.fence as fence join {0}.leases as leases on fence.model = leases.model \
+         where fence.model = {1}",
+        schema(&relation),
+        quote_literal(&job.model.unique_id)
+    ))?;
+    Ok((rows > 0).then_some(epoch))
 }
 
 /// Creates the ledger and the model's row in the fence, in a transaction of its own. Several runs may do so at once: who comes second waits.
@@ -153,7 +167,8 @@ fn create_once(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
         .execute(&tables)
         .and_then(|_| {
             job.execute(&format!(
-                "insert into {ledger}.fence select {model}, 0 where not exists (from {ledger}.fence where model = {model})"
+                "insert into {ledger}.fence select {model}, 0 where not exists (select 1 from {ledger}.fence where model = {model}); \
+                 insert into {ledger}.leases (model) select {model} where not exists (select 1 from {ledger}.leases where model = {model})"
             ))
         })
         .and_then(|_| job.connection.commit().map_err(|error| job.error(error)));
@@ -170,14 +185,19 @@ pub(crate) fn rollback(job: &mut Job) {
     }
 }
 
-/// Raises the model's epoch. A run that has committed since this transaction's snapshot, or is about to, makes this fail.
-pub(crate) fn fence(job: &mut Job) -> Result<(), ExactError> {
+/// Raises the model's epoch from what it was in this transaction's snapshot. A run that has committed since, or is about to, makes this fail.
+pub(crate) fn fence(job: &mut Job, epoch: u64) -> Result<(), ExactError> {
     let raised = job.execute(&format!(
-        "update {}.fence set epoch = epoch + 1 where model = {}",
+        "update {}.fence set epoch = epoch + 1 where model = {} and epoch = {epoch}",
         schema(&job.model.relation),
         quote_literal(&job.model.unique_id)
     ))?;
-    if raised == 0 { Err(job.broken("it has no row in the fence")) } else { Ok(()) }
+    if raised == 0 {
+        let message = format!("its epoch is no longer {epoch}");
+        return Err(job.error(EngineError::Conflict { message }));
+    }
+    job.reach("fenced");
+    Ok(())
 }
 
 /// Replaces the model's row.
@@ -205,7 +225,8 @@ pub(crate) fn write_run(job: &mut Job, row: &RunRow, run: &RunIdentity) -> Resul
     let reason = row.reason.as_deref().map_or_else(|| "null".to_owned(), quote_literal);
     let finished = crate::clock::now().unwrap_or(run.started_at);
     job.execute(&format!(
-        "insert into {}.runs values ({}, {}, {}, {}, {}, {}, {reason}, {}, {}, {}, {}, {})",
+        "insert into {}.runs (run_id, invocation_id, model, started_at, finished_at, what, reason, dirty, replaced, \
+         unchanged, rows_deleted, rows_inserted) values ({}, {}, {}, {}, {}, {}, {reason}, {}, {}, {}, {}, {})",
         schema(&job.model.relation),
         quote_literal(&run.run_id),
         quote_literal(&run.invocation_id),

@@ -239,6 +239,30 @@ pub(crate) fn refuse(job: &Job, prepared: &Prepared, look: &Look) -> Result<(), 
     Ok(())
 }
 
+/// What was promised of inputs and turned out not to be so.
+pub(crate) fn broken_promises(prepared: &Prepared, look: &Look) -> Vec<Finding> {
+    let broken = prepared.inputs.iter().zip(&look.observations).filter_map(|(input, observation)| {
+        let (words, declared) = (observation.broken.as_ref()?, input.declared.as_ref()?);
+        Some(Finding {
+            rule: "broken-promise",
+            message: format!(
+                "{} is declared {}, but {words}: all of it was looked at",
+                input.label,
+                declared.detect.word()
+            ),
+            help: format!("find out who writes {} like that, or declare it detect: fingerprint", input.label),
+            place: None,
+        })
+    });
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in broken {
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    findings
+}
+
 /// How the columns of the table will change, if they will.
 pub(crate) fn schema_change(prepared: &Prepared, look: &Look) -> Option<String> {
     let now = pairs(&prepared.output);

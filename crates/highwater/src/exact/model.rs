@@ -11,6 +11,8 @@ use serde::Serialize;
 use crate::engine::Relation;
 use crate::manifest::{BatchSize, Policy};
 
+use super::declare::Declared;
+
 /// A model on the exact strategy, compiled.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExactModel {
@@ -74,6 +76,8 @@ pub struct Surroundings {
     pub views: IndexMap<Relation, ViewText>,
     /// Exact models.
     pub exact: IndexMap<Relation, ExactParent>,
+    /// What is declared of tables, about how their changes may be found.
+    pub detectors: IndexMap<Relation, Declared>,
     /// The words for tables in messages (`raw_orders`); without one a table goes by its identifier.
     pub labels: IndexMap<Relation, String>,
     /// The database's functions.
@@ -135,6 +139,11 @@ impl Surroundings {
     /// The view of this name, if it is one of the project's.
     pub fn view(&self, relation: &Relation) -> Option<&ViewText> {
         find(&self.views, relation)
+    }
+
+    /// What is declared of a table; nothing of one that swaps fill, for they tell what changed.
+    pub(crate) fn declared(&self, relation: &Relation) -> Option<&Declared> {
+        find(&self.detectors, relation).filter(|_| self.parent(relation).is_none())
     }
 
     /// The exact model of this name, if it is one.

@@ -11,7 +11,7 @@ use super::foresee::{Shown, Work, among};
 use super::job::{Job, number};
 use super::ledger;
 use super::logic::sha256;
-use super::look::{Choice, Look, kept, look, refuse, target};
+use super::look::{Choice, Look, broken_promises, kept, look, refuse, target};
 use super::model::{ExactModel, RunIdentity, Surroundings};
 use super::prepare::{Prepared, prepare};
 use super::report::{ModelPlan, Plan, PlanCause, PlanState, PlannedPartition};
@@ -44,6 +44,7 @@ pub(crate) fn plan(
             PlannedModel::Rebuilt { relation, .. } => ahead.unknown.push((relation.clone(), around.label(relation))),
             PlannedModel::Exact(model) => {
                 let mut job = Job::new(connection, model, around, &format!("hw_{index}"));
+                job.moment = run.started_at;
                 let (plan, failed) = match one(&mut job, run, analyse, &mut ahead) {
                     Ok(plan) => (plan, false),
                     Err(error @ ExactError::NewerLedger { .. }) => {
@@ -179,6 +180,7 @@ fn describe(job: &mut Job, prepared: &Prepared, look: &Look) -> Result<ModelPlan
         Choice::Note | Choice::Nothing => (PlanState::Unchanged, None, Vec::new()),
     };
     findings.extend(prepared.analysis.notes.iter().cloned());
+    findings.extend(broken_promises(prepared, look));
     let mut plan = ModelPlan {
         cut: prepared.axis.cut(),
         whole,

@@ -177,7 +177,9 @@ pub(crate) fn swap(
     } else if outcome.replaced > 0 {
         replace(job, prepared, staged)?;
     }
+    job.reach("inserted");
     record(job, prepared, staged, known, run)?;
+    job.reach("recorded");
     check_grain(job, staged, outcome)?;
     Ok(outcome)
 }
@@ -190,6 +192,7 @@ fn replace(job: &mut Job, prepared: &Prepared, staged: &Staged) -> Result<(), Ex
     let columns = quoted(&column_names(&prepared.output)).join(", ");
     let table = job.model.relation.sql();
     let deleted = job.execute(&format!("delete from {table} where {filter}"))?;
+    job.reach("deleted");
     let inserted =
         job.execute(&format!("insert into {table} ({columns}) select {columns} from {} where {filter}", staged.stage))?;
     if (deleted, inserted) != (staged.outcome.deleted, staged.outcome.inserted) {

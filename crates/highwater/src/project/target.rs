@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::yaml::{self, Yaml};
 use crate::diagnostics::{Diagnostic, SourceFile};
-use crate::engine::{DuckDb, EngineError, quote_identifier, quote_literal};
+use crate::engine::{DuckDb, EngineError, occupant, quote_identifier, quote_literal};
 
 /// Extensions that are part of the library.
 const BUILT_IN: &[&str] = &["autocomplete", "core_functions", "icu", "json", "parquet"];
@@ -52,9 +52,11 @@ impl Target {
         DuckDb::open(&self.path, &self.prologue).map_err(|error| match error {
             EngineError::Locked { path, message } => {
                 Diagnostic::error("HW0131", format!("another process is using {path}"))
-                    .note(message)
+                    .note(occupant(&message).unwrap_or(message))
                     .note("DuckDB lets one process at a time open a file for writing")
-                    .help("close the other one (a DuckDB shell, a notebook, another run) and try again")
+                    .help(
+                        "close the other one (a DuckDB shell, a notebook, another run), or wait for it with --wait 10m",
+                    )
             }
             other => Diagnostic::error("HW0130", format!("cannot open the database of the target `{}`", self.name))
                 .note(other.to_string())

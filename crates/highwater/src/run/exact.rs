@@ -1,5 +1,7 @@
 //! The seam to the exact strategy: what it is asked, in terms of the manifest, and what its answer means for a run.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use super::execute::selected_nodes;
@@ -9,11 +11,12 @@ use super::worker::{Outcome, Shared, Task};
 use super::{Command, RunOptions};
 use crate::context::SharedConnection;
 use crate::diagnostics::Diagnostic;
-use crate::engine::{EngineError, RelationKind};
+use crate::engine::{EngineError, Relation, RelationKind};
 use crate::exact::{
     self, ExactError, ExactModel, ExactParent, Mode, PlannedModel, RunIdentity, Surroundings, SwapReport, ViewText,
+    Writers,
 };
-use crate::manifest::{Node, ResourceType, graph};
+use crate::manifest::{Config, Node, ResourceType, graph};
 use crate::session::Session;
 
 /// Brings an exact model's table to what a rebuild would hold.
@@ -25,14 +28,17 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     let model = exact_model(node, &task.compiled.sql, shared.options.full_refresh);
     let around = surroundings(shared, task.connection, &[node])?;
     let run = identity(shared);
+    let writers = Writers::new(Arc::clone(&shared.engine), shared.session.project.wait);
     task.record(&task.compiled.sql);
     let report = again_on_conflict(|| {
-        exact::run(lock(task.connection).as_mut(), &model, &around, &run).map_err(|error| match error.engine_error() {
-            Some(engine @ (EngineError::Conflict { .. } | EngineError::Locked { .. } | EngineError::Open { .. })) => {
-                Failure::Engine(engine.clone())
+        exact::run(lock(task.connection).as_mut(), &model, &around, &run, Some(&writers)).map_err(|error| {
+            match error.engine_error() {
+                Some(
+                    engine @ (EngineError::Conflict { .. } | EngineError::Locked { .. } | EngineError::Open { .. }),
+                ) => Failure::Engine(engine.clone()),
+                Some(engine) if matches!(error, ExactError::Unbound { .. }) => Failure::Engine(engine.clone()),
+                _ => Failure::Told(error.diagnostic()),
             }
-            Some(engine) if matches!(error, ExactError::Unbound { .. }) => Failure::Engine(engine.clone()),
-            _ => Failure::Told(error.diagnostic()),
         })
     })?;
     let rows = report.rows_inserted;
@@ -106,9 +112,11 @@ fn surroundings(
     for id in above.keys().chain(&ids) {
         if let Some(source) = manifest.sources.get(id) {
             around.labels.insert(source.relation.clone(), source.name.clone());
+            declare(&mut around, &source.relation, &source.name, &source.config, source.loaded_at_field.as_deref())?;
         }
         let Some(node) = manifest.nodes.get(id) else { continue };
         around.labels.insert(node.relation.clone(), node.name.clone());
+        declare(&mut around, &node.relation, &node.name, &node.config, None)?;
         if node.resource_type != ResourceType::Model {
             continue;
         }
@@ -120,6 +128,25 @@ fn surroundings(
         }
     }
     Ok(around)
+}
+
+/// Takes down what is declared about finding the changes of a table.
+fn declare(
+    around: &mut Surroundings,
+    relation: &Relation,
+    name: &str,
+    config: &Config,
+    loaded_at: Option<&str>,
+) -> Result<(), Diagnostic> {
+    let declared = exact::declared(config, loaded_at).map_err(|problem| {
+        Diagnostic::error("HW0514", format!("the detector declared for {name} cannot be used"))
+            .note(problem)
+            .help("correct meta.highwater of it: hw help HW0514 shows what can be written there")
+    })?;
+    if let Some(declared) = declared {
+        around.detectors.insert(relation.clone(), declared);
+    }
+    Ok(())
 }
 
 fn exact_parent(node: &Node) -> ExactParent {

@@ -109,7 +109,7 @@ impl Case {
                 started_at: "2024-03-10T00:00:00Z".parse().expect("moment"),
                 engine_version: "case".into(),
             };
-            let report = match exact::run(session.as_mut(), &model, &self.around(), &identity) {
+            let report = match exact::run(session.as_mut(), &model, &self.around(), &identity, None) {
                 Ok(report) => report,
                 Err(ExactError::Refused { findings, .. }) => {
                     return Ok(findings.iter().map(|found| format!("refused: {}", found.finding.rule)).collect());
