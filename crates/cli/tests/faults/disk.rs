@@ -25,7 +25,7 @@ fn a_full_disk_changes_nothing_and_is_named() {
     // More new rows than the disk has room for.
     session
         .execute(
-            "insert into orders select 1000000 + i, i % 50, timestamp '2024-01-05' + to_minutes((i % 1440)::integer), hash(i)::bigint % 1000 \
+            "insert into orders select 1000000 + i, i % 50, timestamp '2024-01-05' + to_minutes((i % 1440)::integer), (hash(i) % 1000)::integer \
              from range(400000) as new(i)",
         )
         .expect("orders");

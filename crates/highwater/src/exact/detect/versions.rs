@@ -68,6 +68,13 @@ fn beyond(job: &Job, declared: &Declared, version: Option<&str>) -> String {
     )
 }
 
+/// The fingerprints of rows, whether they pass the query's filter or not: one that does not may have passed it before it was written anew.
+fn take_all(job: &mut Job, input: &Input, name: &str, salt: u64, rows: &str) -> Result<String, ExactError> {
+    let mut unfiltered = input.clone();
+    unfiltered.probe.filter = None;
+    fingerprint::take_where(job, &unfiltered, name, salt, Some(rows))
+}
+
 fn newest(job: &mut Job, input: &Input, declared: &Declared) -> Result<Newest, ExactError> {
     let table = input.relation.sql();
     let found = job.query(&format!("select cast(max({}) as varchar) from {table}", quote(&declared.version)))?;
@@ -101,7 +108,7 @@ fn remember(
     newest: Newest,
 ) -> Result<(Token, String), ExactError> {
     let rows = beyond(job, declared, newest.version.as_deref());
-    let tail = fingerprint::take_where(job, input, &format!("tail_{index}"), salt, Some(&rows))?;
+    let tail = take_all(job, input, &format!("tail_{index}"), salt, &rows)?;
     let count = job.count(&format!("select count(*) from {} where {rows}", input.relation.sql()))?;
     let token = Token { version: newest.version, rows: newest.rows, tail: count, audited: job.today() };
     Ok((token, tail))
@@ -120,7 +127,7 @@ pub(super) fn observe(
     salt: u64,
 ) -> Result<Seen, ExactError> {
     let rows = beyond(job, declared, before.version.as_deref());
-    let newer = fingerprint::take_where(job, input, &format!("newer_{index}"), salt, Some(&rows))?;
+    let newer = take_all(job, input, &format!("newer_{index}"), salt, &rows)?;
     let query = format!("select p from ({})", fingerprint::changed_among(job, input, &tail_id(input), &newer, None));
     let touched = job.store(&format!("touched_{index}"), &query)?;
     let newest = newest(job, input, declared)?;

@@ -91,7 +91,7 @@ fn walk(seed: u64, declared: &Declared, writers: Writers, daily: bool, naive: Op
     world.naive = naive;
     let models = models();
     let (mut event, mut seq) = (0, 0);
-    for step in 0..20 {
+    for step in 0..15 {
         let changes: Vec<String> =
             (0..random.random_range(0..4)).map(|_| change(&mut random, writers, &mut event, &mut seq)).collect();
         for sql in &changes {
@@ -128,7 +128,7 @@ fn kept() -> Vec<(Declared, Writers, bool)> {
 #[test]
 fn tables_are_exact_while_promises_are_kept() {
     for (declared, writers, daily) in kept() {
-        for seed in 0..4 {
+        for seed in 0..2 {
             if let Some(wrong) = walk(seed, &declared, writers, daily, None) {
                 panic!("{declared:?}: {wrong}");
             }
@@ -138,7 +138,7 @@ fn tables_are_exact_while_promises_are_kept() {
 
 #[test]
 fn deleted_rows_show_in_the_count_of_a_table_that_only_grows() {
-    for seed in 0..4 {
+    for seed in 0..2 {
         let wrong = walk(seed, &append_only(None), Writers::Delete, false, None);
         assert_eq!(wrong, None);
     }
@@ -149,9 +149,8 @@ fn looking_strictly_beyond_the_newest_version_is_noticed() {
     for (declared, writers, daily) in
         [(row_version(true, None), Writers::Correct, false), (append_only(None), Writers::Add, false)]
     {
-        let noticed =
-            (0..8).filter(|seed| walk(*seed, &declared, writers, daily, Some(Naive::BeyondTheVersion)).is_some());
-        assert!(noticed.count() > 0, "{declared:?}: a filter on > max(seq) goes unnoticed");
+        let noticed = (0..8).any(|seed| walk(seed, &declared, writers, daily, Some(Naive::BeyondTheVersion)).is_some());
+        assert!(noticed, "{declared:?}: a filter on > max(seq) goes unnoticed");
     }
 }
 
@@ -160,8 +159,8 @@ fn taking_promises_for_kept_is_noticed() {
     for (declared, writers, daily) in
         [(row_version(false, Some(1)), Writers::Anything, true), (append_only(Some(1)), Writers::Delete, true)]
     {
-        let noticed = (0..8).filter(|seed| walk(*seed, &declared, writers, daily, Some(Naive::NoAudit)).is_some());
-        assert!(noticed.count() > 0, "{declared:?}: without an audit nothing is noticed");
+        let noticed = (0..8).any(|seed| walk(seed, &declared, writers, daily, Some(Naive::NoAudit)).is_some());
+        assert!(noticed, "{declared:?}: without an audit nothing is noticed");
     }
 }
 
