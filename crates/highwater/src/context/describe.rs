@@ -20,9 +20,14 @@ fn node_json(node: &Node) -> Json {
     json
 }
 
-/// A node as a template value, with the batch it is compiled for.
-pub(crate) fn node_value(node: &Node, batch: Option<&Batch>) -> Value {
+/// A node as a template value, with the batch it is compiled for, and with its SQL where that is rendered.
+pub(crate) fn node_value(node: &Node, batch: Option<&Batch>, compiled: Option<&str>) -> Value {
     let mut json = node_json(node);
+    if let (Some(sql), Some(entries)) = (compiled, json.as_object_mut()) {
+        entries.insert("compiled".to_owned(), true.into());
+        entries.insert("compiled_code".to_owned(), sql.into());
+        entries.insert("compiled_sql".to_owned(), sql.into());
+    }
     if let (Some(batch), Some(entries)) = (batch, json.as_object_mut()) {
         let described = json!({
             "id": batch.id,

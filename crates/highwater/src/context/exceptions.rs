@@ -26,7 +26,17 @@ impl Exceptions {
                 self.0.scene.say(Message::Warning, &text(0, "msg"));
                 return Ok(Some(Value::from("")));
             }
-            "warn_snapshot_timestamp_data_types" | "warn_once" => return Ok(Some(Value::from(""))),
+            "warn_snapshot_timestamp_data_types" => {
+                let warning = format!(
+                    "the clock of {} is {}, and its updated_at is {}: comparing the two converts one of them",
+                    self.0.scene.subject.name,
+                    text(0, "snapshot_time_data_type"),
+                    text(1, "updated_at_data_type")
+                );
+                self.0.scene.say(Message::Warning, &warning);
+                return Ok(Some(Value::from("")));
+            }
+            "warn_once" => return Ok(Some(Value::from(""))),
             "raise_compiler_error"
             | "raise_parsing_error"
             | "raise_fail_fast_error"

@@ -49,7 +49,7 @@ use highwater_jinja::{Clock, Error, Options, UndefinedPolicy, Value};
 use jiff::Timestamp;
 use regex::Regex;
 
-pub use compile::{Compiled, Compiler, Flags, SharedConnection};
+pub use compile::{Compiled, Compiler, Flags, Materialized, SharedConnection};
 pub use library::{Macros, load_macros};
 pub use parse::{Captured, NameKind, ParseContext};
 pub use query_map::QueryMap;

@@ -9,6 +9,7 @@ pub(crate) static FILES: &[(&str, &str)] = &[
     ("incremental.sql", include_str!("incremental.sql")),
     ("relations.sql", include_str!("relations.sql")),
     ("hooks.sql", include_str!("hooks.sql")),
+    ("snapshot.sql", include_str!("snapshot.sql")),
     ("tests.sql", include_str!("tests.sql")),
     ("dates.sql", include_str!("dates.sql")),
     ("text.sql", include_str!("text.sql")),

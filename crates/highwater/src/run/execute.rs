@@ -81,10 +81,20 @@ pub(super) fn selected_nodes(session: &Session, options: &RunOptions) -> Result<
             (Command::Test, kind) => matches!(kind, ResourceType::Test | ResourceType::UnitTest),
             (Command::Snapshot, kind) => kind == ResourceType::Snapshot,
             (Command::Compile, kind) => {
-                matches!(kind, ResourceType::Model | ResourceType::Test | ResourceType::Analysis)
+                matches!(
+                    kind,
+                    ResourceType::Model | ResourceType::Snapshot | ResourceType::Test | ResourceType::Analysis
+                )
             }
             (Command::Show, kind) => {
-                matches!(kind, ResourceType::Model | ResourceType::Seed | ResourceType::Test | ResourceType::Analysis)
+                matches!(
+                    kind,
+                    ResourceType::Model
+                        | ResourceType::Seed
+                        | ResourceType::Snapshot
+                        | ResourceType::Test
+                        | ResourceType::Analysis
+                )
             }
             (Command::Run, _) => false,
         }

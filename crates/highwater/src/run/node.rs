@@ -143,6 +143,7 @@ pub(crate) fn description(node: &Node) -> String {
     match node.resource_type {
         ResourceType::Seed => format!("seed file {place}"),
         ResourceType::Test => format!("test {}", node.name),
+        ResourceType::Snapshot => format!("snapshot {place}"),
         ResourceType::Model => {
             let word = if node.config.is_exact() { "exact" } else { node.config.materialized() };
             format!("{} {word} model {place}", node.language)

@@ -154,7 +154,9 @@ impl<'a> Shared<'a> {
 /// `compiled/<package>/models/x.sql`; generic tests lie in a folder with the name of their properties file.
 pub(crate) fn output_path(folder: &str, node: &Node) -> PathBuf {
     let file = Path::new(folder).join(&node.package_name).join(&node.original_file_path);
-    if node.resource_type == ResourceType::Test && node.test_metadata.is_some() {
+    let in_properties =
+        matches!(node.resource_type, ResourceType::Test | ResourceType::Snapshot | ResourceType::UnitTest);
+    if in_properties && file.extension().is_some_and(|extension| extension != "sql") {
         return file.join(Path::new(&node.path).file_name().unwrap_or(node.name.as_ref()));
     }
     file

@@ -21,3 +21,4 @@ mod models;
 mod project;
 mod seeds;
 mod show;
+mod snapshots;

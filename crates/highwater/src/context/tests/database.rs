@@ -242,7 +242,7 @@ fn a_materialization_of_the_project_runs_in_one_transaction() {
         let node = fixture.node(name);
         let compiled = fixture.compiler.compile(node, &fixture.connection).expect("compiled");
         match fixture.compiler.call_materialization(node, &compiled, &fixture.connection, &found) {
-            Ok(value) => value.to_string(),
+            Ok(done) => done.returned.to_string(),
             Err(problem) => super::text(&problem),
         }
     };

@@ -125,6 +125,6 @@ fn call(task: &Task<'_>, name: &str, change: &Change<'_>) -> Result<String, Fail
         (Value::from("dest_columns"), context::columns_value(&columns)),
         (Value::from("incremental_predicates"), predicates),
     ]);
-    let sql = task.shared.compiler.call_macro(task.node, task.connection, name, &[arguments], &[])?;
+    let sql = task.shared.compiler.call_macro(task.node, &task.compiled, task.connection, name, &[arguments], &[])?;
     Ok(sql.as_str().map_or_else(|| sql.to_string(), str::to_owned))
 }

@@ -6,7 +6,7 @@
 //! | `table.rs` | `table` | rows, built beside the old ones and swapped in |
 //! | `incremental.rs` | `incremental` | rows, of which a run adds or replaces some |
 //! | `seed.rs` | seeds | the rows of a CSV file |
-//! | `custom.rs` | any other word | whatever a Jinja materialization of the project does |
+//! | `custom.rs` | snapshots, any other word | whatever a materialization written in Jinja does |
 //!
 //! Ephemeral models leave nothing: the compiler puts their text into the models that read them. The strategy `exact`
 //! has its own transaction and is called from `run/exact.rs`.
@@ -33,12 +33,11 @@ use crate::diagnostics::Diagnostic;
 use crate::engine::{Relation, RelationKind};
 use crate::manifest::ResourceType;
 
-/// Builds a model or seed, hooks included.
+/// Builds a model, seed or snapshot, hooks included.
 ///
 /// # Errors
 /// When a hook, a macro or a statement fails; then the database is as it was, save for hooks outside the transaction.
 pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
-    refuse_what_is_not_built_in(task)?;
     let node = task.node;
     if node.resource_type == ResourceType::Model && node.config.is_exact() {
         return build_exact(task);
@@ -94,15 +93,6 @@ fn builder(task: &Task<'_>) -> Result<Builder, Diagnostic> {
                 node.name
             ))),
     }
-}
-
-fn refuse_what_is_not_built_in(task: &Task<'_>) -> Result<(), Diagnostic> {
-    let node = task.node;
-    if node.resource_type == ResourceType::Snapshot {
-        return Err(Diagnostic::error("HW0413", "snapshots are not yet supported")
-            .help("leave them out with --exclude resource_type:snapshot"));
-    }
-    Ok(())
 }
 
 /// What a name stands for now.
