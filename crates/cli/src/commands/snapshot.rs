@@ -3,7 +3,7 @@
 use clap::Args;
 use highwater::run::Command;
 
-use super::nodes::{self, EmptyArguments, NodeArguments};
+use super::nodes::{self, EmptyArguments, EventTimeArguments, NodeArguments};
 use crate::arguments::{GlobalArguments, OutputForm};
 use crate::exit::Outcome;
 use crate::ui::Ui;
@@ -15,6 +15,8 @@ pub struct Arguments {
     nodes: NodeArguments,
     #[command(flatten)]
     empty: EmptyArguments,
+    #[command(flatten)]
+    event_time: EventTimeArguments,
 }
 
 impl Arguments {
@@ -32,5 +34,6 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let session = nodes::open(global, arguments.nodes.warn_error, ui)?;
     let mut options = nodes::options(Command::Snapshot, &arguments.nodes, global, &session);
     options.empty = arguments.empty.empty;
+    arguments.event_time.apply(&mut options)?;
     nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
 }

@@ -9,6 +9,7 @@ use highwater_jinja::{Arguments, Error, ErrorKind, Value, dict, list};
 use minijinja::State;
 
 use super::column::{self, ColumnValue};
+use super::constraints;
 use super::dispatch::dispatch;
 use super::fault::Fault;
 use super::relation::RelationValue;
@@ -58,6 +59,8 @@ impl Adapter {
             "use_database" => Value::from(self.0.scene.project.target.database.as_str()),
             "valid_incremental_strategies" => list(STRATEGIES.map(Value::from).to_vec()),
             "get_incremental_strategy_macro" => self.strategy_macro(arguments)?,
+            "render_raw_columns_constraints" => constraints::of_columns(arguments)?,
+            "render_raw_model_constraints" => constraints::of_model(arguments)?,
             "get_hard_deletes_behavior" => Value::from(hard_deletes(&self.0.scene.subject.config)?),
             "standardize_grants_dict" => dict(Vec::new()),
             "warn_once" | "cache_added" | "cache_dropped" | "cache_renamed" | "clear_transaction"
@@ -225,8 +228,13 @@ fn check_snapshot(running: &Running, arguments: &Arguments) -> Result<Value, Err
     if missing.is_empty() {
         return Ok(none());
     }
-    Err(Fault::new("HW0418", format!("{} is no snapshot: it has no column {}", relation.name(), missing.join(", ")))
-        .help("rename the columns of the table to what the snapshot now calls them, or rename or drop the table")
+    let missing: Vec<String> = missing.iter().map(|name| format!("\"{name}\"")).collect();
+    let title = format!("Snapshot target is missing configured columns (missing {})", missing.join(", "));
+    Err(Fault::new("HW0418", title)
+        .help(format!(
+            "rename the columns of {} to what the snapshot calls them now, or drop the table",
+            relation.name()
+        ))
         .into())
 }
 

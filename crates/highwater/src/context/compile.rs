@@ -31,6 +31,8 @@ pub struct Flags {
     pub empty: bool,
     /// `--store-failures`
     pub store_failures: bool,
+    /// `--sample`: the window of event time that inputs are restricted to.
+    pub sample: Option<(Timestamp, Timestamp)>,
     /// The command: `run`, `build`, `test`, ...
     pub which: String,
 }

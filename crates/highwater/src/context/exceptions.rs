@@ -41,9 +41,9 @@ impl Exceptions {
             | "raise_parsing_error"
             | "raise_fail_fast_error"
             | "raise_not_implemented"
-            | "raise_contract_error"
             | "raise_cache_inconsistent"
             | "raise_dataclass_not_dict" => Error::raised(text(0, "msg")),
+            "raise_contract_error" => super::constraints::broken(arguments)?,
             "raise_database_error" => Fault::new("HW0403", text(0, "msg")).into(),
             "missing_config" => {
                 Error::raised(format!("{} needs the configuration '{}'", self.0.scene.subject.name, text(1, "name")))
@@ -59,7 +59,12 @@ impl Exceptions {
                 text(0, "relation"),
                 text(1, "expected_type")
             )),
-            "column_type_missing" => Error::raised("the contract names columns without a data_type"),
+            "column_type_missing" => Fault::new(
+                "HW0422",
+                format!("the contract promises columns without a data_type: {}", text(0, "column_names")),
+            )
+            .help("add `data_type` to each of the model's columns")
+            .into(),
             other if other.starts_with("raise_") => Error::raised(text(0, "msg")),
             _ => return Ok(None),
         })

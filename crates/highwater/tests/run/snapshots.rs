@@ -157,9 +157,9 @@ fn a_table_that_is_no_snapshot_is_left_alone() {
     project.execute("create table kept as select 1 as id");
     insta::assert_snapshot!(project.run(Command::Snapshot), @r#"
     snapshot.shop.kept error Compilation Error in snapshot kept (snapshots/kept.sql)
-      "shop"."main"."kept" is no snapshot: it has no column dbt_scd_id, dbt_valid_from, dbt_valid_to
+      Snapshot target is missing configured columns (missing "dbt_scd_id", "dbt_valid_from", "dbt_valid_to")
       in snapshot.shop.kept
-      rename the columns of the table to what the snapshot now calls them, or rename or drop the table
+      rename the columns of "shop"."main"."kept" to what the snapshot calls them now, or drop the table
     "#);
     let project = customers("unique_key='id', strategy='unknown'");
     insta::assert_snapshot!(project.run(Command::Snapshot), @"
