@@ -62,11 +62,6 @@ impl Shop {
         shop
     }
 
-    /// Replaces a file of the project.
-    pub fn write(&self, path: &str, text: &str) {
-        fs::write(self.path(path), text).expect(path);
-    }
-
     /// A path in the project.
     pub fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)

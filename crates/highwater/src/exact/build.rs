@@ -55,7 +55,7 @@ pub(crate) fn build(job: &mut Job, run: &RunIdentity, analyse: Analyse) -> Resul
             Attempt::Again(taken) => lease = Some(taken),
             Attempt::Held(holder) => {
                 if !lease::wait(job, until)? {
-                    return Err(ExactError::Held { model: job.label.clone(), holder });
+                    return Err(ExactError::Held { model: job.label.clone(), holder: Box::new(holder) });
                 }
             }
         }

@@ -77,7 +77,7 @@ pub enum ExactError {
         /// The model's label.
         model: String,
         /// Who.
-        holder: Holder,
+        holder: Box<Holder>,
     },
     /// The connection was lost while committing, and the ledger cannot be asked whether that was done.
     #[error("nobody knows whether {model} was committed: {source}")]

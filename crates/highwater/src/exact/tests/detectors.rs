@@ -3,6 +3,7 @@
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
+use super::differential::seeds;
 use super::world::{Known, World, relation};
 use crate::exact::detect::fingerprint::Naive;
 use crate::exact::explain::explain;
@@ -91,7 +92,7 @@ fn walk(seed: u64, declared: &Declared, writers: Writers, daily: bool, naive: Op
     world.naive = naive;
     let models = models();
     let (mut event, mut seq) = (0, 0);
-    for step in 0..15 {
+    for step in 0..12 {
         let changes: Vec<String> =
             (0..random.random_range(0..4)).map(|_| change(&mut random, writers, &mut event, &mut seq)).collect();
         for sql in &changes {
@@ -128,7 +129,7 @@ fn kept() -> Vec<(Declared, Writers, bool)> {
 #[test]
 fn tables_are_exact_while_promises_are_kept() {
     for (declared, writers, daily) in kept() {
-        for seed in 0..2 {
+        for seed in seeds() {
             if let Some(wrong) = walk(seed, &declared, writers, daily, None) {
                 panic!("{declared:?}: {wrong}");
             }
@@ -138,20 +139,19 @@ fn tables_are_exact_while_promises_are_kept() {
 
 #[test]
 fn deleted_rows_show_in_the_count_of_a_table_that_only_grows() {
-    for seed in 0..2 {
+    for seed in seeds() {
         let wrong = walk(seed, &append_only(None), Writers::Delete, false, None);
         assert_eq!(wrong, None);
     }
 }
 
+/// Of tables that only grow this need not be tried: their row count would give it away.
 #[test]
 fn looking_strictly_beyond_the_newest_version_is_noticed() {
-    for (declared, writers, daily) in
-        [(row_version(true, None), Writers::Correct, false), (append_only(None), Writers::Add, false)]
-    {
-        let noticed = (0..8).any(|seed| walk(seed, &declared, writers, daily, Some(Naive::BeyondTheVersion)).is_some());
-        assert!(noticed, "{declared:?}: a filter on > max(seq) goes unnoticed");
-    }
+    let declared = row_version(true, None);
+    let naive = Some(Naive::BeyondTheVersion);
+    let noticed = (0..8).any(|seed| walk(seed, &declared, Writers::Correct, false, naive).is_some());
+    assert!(noticed, "a filter on > max(seq) goes unnoticed");
 }
 
 #[test]
