@@ -55,9 +55,9 @@ impl Session {
             return Ok(Arc::clone(engine));
         }
         let until = Instant::now() + self.project.wait;
-        let engine: Arc<dyn Engine> = loop {
+        let engine = loop {
             match self.project.target.open() {
-                Ok(engine) => break Arc::new(engine),
+                Ok(engine) => break engine,
                 Err(problem) if problem.code == "HW0131" && Instant::now() < until => std::thread::sleep(PAUSE),
                 Err(problem) => return Err(problem),
             }

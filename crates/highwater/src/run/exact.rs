@@ -11,7 +11,7 @@ use super::worker::{Outcome, Shared, Task};
 use super::{Command, RunOptions};
 use crate::context::SharedConnection;
 use crate::diagnostics::Diagnostic;
-use crate::engine::{EngineError, Relation, RelationKind};
+use crate::engine::{Relation, RelationKind};
 use crate::exact::{
     self, ExactError, ExactModel, ExactParent, Mode, PlannedModel, RunIdentity, Surroundings, SwapReport, ViewText,
     Writers,
@@ -31,14 +31,12 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     let writers = Writers::new(Arc::clone(&shared.engine), shared.session.project.wait);
     task.record(&task.compiled.sql);
     let report = again_on_conflict(|| {
-        exact::run(lock(task.connection).as_mut(), &model, &around, &run, Some(&writers)).map_err(|error| {
-            match error.engine_error() {
-                Some(
-                    engine @ (EngineError::Conflict { .. } | EngineError::Locked { .. } | EngineError::Open { .. }),
-                ) => Failure::Engine(engine.clone()),
-                Some(engine) if matches!(error, ExactError::Unbound { .. }) => Failure::Engine(engine.clone()),
-                _ => Failure::Told(error.diagnostic()),
+        let built = exact::run(lock(task.connection).as_mut(), &model, &around, &run, Some(&writers));
+        built.map_err(|error| match error.engine_error() {
+            Some(engine) if Failure::is_nobodys(engine) || matches!(error, ExactError::Unbound { .. }) => {
+                Failure::Engine(engine.clone())
             }
+            _ => Failure::Told(error.diagnostic()),
         })
     })?;
     let rows = report.rows_inserted;

@@ -153,7 +153,7 @@ fn run_selected(
         .filter(|node| node::leaves_relation(node, shared.options.store_failures))
         .map(|node| (node.relation.database.clone(), node.relation.schema.clone()))
         .collect();
-    again_on_conflict(|| Ok(create_schemas(lock(&connection).as_mut(), &schemas)?))
+    again_on_conflict(|| Ok(create_schemas(lock(&connection).as_mut(), shared.engine.ddl(), &schemas)?))
         .map_err(super::failure::Failure::told)?;
     results.results.extend(run_project_hooks(shared, &connection, None));
     let hook_failed = results.results.iter().any(|result| result.status.is_failure());

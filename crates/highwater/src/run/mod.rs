@@ -37,6 +37,7 @@ mod worker;
 
 pub use batches::{BatchResults, Window, parse_sample};
 pub use events::{Event, Level};
+pub(crate) use materialize::longer_text;
 pub use result::{NodeResult, RunResults, Status, Timing};
 pub(crate) use timing::written as written_moment;
 pub(crate) use worker::output_path;

@@ -281,6 +281,16 @@ impl<'a> Task<'a> {
         Ok(self.connection().execute(&sql)?)
     }
 
+    /// Makes a table from a query and keeps the statement's text for `target/run`. Returns the rows of the table.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    pub(crate) fn create_as(&self, sql: &str) -> Result<u64, Failure> {
+        let sql = self.commented(sql);
+        self.script.borrow_mut().push(sql.clone());
+        Ok(self.connection().create_as(&sql)?)
+    }
+
     /// Runs a query and keeps its text for `target/run`.
     ///
     /// # Errors

@@ -223,6 +223,14 @@ impl Connection for Lossy<'_> {
         self.session.describe(sql)
     }
 
+    fn temporary(&self, identifier: &str) -> Relation {
+        self.session.temporary(identifier)
+    }
+
+    fn schemas(&mut self, database: &str) -> Result<Vec<String>, EngineError> {
+        self.session.schemas(database)
+    }
+
     fn kind(&mut self, relation: &Relation) -> Result<Option<RelationKind>, EngineError> {
         self.session.kind(relation)
     }
@@ -237,10 +245,7 @@ impl Connection for Lossy<'_> {
         } else {
             self.session.rollback()?;
         }
-        Err(EngineError::Statement {
-            message: "server closed the connection unexpectedly".into(),
-            sql: "commit".into(),
-        })
+        Err(EngineError::Lost { message: "server closed the connection unexpectedly".into() })
     }
 }
 
@@ -257,7 +262,7 @@ fn a_commit_whose_answer_was_lost_is_looked_up_in_the_ledger() {
         if done {
             assert_eq!(result.expect("the ledger has it").replaced_count, 1);
         } else {
-            assert!(matches!(result, Err(ExactError::Engine { .. })), "{result:?}");
+            assert!(matches!(result, Err(ExactError::Engine { source: EngineError::Lost { .. }, .. })), "{result:?}");
             assert_eq!(world.rows("from daily"), before);
             assert!(world.run_and_compare(&known).changed);
         }
