@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use super::world::{Known, World, daily};
-use crate::engine::{Column, Connection, DuckDb, Engine, EngineError, Relation, RelationKind, Table};
+use crate::engine::{Cell, Column, Connection, DuckDb, Engine, EngineError, Relation, RelationKind, Table};
 use crate::exact::build::build;
 use crate::exact::job::Job;
 use crate::exact::{ExactError, Mode, RunIdentity, Surroundings, SwapReport, Writers};
@@ -180,7 +180,7 @@ fn a_lease_is_given_back_and_nothing_to_do_takes_none() {
     assert_eq!(runs.other(Duration::ZERO).expect("a run").mode, Mode::Unchanged);
     let mut session = world.engine.connect().expect("session");
     let table = session.query("select count(*) from highwater.leases where run_id is not null").expect("leases");
-    assert_eq!(table.scalar().and_then(|cell| cell.as_integer()), Some(0));
+    assert_eq!(table.scalar().and_then(Cell::as_integer), Some(0));
 }
 
 #[test]
