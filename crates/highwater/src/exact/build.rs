@@ -45,7 +45,7 @@ pub(crate) fn build(job: &mut Job, run: &RunIdentity, analyse: Analyse) -> Resul
     let until = Instant::now() + patience;
     let mut lease = None;
     loop {
-        job.connection.begin_snapshot().map_err(|error| job.error(error))?;
+        job.begin()?;
         let outcome = attempt(job, run, analyse, lease.take());
         if !matches!(outcome, Ok(Attempt::Done(_))) {
             ledger::rollback(job);
@@ -71,7 +71,7 @@ fn attempt(job: &mut Job, run: &RunIdentity, analyse: Analyse, lease: Option<Lea
         // The fence must stand before the snapshot it guards is taken.
         job.connection.rollback().map_err(|error| job.error(error))?;
         ledger::create(job, run)?;
-        job.connection.begin_snapshot().map_err(|error| job.error(error))?;
+        job.begin()?;
         prepared = prepare(job, &run.engine_version, analyse)?;
         epoch = ledger::epoch(job)?;
     }

@@ -1,5 +1,6 @@
 //! One piece of work on one model: the connection, the names of its temporary tables, and errors that say which model it was.
 
+use highwater_sql::Dialect;
 use jiff::Timestamp;
 
 use crate::engine::{Cell, Column, Connection, EngineError, Relation, Table};
@@ -23,6 +24,8 @@ pub(crate) struct Job<'a> {
     pub writers: Option<Writers>,
     /// The moment of the run, by which audits take turns.
     pub moment: Timestamp,
+    /// Whose SQL the session reads.
+    pub dialect: Dialect,
     prefix: String,
     temporary: Vec<String>,
     /// A way to look for changes that is not enough.
@@ -42,6 +45,7 @@ impl<'a> Job<'a> {
         prefix: &str,
     ) -> Self {
         let label = around.label(&model.relation);
+        let dialect = connection.dialect();
         Self {
             connection,
             model,
@@ -49,6 +53,7 @@ impl<'a> Job<'a> {
             label,
             writers: None,
             moment: Timestamp::now(),
+            dialect,
             prefix: prefix.to_owned(),
             temporary: Vec::new(),
             #[cfg(test)]
@@ -90,13 +95,13 @@ impl<'a> Job<'a> {
 
     /// The name of one of this job's temporary tables, in SQL.
     pub fn temp(&self, name: &str) -> String {
-        format!("temp.main.{}_{name}", self.prefix)
+        self.connection.temporary(&format!("{}_{name}", self.prefix)).sql()
     }
 
     /// Fills a temporary table from a query, replacing what stood there, and returns its name in SQL.
     pub fn store(&mut self, name: &str, query: &str) -> Result<String, ExactError> {
         let table = self.temp(name);
-        self.execute(&format!("create or replace temp table {table} as {query}"))?;
+        self.execute(&self.dialect.store(&table, query))?;
         if !self.temporary.contains(&table) {
             self.temporary.push(table.clone());
         }
@@ -109,6 +114,11 @@ impl<'a> Job<'a> {
             self.execute(&format!("drop table if exists {table}"))?;
         }
         Ok(())
+    }
+
+    /// Starts a transaction that reads one snapshot throughout.
+    pub fn begin(&mut self) -> Result<(), ExactError> {
+        self.connection.begin_snapshot().map_err(|error| self.error(error))
     }
 
     /// Runs a statement; returns the rows it changed.

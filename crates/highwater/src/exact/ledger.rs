@@ -28,31 +28,35 @@ use super::model::RunIdentity;
 const VERSION: i128 = 2;
 
 const TABLES: &str = "
-create schema if not exists {ledger};
 create table if not exists {ledger}.ledger (version integer, created_at timestamp);
 create table if not exists {ledger}.fence (model varchar, epoch bigint);
 create table if not exists {ledger}.leases (
     model varchar, run_id varchar, host varchar, process bigint, token varchar, since timestamp, expires_at timestamp);
 create table if not exists {ledger}.models (
-    model varchar, relation varchar, logic_version varchar, logic varchar, salt ubigint, change_seq bigint,
+    model varchar, relation varchar, logic_version varchar, logic varchar, salt bigint, change_seq bigint,
     mode varchar, run_id varchar, invocation_id varchar, built_at timestamp);
 create table if not exists {ledger}.partitions (
-    model varchar, interval_start timestamp, key_hash ubigint, row_count bigint, fingerprint hugeint,
+    model varchar, interval_start timestamp, key_hash {key}, row_count bigint, fingerprint {sum},
     logic_version varchar, run_id varchar, changed_seq bigint);
 create table if not exists {ledger}.inputs (
-    model varchar, probe varchar, relation varchar, detector varchar, parent varchar, seen_seq bigint, run_id varchar);
+    model varchar, probe varchar, relation varchar, detector varchar, parent varchar, seen_seq bigint, run_id varchar,
+    token varchar);
 create table if not exists {ledger}.fingerprints (
-    model varchar, probe varchar, interval_start timestamp, key_hash ubigint, row_count bigint, fingerprint hugeint);
+    model varchar, probe varchar, interval_start timestamp, key_hash {key}, row_count bigint, fingerprint {sum});
 create table if not exists {ledger}.runs (
     run_id varchar, invocation_id varchar, model varchar, started_at timestamp, finished_at timestamp, what varchar, reason varchar,
-    dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint);
+    dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint,
+    detect_seconds double precision, build_seconds double precision, foreseen_seconds double precision, rebuild_seconds double precision);
+";
+
+/// What a ledger of the first version lacks.
+const UPGRADE: &str = "
 alter table {ledger}.inputs add column if not exists token varchar;
 alter table {ledger}.runs add column if not exists detect_seconds double precision;
 alter table {ledger}.runs add column if not exists build_seconds double precision;
 alter table {ledger}.runs add column if not exists foreseen_seconds double precision;
 alter table {ledger}.runs add column if not exists rebuild_seconds double precision;
-update {ledger}.ledger set version = {version} where version < {version};
-insert into {ledger}.ledger select {version}, {now} where not exists (from {ledger}.ledger);
+update {ledger}.ledger set version = {version};
 ";
 
 /// What the ledger knows of a model.
@@ -94,10 +98,10 @@ pub(crate) fn schema(relation: &Relation) -> String {
 
 /// Whether the database of a relation holds a ledger. Fails on one from a later version.
 pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactError> {
-    let found = job.count(&format!(
-        "select count(*) from duckdb_tables() where lower(database_name) = lower({}) and schema_name = 'highwater' \
-         and table_name in ('ledger', 'fence', 'leases', 'models', 'partitions', 'inputs', 'fingerprints', 'runs')",
-        quote_literal(&relation.database)
+    let found = job.count(&job.dialect.count_tables(
+        &quote_literal(&relation.database),
+        "'highwater'",
+        "'ledger', 'fence', 'leases', 'models', 'partitions', 'inputs', 'fingerprints', 'runs'",
     ))?;
     if found < 8 {
         return Ok(false);
@@ -158,24 +162,42 @@ pub(crate) fn create(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError>
 fn create_once(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
     job.connection.begin().map_err(|error| job.error(error))?;
     let ledger = schema(&job.model.relation);
-    let tables = TABLES
-        .replace("{ledger}", &ledger)
-        .replace("{version}", &VERSION.to_string())
-        .replace("{now}", &moment(run.started_at));
     let model = quote_literal(&job.model.unique_id);
-    let result = job
-        .execute(&tables)
-        .and_then(|_| {
-            job.execute(&format!(
-                "insert into {ledger}.fence select {model}, 0 where not exists (select 1 from {ledger}.fence where model = {model}); \
-                 insert into {ledger}.leases (model) select {model} where not exists (select 1 from {ledger}.leases where model = {model})"
-            ))
-        })
+    let rows = format!(
+        "insert into {ledger}.fence select {model}, 0 where not exists (select 1 from {ledger}.fence where model = {model}); \
+         insert into {ledger}.leases (model) select {model} where not exists (select 1 from {ledger}.leases where model = {model})"
+    );
+    let result = make_tables(job, run)
+        .and_then(|()| job.execute(&rows))
         .and_then(|_| job.connection.commit().map_err(|error| job.error(error)));
     if result.is_err() {
         rollback(job);
     }
     result
+}
+
+/// Makes the tables of the ledger, or brings those of an earlier version up to date. What is as it should be is not locked.
+fn make_tables(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
+    let relation = job.model.relation.clone();
+    if exists(job, &relation)? {
+        return Ok(());
+    }
+    let ledger = schema(&relation);
+    let dialect = job.dialect;
+    let written = |text: &str| {
+        text.replace("{ledger}", &ledger)
+            .replace("{version}", &VERSION.to_string())
+            .replace("{now}", &moment(run.started_at))
+            .replace("{key}", dialect.key_type())
+            .replace("{sum}", dialect.sum_type())
+    };
+    job.execute(&dialect.create_schema(&relation.database, "highwater"))?;
+    job.execute(&written(TABLES))?;
+    if job.count(&format!("select count(*) from {ledger}.ledger where version < {VERSION}"))? > 0 {
+        job.execute(&written(UPGRADE))?;
+    }
+    job.execute(&written("insert into {ledger}.ledger select {version}, {now} where not exists (select 1 from {ledger}.ledger)"))?;
+    Ok(())
 }
 
 /// Gives up a transaction that failed. What failed is what matters; a failed commit has no transaction left to roll back.

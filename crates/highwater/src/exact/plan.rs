@@ -120,7 +120,7 @@ fn one(job: &mut Job, run: &RunIdentity, analyse: AnalyseModel, ahead: &mut Ahea
 
 /// A plan that says nothing yet.
 fn blank(job: &Job, state: PlanState) -> ModelPlan {
-    let cut = super::axis::Axis { partitioning: job.model.partitioning() }.cut();
+    let cut = super::axis::Axis { partitioning: job.model.partitioning(), dialect: job.dialect }.cut();
     ModelPlan {
         unique_id: job.model.unique_id.clone(),
         label: job.label.clone(),

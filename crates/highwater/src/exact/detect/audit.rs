@@ -4,7 +4,7 @@
 //! day, and days without a run are made up for. The first group that is found changed without a new version breaks the contract, and then all of them
 //! are looked at at once.
 
-use highwater_sql::dialect::key_hash;
+use highwater_sql::Dialect;
 
 /// The groups that are due: those whose turn is among `turns` of `of`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +26,14 @@ pub(super) fn due(audited: i64, today: i64, days: Option<u32>) -> Option<Due> {
 
 impl Due {
     /// Whether a group is due, as an expression over its id. Always true or false.
-    pub fn condition(&self, id: &str) -> String {
+    pub fn condition(&self, dialect: Dialect, id: &str) -> String {
         if self.turns.len() >= self.of as usize {
             return "true".to_owned();
         }
         let turns: Vec<String> = self.turns.iter().map(u32::to_string).collect();
-        format!("coalesce({} % {} in ({}), false)", key_hash(&[id.to_owned()]), self.of, turns.join(", "))
+        let hash = dialect.key_hash(&[id.to_owned()]);
+        // Hashes may be below zero.
+        format!("coalesce((({hash} % {0}) + {0}) % {0} in ({1}), false)", self.of, turns.join(", "))
     }
 }
 
@@ -52,6 +54,6 @@ mod tests {
         }
         seen.sort_unstable();
         assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6]);
-        assert_eq!(due(100, 1000, Some(7)).expect("due").condition("p"), "true");
+        assert_eq!(due(100, 1000, Some(7)).expect("due").condition(Dialect::DuckDb, "p"), "true");
     }
 }

@@ -5,7 +5,6 @@
 //! in question: of those in which a new version turned up, and of those whose audit is due.
 
 use highwater_sql::Group;
-use highwater_sql::dialect::quote;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Cell, quote_literal};
@@ -60,7 +59,7 @@ struct Newest {
 
 /// Rows at or beyond a version, and those without one.
 fn beyond(job: &Job, declared: &Declared, version: Option<&str>) -> String {
-    let column = quote(&declared.version);
+    let column = job.dialect.quote(&declared.version);
     let operator = if job.strictly_beyond() { ">" } else { ">=" };
     version.map_or_else(
         || "true".to_owned(),
@@ -77,7 +76,7 @@ fn take_all(job: &mut Job, input: &Input, name: &str, salt: u64, rows: &str) -> 
 
 fn newest(job: &mut Job, input: &Input, declared: &Declared) -> Result<Newest, ExactError> {
     let table = input.relation.sql();
-    let found = job.query(&format!("select cast(max({}) as varchar) from {table}", quote(&declared.version)))?;
+    let found = job.query(&format!("select cast(max({}) as varchar) from {table}", job.dialect.quote(&declared.version)))?;
     let version = found.scalar().and_then(Cell::as_text).map(str::to_owned);
     // A count of everything is answered without reading the rows.
     let rows = job.count(&format!("select count(*) from {table}"))?;
@@ -128,7 +127,7 @@ pub(super) fn observe(
 ) -> Result<Seen, ExactError> {
     let rows = beyond(job, declared, before.version.as_deref());
     let newer = take_all(job, input, &format!("newer_{index}"), salt, &rows)?;
-    let query = format!("select p from ({})", fingerprint::changed_among(job, input, &tail_id(input), &newer, None));
+    let query = format!("select p from ({}) as changed", fingerprint::changed_among(job, input, &tail_id(input), &newer, None));
     let touched = job.store(&format!("touched_{index}"), &query)?;
     let newest = newest(job, input, declared)?;
     let count = job.count(&format!("select count(*) from {} where {rows}", input.relation.sql()))?;
@@ -215,11 +214,12 @@ fn some(
     if due.is_none() && job.count(&format!("select count(*) from {touched}"))? == 0 {
         return Ok(None);
     }
+    let dialect = job.dialect;
     let among = |id: &str| {
         let touched = within(id, touched);
-        due.map_or(touched.clone(), |due| format!("({touched} or {})", due.condition(id)))
+        due.map_or(touched.clone(), |due| format!("({touched} or {})", due.condition(dialect, id)))
     };
-    let mut rows = among(&group_id(&input.probe.group));
+    let mut rows = among(&group_id(dialect, &input.probe.group));
     if due.is_none() {
         rows.push_str(&envelope(job, &input.probe.group, touched)?);
     }
@@ -233,12 +233,12 @@ fn some(
 fn envelope(job: &mut Job, group: &Group, touched: &str) -> Result<String, ExactError> {
     let Group::Interval { expression, unit, .. } = group else { return Ok(String::new()) };
     let table = job.query(&format!(
-        "select cast(min(p) as varchar), cast(max(p) + interval 1 {} as varchar), count(*) - count(p) from {touched} \
-         where p is null or (isfinite(p) and year(p) between 1 and 9998)",
+        "select cast(min(p) as varchar), cast(max(p) + interval '1 {}' as varchar), count(*) - count(p) from {touched} \
+         where p is null or (isfinite(p) and extract(year from p) between 1 and 9998)",
         unit.word()
     ))?;
     let odd = job.count(&format!(
-        "select count(*) from {touched} where p is null or not (isfinite(p) and year(p) between 1 and 9998)"
+        "select count(*) from {touched} where p is null or not (isfinite(p) and extract(year from p) between 1 and 9998)"
     ))?;
     match table.rows.first().map(Vec::as_slice) {
         Some([from, to, nulls]) if odd == 0 && number(nulls) == 0 && !from.is_null() => Ok(format!(
