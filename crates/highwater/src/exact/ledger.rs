@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use crate::engine::{Cell, EngineError, Relation, quote_identifier, quote_literal};
 
+use super::cost::Forecast;
 use super::error::ExactError;
 use super::job::{Job, number};
 use super::model::RunIdentity;
@@ -46,6 +47,7 @@ create table if not exists {ledger}.fingerprints (
 create table if not exists {ledger}.runs (
     run_id varchar, invocation_id varchar, model varchar, started_at timestamp, finished_at timestamp, what varchar, reason varchar,
     dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint);
+alter table {ledger}.models add column if not exists audited bigint;
 alter table {ledger}.inputs add column if not exists token varchar;
 alter table {ledger}.runs add column if not exists detect_seconds double precision;
 alter table {ledger}.runs add column if not exists build_seconds double precision;
@@ -66,6 +68,8 @@ pub(crate) struct ModelRow {
     pub salt: u64,
     /// Number of its last change.
     pub change_seq: u64,
+    /// The day up to which its table was compared with the ledger, in days since 1970.
+    pub audited: i64,
 }
 
 /// What a run did, for the ledger's own record.
@@ -85,6 +89,12 @@ pub(crate) struct RunRow {
     pub deleted: u64,
     /// Rows inserted.
     pub inserted: u64,
+    /// Seconds that finding the changes took.
+    pub detect_seconds: f64,
+    /// Seconds that building and swapping took.
+    pub build_seconds: f64,
+    /// What they were foreseen to be, and what a build of everything would take.
+    pub forecast: Forecast,
 }
 
 /// The ledger's schema in the database of a relation, in SQL.
@@ -113,7 +123,7 @@ pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactEr
 /// The row of a model, by its unique id; the ledger must exist.
 pub(crate) fn model(job: &mut Job, relation: &Relation, unique_id: &str) -> Result<Option<ModelRow>, ExactError> {
     let table = job.query(&format!(
-        "select logic_version, logic, salt, change_seq from {}.models where model = {}",
+        "select logic_version, logic, salt, change_seq, coalesce(audited, 0) from {}.models where model = {}",
         schema(relation),
         quote_literal(unique_id)
     ))?;
@@ -122,6 +132,7 @@ pub(crate) fn model(job: &mut Job, relation: &Relation, unique_id: &str) -> Resu
         logic: serde_json::from_str(&row[1].to_string()).unwrap_or(Value::Null),
         salt: number(&row[2]),
         change_seq: number(&row[3]),
+        audited: row[4].as_integer().and_then(|day| i64::try_from(day).ok()).unwrap_or(0),
     }))
 }
 
@@ -206,7 +217,8 @@ pub(crate) fn write_model(job: &mut Job, row: &ModelRow, mode: &str, run: &RunId
     let model = quote_literal(&job.model.unique_id);
     job.execute(&format!("delete from {ledger}.models where model = {model}"))?;
     job.execute(&format!(
-        "insert into {ledger}.models values ({model}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
+        "insert into {ledger}.models (model, relation, logic_version, logic, salt, change_seq, mode, run_id, invocation_id, built_at, audited) \
+         values ({model}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
         quote_literal(&job.model.relation.sql()),
         quote_literal(&row.logic_version),
         quote_literal(&row.logic.to_string()),
@@ -215,9 +227,16 @@ pub(crate) fn write_model(job: &mut Job, row: &ModelRow, mode: &str, run: &RunId
         quote_literal(mode),
         quote_literal(&run.run_id),
         quote_literal(&run.invocation_id),
-        moment(run.started_at)
+        moment(run.started_at),
+        row.audited
     ))?;
     Ok(())
+}
+
+/// Writes down that a model's table was compared with the ledger up to a day.
+pub(crate) fn write_audit(job: &mut Job, day: i64) -> Result<(), ExactError> {
+    let (ledger, model) = (schema(&job.model.relation), quote_literal(&job.model.unique_id));
+    job.execute(&format!("update {ledger}.models set audited = {day} where model = {model}")).map(drop)
 }
 
 /// Records the run.
@@ -226,7 +245,8 @@ pub(crate) fn write_run(job: &mut Job, row: &RunRow, run: &RunIdentity) -> Resul
     let finished = crate::clock::now().unwrap_or(run.started_at);
     job.execute(&format!(
         "insert into {}.runs (run_id, invocation_id, model, started_at, finished_at, what, reason, dirty, replaced, \
-         unchanged, rows_deleted, rows_inserted) values ({}, {}, {}, {}, {}, {}, {reason}, {}, {}, {}, {}, {})",
+         unchanged, rows_deleted, rows_inserted, detect_seconds, build_seconds, foreseen_seconds, rebuild_seconds) \
+         values ({}, {}, {}, {}, {}, {}, {reason}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
         schema(&job.model.relation),
         quote_literal(&run.run_id),
         quote_literal(&run.invocation_id),
@@ -238,13 +258,22 @@ pub(crate) fn write_run(job: &mut Job, row: &RunRow, run: &RunIdentity) -> Resul
         row.replaced,
         row.unchanged,
         row.deleted,
-        row.inserted
+        row.inserted,
+        row.detect_seconds,
+        row.build_seconds,
+        seconds(row.forecast.foreseen),
+        seconds(row.forecast.rebuild)
     ))?;
     Ok(())
 }
 
+/// Seconds as a literal; NULL where nobody knows them.
+fn seconds(seconds: Option<f64>) -> String {
+    seconds.map_or_else(|| "null".to_owned(), |seconds| seconds.to_string())
+}
+
 /// A moment as a literal, in UTC.
-fn moment(timestamp: Timestamp) -> String {
+pub(super) fn moment(timestamp: Timestamp) -> String {
     let utc = timestamp.to_zoned(jiff::tz::TimeZone::UTC).datetime();
     format!("timestamp '{} {}'", utc.date(), utc.time())
 }
