@@ -6,8 +6,11 @@
 
 use std::time::{Duration, Instant};
 
+use highwater_sql::Finding;
+
 use crate::engine::EngineError;
 
+use super::cost::{self, FEW_ROWS, Timed, spoken};
 use super::detect::{Observation, record};
 use super::dirty::listed;
 use super::error::ExactError;
@@ -26,6 +29,18 @@ use super::swap::{self, Swapped, stage};
 struct Done {
     report: SwapReport,
     commit: bool,
+}
+
+/// What a build is part of.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    run: &'a RunIdentity,
+    /// The model's epoch in this transaction's snapshot.
+    epoch: u64,
+    /// Seconds that finding the changes took.
+    detect_seconds: f64,
+    /// When building began.
+    began: Instant,
 }
 
 /// How an attempt ended.
@@ -90,7 +105,7 @@ fn attempt(job: &mut Job, run: &RunIdentity, analyse: Analyse, lease: Option<Lea
         },
     };
     job.reach("leased");
-    let mut done = act(job, &prepared, &look, run, epoch)?;
+    let mut done = act(job, &prepared, &look, Work { run, epoch, detect_seconds, began: Instant::now() })?;
     done.report.detect_seconds = detect_seconds;
     if done.commit {
         job.drop_temporary()?;
@@ -118,12 +133,16 @@ fn commit(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
 }
 
 /// Builds, compares, swaps and records what the look called for.
-fn act(job: &mut Job, prepared: &Prepared, look: &Look, run: &RunIdentity, epoch: u64) -> Result<Done, ExactError> {
+fn act(job: &mut Job, prepared: &Prepared, look: &Look, work: Work) -> Result<Done, ExactError> {
+    let Work { run, epoch, .. } = work;
     match &look.choice {
         Choice::Nothing => Ok(Done { report: report(job, prepared, look, Mode::Unchanged)?, commit: false }),
         Choice::Note => {
             ledger::fence(job, epoch)?;
             record(job, prepared, &look.observations, false, run)?;
+            if let Some(day) = look.audited {
+                ledger::write_audit(job, day)?;
+            }
             ledger::write_run(job, &RunRow { what: "unchanged", ..RunRow::default() }, run)?;
             Ok(Done { report: report(job, prepared, look, Mode::Unchanged)?, commit: true })
         }
@@ -133,12 +152,12 @@ fn act(job: &mut Job, prepared: &Prepared, look: &Look, run: &RunIdentity, epoch
             };
             let filter = Filter::new(job, &prepared.axis, &dirty.set, dirty.null)?;
             let query = slice(job, &prepared.axis, parts, &filter)?;
-            finish(job, prepared, look, run, epoch, &query, Mode::Incremental)
+            finish(job, prepared, look, work, &query, Mode::Incremental)
         }
         Choice::New | Choice::Whole { .. } => {
             let query = format!("select * from (\n{}\n) as q", prepared.text);
             let mode = if look.choice == Choice::New { Mode::New } else { Mode::Whole };
-            finish(job, prepared, look, run, epoch, &query, mode)
+            finish(job, prepared, look, work, &query, mode)
         }
     }
 }
@@ -147,11 +166,11 @@ fn finish(
     job: &mut Job,
     prepared: &Prepared,
     look: &Look,
-    run: &RunIdentity,
-    epoch: u64,
+    work: Work,
     query: &str,
     mode: Mode,
 ) -> Result<Done, ExactError> {
+    let Work { run, epoch, .. } = work;
     let scope = look.dirty.as_ref().filter(|_| mode == Mode::Incremental);
     let staged = stage(job, prepared, query, scope, look.here.as_deref(), look.salt)?;
     // Keys of partitions that are about to lose their rows can be named only now.
@@ -171,11 +190,16 @@ fn finish(
         logic: serde_json::Value::Null,
         salt: look.salt,
         change_seq: 0,
+        audited: job.today(),
     });
     let swapped = swap::swap(job, prepared, &staged, look.target.kind, &known, run)?;
     let fresh = look.dirty.is_none() || look.observations.iter().any(|observation| !observation.seen);
     let news = look.observations.iter().any(Observation::news);
-    let commit = swapped.recorded > 0 || swapped.recreated || news || known.logic_version != prepared.logic_version;
+    let commit = swapped.recorded > 0
+        || swapped.recreated
+        || news
+        || look.audited.is_some()
+        || known.logic_version != prepared.logic_version;
     let mut report = SwapReport { dirty: shown, ..report_of(prepared, look, mode, swapped) };
     if commit {
         record(job, prepared, &look.observations, fresh, run)?;
@@ -184,6 +208,7 @@ fn finish(
             logic: prepared.logic.clone(),
             salt: look.salt,
             change_seq: known.change_seq + u64::from(swapped.recorded > 0),
+            audited: look.audited.unwrap_or(if scope.is_none() { job.today() } else { known.audited }),
         };
         let word = if mode == Mode::New {
             "new"
@@ -193,10 +218,46 @@ fn finish(
             "incremental"
         };
         ledger::write_model(job, &row, word, run)?;
-        ledger::write_run(job, &run_row(&report, word), run)?;
+        let build_seconds = work.began.elapsed().as_secs_f64();
+        outdone(job, prepared, &mut report, work, build_seconds)?;
+        let row = RunRow {
+            detect_seconds: work.detect_seconds,
+            build_seconds,
+            forecast: look.forecast,
+            ..run_row(&report, word)
+        };
+        ledger::write_run(job, &row, run)?;
     }
     totals(job, prepared, &mut report)?;
     Ok(Done { report, commit })
+}
+
+/// Says so when building everything would have been cheaper three times in a row.
+fn outdone(
+    job: &mut Job,
+    prepared: &Prepared,
+    report: &mut SwapReport,
+    work: Work,
+    build_seconds: f64,
+) -> Result<(), ExactError> {
+    if report.mode != Mode::Incremental || kept(job, prepared)?.rows < FEW_ROWS {
+        return Ok(());
+    }
+    let last = Timed { dirty: report.dirty_count as f64, build: build_seconds, detect: work.detect_seconds };
+    if let Some((took, rebuild)) = cost::history(job)?.outdone(last) {
+        report.findings.push(Finding {
+            rule: "rebuild-cheaper",
+            message: format!(
+                "a rebuild would have been cheaper three times in a row: {} against {} to find and build what changed",
+                spoken(rebuild),
+                spoken(took)
+            ),
+            help: "declare a cheaper detector for its sources (hw help HW0514), or set meta.highwater.policy to full"
+                .to_owned(),
+            place: None,
+        });
+    }
+    Ok(())
 }
 
 fn run_row(report: &SwapReport, what: &'static str) -> RunRow {
@@ -208,6 +269,7 @@ fn run_row(report: &SwapReport, what: &'static str) -> RunRow {
         unchanged: report.unchanged_count,
         deleted: report.rows_deleted,
         inserted: report.rows_inserted,
+        ..RunRow::default()
     }
 }
 
@@ -245,9 +307,13 @@ fn report_of(prepared: &Prepared, look: &Look, mode: Mode, swapped: Swapped) -> 
         schema_change: if mode == Mode::Whole { schema_change(prepared, look) } else { None },
         recreated: swapped.recreated,
         excluded_null_rows: 0,
+        early_rows: 0,
+        future_rows: 0,
         latest: None,
         findings,
         detect_seconds: 0.0,
+        foreseen_seconds: look.forecast.foreseen,
+        rebuild_seconds: look.forecast.rebuild,
         seconds: 0.0,
     }
 }
@@ -259,6 +325,7 @@ fn totals(job: &mut Job, prepared: &Prepared, report: &mut SwapReport) -> Result
     report.partition_count = kept.partitions;
     report.rows_total = kept.rows;
     report.excluded_null_rows = kept.null_rows;
+    (report.early_rows, report.future_rows) = (kept.early_rows, kept.future_rows);
     report.latest = kept.latest;
     Ok(())
 }

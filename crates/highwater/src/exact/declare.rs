@@ -164,7 +164,7 @@ mod tests {
     fn read(text: &str) -> String {
         let meta: serde_json::Value = serde_json::from_str(text).expect("json");
         let mut config = Config::default();
-        config.0.insert("meta".to_owned(), serde_json::json!({ "highwater": meta }));
+        config.set("meta", serde_json::json!({ "highwater": meta }));
         match declared(&config, Some("loaded_at")) {
             Ok(Some(declared)) => declared.contract("day"),
             Ok(None) => "fingerprint".to_owned(),

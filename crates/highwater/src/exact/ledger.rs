@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use crate::engine::{Cell, EngineError, Relation, quote_identifier, quote_literal};
 
+use super::cost::Forecast;
 use super::error::ExactError;
 use super::job::{Job, number};
 use super::model::RunIdentity;
@@ -34,7 +35,7 @@ create table if not exists {ledger}.leases (
     model varchar, run_id varchar, host varchar, process bigint, token varchar, since timestamp, expires_at timestamp);
 create table if not exists {ledger}.models (
     model varchar, relation varchar, logic_version varchar, logic varchar, salt bigint, change_seq bigint,
-    mode varchar, run_id varchar, invocation_id varchar, built_at timestamp);
+    mode varchar, run_id varchar, invocation_id varchar, built_at timestamp, audited bigint);
 create table if not exists {ledger}.partitions (
     model varchar, interval_start timestamp, key_hash {key}, row_count bigint, fingerprint {sum},
     logic_version varchar, run_id varchar, changed_seq bigint);
@@ -51,6 +52,7 @@ create table if not exists {ledger}.runs (
 
 /// What a ledger of the first version lacks.
 const UPGRADE: &str = "
+alter table {ledger}.models add column if not exists audited bigint;
 alter table {ledger}.inputs add column if not exists token varchar;
 alter table {ledger}.runs add column if not exists detect_seconds double precision;
 alter table {ledger}.runs add column if not exists build_seconds double precision;
@@ -70,6 +72,8 @@ pub(crate) struct ModelRow {
     pub salt: u64,
     /// Number of its last change.
     pub change_seq: u64,
+    /// The day up to which its table was compared with the ledger, in days since 1970.
+    pub audited: i64,
 }
 
 /// What a run did, for the ledger's own record.
@@ -89,6 +93,12 @@ pub(crate) struct RunRow {
     pub deleted: u64,
     /// Rows inserted.
     pub inserted: u64,
+    /// Seconds that finding the changes took.
+    pub detect_seconds: f64,
+    /// Seconds that building and swapping took.
+    pub build_seconds: f64,
+    /// What they were foreseen to be, and what a build of everything would take.
+    pub forecast: Forecast,
 }
 
 /// The ledger's schema in the database of a relation, in SQL.
@@ -117,7 +127,7 @@ pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactEr
 /// The row of a model, by its unique id; the ledger must exist.
 pub(crate) fn model(job: &mut Job, relation: &Relation, unique_id: &str) -> Result<Option<ModelRow>, ExactError> {
     let table = job.query(&format!(
-        "select logic_version, logic, salt, change_seq from {}.models where model = {}",
+        "select logic_version, logic, salt, change_seq, coalesce(audited, 0) from {}.models where model = {}",
         schema(relation),
         quote_literal(unique_id)
     ))?;
@@ -126,6 +136,7 @@ pub(crate) fn model(job: &mut Job, relation: &Relation, unique_id: &str) -> Resu
         logic: serde_json::from_str(&row[1].to_string()).unwrap_or(Value::Null),
         salt: number(&row[2]),
         change_seq: number(&row[3]),
+        audited: row[4].as_integer().and_then(|day| i64::try_from(day).ok()).unwrap_or(0),
     }))
 }
 
@@ -196,7 +207,9 @@ fn make_tables(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
     if job.count(&format!("select count(*) from {ledger}.ledger where version < {VERSION}"))? > 0 {
         job.execute(&written(UPGRADE))?;
     }
-    job.execute(&written("insert into {ledger}.ledger select {version}, {now} where not exists (select 1 from {ledger}.ledger)"))?;
+    job.execute(&written(
+        "insert into {ledger}.ledger select {version}, {now} where not exists (select 1 from {ledger}.ledger)",
+    ))?;
     Ok(())
 }
 
@@ -228,7 +241,8 @@ pub(crate) fn write_model(job: &mut Job, row: &ModelRow, mode: &str, run: &RunId
     let model = quote_literal(&job.model.unique_id);
     job.execute(&format!("delete from {ledger}.models where model = {model}"))?;
     job.execute(&format!(
-        "insert into {ledger}.models values ({model}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
+        "insert into {ledger}.models (model, relation, logic_version, logic, salt, change_seq, mode, run_id, invocation_id, built_at, audited) \
+         values ({model}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
         quote_literal(&job.model.relation.sql()),
         quote_literal(&row.logic_version),
         quote_literal(&row.logic.to_string()),
@@ -237,9 +251,16 @@ pub(crate) fn write_model(job: &mut Job, row: &ModelRow, mode: &str, run: &RunId
         quote_literal(mode),
         quote_literal(&run.run_id),
         quote_literal(&run.invocation_id),
-        moment(run.started_at)
+        moment(run.started_at),
+        row.audited
     ))?;
     Ok(())
+}
+
+/// Writes down that a model's table was compared with the ledger up to a day.
+pub(crate) fn write_audit(job: &mut Job, day: i64) -> Result<(), ExactError> {
+    let (ledger, model) = (schema(&job.model.relation), quote_literal(&job.model.unique_id));
+    job.execute(&format!("update {ledger}.models set audited = {day} where model = {model}")).map(drop)
 }
 
 /// Records the run.
@@ -248,7 +269,8 @@ pub(crate) fn write_run(job: &mut Job, row: &RunRow, run: &RunIdentity) -> Resul
     let finished = crate::clock::now().unwrap_or(run.started_at);
     job.execute(&format!(
         "insert into {}.runs (run_id, invocation_id, model, started_at, finished_at, what, reason, dirty, replaced, \
-         unchanged, rows_deleted, rows_inserted) values ({}, {}, {}, {}, {}, {}, {reason}, {}, {}, {}, {}, {})",
+         unchanged, rows_deleted, rows_inserted, detect_seconds, build_seconds, foreseen_seconds, rebuild_seconds) \
+         values ({}, {}, {}, {}, {}, {}, {reason}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
         schema(&job.model.relation),
         quote_literal(&run.run_id),
         quote_literal(&run.invocation_id),
@@ -260,13 +282,22 @@ pub(crate) fn write_run(job: &mut Job, row: &RunRow, run: &RunIdentity) -> Resul
         row.replaced,
         row.unchanged,
         row.deleted,
-        row.inserted
+        row.inserted,
+        row.detect_seconds,
+        row.build_seconds,
+        seconds(row.forecast.foreseen),
+        seconds(row.forecast.rebuild)
     ))?;
     Ok(())
 }
 
+/// Seconds as a literal; NULL where nobody knows them.
+fn seconds(seconds: Option<f64>) -> String {
+    seconds.map_or_else(|| "null".to_owned(), |seconds| seconds.to_string())
+}
+
 /// A moment as a literal, in UTC.
-fn moment(timestamp: Timestamp) -> String {
+pub(super) fn moment(timestamp: Timestamp) -> String {
     let utc = timestamp.to_zoned(jiff::tz::TimeZone::UTC).datetime();
     format!("timestamp '{} {}'", utc.date(), utc.time())
 }

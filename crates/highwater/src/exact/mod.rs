@@ -16,6 +16,7 @@
 //! | `detect/` | what changed in the inputs |
 //! | `dirty.rs` | which partitions that dirties, and why |
 //! | `slice.rs` | the query for those partitions only |
+//! | `cost.rs`, `reads.rs` | what a build takes and reads, against a build of everything |
 //! | `swap.rs` | staging, comparing, replacing |
 //! | `ledger.rs` | the tables in schema `highwater` |
 //! | `declare.rs` | what is declared of inputs |
@@ -26,6 +27,7 @@
 
 pub(crate) mod axis;
 mod build;
+mod cost;
 mod declare;
 mod detect;
 pub(crate) mod dirty;
@@ -42,6 +44,7 @@ mod model;
 mod names;
 mod plan;
 pub(crate) mod prepare;
+mod reads;
 mod report;
 mod slice;
 pub(crate) mod swap;

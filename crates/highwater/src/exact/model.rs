@@ -26,10 +26,15 @@ pub struct ExactModel {
     pub event_time: Option<String>,
     /// `batch_size`; with `event_time` it makes the model one of intervals.
     pub batch_size: Option<BatchSize>,
+    /// `begin`: rows before it are kept as a rebuild keeps them, but counted.
+    pub begin: Option<String>,
     /// `unique_key`: the grain, and without event time the partitioning.
     pub unique_key: Vec<String>,
     /// `meta.highwater.policy`.
     pub policy: Policy,
+    /// `meta.highwater.audit` of the model: days within which every partition of its table is compared with the ledger once; without it,
+    /// all are at every run.
+    pub audit_days: Option<u32>,
     /// `on_schema_change`, as written (`fail` is the only word that stops a run; any other lets the table take the new columns).
     pub on_schema_change: String,
     /// Rebuild whole, whatever the ledger says.

@@ -87,6 +87,12 @@ fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
         sql: sql.to_owned(),
         event_time: config.text("event_time").map(str::to_owned),
         batch_size: config.batch_size(),
+        audit_days: config
+            .highwater("audit")
+            .and_then(serde_json::Value::as_u64)
+            .and_then(|days| u32::try_from(days).ok())
+            .filter(|days| *days > 0),
+        begin: config.text("begin").map(str::to_owned),
         unique_key: config.texts("unique_key"),
         policy: config.policy(),
         on_schema_change: config.text("on_schema_change").unwrap_or("ignore").to_owned(),

@@ -74,6 +74,8 @@ impl Case {
             event_time: size.map(|_| column.to_owned()),
             batch_size: size,
             unique_key: if size.is_none() { column.split('+').map(str::to_owned).collect() } else { Vec::new() },
+            begin: None,
+            audit_days: None,
             policy: Policy::Incremental,
             on_schema_change: "ignore".into(),
             full_refresh: false,

@@ -177,6 +177,8 @@ fn exact_model(model: &Model) -> ExactModel {
         event_time,
         batch_size,
         unique_key,
+        begin: None,
+        audit_days: None,
         policy: Policy::Incremental,
         on_schema_change: "ignore".into(),
         full_refresh: false,

@@ -8,13 +8,13 @@ use highwater_sql::Dialect;
 
 /// The groups that are due: those whose turn is among `turns` of `of`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Due {
+pub(crate) struct Due {
     turns: Vec<u32>,
     of: u32,
 }
 
 /// What is due on a day, in days since 1970, when the audit went up to another. None: nothing, or there is no audit.
-pub(super) fn due(audited: i64, today: i64, days: Option<u32>) -> Option<Due> {
+pub(crate) fn due(audited: i64, today: i64, days: Option<u32>) -> Option<Due> {
     let of = days?;
     if today <= audited {
         return None;
@@ -39,6 +39,8 @@ impl Due {
 
 #[cfg(test)]
 mod tests {
+    use highwater_sql::Dialect;
+
     use super::due;
 
     #[test]

@@ -7,7 +7,7 @@
 //! | `versions.rs` | rows at or beyond the newest version seen, where that is declared | those rows |
 //! | `audit.rs` | whose turn it is to be looked at whatever the versions say | |
 
-mod audit;
+pub(crate) mod audit;
 pub(crate) mod feed;
 pub(crate) mod fingerprint;
 mod versions;
@@ -53,6 +53,16 @@ pub(crate) struct Observation {
 }
 
 impl Observation {
+    /// The groups as they are now, all of them: temporary table `(p, n, f)`, if the input was scanned.
+    pub fn counted(&self) -> Option<&str> {
+        self.now.as_deref().filter(|_| self.seen_token.is_none())
+    }
+
+    /// The exact model behind the table.
+    pub fn parent(&self) -> Option<&Parent> {
+        self.parent.as_ref()
+    }
+
     /// Whether there is anything that the ledger does not know yet.
     pub fn news(&self) -> bool {
         !self.seen

@@ -76,7 +76,8 @@ fn take_all(job: &mut Job, input: &Input, name: &str, salt: u64, rows: &str) -> 
 
 fn newest(job: &mut Job, input: &Input, declared: &Declared) -> Result<Newest, ExactError> {
     let table = input.relation.sql();
-    let found = job.query(&format!("select cast(max({}) as varchar) from {table}", job.dialect.quote(&declared.version)))?;
+    let found =
+        job.query(&format!("select cast(max({}) as varchar) from {table}", job.dialect.quote(&declared.version)))?;
     let version = found.scalar().and_then(Cell::as_text).map(str::to_owned);
     // A count of everything is answered without reading the rows.
     let rows = job.count(&format!("select count(*) from {table}"))?;
@@ -127,7 +128,8 @@ pub(super) fn observe(
 ) -> Result<Seen, ExactError> {
     let rows = beyond(job, declared, before.version.as_deref());
     let newer = take_all(job, input, &format!("newer_{index}"), salt, &rows)?;
-    let query = format!("select p from ({}) as changed", fingerprint::changed_among(job, input, &tail_id(input), &newer, None));
+    let query =
+        format!("select p from ({}) as changed", fingerprint::changed_among(job, input, &tail_id(input), &newer, None));
     let touched = job.store(&format!("touched_{index}"), &query)?;
     let newest = newest(job, input, declared)?;
     let count = job.count(&format!("select count(*) from {} where {rows}", input.relation.sql()))?;

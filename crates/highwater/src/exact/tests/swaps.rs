@@ -217,7 +217,8 @@ NULL: changed by hand
     world.run_and_compare(&child);
     // Dropped altogether.
     world.sql("drop table facts");
-    assert_eq!(world.run_and_compare(&parent).mode, Mode::New);
+    let report = world.run_and_compare(&parent);
+    assert_eq!(report.whole.as_deref(), Some("its table is gone: it was dropped, or renamed by hand"));
     world.run_and_compare(&child);
 }
 

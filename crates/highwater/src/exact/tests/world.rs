@@ -186,6 +186,8 @@ fn model(name: &str, sql: &str) -> ExactModel {
         sql: sql.to_owned(),
         event_time: None,
         batch_size: None,
+        begin: None,
+        audit_days: None,
         unique_key: Vec::new(),
         policy: Policy::Incremental,
         on_schema_change: "append_new_columns".into(),

@@ -207,6 +207,10 @@ struct Lossy<'a> {
 }
 
 impl Connection for Lossy<'_> {
+    fn dialect(&self) -> highwater_sql::Dialect {
+        self.session.dialect()
+    }
+
     fn execute(&mut self, sql: &str) -> Result<u64, EngineError> {
         self.session.execute(sql)
     }
