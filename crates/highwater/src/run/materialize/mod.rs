@@ -6,7 +6,7 @@
 //! | `table.rs` | `table` | rows, built beside the old ones and swapped in |
 //! | `incremental.rs` | `incremental` | rows, of which a run adds or replaces some |
 //! | `schema_change.rs` | | what an incremental model does when its columns change |
-//! | `seed.rs` | seeds | the rows of a CSV file |
+//! | `seed/` | seeds | the rows of a CSV file |
 //! | `custom.rs` | snapshots, any other word | whatever a materialization written in Jinja does |
 //!
 //! Ephemeral models leave nothing: the compiler puts their text into the models that read them. The strategy `exact`
@@ -19,7 +19,7 @@ mod custom;
 mod incremental;
 mod schema_change;
 mod seed;
-mod seed_types;
+
 mod table;
 mod view;
 
