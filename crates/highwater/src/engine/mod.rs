@@ -16,6 +16,8 @@ mod postgres;
 mod relation;
 mod table;
 
+use highwater_sql::Dialect;
+
 pub use self::ddl::{Ddl, ddl};
 pub use self::duckdb::DuckDb;
 pub use self::postgres::{Postgres, Settings as PostgresSettings};
@@ -117,6 +119,9 @@ pub trait Connection: Send {
     fn remarks(&mut self, _relation: &Relation) -> Result<Remarks, EngineError> {
         Ok(Remarks::default())
     }
+
+    /// Whose SQL it reads.
+    fn dialect(&self) -> Dialect;
 
     /// Starts a transaction as the engine does it when nothing else is said.
     ///

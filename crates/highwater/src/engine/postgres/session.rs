@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use highwater_sql::Dialect;
 use postgres::{Client, SimpleQueryMessage, Statement};
 
 use super::super::{Cell, Column, Connection, EngineError, Relation, RelationKind, Remarks, Table, quote_identifier};
@@ -123,6 +124,10 @@ impl Session {
 }
 
 impl Connection for Session {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
     fn execute(&mut self, sql: &str) -> Result<u64, EngineError> {
         let answers = self.simple(sql)?;
         let changed = answers.iter().rev().find_map(|answer| match answer {

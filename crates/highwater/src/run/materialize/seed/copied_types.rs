@@ -141,7 +141,7 @@ fn timestamp(value: &str) -> Option<DateTime> {
     if let Some((day, time)) = value.split_once(' ')
         && let Some(day) = date(day)
     {
-        let mut parts = time.splitn(3, ':').map(|part| part.parse::<i8>());
+        let mut parts = time.splitn(3, ':').map(str::parse::<i8>);
         if let (Some(Ok(hour)), Some(Ok(minute)), Some(Ok(second))) = (parts.next(), parts.next(), parts.next()) {
             return day.to_datetime(jiff::civil::Time::new(hour, minute, second, 0).ok()?).into();
         }
