@@ -25,3 +25,12 @@ pub fn fingerprint(columns: &[String], salt: u64) -> String {
     let row = if columns.is_empty() { "hash(0)".to_owned() } else { key_hash(columns) };
     format!("count(*), coalesce(sum(hash({row}, {salt}::ubigint)), 0::hugeint)")
 }
+
+/// The intervals around those of a set (a table with one column `p`), as a query with one column `p`. What the calendar has no room for is
+/// left out; NULL stays NULL, and the infinite moments stay where they are.
+pub fn shifted(set: &str, unit: IntervalUnit, back: u32, ahead: u32) -> String {
+    let word = unit.word();
+    format!(
+        "select coalesce(try(p + to_{word}s(n::int)), p) as p from {set} cross join (select unnest(range(-{back}, {ahead} + 1)) as n) as hw_near"
+    )
+}

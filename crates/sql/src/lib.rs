@@ -12,6 +12,7 @@
 //! | `bind/` | names resolved: from the parser's tree to ours |
 //! | `sweep.rs` | clocks, random numbers and unknown tables, wherever in the text |
 //! | `tree.rs` | our tree: a small algebra |
+//! | `types/` | the types of expressions, as far as they can be told |
 //! | `footprint/` | one rule per operator |
 //! | `canonical.rs` | the meaning-preserving form |
 //! | `dialect.rs` | how DuckDB writes intervals, key hashes and fingerprints |
@@ -27,7 +28,10 @@ pub mod functions;
 mod sweep;
 mod text;
 mod tree;
+mod types;
 
+#[doc(hidden)]
+pub use analyse::output_types;
 pub use analyse::{analyse, analyse_with, look_through};
 pub use canonical::digest;
 pub use facts::{

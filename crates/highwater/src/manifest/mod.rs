@@ -12,6 +12,7 @@
 //! | `patch.rs` | which entry is about which node; versions |
 //! | `generic_tests.rs` | tests of properties files, named as dbt names them |
 //! | `sources.rs` | sources |
+//! | `keys.rs` | columns that were declared unique |
 //! | `configure.rs` | configuration merged, in dbt's order |
 //! | `resolve.rs` | what `ref` and `source` come to |
 //! | `exposures.rs` | exposures and metrics |
@@ -29,6 +30,7 @@ mod exposures;
 mod generic_tests;
 pub mod graph;
 mod issues;
+mod keys;
 mod node;
 mod patch;
 mod properties;
@@ -38,6 +40,7 @@ mod sources;
 
 pub use build::build;
 pub use config::{BatchSize, Config, Policy};
+pub use keys::declared_keys;
 pub use node::{
     Checksum, ColumnProperties, Dependencies, Exposure, MacroNode, Manifest, Metric, Node, Owner, RefCall,
     ResourceType, SourceNode, TestMetadata,

@@ -6,20 +6,24 @@
 //! | `query.rs` | queries, common table expressions, set operations, limits |
 //! | `select.rs` | one `select` block, from its tables to its columns |
 //! | `from.rs` | tables, subqueries, table functions |
+//! | `grouping.rs` | grouping sets |
 //! | `join.rs` | joins |
 //! | `expression.rs` | names, aggregates, windows and subqueries within expressions |
-//! | `types.rs` | types, as far as keys need them |
+//! | `frame.rs` | how far a window looks along its order |
+//! | `order.rs` | functions whose value depends on which of two rows comes first |
 //!
 //! What has no rule becomes [`Node::Opaque`] or, when not even its names can be resolved, a [`Finding`] for the whole query. Both
 //! are right, only wider.
 
 mod expression;
+mod frame;
 mod from;
+mod grouping;
 mod join;
+mod order;
 mod query;
 mod scope;
 mod select;
-mod types;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -28,12 +32,13 @@ use sqlparser::ast::{Cte, Query, Spanned};
 use sqlparser::tokenizer::Span;
 
 use crate::text::Expanded;
-use crate::tree::{ColumnFacts, Id, Scan, Tree};
+use crate::tree::{ColumnFacts, Id, Limited, Pick, Scan, Tree, Unique};
 use crate::{Catalog, Finding, Place};
 
+pub(crate) use crate::types::{cast_to, comparable, normalised, type_of};
 pub(crate) use expression::{call, function_name, kind_of};
+pub(crate) use frame::carried_by_group;
 pub(crate) use from::{SERIES, unknown_table, unwatched_function};
-pub(crate) use types::{cast_to, comparable, normalised, type_of};
 
 /// More mentions of tables than this, and binding gives up: common table expressions that use each other twice grow without end.
 const MOST_SCANS: usize = 400;
@@ -64,13 +69,16 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
         qualified: BTreeSet::new(),
         decisive: BTreeSet::new(),
         deciding: false,
+        unique: Vec::new(),
+        picks: Vec::new(),
+        limits: Vec::new(),
     };
     let marks = ["\u{1}", "{changed}"].into_iter().find(|mark| text.sql.contains(mark));
     let bound = match reserved(query).or_else(|| marks.map(|mark| mark.escape_debug().to_string())) {
         Some(name) => Err(binder.unbound(format!("`{name}` is a name that generated SQL uses"), query)),
         None => binder.query(query, None, &[]),
     };
-    let Binder { columns, scans, findings, decisive, coerced, barred, qualified, .. } = binder;
+    let Binder { columns, scans, findings, decisive, coerced, barred, qualified, unique, picks, limits, .. } = binder;
     (
         bound.map(|bound| Tree {
             columns,
@@ -82,6 +90,9 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
             coerced,
             barred,
             qualified,
+            unique,
+            picks,
+            limits,
         }),
         findings,
     )
@@ -134,12 +145,30 @@ struct Binder<'a> {
     decisive: BTreeSet<Id>,
     /// Whether names met now are of that kind.
     deciding: bool,
+    /// Columns that were declared to tell rows apart.
+    unique: Vec<Unique>,
+    /// Aggregates that take one row's value.
+    picks: Vec<Pick>,
+    /// Limits.
+    limits: Vec<Limited>,
 }
 
 impl Binder<'_> {
     fn new_column(&mut self, name: impl Into<String>, data_type: Option<String>) -> Id {
         self.columns.push(ColumnFacts { name: name.into(), data_type });
         self.columns.len() - 1
+    }
+
+    /// Takes down what was declared unique in a table, or in a view that stands here with its text.
+    fn declare(&mut self, parts: &[String], columns: &[(Id, String)]) {
+        for key in self.catalog.unique_keys(parts) {
+            let find =
+                |name: &String| columns.iter().find(|(_, other)| other.eq_ignore_ascii_case(name)).map(|(id, _)| *id);
+            if let Some(key) = key.iter().map(find).collect::<Option<BTreeSet<Id>>>().filter(|key| !key.is_empty()) {
+                let ids = columns.iter().map(|(id, _)| *id).collect();
+                self.unique.push(Unique { table: parts.last().cloned().unwrap_or_default(), key, ids });
+            }
+        }
     }
 
     /// Runs a part of the binding whose names all count as deciding something.

@@ -5,5 +5,7 @@ mod differential;
 mod functions;
 mod plans;
 mod swaps;
+mod ties;
+mod types;
 mod walks;
 pub(crate) mod world;

@@ -228,7 +228,7 @@ pub fn by_day(column: &str) -> Group {
 }
 
 fn in_day(expression: &str) -> Option<Vec<Reach>> {
-    Some(vec![Reach::Interval { expression: expression.to_owned() }])
+    Some(vec![Reach::Interval { expression: expression.to_owned(), back: 0, ahead: 0 }])
 }
 
 fn probe(table: &str, columns: &[&str], group: Group) -> Probe {
