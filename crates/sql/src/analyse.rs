@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::ast::Query;
+use sqlparser::tokenizer::Span;
 
 use crate::bind::{Findings, bind, normalised, unknown_table};
 use crate::canonical::{canonical, canonical_text};
 use crate::dialect::quote;
+use crate::footprint::clock::{Clocks, clocks};
 use crate::footprint::live;
 use crate::footprint::{Margin, Mutant, Partial, Reaches, Shape, Source, Target, Walk};
 use crate::sweep::sweep;
 use crate::text::{Expanded, expand, parse, tables};
 use crate::tree::{Id, Scan, Tree, column};
 use crate::{
-    Analysis, Catalog, ColumnType, Effect, Finding, Group, Occurrence, Partitioning, Piece, Probe, Reach, Request,
-    Slice, TableInfo, Term,
+    Analysis, Catalog, ColumnType, Effect, Finding, Group, Occurrence, Partitioning, Piece, Place, Probe, Reach,
+    Request, Slice, TableInfo, Term,
 };
 
 /// Finds out what a query's slices read and what its changes reach.
@@ -40,15 +42,22 @@ pub fn analyse_with(request: &Request<'_>, mutant: Option<Mutant>) -> Analysis {
         Err(finding) => return unread(request, finding),
     };
     let (tree, mut findings) = bind(&query, &text, request.catalog);
-    sweep(&query, &text, request.catalog, &mut findings);
-    let answer = match tree {
+    let (answer, harmless) = match tree {
         Ok(tree) => match target_of(request, &tree) {
-            Ok(target) => followed(&Walk { tree: &tree, mutant }, target.as_ref(), &text),
-            Err(finding) => unfollowed(&query, &text, request, finding),
+            Ok(target) => {
+                let read: Vec<Span> = findings.clocks.iter().map(|(span, _)| *span).collect();
+                let clocks = clocks(&tree, &read);
+                (followed(&Walk { tree: &tree, mutant }, target.as_ref(), &clocks, &text), clocks.harmless)
+            }
+            Err(finding) => (unfollowed(&query, &text, request, finding), Vec::new()),
         },
-        Err(finding) => unfollowed(&query, &text, request, finding),
+        Err(finding) => (unfollowed(&query, &text, request, finding), Vec::new()),
     };
-    let Findings { refusals, unstable } = findings;
+    let places: Vec<Option<Place>> =
+        findings.clocks.iter().filter(|(span, _)| harmless.contains(span)).map(|(_, place)| place.clone()).collect();
+    findings.unstable.retain(|finding| finding.rule != "clock" || !places.contains(&finding.place));
+    sweep(&query, &text, request.catalog, &harmless, &mut findings);
+    let Findings { refusals, unstable, .. } = findings;
     let refusals = [refusals, answer.refusals].concat();
     let unstable = [unstable, answer.unstable].concat();
     Analysis { refusals, unstable, canonical: canonical(&query), ..answer }
@@ -86,6 +95,7 @@ fn unfollowed(query: &Query, text: &Expanded, request: &Request<'_>, finding: Fi
                 table: parts.clone(),
                 columns: columns.into_iter().map(|column| column.name).collect(),
                 filter: None,
+                moving: false,
                 group: Group::Whole,
             },
             steps: Vec::new(),
@@ -198,7 +208,7 @@ pub fn output_types(request: &Request<'_>) -> Vec<Option<String>> {
     tree.map(|tree| tree.output.iter().map(|id| tree.columns[*id].data_type.clone()).collect()).unwrap_or_default()
 }
 
-fn followed(walk: &Walk<'_>, target: Option<&Target>, text: &Expanded) -> Analysis {
+fn followed(walk: &Walk<'_>, target: Option<&Target>, clocks: &Clocks, text: &Expanded) -> Analysis {
     let tree = walk.tree;
     let (partials, reaches, drivers) = match target {
         Some(target) => {
@@ -221,6 +231,7 @@ fn followed(walk: &Walk<'_>, target: Option<&Target>, text: &Expanded) -> Analys
         partials.extend(forgotten(walk, &partials));
     }
     let (columns, filters) = (live::columns(tree), live::filters(walk));
+    let blind = walk.mutant == Some(Mutant::ClockStandsStill);
     let terms: Vec<Term> = partials
         .into_iter()
         .map(|Partial { scan, group, steps, effect }| {
@@ -234,7 +245,11 @@ fn followed(walk: &Walk<'_>, target: Option<&Target>, text: &Expanded) -> Analys
                     .filter(|id| used(id))
                     .map(|id| tree.columns[*id].name.clone())
                     .collect(),
-                filter: filters.get(&scan).filter(|filters| !filters.is_empty()).map(|filters| filters.join(" and ")),
+                filter: filters
+                    .get(&scan)
+                    .filter(|filters| !filters.is_empty() && !(blind && clocks.moving.contains(&scan)))
+                    .map(|filters| filters.join(" and ")),
+                moving: clocks.moving.contains(&scan),
                 group,
             };
             Term { occurrence: scan, probe, steps, effect }

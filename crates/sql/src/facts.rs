@@ -185,6 +185,8 @@ pub struct Probe {
     pub columns: Vec<String>,
     /// A filter over the table's columns, in SQL, that every row the query uses must pass.
     pub filter: Option<String>,
+    /// Whether the filter reads the clock: other rows pass it tomorrow though nobody touched the table.
+    pub moving: bool,
     /// How.
     pub group: Group,
 }

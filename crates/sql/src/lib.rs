@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `facts.rs` | the question and the answer, as plain data; no type of the parser leaks through it |
 //! | `analyse.rs` | the way from one to the other |
+//! | `grammar.rs` | what the parser is told of DuckDB's grammar |
 //! | `text.rs` | parsing, views put in place of their names, places |
 //! | `bind/` | names resolved: from the parser's tree to ours |
 //! | `sweep.rs` | clocks, random numbers and unknown tables, wherever in the text |
@@ -25,6 +26,7 @@ pub mod dialect;
 mod facts;
 mod footprint;
 pub mod functions;
+mod grammar;
 mod sweep;
 mod text;
 mod tree;

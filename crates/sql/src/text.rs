@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{ObjectName, ObjectNamePart, Query, SetExpr, Spanned, Statement, TableFactor, Visit, Visitor};
-use sqlparser::dialect::DuckDbDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Span};
 
 use crate::dialect::quote;
+use crate::grammar::DuckDbGrammar;
 use crate::{Catalog, Finding, Place, TableInfo};
 
 /// How deep views may lie on each other.
@@ -43,7 +43,7 @@ pub(crate) struct Expanded {
 
 /// Parses a text that must be one query.
 pub(crate) fn parse(sql: &str) -> Result<Query, Finding> {
-    let statements = Parser::new(&DuckDbDialect {})
+    let statements = Parser::new(&DuckDbGrammar::default())
         .with_recursion_limit(DEEPEST_NESTING)
         .try_with_sql(sql)
         .and_then(|mut parser| parser.parse_statements())

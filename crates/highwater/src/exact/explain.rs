@@ -151,7 +151,8 @@ fn detector(job: &Job, input: &Input) -> (String, Option<String>) {
     let parent =
         Parent { unique_id: exact.unique_id.clone(), axis: Axis { partitioning: exact.partitioning() }, change_seq: 0 };
     let promise = format!("sees what runs of {0} wrote; a change by hand is mended by {0}'s next run", input.label);
-    let detector = match feed::groups(&parent, &input.probe.group) {
+    let detector = match feed::fed(&parent, &input.probe) {
+        None if input.probe.moving => fingerprint,
         Some(_) => format!("swap feed of {}", input.label),
         None => format!("{fingerprint}, when a run has changed {}", input.label),
     };

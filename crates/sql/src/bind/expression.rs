@@ -156,7 +156,10 @@ impl Binder<'_> {
         };
         match kind {
             Some(FunctionKind::Volatile) => self.findings.refusals.push(finding),
-            Some(FunctionKind::Clock) => self.findings.unstable.push(finding),
+            Some(FunctionKind::Clock) => {
+                self.findings.clocks.push((function.name.span(), finding.place.clone()));
+                self.findings.unstable.push(finding);
+            }
             _ => {
                 self.findings.unstable.push(finding.clone());
                 return Err(finding);

@@ -51,6 +51,8 @@ const MOST_BINDINGS: usize = 4_000;
 pub(crate) struct Findings {
     pub refusals: Vec<Finding>,
     pub unstable: Vec<Finding>,
+    /// Every mention of a function that reads the clock or the session: its name's span, and the place of what was said of it.
+    pub clocks: Vec<(Span, Option<Place>)>,
 }
 
 /// Binds an expanded query.

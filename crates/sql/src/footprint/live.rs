@@ -206,6 +206,6 @@ fn push(walk: &Walk<'_>, node: &Node, above: &[Expr], found: &mut BTreeMap<usize
     }
 }
 
-fn through(condition: &Expr, items: &[(Id, Expr)]) -> Expr {
+pub(super) fn through(condition: &Expr, items: &[(Id, Expr)]) -> Expr {
     substitute(condition, &|id| items.iter().find(|(other, _)| *other == id).map(|(_, item)| item.clone()))
 }

@@ -14,6 +14,7 @@
 //! | `group.rs` | group by, grouping sets, distinct | 17 to 21, 35 |
 //! | `window.rs` | window functions over keys, distinct on | 22, 23, 25, 26, 35 |
 //! | `along.rs` | window functions along time | 24, 27 |
+//! | `clock.rs` | conditions that read the clock | 32 |
 //! | `rows.rs` | the rows of a relation, or more, as SQL: what translates one set of slices into another | |
 //! | `live.rs` | the columns and filters that matter, per table | |
 //! | `determined.rs` | which columns follow from which | |
@@ -23,6 +24,7 @@
 //! An operator without a rule gives everything: right, only wider.
 
 mod along;
+pub(crate) mod clock;
 mod determined;
 mod group;
 mod join;

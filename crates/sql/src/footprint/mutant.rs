@@ -22,11 +22,13 @@ pub enum Mutant {
     RangeNotForward,
     /// Rule 19: a group lies where its new rows lie, and was never anywhere else.
     CarriedNewRowsOnly,
+    /// Rule 32: only changes of the data count; that a condition reads the clock does not.
+    ClockStandsStill,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::JoinAnchorOnly,
         Self::SubqueryIgnored,
         Self::UnionFirstBranchOnly,
@@ -36,5 +38,6 @@ impl Mutant {
         Self::FirstWindowOnly,
         Self::RangeNotForward,
         Self::CarriedNewRowsOnly,
+        Self::ClockStandsStill,
     ];
 }

@@ -36,6 +36,8 @@ fn width(name: &str) -> Option<usize> {
 
 /// The type of a whole number as a column.
 fn whole(number: i128) -> &'static str {
+    // The sign is an operator of its own: -2147483648 is a `BIGINT`.
+    let number = number.checked_abs().unwrap_or(i128::MAX);
     if i32::try_from(number).is_ok() {
         "INTEGER"
     } else if i64::try_from(number).is_ok() {

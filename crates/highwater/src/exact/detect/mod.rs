@@ -70,7 +70,7 @@ fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: boo
         (Some(before), Some(now)) => *before == now.unique_id && seen.seq <= now.change_seq,
         _ => false,
     });
-    let feedable = parent.as_ref().and_then(|parent| feed::groups(parent, &input.probe.group));
+    let feedable = parent.as_ref().and_then(|parent| feed::fed(parent, &input.probe));
     let seen = seen.filter(|seen| seen.fed == feedable.is_some());
     let mut observation = Observation {
         seen: seen.is_some(),
@@ -91,7 +91,7 @@ fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: boo
         }
         (Some(_), Some(_), None) => {}
         // Nothing was swapped in since: whatever the grouping, its rows are what they were.
-        (Some(parent), None, Some(seen)) if parent.change_seq == seen.seq => {}
+        (Some(parent), None, Some(seen)) if parent.change_seq == seen.seq && !input.probe.moving => {}
         (_, _, seen) => {
             let now = fingerprint::take(job, input, index, salt)?;
             if seen.is_some() {

@@ -265,6 +265,21 @@ const SHAPES: &[(&str, &str, &str)] = &[
         "day:day",
         "select cast(created_at as date) as day, list_sort(list(amount)) as amounts, list_transform(list(order_id order by order_id), x -> x + 1) as next, arg_max(amount, (amount, order_id)) as most from raw_orders group by 1",
     ),
+    (
+        "cohort_day",
+        "day:first",
+        "select customer_id, cast(min(created_at) as date) as first, count(*) as n, max(amount) as most from raw_orders group by 1",
+    ),
+    (
+        "until",
+        "day:created_at",
+        "select o.order_id, o.created_at, o.amount, i.quantity from raw_orders o left join raw_items i on i.order_id = o.order_id where cast(o.created_at as date) <= getvariable('today')",
+    ),
+    (
+        "filled",
+        "day:created_at",
+        "select order_id, created_at, first_value(note ignore nulls) over (partition by customer_id order by created_at, note range between current row and unbounded following) as noted from raw_orders",
+    ),
     ("everything", "whole", "select count(*) as n, sum(amount) as s from raw_orders"),
 ];
 
@@ -285,6 +300,7 @@ fn world() -> World {
          insert into raw_items values (1, 1), (1, 2), (4, 1), (null, 1); insert into raw_rates values ('r0', 1), ('r1', 2); \
          insert into raw_returns values (1, '2026-02-02'), (99, null)",
     );
+    world.sql("set variable today = date '2026-03-01'");
     let view = "with paid as (select * from raw_orders where amount > 0) \
                 select p.*, c.region from paid p left join raw_customers c on c.customer_id = p.customer_id";
     world.sql(&format!("create view named as {view}"));
@@ -306,7 +322,7 @@ fn change(random: &mut SmallRng) -> String {
     let amount = random.random_range(0..6).to_string();
     let amount = maybe(random, amount);
     let (key, who, where_) = (maybe(random, order.clone()), maybe(random, customer.clone()), maybe(random, region));
-    match random.random_range(0..16) {
+    match random.random_range(0..17) {
         0..=3 => format!("insert into raw_orders values ({key}, {who}, {day}, {amount}, null)"),
         4 => format!("delete from raw_orders where order_id = {order}"),
         5 => format!("update raw_orders set created_at = {day} where order_id = {order}"),
@@ -317,6 +333,7 @@ fn change(random: &mut SmallRng) -> String {
         11 => format!("update raw_customers set region = {where_} where customer_id = {customer}"),
         12 => format!("insert into raw_items values ({key}, {})", random.random_range(0..3)),
         13 => format!("delete from raw_items where order_id = {order}"),
+        16 => format!("set variable today = cast(timestamp '2026-02-26' + interval '{hours} hours' as date)"),
         14 => {
             format!("delete from raw_rates where region = {where_}; insert into raw_rates values ({where_}, {amount})")
         }
@@ -377,7 +394,8 @@ fn shows(mutant: Mutant) -> &'static [&'static str] {
         Mutant::WindowAlwaysAligned => &["running", "before"],
         Mutant::FirstWindowOnly => &["two_windows"],
         Mutant::RangeNotForward => &["rolling", "around"],
-        Mutant::CarriedNewRowsOnly => &["first_order", "last_seen"],
+        Mutant::CarriedNewRowsOnly => &["first_order", "cohort_day"],
+        Mutant::ClockStandsStill => &["until"],
     }
 }
 
@@ -431,25 +449,40 @@ EXACT-INTERVAL by_date
 EXACT-INTERVAL by_day
 EXACT-INTERVAL by_month
 EXACT-INTERVAL coalesced
+EXACT-INTERVAL cohort_of_row
+EXACT-INTERVAL computed_key
 EXACT-INTERVAL correlated
+EXACT-INTERVAL dates_meet
+EXACT-INTERVAL earlier_day
 EXACT-INTERVAL except_all
 EXACT-INTERVAL exists_items
 EXACT-INTERVAL filter
+EXACT-INTERVAL first_copy
+EXACT-INTERVAL first_copy_unnamed
+EXACT-INTERVAL first_order
+EXACT-INTERVAL gaps
 EXACT-INTERVAL in_region
 EXACT-INTERVAL inner_join
 EXACT-INTERVAL intersect
 EXACT-INTERVAL latest
 EXACT-INTERVAL latest_by_day
 EXACT-INTERVAL left_join
+EXACT-INTERVAL lists
+EXACT-INTERVAL mended_key
 EXACT-INTERVAL no_items
 EXACT-INTERVAL ranked
+EXACT-INTERVAL rolling
+EXACT-INTERVAL rolling_months
+EXACT-INTERVAL rollup
 EXACT-INTERVAL running
 EXACT-INTERVAL self_join
+EXACT-INTERVAL sets
 EXACT-INTERVAL through_view
 EXACT-INTERVAL top_by_day
 EXACT-INTERVAL totals
 EXACT-INTERVAL twice
 EXACT-INTERVAL two_hops
+EXACT-INTERVAL two_windows
 EXACT-INTERVAL union_all
 EXACT-INTERVAL union_distinct
 EXACT-KEY by_customer
@@ -457,13 +490,12 @@ EXACT-KEY by_region
 EXACT-KEY cohort
 EXACT-KEY latest_by_key
 EXACT-KEY sessions
+EXACT-WIDENED last_seen partition-from-outer-side, partition-from-outer-side
 EXACT-WIDENED not_in join-without-key
 EXACT-WIDENED share join-without-key
 FULL everything one-partition
-FULL first_order aggregated-partition
 FULL full_join full-join
 FULL right_join partition-from-outer-side, partition-from-outer-side
-FULL rollup grouping-sets
 FULL spread unnest
 FULL top limit
 "#);

@@ -39,7 +39,6 @@ const ROWS: &[&str] = &[
     "coalesce(bo, i)",
     "coalesce(dt, '2020-01-01')",
     "coalesce(ts, tz)",
-    "coalesce(v, i)",
     "case when bo then 1 else s end",
     "case when bo then 1 end",
     "case when bo then 1 else 0 end",
@@ -199,7 +198,6 @@ const ROWS: &[&str] = &[
     "hash(v)",
     "lpad(v, 2, 'x')",
     "reverse(v)",
-    "reverse(l)",
     "repeat(v, 2)",
     "format('{}', i)",
     "printf('%d', i)",
@@ -420,7 +418,13 @@ fn the_engine_agrees_on_types() {
     let groups = GROUPS.iter().map(|group| format!("select {group} as x from t"));
     let (mut wrong, mut known, mut all) = (Vec::new(), 0, 0);
     for sql in rows.chain(groups).chain(SETS.iter().map(|set| (*set).to_owned())) {
-        let Ok(columns) = world.session.describe(&sql) else { panic!("{sql}") };
+        let columns = match world.session.describe(&sql) {
+            Ok(columns) => columns,
+            Err(error) => {
+                wrong.push(format!("{sql}: {error}"));
+                continue;
+            }
+        };
         let request = Request { sql: &sql, catalog: &catalog, output: &[], partitioning: &Partitioning::Whole };
         let told = output_types(&request);
         all += 1;
