@@ -6,16 +6,20 @@ use std::sync::Arc;
 
 use highwater_jinja::value::{Object, ObjectRepr, Tuple};
 use highwater_jinja::{Arguments, Error, ErrorKind, Value, dict, list};
+use indexmap::IndexMap;
 use minijinja::State;
 
 use super::column::{self, ColumnValue};
+use super::constraints;
 use super::dispatch::dispatch;
 use super::fault::Fault;
 use super::relation::RelationValue;
 use super::scene::{Frame, Running, Transaction, lock};
 use super::statement::response;
 use super::table::TableValue;
-use crate::engine::{Cell, Column, EngineError, Relation, Table, quote_identifier, quote_literal};
+use crate::engine::{Column, Connection, EngineError, Table, ddl, quote_identifier};
+use crate::manifest::Config;
+use crate::run::longer_text;
 
 /// The value of `adapter`.
 #[derive(Debug)]
@@ -57,7 +61,10 @@ impl Adapter {
             "use_database" => Value::from(self.0.scene.project.target.database.as_str()),
             "valid_incremental_strategies" => list(STRATEGIES.map(Value::from).to_vec()),
             "get_incremental_strategy_macro" => self.strategy_macro(arguments)?,
-            "standardize_grants_dict" => dict(Vec::new()),
+            "render_raw_columns_constraints" => constraints::of_columns(arguments)?,
+            "render_raw_model_constraints" => constraints::of_model(arguments)?,
+            "get_hard_deletes_behavior" => Value::from(hard_deletes(&self.0.scene.subject.config)?),
+            "standardize_grants_dict" => grants(arguments.required(0, "grants_table")?)?,
             "warn_once" | "cache_added" | "cache_dropped" | "cache_renamed" | "clear_transaction"
             | "pre_model_hook" | "post_model_hook" | "verify_database" => none(),
             "submit_python_job" => return Err(Error::raised("Python models need an engine that runs Python")),
@@ -96,6 +103,8 @@ impl Adapter {
             | "rename_relation"
             | "truncate_relation"
             | "expand_target_column_types"
+            | "valid_snapshot_target"
+            | "assert_valid_snapshot_target_given_strategy"
             | "commit"
             | "rollback" => none(),
             _ => return None,
@@ -141,6 +150,9 @@ impl Adapter {
                 let (database, schema) = self.place(arguments)?;
                 Value::from(schemas(running, &database)?.iter().any(|known| known.eq_ignore_ascii_case(&schema)))
             }
+            "valid_snapshot_target" | "assert_valid_snapshot_target_given_strategy" => {
+                check_snapshot(running, arguments)?
+            }
             "already_exists" => {
                 let place = RelationValue::new(
                     Some(self.0.scene.project.target.database.clone()),
@@ -182,46 +194,114 @@ impl Adapter {
         let Some(running) = self.0.scene.running() else { return Ok(Self::absent(name)) };
         match self.ask(running, name, arguments)? {
             Some(value) => Ok(Some(value)),
-            None => change(running, name, arguments),
+            None => self.change(running, name, arguments),
         }
     }
 }
 
-/// Methods that change the database.
-fn change(running: &Running, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
-    let relation = |index, name: &str| RelationValue::from_value(arguments.required(index, name)?);
-    let sql = match name {
-        "create_schema" => format!("create schema if not exists {}", schema_name(&relation(0, "relation")?)?),
-        "drop_schema" => format!("drop schema if exists {} cascade", schema_name(&relation(0, "relation")?)?),
-        "drop_relation" => {
-            let relation = relation(0, "relation")?;
-            let Some(kind) = kind_of(running, &relation)? else { return Ok(Some(none())) };
-            format!("drop {kind} if exists {} cascade", relation.name())
+/// What a snapshot does with rows that are gone: `hard_deletes`, or the older `invalidate_hard_deletes`.
+fn hard_deletes(config: &Config) -> Result<&'static str, Error> {
+    match (config.get("hard_deletes"), config.get("invalidate_hard_deletes")) {
+        (Some(_), Some(_)) => {
+            Err(Error::raised("a snapshot says either hard_deletes or invalidate_hard_deletes, not both"))
         }
-        "rename_relation" => {
-            let (from, to) = (relation(0, "from_relation")?, relation(1, "to_relation")?);
-            let kind = kind_of(running, &from)?.unwrap_or_else(|| "table".to_owned());
-            let Some(identifier) = to.identifier() else {
-                return Err(Error::new(ErrorKind::Value, "the new name has no identifier"));
-            };
-            format!("alter {kind} {} rename to {}", from.name(), quote_identifier(identifier))
-        }
-        "truncate_relation" => format!("truncate {}", relation(0, "relation")?.name()),
-        // Text has no length on DuckDB: nothing needs to be widened.
-        "expand_target_column_types" => return Ok(Some(none())),
-        "commit" => return end_transaction(running, "commit").map(Some),
-        "rollback" => return end_transaction(running, "rollback").map(Some),
-        _ => return Ok(None),
-    };
-    running.on_connection(|connection| connection.execute(&sql))?;
-    Ok(Some(none()))
+        (None, None) => Ok("ignore"),
+        (None, Some(flag)) => Ok(if flag.as_bool() == Some(true) { "invalidate" } else { "ignore" }),
+        (Some(word), None) => ["ignore", "invalidate", "new_record"]
+            .into_iter()
+            .find(|known| word.as_str() == Some(known))
+            .ok_or_else(|| Error::raised("hard_deletes is ignore, invalidate or new_record")),
+    }
 }
 
-fn schema_name(relation: &RelationValue) -> Result<String, Error> {
-    match (relation.database(), relation.schema()) {
-        (Some(database), Some(schema)) => Ok(format!("{}.{}", quote_identifier(database), quote_identifier(schema))),
-        (None, Some(schema)) => Ok(quote_identifier(schema)),
-        _ => Err(Error::new(ErrorKind::Value, format!("{} names no schema", relation.name()))),
+/// Rows of `grantee` and `privilege_type` as a map from privilege to grantees.
+fn grants(table: &Value) -> Result<Value, Error> {
+    let mut grants: IndexMap<String, Vec<Value>> = IndexMap::new();
+    let rows = table.get_attr("rows")?;
+    for row in rows.try_iter().into_iter().flatten() {
+        let privilege = row.get_item(&Value::from("privilege_type"))?.to_string();
+        grants.entry(privilege).or_default().push(row.get_item(&Value::from("grantee"))?);
+    }
+    Ok(dict(grants.into_iter().map(|(privilege, grantees)| (Value::from(privilege), list(grantees))).collect()))
+}
+
+/// Whether a table has the columns that a snapshot adds, and so is one.
+fn check_snapshot(running: &Running, arguments: &Arguments) -> Result<Value, Error> {
+    let relation = RelationValue::from_value(arguments.required(0, "relation")?)?;
+    let known: Vec<String> = columns(running, &relation)?.iter().map(|column| column.name.to_lowercase()).collect();
+    let names = arguments.get(1, "column_names").cloned().unwrap_or_default();
+    let strategy = arguments.get(2, "strategy").cloned().unwrap_or_default();
+    let text = |value: &Value, key: &str| value.get_attr(key).ok().and_then(|name| name.as_str().map(str::to_owned));
+    let mut wanted = vec!["dbt_scd_id", "dbt_valid_from", "dbt_valid_to"];
+    if text(&strategy, "hard_deletes").as_deref() == Some("new_record") {
+        wanted.push("dbt_is_deleted");
+    }
+    let wanted = wanted.into_iter().map(|name| text(&names, name).unwrap_or_else(|| name.to_owned()));
+    let missing: Vec<String> = wanted.filter(|name| !known.contains(&name.to_lowercase())).collect();
+    if missing.is_empty() {
+        return Ok(none());
+    }
+    let missing: Vec<String> = missing.iter().map(|name| format!("\"{name}\"")).collect();
+    let title = format!("Snapshot target is missing configured columns (missing {})", missing.join(", "));
+    Err(Fault::new("HW0418", title)
+        .help(format!(
+            "rename the columns of {} to what the snapshot calls them now, or drop the table",
+            relation.name()
+        ))
+        .into())
+}
+
+impl Adapter {
+    /// Methods that change the database.
+    fn change(&self, running: &Running, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
+        let ddl = ddl(&self.0.scene.project.target.adapter);
+        let relation = |index, name: &str| RelationValue::from_value(arguments.required(index, name)?);
+        let sql = match name {
+            "create_schema" | "drop_schema" => {
+                let relation = relation(0, "relation")?;
+                let database = relation.database().unwrap_or(&self.0.scene.project.target.database);
+                let Some(schema) = relation.schema() else {
+                    return Err(Error::new(ErrorKind::Value, format!("{} names no schema", relation.name())));
+                };
+                if name == "create_schema" {
+                    ddl.create_schema(database, schema)
+                } else {
+                    ddl.drop_schema(database, schema)
+                }
+            }
+            "drop_relation" => {
+                let relation = relation(0, "relation")?;
+                let Some(kind) = kind_of(running, &relation)? else { return Ok(Some(none())) };
+                format!("drop {kind} if exists {} cascade", relation.name())
+            }
+            "rename_relation" => {
+                let (from, to) = (relation(0, "from_relation")?, relation(1, "to_relation")?);
+                let kind = kind_of(running, &from)?.unwrap_or_else(|| "table".to_owned());
+                let Some(identifier) = to.identifier() else {
+                    return Err(Error::new(ErrorKind::Value, "the new name has no identifier"));
+                };
+                format!("alter {kind} {} rename to {}", from.name(), quote_identifier(identifier))
+            }
+            "truncate_relation" => format!("truncate {}", relation(0, "relation")?.name()),
+            "expand_target_column_types" => return self.expand(running, arguments).map(Some),
+            "commit" => return end_transaction(running, |connection| connection.commit()).map(Some),
+            "rollback" => return end_transaction(running, |connection| connection.rollback()).map(Some),
+            _ => return Ok(None),
+        };
+        running.on_connection(|connection| connection.execute(&sql))?;
+        Ok(Some(none()))
+    }
+
+    /// Makes columns of text longer where the other relation's are. Text without a length fits everywhere.
+    fn expand(&self, running: &Running, arguments: &Arguments) -> Result<Value, Error> {
+        let from = columns(running, &RelationValue::from_value(arguments.required(0, "from_relation")?)?)?;
+        let to = RelationValue::from_value(arguments.required(1, "to_relation")?)?;
+        let Some(table) = to.relation() else { return Ok(none()) };
+        let statements = longer_text(&from, &columns(running, &to)?, &table, ddl(&self.0.scene.project.target.adapter));
+        for sql in statements {
+            running.on_connection(|connection| connection.execute(&sql))?;
+        }
+        Ok(none())
     }
 }
 
@@ -236,13 +316,13 @@ fn existing(running: &Running, place: &RelationValue) -> Result<Value, Error> {
     Ok(found.map_or_else(none, |(relation, kind)| RelationValue::of(relation, Some(*kind)).into_value()))
 }
 
-/// `table` or `view`; what the relation says of itself, or else what the database says.
+/// `table`, `view`, `materialized view`; what the relation says of itself, or else what the database says.
 fn kind_of(running: &Running, relation: &RelationValue) -> Result<Option<String>, Error> {
     match (relation.kind(), relation.relation()) {
-        (Some(kind), _) => Ok(Some(kind.to_owned())),
+        (Some(kind), _) => Ok(Some(kind.replace('_', " "))),
         (None, Some(place)) => {
             let kind = running.on_connection(|connection| connection.kind(&place))?;
-            Ok(kind.map(|kind| super::relation::kind_word(kind).to_owned()))
+            Ok(kind.map(|kind| kind.sql().to_owned()))
         }
         // Only tables of the session go without database and schema.
         (None, None) => Ok(Some("table".to_owned())),
@@ -253,7 +333,7 @@ fn columns(running: &Running, relation: &RelationValue) -> Result<Vec<Column>, E
     match (relation.relation(), relation.identifier()) {
         (Some(place), _) => running.on_connection(|connection| connection.columns(&place)),
         (None, Some(identifier)) => {
-            let temporary = Relation::new("temp", "main", identifier);
+            let temporary = lock(&running.connection).temporary(identifier);
             running.on_connection(|connection| connection.columns(&temporary))
         }
         (None, None) => Ok(Vec::new()),
@@ -261,12 +341,7 @@ fn columns(running: &Running, relation: &RelationValue) -> Result<Vec<Column>, E
 }
 
 fn schemas(running: &Running, database: &str) -> Result<Vec<String>, Error> {
-    let sql = format!(
-        "select schema_name from duckdb_schemas() where lower(database_name) = lower({}) order by 1",
-        quote_literal(database)
-    );
-    let table = running.on_connection(|connection| connection.query(&sql))?;
-    Ok(table.rows.iter().filter_map(|row| row.first().map(Cell::to_string)).collect())
+    running.on_connection(|connection| connection.schemas(database))
 }
 
 /// `execute(sql, auto_begin, fetch, limit)`: what the database said, and the rows.
@@ -304,10 +379,13 @@ fn begin(running: &Running) -> Result<(), Error> {
     Ok(())
 }
 
-fn end_transaction(running: &Running, how: &str) -> Result<Value, Error> {
+fn end_transaction(
+    running: &Running,
+    how: impl FnOnce(&mut dyn Connection) -> Result<(), EngineError>,
+) -> Result<Value, Error> {
     let mut transaction = lock(&running.transaction);
     if *transaction == Transaction::Open {
-        running.on_connection(|connection| connection.execute(how))?;
+        running.on_connection(how)?;
         *transaction = Transaction::Closed;
     }
     Ok(none())

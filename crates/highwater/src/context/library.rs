@@ -15,8 +15,8 @@ use crate::project::{FileKind, Package, Project, suggest};
 
 /// The package that `dbt.x()` names: our own macros.
 const INTERNAL: &str = "dbt";
-/// Our own macros for one engine.
-const INTERNAL_DUCKDB: &str = "dbt_duckdb";
+/// Engines that have macros of their own: names begin with the word and two underscores, the package is `dbt_` and the word.
+const ENGINES: [&str; 2] = ["duckdb", "postgres"];
 
 /// A macro and where it belongs.
 #[derive(Debug, Clone)]
@@ -53,14 +53,14 @@ impl Macros {
         self.nodes.get(&entry?.unique_id)
     }
 
-    /// The macro of a materialization written in Jinja, when the project or a package brings one: those for the
-    /// project's engine before those for any, the project's before a package's.
+    /// The macro of a materialization written in Jinja, by the project, a package or us: those for the project's engine
+    /// before those for any, the project's before a package's, ours last.
     pub fn materialization(&self, name: &str) -> Option<&MacroNode> {
         let adapter = self.project.target.adapter.as_str();
         let packages = || std::iter::once(&self.project.main).chain(&self.project.packages);
         let found = [adapter, "default"].iter().find_map(|adapter| {
             let name = format!("materialization_{name}_{adapter}");
-            packages().find_map(|package| self.find(&package.name, &name))
+            packages().find_map(|package| self.find(&package.name, &name)).or_else(|| self.find(INTERNAL, &name))
         });
         self.nodes.get(&found?.unique_id)
     }
@@ -96,6 +96,11 @@ impl Macros {
         ids
     }
 
+    /// The package of our own macros for the project's engine.
+    fn engine_package(&self) -> String {
+        format!("{INTERNAL}_{}", self.project.target.adapter)
+    }
+
     pub(crate) fn project(&self) -> &Arc<Project> {
         &self.project
     }
@@ -103,7 +108,7 @@ impl Macros {
     /// The macro of one package; `dbt` has ours for the engine too.
     pub(crate) fn find(&self, package: &str, name: &str) -> Option<&MacroEntry> {
         let of = |package: &str| self.packages.get(package)?.get(name);
-        if package == INTERNAL { of(INTERNAL_DUCKDB).or_else(|| of(INTERNAL)) } else { of(package) }
+        if package == INTERNAL { of(&self.engine_package()).or_else(|| of(INTERNAL)) } else { of(package) }
     }
 
     /// The macro that code of a package means by an unqualified name: its own, the project's, ours.
@@ -131,7 +136,7 @@ impl Macros {
 
     /// The macro that code of a package could have meant by an unknown name.
     pub(crate) fn nearest(&self, package: &str, name: &str) -> Option<String> {
-        let packages = [package, &self.project.name, INTERNAL, INTERNAL_DUCKDB];
+        let packages = [package, &self.project.name, INTERNAL, &self.engine_package()];
         let names: Vec<String> = packages.iter().flat_map(|package| self.names_of(package)).collect();
         suggest::nearest(name, names.iter().map(String::as_str)).map(ToOwned::to_owned)
     }
@@ -212,8 +217,14 @@ fn add_file(macros: &mut Macros, candidate: &Candidate, template: &Template) -> 
     let mut problems = Vec::new();
     macros.files.insert(template.name().to_owned(), Arc::clone(&candidate.source));
     for definition in template.macros() {
-        let own = || if definition.name.starts_with("duckdb__") { INTERNAL_DUCKDB } else { INTERNAL };
-        let package = candidate.package.clone().unwrap_or_else(|| own().to_owned());
+        let engine = definition.name.split_once("__").map(|(engine, _)| engine).filter(|word| ENGINES.contains(word));
+        let package = match (&candidate.package, engine) {
+            (Some(package), _) => package.clone(),
+            (None, None) => INTERNAL.to_owned(),
+            (None, Some(engine)) if engine == macros.project.target.adapter => macros.engine_package(),
+            // For an engine that this project does not use.
+            (None, Some(_)) => continue,
+        };
         let unique_id = format!("macro.{package}.{}", definition.name);
         if let Some(first) = macros.nodes.get(&unique_id) {
             let place = Place { file: Arc::clone(&candidate.source), shift: 0 };

@@ -28,9 +28,12 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     task.record(&task.compiled.sql);
     let report = again_on_conflict(|| {
         exact::run(lock(task.connection).as_mut(), &model, &around, &run).map_err(|error| match error.engine_error() {
-            Some(engine @ (EngineError::Conflict { .. } | EngineError::Locked { .. } | EngineError::Open { .. })) => {
-                Failure::Engine(engine.clone())
-            }
+            Some(
+                engine @ (EngineError::Conflict { .. }
+                | EngineError::Locked { .. }
+                | EngineError::Open { .. }
+                | EngineError::Lost { .. }),
+            ) => Failure::Engine(engine.clone()),
             Some(engine) if matches!(error, ExactError::Unbound { .. }) => Failure::Engine(engine.clone()),
             _ => Failure::Told(error.diagnostic()),
         })
