@@ -247,7 +247,7 @@ fn followed(walk: &Walk<'_>, target: Option<&Target>, clocks: &Clocks, text: &Ex
                     .collect(),
                 filter: filters
                     .get(&scan)
-                    .filter(|filters| !filters.is_empty() && !(blind && clocks.moving.contains(&scan)))
+                    .filter(|filters| !(filters.is_empty() || blind && clocks.moving.contains(&scan)))
                     .map(|filters| filters.join(" and ")),
                 moving: clocks.moving.contains(&scan),
                 group,

@@ -55,7 +55,7 @@ impl Dependencies<'_> {
                 items.iter().for_each(|(id, item)| self.computed(*id, item));
             }
             Node::Join { kind, left, right, others, complete, .. } => {
-                self.joined(*kind, left, right, others, *complete)
+                self.joined(*kind, left, right, others, *complete);
             }
             Node::Depend { input, ids, .. } | Node::Expand { input, ids } => {
                 self.gather(input);

@@ -20,7 +20,7 @@ use super::mutant::Mutant;
 use super::rows::{driver, step, writable};
 use super::{Partial, Reaches, Source, Target, Walk, read_whole, unite};
 use crate::tree::{Id, Node, WindowFunction, as_column, columns_of};
-use crate::{Finding, Piece, Place};
+use crate::{Effect, Finding, Piece, Place};
 
 /// What the windows over one relation ask for.
 struct Wanted {
@@ -145,6 +145,7 @@ fn keys_of(walk: &Walk<'_>, input: &Node, target: &Target, partitions: &[&[Expr]
         if key.is_empty() {
             return Err(untraceable(None));
         }
+        let key = followed(walk, input, key);
         // A coarser key may be what cuts the table.
         if target.determined_by(&key, &walk.tree.columns) || keys.iter().any(|known| texts(known) == texts(&key)) {
             continue;
@@ -152,6 +153,20 @@ fn keys_of(walk: &Walk<'_>, input: &Node, target: &Target, partitions: &[&[Expr]
         keys.push(key);
     }
     Ok(keys)
+}
+
+/// The key, or the first part of it whose changes can be followed, where those of the whole cannot: parts from both sides of a left join.
+fn followed(walk: &Walk<'_>, input: &Node, key: Vec<Expr>) -> Vec<Expr> {
+    let lost = |key: &[Expr]| {
+        let terms = walk.dirty(input, &Target::key(key.to_vec()));
+        terms.iter().any(|term| matches!(term.effect, Effect::All(_)))
+    };
+    // Every look is a walk of its own.
+    if key.len() < 2 || stacked(input) > 1 || !lost(&key) {
+        return key;
+    }
+    let part = key.iter().map(|part| vec![part.clone()]).find(|part| !lost(part));
+    part.unwrap_or(key)
 }
 
 fn texts(expressions: &[Expr]) -> Vec<String> {

@@ -201,7 +201,7 @@ pub(super) fn result(function: &Function, columns: &[ColumnFacts]) -> Option<Fou
         }
         "regexp_extract" if arguments.len() <= 2 => return is("VARCHAR"),
         "date" if arguments.len() == 1 => return is("DATE"),
-        "len" | "length" if !at(0).is_some_and(|found| found.settled() == "VARCHAR") => return None,
+        "len" | "length" if at(0).is_none_or(|found| found.settled() != "VARCHAR") => return None,
         "concat" | "reverse" | "repeat" | "contains"
             if !arguments
                 .iter()
@@ -209,7 +209,7 @@ pub(super) fn result(function: &Function, columns: &[ColumnFacts]) -> Option<Fou
         {
             return None;
         }
-        "abs" if !at(0).is_some_and(|found| super::meet::is_number(&found.settled())) => return None,
+        "abs" if at(0).is_none_or(|found| !super::meet::is_number(&found.settled())) => return None,
         "first" | "last" | "arg_max" | "arg_min" | "max_by" | "min_by" | "quantile_disc" | "mode" | "any_value"
             if arguments.len() > 2 || matches!(arguments.get(1), Some(Expr::Array(_))) =>
         {
