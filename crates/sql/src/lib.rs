@@ -8,34 +8,29 @@
 //! | --- | --- |
 //! | `facts.rs` | the question and the answer, as plain data; no type of the parser leaks through it |
 //! | `analyse.rs` | the way from one to the other |
-//! | `grammar.rs` | what the parser is told of DuckDB's grammar |
 //! | `text.rs` | parsing, views put in place of their names, places |
 //! | `bind/` | names resolved: from the parser's tree to ours |
 //! | `sweep.rs` | clocks, random numbers and unknown tables, wherever in the text |
 //! | `tree.rs` | our tree: a small algebra |
-//! | `types/` | the types of expressions, as far as they can be told |
 //! | `footprint/` | one rule per operator |
 //! | `canonical.rs` | the meaning-preserving form |
-//! | `dialect.rs` | how DuckDB writes intervals, key hashes and fingerprints |
-//! | `functions.rs` | which functions fold, read the clock, or answer anew |
+//! | `dialect/` | what differs between engines: how they write and what they mean |
 
 mod analyse;
 mod bind;
 mod canonical;
-pub mod dialect;
+mod dialect;
 mod facts;
 mod footprint;
-pub mod functions;
-mod grammar;
 mod sweep;
 mod text;
 mod tree;
-mod types;
 
 #[doc(hidden)]
 pub use analyse::output_types;
 pub use analyse::{analyse, analyse_with, look_through};
 pub use canonical::digest;
+pub use dialect::{Blurred, Dialect, Language};
 pub use facts::{
     Analysis, Catalog, ColumnType, Effect, Finding, FunctionKind, Group, IntervalUnit, Occurrence, Partitioning, Piece,
     Place, Probe, Reach, Request, Slice, Step, TableInfo, Term,

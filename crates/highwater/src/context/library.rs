@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use highwater_jinja::{Error, MacroDef, Template};
+use highwater_jinja::{Error, MacroDef, MacroKind, Template};
 use indexmap::IndexMap;
 use rayon::prelude::*;
 
+use super::NameKind;
 use super::fault::{Fault, OWN_FOLDER, Place, diagnostic, label};
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::macros;
@@ -34,6 +35,8 @@ pub struct Macros {
     packages: IndexMap<String, IndexMap<String, MacroEntry>>,
     nodes: IndexMap<String, MacroNode>,
     files: HashMap<String, Arc<SourceFile>>,
+    /// The kinds of names that no macro but ours has a say in.
+    own_names: Vec<NameKind>,
 }
 
 impl Macros {
@@ -94,6 +97,23 @@ impl Macros {
             }
         });
         ids
+    }
+
+    /// Whether our own macro answers for this kind of name.
+    pub(crate) fn names_plainly(&self, which: NameKind) -> bool {
+        self.own_names.contains(&which)
+    }
+
+    /// Whether this macro of ours is the one that runs wherever it is called: neither the project nor a package has one of
+    /// this name, or one that dispatching could prefer.
+    fn is_ours_alone(&self, name: &str) -> bool {
+        let same =
+            |known: &str| known.strip_suffix(name).is_some_and(|prefix| prefix.is_empty() || prefix.ends_with("__"));
+        let foreign = self
+            .packages
+            .iter()
+            .filter(|(package, _)| ![INTERNAL, self.engine_package().as_str()].contains(&package.as_str()));
+        foreign.flat_map(|(_, macros)| macros.keys()).all(|known| !same(known))
     }
 
     /// The package of our own macros for the project's engine.
@@ -174,6 +194,7 @@ pub fn load_macros(project: &Project) -> Result<Arc<Macros>, Vec<Diagnostic>> {
         packages: project.all_packages().map(|package| (package.name.clone(), IndexMap::new())).collect(),
         nodes: IndexMap::new(),
         files: HashMap::new(),
+        own_names: Vec::new(),
     };
     let mut problems = Vec::new();
     for (candidate, template) in candidates.iter().zip(parsed) {
@@ -181,6 +202,12 @@ pub fn load_macros(project: &Project) -> Result<Arc<Macros>, Vec<Diagnostic>> {
             Ok(template) => problems.extend(add_file(&mut macros, candidate, &template)),
             Err(problem) => problems.push(problem),
         }
+    }
+    macros.own_names = NameKind::ALL.into_iter().filter(|which| macros.is_ours_alone(which.macro_name())).collect();
+    let ids: Vec<&String> = macros.nodes.keys().collect();
+    let calls: Vec<Vec<String>> = ids.into_par_iter().map(|id| macros.calls_of(id)).collect();
+    for (node, calls) in macros.nodes.values_mut().zip(calls) {
+        node.calls = calls;
     }
     if problems.is_empty() { Ok(Arc::new(macros)) } else { Err(problems) }
 }
@@ -251,5 +278,11 @@ fn macro_node(id: &str, package: &str, candidate: &Candidate, definition: &Macro
         macro_sql: definition.source().to_owned(),
         description: String::new(),
         arguments: definition.arguments.clone(),
+        calls: Vec::new(),
+        patch_path: None,
+        supported_languages: match &definition.kind {
+            MacroKind::Materialization { supported_languages, .. } => Some(supported_languages.clone()),
+            _ => None,
+        },
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// A table or a view: `"database"."schema"."identifier"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Relation {
     /// Database (of DuckDB: the attached file's name).
     pub database: String,

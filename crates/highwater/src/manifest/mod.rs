@@ -12,10 +12,11 @@
 //! | `patch.rs` | which entry is about which node; versions |
 //! | `generic_tests.rs` | tests of properties files, named as dbt names them |
 //! | `sources.rs` | sources |
-//! | `keys.rs` | columns that were declared unique |
+//! | `unique.rs` | all columns that were declared unique, of models and sources |
 //! | `configure.rs` | configuration merged, in dbt's order |
 //! | `resolve.rs` | what `ref` and `source` come to |
 //! | `exposures.rs` | exposures and metrics |
+//! | `key.rs` | which columns are a model's key; checksums of contracts |
 //! | `checks.rs` | what must not be |
 //! | `graph.rs` | order, relatives, circles |
 //! | `select.rs` | dbt's selection syntax |
@@ -30,18 +31,19 @@ mod exposures;
 mod generic_tests;
 pub mod graph;
 mod issues;
-mod keys;
+mod key;
 mod node;
 mod patch;
 mod properties;
 mod resolve;
 pub mod select;
 mod sources;
+mod unique;
 
 pub use build::build;
 pub use config::{BatchSize, Config, Policy};
-pub use keys::declared_keys;
 pub use node::{
-    Checksum, ColumnProperties, Dependencies, Exposure, MacroNode, Manifest, Metric, Node, Owner, RefCall,
+    Checksum, ColumnProperties, Dependencies, DocsBlock, Exposure, MacroNode, Manifest, Metric, Node, Owner, RefCall,
     ResourceType, SourceNode, TestMetadata,
 };
+pub use unique::declared_keys;

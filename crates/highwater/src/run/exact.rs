@@ -159,9 +159,9 @@ pub(super) fn plan_inputs(
     options: &RunOptions,
 ) -> Result<(Vec<PlannedModel>, Surroundings), Vec<Diagnostic>> {
     let silent = |_| {};
-    let shared = Shared::new(session, options, &silent).map_err(|diagnostic| vec![diagnostic])?;
-    let connection = shared.connect().map_err(|failure| vec![failure.told()])?;
     let selected = selected_nodes(session, options).map_err(|diagnostic| vec![diagnostic])?;
+    let shared = Shared::new(session, options, &silent, &selected).map_err(|diagnostic| vec![diagnostic])?;
+    let connection = shared.connect().map_err(|failure| vec![failure.told()])?;
     let mut problems: IndexMap<&str, Diagnostic> = IndexMap::new();
     let (mut planned, mut exact) = (Vec::new(), Vec::new());
     let in_order = graph::order(&session.manifest);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use highwater_jinja::Value;
+use indexmap::IndexSet;
 use jiff::Timestamp;
 
 use super::catalog::Catalog;
@@ -45,6 +46,7 @@ impl<'a> Shared<'a> {
         session: &'a Session,
         options: &'a RunOptions,
         events: &'a (dyn Fn(Event) + Sync),
+        selected: &IndexSet<String>,
     ) -> Result<Self, Diagnostic> {
         let engine = session.engine()?;
         let started_at = crate::clock::now().map_err(|text| {
@@ -71,7 +73,9 @@ impl<'a> Shared<'a> {
             flags,
             started_at,
         )
-        .with_messages(messages);
+        .with_messages(messages)
+        .with_deferral(options.deferral.as_ref().map(|deferral| Arc::new(deferral.for_command(selected))))
+        .with_selected(selected.iter().cloned().collect());
         Ok(Self {
             session,
             options,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
 
-use super::{Binder, cast_to, function_name};
+use super::{Binder, function_name};
+use crate::dialect::cast_to;
 use crate::tree::{Id, Node, Pick, SetKind, column};
 
 /// More sets than this are not written out.
@@ -107,7 +108,7 @@ impl Binder<'_> {
             let null = Expr::value(sqlparser::ast::Value::Null);
             let item = match (own.get(&at), self.columns[*id].data_type.clone()) {
                 (Some(own), _) => column(*own),
-                (None, Some(data_type)) => cast_to(null, &data_type),
+                (None, Some(data_type)) => cast_to(self.dialect(), null, &data_type),
                 (None, None) => null,
             };
             items.push((fresh(self, *id), item));

@@ -32,13 +32,12 @@ use sqlparser::ast::{Cte, Query, Spanned};
 use sqlparser::tokenizer::Span;
 
 use crate::text::Expanded;
-use crate::tree::{ColumnFacts, Id, Limited, Pick, Scan, Tree, Unique};
-use crate::{Catalog, Finding, Place};
+use crate::tree::{ColumnFacts, Columns, Id, Limited, Pick, Scan, Tree, Unique};
+use crate::{Catalog, Dialect, Finding, Place};
 
-pub(crate) use crate::types::{cast_to, comparable, normalised, type_of};
 pub(crate) use expression::{call, function_name, kind_of};
 pub(crate) use frame::carried_by_group;
-pub(crate) use from::{SERIES, unknown_table, unwatched_function};
+pub(crate) use from::{unknown_table, unwatched_function};
 
 /// More mentions of tables than this, and binding gives up: common table expressions that use each other twice grow without end.
 const MOST_SCANS: usize = 400;
@@ -60,7 +59,7 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
     let mut binder = Binder {
         catalog,
         text,
-        columns: Vec::new(),
+        columns: Columns::new(catalog.dialect()),
         scans: Vec::new(),
         findings: Findings::default(),
         outer_hits: 0,
@@ -128,7 +127,7 @@ struct Environment {
 struct Binder<'a> {
     catalog: &'a dyn Catalog,
     text: &'a Expanded,
-    columns: Vec<ColumnFacts>,
+    columns: Columns,
     scans: Vec<Scan>,
     findings: Findings,
     /// How often a name was found in a scope outside its query: what makes a subquery correlated.
@@ -157,15 +156,18 @@ struct Binder<'a> {
 
 impl Binder<'_> {
     fn new_column(&mut self, name: impl Into<String>, data_type: Option<String>) -> Id {
-        self.columns.push(ColumnFacts { name: name.into(), data_type });
-        self.columns.len() - 1
+        self.columns.add(ColumnFacts { name: name.into(), data_type })
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.columns.dialect
     }
 
     /// Takes down what was declared unique in a table, or in a view that stands here with its text.
     fn declare(&mut self, parts: &[String], columns: &[(Id, String)]) {
         for key in self.catalog.unique_keys(parts) {
-            let find =
-                |name: &String| columns.iter().find(|(_, other)| other.eq_ignore_ascii_case(name)).map(|(id, _)| *id);
+            let same = |other: &String, name: &String| self.dialect().same_name(other, name);
+            let find = |name: &String| columns.iter().find(|(_, other)| same(other, name)).map(|(id, _)| *id);
             if let Some(key) = key.iter().map(find).collect::<Option<BTreeSet<Id>>>().filter(|key| !key.is_empty()) {
                 let ids = columns.iter().map(|(id, _)| *id).collect();
                 self.unique.push(Unique { table: parts.last().cloned().unwrap_or_default(), key, ids });

@@ -40,6 +40,13 @@ const PICKED: &[&str] = &[
     "json_group_structure",
     "variant_group_array",
     "histogram_values",
+    "json_agg",
+    "jsonb_agg",
+    "json_object_agg",
+    "jsonb_object_agg",
+    "json_arrayagg",
+    "json_objectagg",
+    "xmlagg",
 ];
 
 /// Aggregates that take the value of the row in which another expression is greatest or least.

@@ -8,10 +8,10 @@ use sqlparser::ast::{
 };
 
 use super::scope::Scope;
-use super::{Binder, Environment, cast_to};
+use super::{Binder, Environment};
 use crate::Finding;
+use crate::dialect::cast_to;
 use crate::tree::{Id, Node, Order, SetKind, WindowFunction, column, column_name};
-use crate::types::{common, type_of_values};
 
 /// A bound query: its rows and its columns in order.
 pub(super) struct Bound {
@@ -113,8 +113,9 @@ impl Binder<'_> {
             return bound.order.clone();
         }
         let OrderByKind::Expressions(items) = &query.order_by.as_ref()?.kind else { return None };
+        let dialect = self.dialect();
         let named = |expression: &Expr| match expression {
-            Expr::Identifier(name) => bound.names.iter().position(|other| other.eq_ignore_ascii_case(&name.value)),
+            Expr::Identifier(name) => bound.names.iter().position(|other| dialect.same_name(other, &name.value)),
             Expr::Value(value) => match &value.value {
                 Value::Number(digits, _) => digits.parse::<usize>().ok().and_then(|at| at.checked_sub(1)),
                 _ => None,
@@ -165,9 +166,12 @@ impl Binder<'_> {
                     return Err(self.unbound("values that are computed from other rows have no rule", query));
                 }
                 let width = values.rows.first().map_or(0, |row| row.content.len());
-                let names: Vec<String> = (0..width).map(|index| format!("col{index}")).collect();
+                let names: Vec<String> =
+                    (0..width).map(|index| self.dialect().reading().values_column(index)).collect();
                 let column = |at: usize| values.rows.iter().filter_map(move |row| row.content.get(at));
-                let types: Vec<Option<String>> = (0..width).map(|at| type_of_values(column(at))).collect();
+                let reading = self.dialect().reading();
+                let types: Vec<Option<String>> =
+                    (0..width).map(|at| reading.type_of_values(&column(at).collect::<Vec<_>>())).collect();
                 let ids: Vec<Id> =
                     names.iter().zip(types).map(|(name, found)| self.new_column(name.clone(), found)).collect();
                 let list = ids.iter().map(|id| column_name(*id)).collect::<Vec<_>>().join(", ");
@@ -189,12 +193,14 @@ impl Binder<'_> {
         if casts.iter().all(Option::is_none) {
             return (node, output);
         }
+        let dialect = self.dialect();
         let items: Vec<(Id, Expr)> = output
             .iter()
             .zip(casts)
             .map(|(id, cast)| {
                 let facts = self.columns[*id].clone();
-                let item = cast.as_ref().map_or_else(|| column(*id), |data_type| cast_to(column(*id), data_type));
+                let item =
+                    cast.as_ref().map_or_else(|| column(*id), |data_type| cast_to(dialect, column(*id), data_type));
                 (self.new_column(facts.name, cast.or(facts.data_type)), item)
             })
             .collect();
@@ -214,7 +220,7 @@ impl Binder<'_> {
             matches!(quantifier, SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName);
         let all = matches!(quantifier, SetQuantifier::All | SetQuantifier::AllByName);
         let right_output = if by_name {
-            let find = |name: &String| right.names.iter().position(|other| other.eq_ignore_ascii_case(name));
+            let find = |name: &String| right.names.iter().position(|other| self.dialect().same_name(other, name));
             let positions: Option<Vec<usize>> = left.names.iter().map(find).collect();
             match positions {
                 Some(positions) if positions.len() == right.output.len() => {
@@ -239,7 +245,7 @@ impl Binder<'_> {
         for ((left, right), name) in left.output.iter().zip(&right_output).zip(&left.names) {
             let types = [*left, *right].map(|id| self.columns[id].data_type.clone());
             let common = match &types {
-                [Some(left), Some(right)] => common(left, right),
+                [Some(left), Some(right)] => self.dialect().reading().common(left, right),
                 _ => None,
             };
             let id = self.new_column(name.clone(), common.clone());
@@ -253,7 +259,7 @@ impl Binder<'_> {
                 self.coerced.insert(id);
             }
             let exact =
-                |name: &Option<String>| name.as_deref().is_some_and(|name| width(name).is_some() || name == "NULL");
+                |name: &Option<String>| name.as_deref().is_some_and(|name| INTEGERS.contains(&name) || name == "NULL");
             if within
                 || (types[0] != types[1] && !types.iter().all(exact) && !types.contains(&Some("NULL".to_owned())))
                 || common.is_none()
@@ -269,11 +275,7 @@ impl Binder<'_> {
     }
 }
 
-const WIDTHS: [&str; 4] = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT"];
-
-fn width(name: &str) -> Option<usize> {
-    WIDTHS.iter().position(|other| *other == name)
-}
+const INTEGERS: [&str; 4] = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT"];
 
 /// Whether an expression reads no row of anything.
 fn is_constant(expression: &Expr) -> bool {

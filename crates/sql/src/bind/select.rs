@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use sqlparser::ast::{
-    Distinct, ExcludeSelectItem, Expr, GroupByExpr, ObjectName, OrderBy, OrderByKind, Query, RenameSelectItem, Select,
-    SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, Spanned, Value, Visit, Visitor,
+    Distinct, ExcludeSelectItem, Expr, GroupByExpr, Ident, ObjectName, OrderBy, OrderByKind, Query, RenameSelectItem,
+    Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, Spanned, Value, Visit, Visitor,
     WildcardAdditionalOptions,
 };
 
@@ -15,7 +15,8 @@ use super::grouping::{alternatives, product};
 use super::join::{equals, sides_of_equality};
 use super::query::Bound;
 use super::scope::Scope;
-use super::{Binder, Environment, comparable, type_of};
+use super::{Binder, Environment};
+use crate::dialect::{comparable, type_of};
 use crate::text::parts_of;
 use crate::tree::{Id, JoinKind, Node, Order, WindowFunction, as_column, column, columns_of, substitute};
 use crate::{Catalog, Finding, FunctionKind};
@@ -42,18 +43,20 @@ impl Binder<'_> {
         self.refuse_unknown_clauses(select)?;
         let (from, scope) = self.from(&select.from, environment, outer)?;
         let items = self.items(select, &scope)?;
-        let aliases: Vec<(String, Expr)> = items
+        let written: Vec<(String, Expr)> = items
             .iter()
             .filter_map(|item| match item {
                 Item::Written(expression, name) => Some((name.clone(), (**expression).clone())),
                 Item::Column(..) => None,
             })
             .collect();
+        let aliases = if self.dialect().reading().reuses_aliases() { written.as_slice() } else { &[] };
         let names = Names {
             scope: &scope,
             outer,
             environment,
-            aliases: &aliases,
+            aliases,
+            key_aliases: &written,
             grouped: false,
             having: false,
             windows: &select.named_window,
@@ -335,6 +338,9 @@ impl Binder<'_> {
             }
             Expr::Tuple(parts) if parts.is_empty() => Ok(None),
             other => {
+                // A whole key can be a name of the select list everywhere.
+                let whole = matches!(other, Expr::Identifier(_));
+                let names = &Names { aliases: if whole { names.key_aliases } else { names.aliases }, ..*names };
                 let mut parts = Parts::default();
                 let bound = self.expression(other, names, &mut parts)?;
                 if !parts.subqueries.is_empty() || !parts.windows.is_empty() {
@@ -400,13 +406,14 @@ impl Binder<'_> {
             return Err(self.unbound("this distinct on has no rule", select));
         };
         let below = input.ids(&self.scans);
+        let dialect = self.dialect();
+        let named = |name: &Ident| bound.names.iter().position(|other| dialect.same_name(other, &name.value));
         let mut on = Vec::new();
         for key in keys {
             let expression = match key {
                 // Here, unlike elsewhere, an alias goes before a column of its name.
-                Expr::Identifier(name) if bound.names.iter().any(|other| other.eq_ignore_ascii_case(&name.value)) => {
-                    let position = bound.names.iter().position(|other| other.eq_ignore_ascii_case(&name.value));
-                    column(bound.output[position.unwrap_or_default()])
+                Expr::Identifier(name) if named(name).is_some() => {
+                    column(bound.output[named(name).unwrap_or_default()])
                 }
                 Expr::Value(_) => return Err(self.unbound("a position in distinct on has no rule", key)),
                 _ => {
@@ -490,10 +497,11 @@ impl Binder<'_> {
         });
         let written: Vec<Option<String>> = written.collect();
         let stars = written.iter().any(Option::is_none);
+        let dialect = self.dialect();
         items
             .iter()
             .map(|item| {
-                let named = |name: &str| bound.names.iter().position(|other| other.eq_ignore_ascii_case(name));
+                let named = |name: &str| bound.names.iter().position(|other| dialect.same_name(other, name));
                 let position = match &item.expr {
                     Expr::Identifier(name) => named(&name.value),
                     Expr::Value(value) => match &value.value {
@@ -527,7 +535,10 @@ impl Binder<'_> {
         for item in &select.projection {
             match item {
                 SelectItem::UnnamedExpr(expression) => {
-                    items.push(Item::Written(Box::new(expression.clone()), default_name(expression)));
+                    items.push(Item::Written(
+                        Box::new(expression.clone()),
+                        self.dialect().reading().default_name(expression),
+                    ));
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
                     items.push(Item::Written(Box::new(expr.clone()), alias.value.clone()));
@@ -572,13 +583,15 @@ impl Binder<'_> {
             Some(RenameSelectItem::Single(item)) => vec![item],
             Some(RenameSelectItem::Multiple(items)) => items.iter().collect(),
         };
+        let dialect = self.dialect();
+        let same = |one: &str, other: &str| dialect.same_name(one, other);
         for (id, name) in columns {
-            if left_out.iter().any(|other| other.eq_ignore_ascii_case(&name)) {
+            if left_out.iter().any(|other| same(other, &name)) {
                 continue;
             }
             let replaced = options.opt_replace.iter().flat_map(|replace| &replace.items);
-            let replaced = replaced.into_iter().find(|item| item.column_name.value.eq_ignore_ascii_case(&name));
-            let renamed = renames.iter().find(|item| item.ident.value.eq_ignore_ascii_case(&name));
+            let replaced = replaced.into_iter().find(|item| same(&item.column_name.value, &name));
+            let renamed = renames.iter().find(|item| same(&item.ident.value, &name));
             items.push(match (replaced, renamed) {
                 (Some(element), _) => Item::Written(Box::new(element.expr.clone()), name),
                 (None, Some(item)) => Item::Column(id, item.alias.value.clone()),
@@ -641,16 +654,6 @@ fn with_keys(expression: &Expr, keys: &BTreeMap<String, Id>) -> Expr {
     let mut result = substitute(expression, &|_| None);
     let _ = sqlparser::ast::VisitMut::visit(&mut result, &mut Keys(keys));
     result
-}
-
-/// The name the engine gives a column without an alias, as far as later names can refer to it.
-fn default_name(expression: &Expr) -> String {
-    match expression {
-        Expr::Identifier(name) => name.value.clone(),
-        Expr::CompoundIdentifier(names) => names.last().map(|name| name.value.clone()).unwrap_or_default(),
-        Expr::Nested(inner) => default_name(inner),
-        other => other.to_string().to_lowercase(),
-    }
 }
 
 /// Whether an expression folds rows, subqueries and windows within it aside.

@@ -8,9 +8,9 @@
 //! - **Fallback**: the window's key (`window.rs`).
 
 use super::{Partial, Shape, Target, Walk};
+use crate::dialect::type_of;
 use crate::tree::{Stretch, WindowFunction, as_column};
-use crate::types::type_of;
-use crate::{IntervalUnit, Step, dialect};
+use crate::{IntervalUnit, Step};
 
 use super::target::bare_moment;
 
@@ -60,7 +60,8 @@ fn intervals(stretch: Stretch, unit: IntervalUnit) -> Option<u32> {
         IntervalUnit::Month => months + seconds.div_ceil(28 * DAY),
         IntervalUnit::Year => months.div_ceil(12) + seconds.div_ceil(365 * DAY),
     };
-    u32::try_from(count).ok().filter(|_| count <= FARTHEST)
+    let farthest = if unit == IntervalUnit::Year { 1_000 } else { FARTHEST };
+    u32::try_from(count).ok().filter(|_| count <= farthest)
 }
 
 /// The dirt around what is dirty itself.
@@ -74,7 +75,7 @@ pub(super) fn around(walk: &Walk<'_>, target: &Target, margin: Margin, terms: &[
     let far = margin.back.max(margin.ahead);
     let plural = if far == 1 { "" } else { "s" };
     let step = Step {
-        sql: dialect::shifted("{changed}", unit, margin.ahead, margin.back),
+        sql: walk.tree.columns.dialect.around("{changed}", unit, margin.ahead, margin.back),
         reason: format!("{name} within {far} {}{plural}", unit.word()),
     };
     terms.iter().cloned().map(|term| term.then(&step)).collect()

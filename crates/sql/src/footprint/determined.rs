@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use sqlparser::ast::{BinaryOperator, Expr};
 
+use crate::dialect::type_of;
 use crate::tree::{Id, JoinKind, Node, SetKind, Tree, as_column, columns_of, columns_of_all};
-use crate::types::type_of;
 
 /// `known` and every column of `node`'s rows that follows from them.
 pub(super) fn closure(tree: &Tree, node: &Node, known: BTreeSet<Id>) -> BTreeSet<Id> {

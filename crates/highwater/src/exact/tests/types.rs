@@ -1,6 +1,6 @@
 //! What the analysis takes the types of expressions for, against the engine's own word: a wrong type would lose changes in silence.
 
-use highwater_sql::{Catalog, ColumnType, Partitioning, Request, TableInfo, output_types};
+use highwater_sql::{Catalog, ColumnType, Dialect, Partitioning, Request, TableInfo, output_types};
 
 use super::world::World;
 
@@ -401,6 +401,10 @@ const SETS: &[&str] = &[
 struct One(Vec<ColumnType>);
 
 impl Catalog for One {
+    fn dialect(&self) -> Dialect {
+        Dialect::DuckDb
+    }
+
     fn table(&self, parts: &[String]) -> Option<TableInfo> {
         (parts == ["t"]).then(|| TableInfo::Table { columns: self.0.clone() })
     }

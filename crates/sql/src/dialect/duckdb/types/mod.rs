@@ -1,4 +1,4 @@
-//! Types: what the engine makes of an expression, as far as that can be told without asking it.
+//! DuckDB's types: what the engine makes of an expression, as far as that can be told without asking it.
 //!
 //! They are needed where hashes meet: those of -1 as `SMALLINT` and as `BIGINT` differ, so a key can be followed across a join only when
 //! the types of both sides are known. `none` always means "takes more than we know to tell", and whoever asks must then widen. A wrong
@@ -19,14 +19,14 @@ use sqlparser::ast::{CastKind, DataType, Expr, Ident};
 
 use crate::tree::ColumnFacts;
 
-pub(crate) use infer::{type_of, type_of_values};
-pub(crate) use meet::common;
+pub(in crate::dialect) use infer::{type_of, type_of_values};
+pub(in crate::dialect) use meet::common;
 
 /// Integer types whose values a `BIGINT` can hold.
 const WITHIN_BIGINT: &[&str] = &["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"];
 
 /// A type's name without what does not matter to a comparison of hashes.
-pub(crate) fn normalised(data_type: &str) -> String {
+pub(in crate::dialect) fn normalised(data_type: &str) -> String {
     // The labels of an enum are values: their case counts.
     if data_type.trim_start().get(..4).is_some_and(|start| start.eq_ignore_ascii_case("enum")) {
         return data_type.trim().to_owned();
@@ -68,7 +68,7 @@ fn decimal(data_type: &str) -> Option<(u32, u32)> {
 
 /// Two expressions that are compared, written so that equal values have equal hashes; none when that takes more than we know. A hash
 /// depends on the type: that of -1 is another as `SMALLINT` and as `BIGINT`.
-pub(crate) fn comparable(left: &Expr, right: &Expr, columns: &[ColumnFacts]) -> Option<(Expr, Expr)> {
+pub(in crate::dialect) fn comparable(left: &Expr, right: &Expr, columns: &[ColumnFacts]) -> Option<(Expr, Expr)> {
     let (own, other) = (type_of(left, columns)?, type_of(right, columns)?);
     if own == other {
         return Some((left.clone(), right.clone()));
@@ -93,7 +93,7 @@ pub(crate) fn comparable(left: &Expr, right: &Expr, columns: &[ColumnFacts]) -> 
 }
 
 /// The expression, cast.
-pub(crate) fn cast_to(expression: Expr, data_type: &str) -> Expr {
+fn cast_to(expression: Expr, data_type: &str) -> Expr {
     cast(CastKind::Cast, expression, data_type)
 }
 

@@ -7,13 +7,13 @@ use super::{decimal, functions, normalised};
 use crate::tree::{ColumnFacts, as_column};
 
 /// The type of an expression; none when it takes more than we know to tell.
-pub(crate) fn type_of(expression: &Expr, columns: &[ColumnFacts]) -> Option<String> {
+pub(in crate::dialect) fn type_of(expression: &Expr, columns: &[ColumnFacts]) -> Option<String> {
     found(expression, columns).map(|found| found.settled())
 }
 
 /// The type of a column of `values`.
-pub(crate) fn type_of_values<'e>(values: impl Iterator<Item = &'e Expr>) -> Option<String> {
-    let values: Vec<Found> = values.map(|value| found(value, &[])).collect::<Option<_>>()?;
+pub(in crate::dialect) fn type_of_values(values: &[&Expr]) -> Option<String> {
+    let values: Vec<Found> = values.iter().map(|value| found(value, &[])).collect::<Option<_>>()?;
     meet(&values).map(|found| found.settled())
 }
 

@@ -4,16 +4,19 @@ use std::any::TypeId;
 
 use sqlparser::dialect::{Dialect, DuckDbDialect};
 
+/// The grammar.
+pub(super) static GRAMMAR: Grammar = Grammar(DuckDbDialect);
+
 /// See the module.
-#[derive(Debug, Default)]
-pub(crate) struct DuckDbGrammar(DuckDbDialect);
+#[derive(Debug)]
+pub(super) struct Grammar(DuckDbDialect);
 
 /// Methods that ask the parser's own dialect.
 macro_rules! inherited {
     ($($method:ident)*) => { $(fn $method(&self) -> bool { self.0.$method() })* };
 }
 
-impl Dialect for DuckDbGrammar {
+impl Dialect for Grammar {
     fn dialect(&self) -> TypeId {
         self.0.dialect()
     }

@@ -73,7 +73,7 @@ pub(super) fn as_decimal(name: &str) -> Option<(u32, u32)> {
 }
 
 /// Where values meet that are no literals; none when that takes more than we know.
-pub(crate) fn common(left: &str, right: &str) -> Option<String> {
+pub(in crate::dialect) fn common(left: &str, right: &str) -> Option<String> {
     Some(match (left, right) {
         _ if left == right => left.to_owned(),
         ("NULL", other) | (other, "NULL") => other.to_owned(),
