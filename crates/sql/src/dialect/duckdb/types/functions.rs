@@ -3,7 +3,7 @@
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value};
 
 use super::decimal;
-use super::infer::{found, type_of};
+use super::infer::found;
 use super::meet::{Found, is_whole, meet};
 use crate::tree::ColumnFacts;
 
@@ -180,7 +180,9 @@ const RESULTS: &[(Result, &[&str])] = &[
 pub(super) fn result(function: &Function, columns: &[ColumnFacts]) -> Option<Found> {
     let name = function.name.0.last()?.to_string().trim_matches('"').to_ascii_lowercase();
     let arguments = arguments(function)?;
-    let at = |place: usize| found(arguments.get(place)?, columns);
+    // Each argument is looked at once: calls nest, and twice at every level would be without end.
+    let known: Vec<Option<Found>> = arguments.iter().map(|argument| found(argument, columns)).collect();
+    let at = |place: usize| known.get(place).cloned().flatten();
     let is = |name: &str| Some(Found::Type(name.to_owned()));
     match name.as_str() {
         // `max(x, 3)` and `min(x, 3)` are lists.
@@ -190,7 +192,7 @@ pub(super) fn result(function: &Function, columns: &[ColumnFacts]) -> Option<Fou
         "avg" | "mean" => {
             return is("DOUBLE").filter(|_| at(0).is_some_and(|found| super::meet::is_number(&found.settled())));
         }
-        "round" => return round(&arguments, columns).map(Found::Type),
+        "round" => return round(&at(0)?.settled(), arguments.get(1).copied()).map(Found::Type),
         "floor" | "ceil" | "ceiling" => return rounded_to_whole(&at(0)?.settled()).map(Found::Type),
         "date_part" | "datepart" => return date_part(arguments.first()?).map(|name| Found::Type(name.to_owned())),
         "mod" => {
@@ -203,9 +205,7 @@ pub(super) fn result(function: &Function, columns: &[ColumnFacts]) -> Option<Fou
         "date" if arguments.len() == 1 => return is("DATE"),
         "len" | "length" if at(0).is_none_or(|found| found.settled() != "VARCHAR") => return None,
         "concat" | "reverse" | "repeat" | "contains"
-            if !arguments
-                .iter()
-                .all(|argument| type_of(argument, columns).is_some_and(|name| !name.ends_with(']'))) =>
+            if !known.iter().all(|found| found.as_ref().is_some_and(|found| !found.settled().ends_with(']'))) =>
         {
             return None;
         }
@@ -224,8 +224,7 @@ pub(super) fn result(function: &Function, columns: &[ColumnFacts]) -> Option<Fou
         Result::Is(name) => is(name),
         Result::Like(place) => at(*place).map(|found| Found::Type(found.settled())),
         Result::Meet(first) => {
-            let values: Vec<Found> =
-                arguments.get(*first..)?.iter().map(|argument| found(argument, columns)).collect::<Option<_>>()?;
+            let values: Vec<Found> = known.get(*first..)?.iter().cloned().collect::<Option<_>>()?;
             meet(&values)
         }
         Result::Moment(place) => match at(*place)?.settled().as_str() {
@@ -270,13 +269,12 @@ pub(super) fn rounded_to_whole(argument: &str) -> Option<String> {
     }
 }
 
-fn round(arguments: &[&Expr], columns: &[ColumnFacts]) -> Option<String> {
-    let argument = type_of(arguments.first()?, columns)?;
-    if argument == "DOUBLE" || argument == "FLOAT" || is_whole(&argument) {
-        return Some(argument);
+fn round(argument: &str, places: Option<&Expr>) -> Option<String> {
+    if argument == "DOUBLE" || argument == "FLOAT" || is_whole(argument) {
+        return Some(argument.to_owned());
     }
-    let (digits, scale) = decimal(&argument)?;
-    let places = match arguments.get(1) {
+    let (digits, scale) = decimal(argument)?;
+    let places = match places {
         None => 0,
         Some(Expr::Value(value)) => match &value.value {
             Value::Number(places, _) => places.parse::<u32>().ok()?,

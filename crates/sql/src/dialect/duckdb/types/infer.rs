@@ -133,13 +133,16 @@ fn operator(op: &BinaryOperator, left: &Expr, right: &Expr, columns: &[ColumnFac
             return Some(Found::Type("BOOLEAN".to_owned()));
         }
         Op::StringConcat => {
-            let text = |side: &Expr| match found(side, columns) {
+            let (left, right) = (found(left, columns), found(right, columns));
+            let text = |side: &Option<Found>| match side {
                 Some(Found::Type(name)) => name == "VARCHAR",
                 Some(Found::Text) => true,
                 _ => false,
             };
-            let list = |side: &Expr| type_of(side, columns).is_none_or(|name| name.ends_with(']') || name == "BLOB");
-            return ((text(left) && !list(right)) || (text(right) && !list(left)))
+            let list = |side: &Option<Found>| {
+                side.as_ref().map(Found::settled).is_none_or(|name| name.ends_with(']') || name == "BLOB")
+            };
+            return ((text(&left) && !list(&right)) || (text(&right) && !list(&left)))
                 .then(|| Found::Type("VARCHAR".to_owned()));
         }
         Op::Plus | Op::Minus | Op::Multiply | Op::Divide | Op::Modulo | Op::DuckIntegerDivide => {}
