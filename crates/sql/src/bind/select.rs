@@ -29,6 +29,9 @@ enum Item {
     Written(Box<Expr>, String),
 }
 
+/// Above this many copies of a table, grouping sets are not written out: within each other they multiply.
+const MOST_COPIES: usize = 200;
+
 /// Above this many grouping expressions, `group by` is not taken apart.
 const MOST_KEYS: usize = 500;
 
@@ -226,6 +229,9 @@ impl Binder<'_> {
         }
         node = match sets.as_slice() {
             [_] => Node::Group { input: Box::new(node), keys: bound_keys, aggregates: parts.aggregates },
+            sets if sets.len() * node.scans().len() > MOST_COPIES => {
+                return Ok(self.grouping_sets(select, node, &columns));
+            }
             sets => {
                 let place =
                     |key: &Expr| bound_keys.iter().position(|(id, _)| by_text.get(&plain_text(key)) == Some(id));

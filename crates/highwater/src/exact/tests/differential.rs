@@ -449,6 +449,7 @@ EXACT-INTERVAL by_date
 EXACT-INTERVAL by_day
 EXACT-INTERVAL by_month
 EXACT-INTERVAL coalesced
+EXACT-INTERVAL cohort_day
 EXACT-INTERVAL cohort_of_row
 EXACT-INTERVAL computed_key
 EXACT-INTERVAL correlated
@@ -456,6 +457,7 @@ EXACT-INTERVAL dates_meet
 EXACT-INTERVAL earlier_day
 EXACT-INTERVAL except_all
 EXACT-INTERVAL exists_items
+EXACT-INTERVAL filled
 EXACT-INTERVAL filter
 EXACT-INTERVAL first_copy
 EXACT-INTERVAL first_copy_unnamed
@@ -464,6 +466,7 @@ EXACT-INTERVAL gaps
 EXACT-INTERVAL in_region
 EXACT-INTERVAL inner_join
 EXACT-INTERVAL intersect
+EXACT-INTERVAL last_seen
 EXACT-INTERVAL latest
 EXACT-INTERVAL latest_by_day
 EXACT-INTERVAL left_join
@@ -485,12 +488,12 @@ EXACT-INTERVAL two_hops
 EXACT-INTERVAL two_windows
 EXACT-INTERVAL union_all
 EXACT-INTERVAL union_distinct
+EXACT-INTERVAL until
 EXACT-KEY by_customer
 EXACT-KEY by_region
 EXACT-KEY cohort
 EXACT-KEY latest_by_key
 EXACT-KEY sessions
-EXACT-WIDENED last_seen partition-from-outer-side, partition-from-outer-side
 EXACT-WIDENED not_in join-without-key
 EXACT-WIDENED share join-without-key
 FULL everything one-partition
