@@ -2,7 +2,10 @@
 //! what it asks for, and read from the query where the whole is on trial.
 
 mod clock;
+mod costs;
+mod detectors;
 mod differential;
+mod drift;
 mod functions;
 mod plans;
 mod swaps;
@@ -10,3 +13,4 @@ mod ties;
 mod types;
 mod walks;
 pub(crate) mod world;
+mod writers;
