@@ -19,6 +19,14 @@ pub enum Mutant {
     WindowSliceOnly,
     /// Every window is taken to lie within the partitions.
     WindowAlwaysAligned,
+    /// Rule 22: of several windows with keys of their own, only the first counts.
+    FirstWindowOnly,
+    /// Rule 24: a window along time reaches no other slice than its own.
+    RangeNotForward,
+    /// Rule 19: a group lies where its new rows lie, and was never anywhere else.
+    CarriedNewRowsOnly,
+    /// Rule 32: only changes of the data count; that a condition reads the clock does not.
+    ClockStandsStill,
 }
 
 impl Mutant {
@@ -42,5 +50,17 @@ impl Mutant {
             "a slice reads its own rows, not the history of its keys",
         ),
         (Self::WindowAlwaysAligned, "window", "every window is taken to lie within a partition"),
+        (Self::FirstWindowOnly, "several windows", "of several windows with keys of their own, only the first counts"),
+        (Self::RangeNotForward, "window along time", "a window along time reaches no other slice than its own"),
+        (
+            Self::CarriedNewRowsOnly,
+            "aggregated event time",
+            "a group lies where its new rows lie, and was never elsewhere",
+        ),
+        (
+            Self::ClockStandsStill,
+            "the clock",
+            "only changes of the data count; that a condition reads the clock does not",
+        ),
     ];
 }

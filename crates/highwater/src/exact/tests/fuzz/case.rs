@@ -82,6 +82,8 @@ pub enum Outcome {
     Differs(String),
     /// A run failed: the error's name, and its message.
     Failed(String, String),
+    /// A query was refused: the rule that refuses it.
+    Refused(String),
     /// The case itself is no good: a query that does not bind, or too many rows.
     Invalid(String),
 }
@@ -399,6 +401,9 @@ fn again(world: &mut World, model: &ExactModel, manner: Manner) -> Result<(), Ou
 }
 
 fn failed(error: &ExactError) -> Outcome {
+    if let ExactError::Refused { findings, .. } = error {
+        return Outcome::Refused(findings.first().map_or_else(String::new, |found| found.finding.rule.to_owned()));
+    }
     let debug = format!("{error:?}");
     let name = debug.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned();
     Outcome::Failed(name, format!("{error}\n{debug}"))
@@ -424,6 +429,7 @@ impl std::fmt::Display for Outcome {
             Self::Exact(_) => "every table was always what a rebuild holds".to_owned(),
             Self::Differs(difference) => difference.clone(),
             Self::Failed(_, message) => format!("a run failed: {message}"),
+            Self::Refused(rule) => format!("refused: {rule}"),
             Self::Invalid(why) => format!("no case: {why}"),
         };
         text.lines().try_for_each(|line| writeln!(out, "--- {line}"))

@@ -37,7 +37,10 @@ fn rows() -> Vec<Row> {
             Mutant::SubqueryIgnored => &["tested"],
             Mutant::UnionFirstBranchOnly => &["set", "union_facts"],
             Mutant::WindowNewRowsOnly | Mutant::WindowSliceOnly => &["dedup", "window"],
-            Mutant::WindowAlwaysAligned => &["window"],
+            Mutant::WindowAlwaysAligned | Mutant::FirstWindowOnly | Mutant::RangeNotForward => &["window"],
+            Mutant::CarriedNewRowsOnly => &["group", "sessions"],
+            // Time does not pass in these projects; `differential.rs` has a shape that shows it.
+            Mutant::ClockStandsStill => &[],
         },
     });
     let detectors = Naive::WRONG.iter().map(|(naive, what)| Row {
@@ -53,15 +56,25 @@ fn rows() -> Vec<Row> {
 /// Whether a case notices: its table differs, or one of the checks before the swap stops it.
 fn noticed(seed: u64, row: &Row) -> Option<bool> {
     match generate::case(seed, row.focus, Place::DuckDb).run(Manner { wrong: Some(row.wrong), ..RIGHT }) {
-        Outcome::Invalid(_) => None,
+        Outcome::Invalid(_) | Outcome::Refused(_) => None,
         Outcome::Exact(_) => Some(false),
         Outcome::Differs(_) | Outcome::Failed(_, _) => Some(true),
     }
 }
 
+/// The share that the page gives for a mutant; none when it is not measured yet.
+fn measured(page: &str, row: &Row) -> Option<f64> {
+    let begins = format!("| {} | `{}` | {} | ", row.rule, row.name, row.what);
+    let share = page.lines().find_map(|line| line.strip_prefix(&begins));
+    let share =
+        share.unwrap_or_else(|| panic!("docs/design/mutants.md has no line on {}; the page says how", row.name));
+    share.strip_suffix(" % |").map(|share| share.parse().expect("a share"))
+}
+
 #[test]
 fn mutants_are_noticed() {
-    for row in rows() {
+    let page = std::fs::read_to_string(PAGE).expect("docs/design/mutants.md");
+    for row in rows().into_iter().filter(|row| measured(&page, row).is_some()) {
         let found = (0..MOST).find(|seed| noticed(50_000_000 + seed, &row) == Some(true));
         assert!(found.is_some(), "{} goes unnoticed by {MOST} projects", row.name);
     }
@@ -78,11 +91,16 @@ fn mutation_table() {
          table that differs from a rebuild. A project in which the rule has nothing to do cannot notice, so low figures are natural; a zero\n\
          would mean that the tests cannot see the rule. The page is written by\n\n\
          ```console\n$ HW_MUTANTS={wanted} cargo test --package highwater --lib mutation_table -- --ignored\n```\n\n\
-         and a test fails when a mutant is missing from it.\n\n\
+         and a test fails when a mutant is missing from it. A mutant without a figure is caught by a shape of query in\n\
+         `crates/highwater/src/exact/tests/differential.rs`, and not measured here yet.\n\n\
          | operators | mutant | what it does | noticed by |\n| --- | --- | --- | --- |\n"
     );
     for row in rows() {
         let (mut cases, mut caught, mut seed) = (0, 0, 50_000_000);
+        if row.focus.is_empty() {
+            let _ = writeln!(page, "| {} | `{}` | {} | by a shape of its own |", row.rule, row.name, row.what);
+            continue;
+        }
         while cases < wanted {
             if let Some(noticed) = noticed(seed, &row) {
                 cases += 1;
@@ -102,13 +120,10 @@ fn mutation_table() {
 #[test]
 fn the_table_of_mutants_is_complete() {
     let page = std::fs::read_to_string(PAGE).expect("docs/design/mutants.md");
-    let lines: Vec<&str> = page.lines().filter(|line| line.ends_with(" % |")).collect();
     for row in rows() {
-        let begins = format!("| {} | `{}` | {} | ", row.rule, row.name, row.what);
-        let line = lines.iter().find_map(|line| line.strip_prefix(&begins));
-        let line = line.unwrap_or_else(|| panic!("docs/design/mutants.md has no line on {}; see the page", row.name));
-        let share: f64 = line.trim_end_matches(" % |").parse().expect("a share");
-        assert!(share > 0.0, "{} goes unnoticed", row.name);
+        let share = measured(&page, &row);
+        assert!(share.is_none_or(|share| share > 0.0), "{} goes unnoticed", row.name);
     }
+    let lines: Vec<&str> = page.lines().filter(|line| line.starts_with("| ") && line.contains("| `")).collect();
     assert_eq!(lines.len(), rows().len(), "docs/design/mutants.md has lines on what no longer exists");
 }
