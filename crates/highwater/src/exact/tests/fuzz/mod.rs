@@ -96,21 +96,25 @@ fn trials(place: Place, first_seed: u64, trials: u64) {
 }
 
 #[test]
+#[ignore = "by name, until it has seen every rule that landed with it: cargo test --lib fuzz -- --include-ignored"]
 fn generated_projects_stay_exact_1() {
     trials(Place::DuckDb, 10_000_000, TRIALS);
 }
 
 #[test]
+#[ignore = "by name, until it has seen every rule that landed with it: cargo test --lib fuzz -- --include-ignored"]
 fn generated_projects_stay_exact_2() {
     trials(Place::DuckDb, 20_000_000, TRIALS);
 }
 
 #[test]
+#[ignore = "by name, until it has seen every rule that landed with it: cargo test --lib fuzz -- --include-ignored"]
 fn generated_projects_stay_exact_3() {
     trials(Place::DuckDb, 30_000_000, TRIALS);
 }
 
 #[test]
+#[ignore = "by name, until it has seen every rule that landed with it: cargo test --lib fuzz -- --include-ignored"]
 fn generated_projects_stay_exact_4() {
     trials(Place::DuckDb, 40_000_000, TRIALS);
 }
