@@ -8,13 +8,13 @@ use crate::bind::{Findings, bind, normalised, unknown_table};
 use crate::canonical::{canonical, canonical_text};
 use crate::dialect::quote;
 use crate::footprint::live;
-use crate::footprint::{Mutant, Partial, Reaches, Shape, Source, Target, Walk};
-use crate::sweep::sweep;
+use crate::footprint::{Computed, Mutant, Partial, Reaches, Shape, Source, Target, Walk};
+use crate::sweep::{read_only, sweep};
 use crate::text::{Expanded, expand, parse, tables};
 use crate::tree::{Scan, Tree, column};
 use crate::{
-    Analysis, Catalog, Effect, Finding, Group, Occurrence, Partitioning, Piece, Place, Probe, Reach, Request, Slice,
-    TableInfo, Term,
+    Analysis, Catalog, Effect, Finding, Group, Occurrence, Partitioning, Piece, Place, Probe, Reach, Request, Rows,
+    Slice, TableInfo, Term,
 };
 
 /// Finds out what a query's slices read and what its changes reach.
@@ -40,10 +40,10 @@ pub fn analyse_with(request: &Request<'_>, mutant: Option<Mutant>) -> Analysis {
         Err(finding) => return unread(request, finding),
     };
     let (tree, mut findings) = bind(&query, &text, request.catalog);
-    sweep(&query, &text, request.catalog, &mut findings);
+    sweep(&read_only(&query), &text, request.catalog, &mut findings);
     let answer = match tree {
         Ok(tree) => match target_of(request, &tree) {
-            Ok(target) => followed(&Walk { tree: &tree, mutant }, target.as_ref(), &text),
+            Ok(target) => followed(&Walk::new(&tree, request.catalog, mutant), target.as_ref(), &text),
             Err(finding) => unfollowed(&query, &text, request, finding),
         },
         Err(finding) => unfollowed(&query, &text, request, finding),
@@ -83,6 +83,7 @@ fn unfollowed(query: &Query, text: &Expanded, request: &Request<'_>, finding: Fi
             occurrence: occurrences.len(),
             probe: Probe {
                 table: parts.clone(),
+                rows: None,
                 columns: columns.into_iter().map(|column| column.name).collect(),
                 filter: None,
                 group: Group::Whole,
@@ -147,21 +148,13 @@ fn target_of(request: &Request<'_>, tree: &Tree) -> Result<Option<Target>, Findi
                     "cast the event time to timestamp in the model",
                 ));
             }
-            Ok(Some(Target {
-                shape: Shape::Interval(*unit),
-                expressions: vec![column(id)],
-                types: vec![None],
-                coerced: false,
-            }))
+            let shape = Shape::Interval(*unit);
+            Ok(Some(Target { shape, own: true, ..Target::key(vec![column(id)]) }))
         }
         Partitioning::Key { columns } => {
             let found = columns.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
-            Ok(Some(Target {
-                shape: Shape::Key,
-                expressions: found.iter().map(|(id, _)| column(*id)).collect(),
-                types: found.iter().map(|(_, facts)| Some(facts.data_type.clone())).collect(),
-                coerced: false,
-            }))
+            let types = found.iter().map(|(_, facts)| Some(facts.data_type.clone())).collect();
+            Ok(Some(Target { types, own: true, ..Target::key(found.iter().map(|(id, _)| column(*id)).collect()) }))
         }
     }
 }
@@ -191,11 +184,23 @@ fn followed(walk: &Walk<'_>, target: Option<&Target>, text: &Expanded) -> Analys
     let (columns, filters) = (live::columns(tree), live::filters(walk));
     let terms: Vec<Term> = partials
         .into_iter()
-        .map(|Partial { scan, group, steps, effect }| {
+        .map(|Partial { scan, group, rows, steps, effect }| {
             let live = columns.get(&scan);
             let used = |id: &usize| live.is_none_or(|live| live.contains(id));
+            if let Some(Computed { sql, columns, scans }) = rows {
+                let tables: Vec<Vec<String>> = scans.iter().map(|scan| tree.scans[*scan].table.clone()).collect();
+                let table = tables.first().cloned().unwrap_or_default();
+                let rows = Some(Rows { sql, tables });
+                return Term {
+                    occurrence: scan,
+                    probe: Probe { table, rows, columns, filter: None, group },
+                    steps,
+                    effect,
+                };
+            }
             let probe = Probe {
                 table: tree.scans[scan].table.clone(),
+                rows: None,
                 columns: tree.scans[scan]
                     .ids
                     .iter()
@@ -265,14 +270,17 @@ fn role(occurrence: usize, terms: &[Term]) -> String {
     if own.iter().any(|term| matches!(term.effect, Effect::All(_))) {
         return "read whole".to_owned();
     }
-    let drives = own.iter().any(|term| term.steps.is_empty());
+    let drives = own.iter().any(|term| term.steps.is_empty() && term.effect == Effect::Partitions);
     let mut words: Vec<String> = Vec::new();
     for term in own {
         let word = match (&term.probe.group, term.steps.as_slice()) {
+            (_, []) if matches!(term.effect, Effect::Kept(_)) => "decides with others".to_owned(),
             (Group::Interval { expression, column, unit }, []) => {
                 format!("drives the {} ({})", unit.word(), column.as_ref().unwrap_or(expression))
             }
-            (Group::Key { expressions }, []) => format!("drives the key ({})", expressions.join(", ").replace('"', "")),
+            (Group::Key { expressions } | Group::Values { expressions }, []) => {
+                format!("drives the key ({})", expressions.join(", ").replace('"', ""))
+            }
             (_, steps) => {
                 let keys: Vec<&str> = steps.iter().map(|step| step.reason.as_str()).collect();
                 let word = if drives { "rows belong together by" } else { "joined on" };
@@ -293,9 +301,11 @@ fn slice(tree: &Tree, reaches: &Reaches, drivers: Vec<Vec<Piece>>, text: &Expand
         let reach = reaches.get(&index).cloned().flatten();
         let site = sites.entry(scan.site).or_insert_with(|| Some(Vec::new()));
         match (reach, site.as_mut()) {
-            (Some(reach), Some(known)) => {
-                if !known.contains(&reach) {
-                    known.push(reach);
+            (Some(reaches), Some(known)) => {
+                for reach in reaches {
+                    if !known.contains(&reach) {
+                        known.push(reach);
+                    }
                 }
             }
             _ => *site = None,

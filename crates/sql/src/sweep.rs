@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, Spanned, TableFactor, Visit, Visitor};
+use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, Spanned, TableFactor, Visit, VisitMut, Visitor, VisitorMut};
 use sqlparser::tokenizer::Span;
 
 use crate::bind::{Findings, SERIES, call, function_name, kind_of, unknown_table, unwatched_function};
@@ -26,6 +26,62 @@ pub(crate) fn sweep(query: &Query, text: &Expanded, catalog: &dyn Catalog, findi
             }
         }
     }
+}
+
+/// The query without the common table expressions that nobody reads: the engine never runs them, so what they would do is nobody's matter.
+pub(crate) fn read_only(query: &Query) -> Query {
+    struct Unread;
+    impl VisitorMut for Unread {
+        type Break = ();
+        fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+            let Some(with) = &mut query.with else { return ControlFlow::Continue(()) };
+            let mut tables = std::mem::take(&mut with.cte_tables);
+            let mut wanted = BTreeSet::new();
+            let mut bare = query.clone();
+            bare.with = None;
+            wanted.extend(names(&bare));
+            // A later one may read an earlier one; where all may refer to each other, none is left out.
+            let recursive = query.with.as_ref().is_some_and(|with| with.recursive);
+            let mut kept = Vec::new();
+            while let Some(table) = tables.pop() {
+                if recursive || wanted.contains(&table.alias.name.value.to_ascii_lowercase()) {
+                    wanted.extend(names(&table.query));
+                    kept.push(table);
+                }
+            }
+            kept.reverse();
+            if let Some(with) = &mut query.with {
+                with.cte_tables = kept;
+            }
+            if query.with.as_ref().is_some_and(|with| with.cte_tables.is_empty()) {
+                query.with = None;
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    fn names(query: &Query) -> BTreeSet<String> {
+        struct Mentioned(BTreeSet<String>);
+        impl Visitor for Mentioned {
+            type Break = ();
+            fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+                if let SetExpr::Table(table) = query.body.as_ref() {
+                    self.0.extend(table.table_name.iter().map(|name| name.to_ascii_lowercase()));
+                }
+                ControlFlow::Continue(())
+            }
+            fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+                let last = relation.0.last().map(|part| part.to_string().trim_matches('"').to_ascii_lowercase());
+                self.0.extend(last);
+                ControlFlow::Continue(())
+            }
+        }
+        let mut mentioned = Mentioned(BTreeSet::new());
+        let _ = query.visit(&mut mentioned);
+        mentioned.0
+    }
+    let mut read = query.clone();
+    let _ = VisitMut::visit(&mut read, &mut Unread);
+    read
 }
 
 /// The names of all common table expressions, in lower case.

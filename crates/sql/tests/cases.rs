@@ -136,6 +136,7 @@ fn describe(analysis: &Analysis) -> String {
                     if column.is_some() { "" } else { " (computed)" }
                 ),
                 Group::Key { expressions } => writeln!(text, " by key {}", expressions.join(", ")),
+                Group::Values { expressions } => writeln!(text, " by the values of {}", expressions.join(", ")),
                 Group::Whole => writeln!(text, " as a whole"),
             };
             for step in &term.steps {
@@ -175,6 +176,7 @@ fn written(pieces: &[Piece]) -> String {
                     .iter()
                     .map(|reach| match reach {
                         Reach::Interval { expression } => format!("{expression} in D"),
+                        Reach::Whenever { partition, .. } => format!("{partition} in D"),
                         Reach::Key { expressions } => format!("key({}) in D", expressions.join(", ")),
                         Reach::Driven { expressions, driver } => {
                             format!("key({}) in driver {driver}", expressions.join(", "))

@@ -24,7 +24,7 @@ use super::job::{Job, number};
 use super::model::RunIdentity;
 
 /// The version this code writes.
-const VERSION: i128 = 1;
+const VERSION: i128 = 2;
 
 const TABLES: &str = "
 create schema if not exists {ledger};
@@ -39,11 +39,14 @@ create table if not exists {ledger}.partitions (
 create table if not exists {ledger}.inputs (
     model varchar, probe varchar, relation varchar, detector varchar, parent varchar, seen_seq bigint, run_id varchar);
 create table if not exists {ledger}.fingerprints (
-    model varchar, probe varchar, interval_start timestamp, key_hash ubigint, row_count bigint, fingerprint hugeint);
+    model varchar, probe varchar, interval_start timestamp, key_hash ubigint, row_count bigint, fingerprint hugeint,
+    carried varchar[]);
+alter table {ledger}.fingerprints add column if not exists carried varchar[];
 create table if not exists {ledger}.runs (
     run_id varchar, invocation_id varchar, model varchar, started_at timestamp, finished_at timestamp, what varchar, reason varchar,
     dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint);
 insert into {ledger}.ledger select {version}, {now} where not exists (from {ledger}.ledger);
+update {ledger}.ledger set version = {version} where version < {version};
 ";
 
 /// What the ledger knows of a model.
@@ -83,7 +86,8 @@ pub(crate) fn schema(relation: &Relation) -> String {
     format!("{}.highwater", quote_identifier(&relation.database))
 }
 
-/// Whether the database of a relation holds a ledger. Fails on one from a later version.
+/// Whether the database of a relation holds a ledger, in the form this code writes: an earlier one is brought to it by [`create`]. Fails on one
+/// from a later version.
 pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactError> {
     let found = job.count(&format!(
         "select count(*) from duckdb_tables() where lower(database_name) = lower({}) and schema_name = 'highwater' \
@@ -96,7 +100,7 @@ pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactEr
     let table = job.query(&format!("select max(version) from {}.ledger", schema(relation)))?;
     match table.scalar().and_then(Cell::as_integer) {
         Some(found) if found > VERSION => Err(ExactError::NewerLedger { found, known: VERSION }),
-        version => Ok(version.is_some()),
+        version => Ok(version == Some(VERSION)),
     }
 }
 

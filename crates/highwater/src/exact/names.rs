@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use highwater_sql::{Catalog, FunctionKind, TableInfo};
+use highwater_sql::{Catalog, ColumnType, FunctionKind, TableInfo};
 
 use crate::engine::{Column, Connection, Relation};
 
@@ -210,6 +210,13 @@ impl Catalog for Tables<'_> {
             }
         }
         None
+    }
+
+    fn describe(&self, query: &str) -> Option<Vec<ColumnType>> {
+        let described = self.session.borrow_mut().connection.describe(query);
+        // The question was ours, and so is a wrong one: what has no answer has no type.
+        let columns = described.map_err(|error| tracing::debug!(query, %error, "describe")).ok()?;
+        Some(columns.iter().map(column_type).collect())
     }
 
     fn function(&self, name: &str) -> Option<FunctionKind> {

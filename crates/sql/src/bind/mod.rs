@@ -8,15 +8,23 @@
 //! | `from.rs` | tables, subqueries, table functions |
 //! | `join.rs` | joins |
 //! | `expression.rs` | names, aggregates, windows and subqueries within expressions |
+//! | `compare.rs` | the types in which values are compared |
+//! | `full.rs` | full joins and columns that `using` merges |
+//! | `nearest.rs` | `asof` joins |
+//! | `recursion.rs` | recursive queries |
 //! | `types.rs` | types, as far as keys need them |
 //!
 //! What has no rule becomes [`Node::Opaque`] or, when not even its names can be resolved, a [`Finding`] for the whole query. Both
 //! are right, only wider.
 
+mod compare;
 mod expression;
 mod from;
+mod full;
 mod join;
+mod nearest;
 mod query;
+mod recursion;
 mod scope;
 mod select;
 mod types;
@@ -24,16 +32,17 @@ mod types;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use sqlparser::ast::{Cte, Query, Spanned};
+use sqlparser::ast::{Cte, Expr, Query, Spanned};
 use sqlparser::tokenizer::Span;
 
+use crate::excerpt::Excerpt;
 use crate::text::Expanded;
 use crate::tree::{ColumnFacts, Id, Scan, Tree};
 use crate::{Catalog, Finding, Place};
 
 pub(crate) use expression::{call, function_name, kind_of};
 pub(crate) use from::{SERIES, unknown_table, unwatched_function};
-pub(crate) use types::{cast_to, comparable, normalised, type_of};
+pub(crate) use types::{cast_to, normalised, type_of};
 
 /// More mentions of tables than this, and binding gives up: common table expressions that use each other twice grow without end.
 const MOST_SCANS: usize = 400;
@@ -55,6 +64,8 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
         text,
         columns: Vec::new(),
         scans: Vec::new(),
+        excerpts: Vec::new(),
+        recursions: Vec::new(),
         findings: Findings::default(),
         outer_hits: 0,
         bindings: 0,
@@ -65,16 +76,19 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
         decisive: BTreeSet::new(),
         deciding: false,
     };
-    let marks = ["\u{1}", "{changed}"].into_iter().find(|mark| text.sql.contains(mark));
+    let marks = ["\u{1}", "{changed}", "{kept_"].into_iter().find(|mark| text.sql.contains(mark));
     let bound = match reserved(query).or_else(|| marks.map(|mark| mark.escape_debug().to_string())) {
         Some(name) => Err(binder.unbound(format!("`{name}` is a name that generated SQL uses"), query)),
         None => binder.query(query, None, &[]),
     };
-    let Binder { columns, scans, findings, decisive, coerced, barred, qualified, .. } = binder;
+    let computed = 0..binder.columns.len();
+    binder.learn(&computed.collect());
+    let Binder { columns, scans, excerpts, findings, decisive, coerced, barred, qualified, .. } = binder;
     (
         bound.map(|bound| Tree {
             columns,
             scans,
+            excerpts,
             root: bound.node,
             output: bound.output,
             names: bound.names,
@@ -90,10 +104,10 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
 /// A name of the user's that could be taken for one of ours.
 fn reserved(query: &Query) -> Option<String> {
     let mut found = None;
-    let _ = sqlparser::ast::visit_expressions(query, |expression: &sqlparser::ast::Expr| {
+    let _ = sqlparser::ast::visit_expressions(query, |expression: &Expr| {
         let first = match expression {
-            sqlparser::ast::Expr::Identifier(name) => Some(name),
-            sqlparser::ast::Expr::CompoundIdentifier(names) => names.first(),
+            Expr::Identifier(name) => Some(name),
+            Expr::CompoundIdentifier(names) => names.first(),
             _ => None,
         };
         found = found
@@ -117,6 +131,9 @@ struct Binder<'a> {
     text: &'a Expanded,
     columns: Vec<ColumnFacts>,
     scans: Vec<Scan>,
+    excerpts: Vec<Excerpt>,
+    /// The recursive queries being bound, innermost last.
+    recursions: Vec<recursion::Within>,
     findings: Findings,
     /// How often a name was found in a scope outside its query: what makes a subquery correlated.
     outer_hits: usize,
@@ -138,8 +155,17 @@ struct Binder<'a> {
 
 impl Binder<'_> {
     fn new_column(&mut self, name: impl Into<String>, data_type: Option<String>) -> Id {
-        self.columns.push(ColumnFacts { name: name.into(), data_type });
+        self.columns.push(ColumnFacts { name: name.into(), data_type, source: None });
         self.columns.len() - 1
+    }
+
+    /// A column that is computed; its type is found out when somebody asks.
+    fn computed_column(&mut self, name: impl Into<String>, source: &Expr) -> Id {
+        let data_type = type_of(source, &self.columns);
+        let unknown = data_type.is_none();
+        let id = self.new_column(name, data_type);
+        self.columns[id].source = unknown.then(|| source.clone());
+        id
     }
 
     /// Runs a part of the binding whose names all count as deciding something.

@@ -7,7 +7,11 @@ use sqlparser::ast::{Expr, LimitClause, Query, SetExpr, SetOperator, SetQuantifi
 use super::scope::Scope;
 use super::{Binder, Environment, cast_to};
 use crate::Finding;
+use crate::excerpt::{Excerpt, typed};
 use crate::tree::{Id, Node, SetKind, column, column_name};
+
+/// So many texts of queries are kept.
+const MOST_EXCERPTS: usize = 400;
 
 /// A bound query: its rows and its columns in order.
 pub(super) struct Bound {
@@ -18,6 +22,31 @@ pub(super) struct Bound {
     pub source: Option<Node>,
     /// For a plain `select`: equalities of its filter between an inner expression and an outer one.
     pub correlations: Vec<(Expr, Expr)>,
+    /// For a plain `select`: every condition of its filter that names an outer column.
+    pub conditions: Vec<Expr>,
+    /// Subqueries within that ask for rows of a query around this one.
+    pub deferred: Vec<Deferred>,
+}
+
+/// A subquery's rows and what ties them to those of a query further out: an inner expression and an outer one.
+pub(super) struct Deferred {
+    pub on: Node,
+    pub equalities: Vec<(Expr, Expr)>,
+}
+
+impl Bound {
+    /// No rows, no columns, no ties to anything.
+    pub fn empty() -> Self {
+        Self {
+            node: Node::Constant { sql: None, ids: Vec::new() },
+            output: Vec::new(),
+            names: Vec::new(),
+            source: None,
+            correlations: Vec::new(),
+            conditions: Vec::new(),
+            deferred: Vec::new(),
+        }
+    }
 }
 
 impl Binder<'_> {
@@ -30,13 +59,39 @@ impl Binder<'_> {
         if !crate::text::only_reads(query) || !query.pipe_operators.is_empty() || query.fetch.is_some() {
             return Err(self.unbound("this form of query has no rule", query));
         }
+        let hits = self.outer_hits;
+        let around = outer_environment.clone();
         let mut environment = outer_environment;
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             let recursive = query.with.as_ref().is_some_and(|with| with.recursive);
             environment = Some(Rc::new(Environment { cte: Rc::new(cte.clone()), recursive, outer: environment }));
         }
         let bound = self.set_expression(&query.body, environment.as_ref(), outer, query)?;
-        self.limited(query, bound)
+        let mut bound = self.limited(query, bound)?;
+        if self.outer_hits == hits && self.recursions.is_empty() {
+            self.excerpt(query, around, &mut bound);
+        }
+        Ok(bound)
+    }
+
+    /// Keeps the query's text, to be run alone where a rule needs its rows. What reads no table at all is no more than its text.
+    fn excerpt(&mut self, query: &Query, around: Option<Rc<Environment>>, bound: &mut Bound) {
+        if self.excerpts.len() >= MOST_EXCERPTS {
+            return;
+        }
+        let around = std::iter::successors(around, |environment| environment.outer.clone());
+        let around = around.map(|environment| (Rc::clone(&environment.cte), environment.recursive)).collect();
+        let excerpt = Excerpt { ids: bound.output.clone(), query: Rc::new(query.clone()), around };
+        let constant = matches!(bound.node, Node::Constant { .. });
+        if bound.node.scans().is_empty()
+            && !constant
+            && let Some((sql, types)) = excerpt.described(self.catalog)
+        {
+            typed(&mut self.columns, &excerpt.ids, types);
+            bound.node = Node::Constant { sql: Some(sql), ids: excerpt.ids.clone() };
+            bound.source = None;
+        }
+        self.excerpts.push(excerpt);
     }
 
     /// A limit keeps rows by comparing all of them: no slice of its result can be told from a slice of its input.
@@ -68,9 +123,10 @@ impl Binder<'_> {
             "take the first rows per partition instead: qualify row_number() over (partition by ... order by ...) <= n",
             query,
         );
-        let Bound { node, output, names, source, correlations } = bound;
+        let Bound { node, output, names, source, correlations, conditions, deferred } = bound;
         // A row-by-row lookup of the first match still depends on nothing but the rows with its key.
-        Ok(Bound { source, correlations, ..self.opaque(vec![node], output, names, finding) })
+        let opaque = self.opaque(vec![node], output, names, finding);
+        Ok(Bound { source, correlations, conditions, deferred, ..opaque })
     }
 
     /// A node without a rule, with fresh columns in place of the ones it had.
@@ -79,20 +135,16 @@ impl Binder<'_> {
             .iter()
             .zip(&names)
             .map(|(id, name)| {
-                let data_type = self.columns[*id].data_type.clone();
-                self.new_column(name.clone(), data_type)
+                let facts = self.columns[*id].clone();
+                let fresh = self.new_column(name.clone(), facts.data_type);
+                self.columns[fresh].source = facts.source;
+                fresh
             })
             .collect();
-        Bound {
-            node: Node::Opaque { inputs, ids: ids.clone(), finding },
-            output: ids,
-            names,
-            source: None,
-            correlations: Vec::new(),
-        }
+        Bound { node: Node::Opaque { inputs, ids: ids.clone(), finding }, output: ids, names, ..Bound::empty() }
     }
 
-    fn set_expression(
+    pub(super) fn set_expression(
         &mut self,
         body: &SetExpr,
         environment: Option<&Rc<Environment>>,
@@ -115,9 +167,10 @@ impl Binder<'_> {
                 let names: Vec<String> = (0..width).map(|index| format!("col{index}")).collect();
                 let ids: Vec<Id> = names.iter().map(|name| self.new_column(name.clone(), None)).collect();
                 let list = ids.iter().map(|id| column_name(*id)).collect::<Vec<_>>().join(", ");
-                let sql = Some(format!("select * from ({values}) as hw_values({list})"));
-                let node = Node::Constant { sql, ids: ids.clone() };
-                Ok(Bound { node, output: ids, names, source: None, correlations: Vec::new() })
+                let sql = format!("select * from ({values}) as hw_values({list})");
+                self.describe(&ids, &sql);
+                let node = Node::Constant { sql: Some(sql), ids: ids.clone() };
+                Ok(Bound { node, output: ids, names, ..Bound::empty() })
             }
             _ => Err(self.unbound("this form of query has no rule", query)),
         }
@@ -178,6 +231,7 @@ impl Binder<'_> {
             (SetOperator::Except | SetOperator::Minus, _) => SetKind::Except,
             (SetOperator::Intersect, _) => SetKind::Intersect,
         };
+        self.learn(&left.output.iter().chain(&right_output).copied().collect());
         let mut wanted = Vec::new();
         let mut ids = Vec::new();
         for ((left, right), name) in left.output.iter().zip(&right_output).zip(&left.names) {
@@ -206,7 +260,7 @@ impl Binder<'_> {
         }
         let branches = vec![self.cast(left.node, left.output, &wanted), self.cast(right.node, right_output, &wanted)];
         let node = Node::Set { branches, ids: ids.clone(), kind };
-        Ok(Bound { node, output: ids, names: left.names, source: None, correlations: Vec::new() })
+        Ok(Bound { node, output: ids, names: left.names, ..Bound::empty() })
     }
 }
 

@@ -33,20 +33,6 @@ pub(crate) fn normalised(data_type: &str) -> String {
     }
 }
 
-/// Two expressions that are compared, written so that equal values have equal hashes; none when that takes more than we know. A hash
-/// depends on the type: that of -1 is another as `SMALLINT` and as `BIGINT`.
-pub(crate) fn comparable(left: &Expr, right: &Expr, columns: &[ColumnFacts]) -> Option<(Expr, Expr)> {
-    let (own, other) = (type_of(left, columns)?, type_of(right, columns)?);
-    if own == other {
-        return Some((left.clone(), right.clone()));
-    }
-    let integer = |name: &str| {
-        matches!(name, "TINYINT" | "SMALLINT" | "INTEGER" | "BIGINT" | "UTINYINT" | "USMALLINT" | "UINTEGER")
-    };
-    let widest = |side: &Expr| cast_to(side.clone(), "BIGINT");
-    (integer(&own) && integer(&other)).then(|| (widest(left), widest(right)))
-}
-
 /// The expression, cast.
 pub(crate) fn cast_to(expression: Expr, data_type: &str) -> Expr {
     Expr::Cast {

@@ -58,7 +58,7 @@ pub(super) fn dirty_partitions(
             return walk.everything(input, &global(place));
         }
         let key = Target::key(partition.clone());
-        let Some(step) = step(walk, input, target, partition) else {
+        let Some(step) = step(walk, input, target, partition, false) else {
             return walk.everything(input, &untraceable(place));
         };
         terms.extend(walk.dirty(input, &key).into_iter().map(|term| term.then(&step)));
@@ -96,6 +96,7 @@ fn stacked(node: &Node) -> usize {
         | Node::Distinct { input, .. } => stacked(input),
         Node::Join { left, right, .. } => stacked(left).max(stacked(right)),
         Node::Depend { input, on, .. } => stacked(input).max(stacked(on)),
+        Node::Recursive { seed, step, .. } => stacked(seed).max(stacked(step)),
         Node::Set { branches, .. } => branches.iter().map(|(branch, _)| stacked(branch)).max().unwrap_or(0),
         Node::Opaque { inputs, .. } => inputs.iter().map(stacked).max().unwrap_or(0),
     }

@@ -1,10 +1,11 @@
 //! Fingerprints of an input, by group: taken, compared with those stored, stored.
 //!
 //! A fingerprint is (row count, sum of salted row hashes) over the columns that the query uses and the rows that pass its filter. Inserts,
-//! updates, deletes and moves between groups all show; nothing is asked of those who write the input.
+//! updates, deletes and moves between groups all show; nothing is asked of those who write the input. Of a group by values the values are kept, too:
+//! those of a row that is gone are still held against a join's condition.
 
 use highwater_sql::Group;
-use highwater_sql::dialect::{fingerprint, interval, key_hash};
+use highwater_sql::dialect::{carry, fingerprint, interval, key_hash};
 
 use crate::engine::quote_literal;
 use crate::exact::axis::within;
@@ -27,8 +28,16 @@ pub(crate) enum Naive {
 pub(crate) fn group_id(group: &Group) -> String {
     match group {
         Group::Interval { expression, unit, .. } => interval(expression, *unit),
-        Group::Key { expressions } => key_hash(expressions),
+        Group::Key { expressions } | Group::Values { expressions } => key_hash(expressions),
         Group::Whole => "0::ubigint".to_owned(),
+    }
+}
+
+/// What is kept of a group besides its id.
+pub(crate) fn carried(group: &Group) -> String {
+    match group {
+        Group::Values { expressions } => carry(expressions),
+        _ => "null::varchar[]".to_owned(),
     }
 }
 
@@ -37,24 +46,25 @@ fn ledger_column(group: &Group) -> &'static str {
     if matches!(group, Group::Interval { .. }) { "interval_start" } else { "key_hash" }
 }
 
-/// Takes the input's fingerprints as they are now: a temporary table `(p, n, f)`.
+/// Takes the input's fingerprints as they are now: a temporary table `(p, n, f, v)`.
 pub(crate) fn take(job: &mut Job, input: &Input, index: usize, salt: u64) -> Result<String, ExactError> {
     let filter = input.probe.filter.as_ref().map_or_else(String::new, |filter| format!(" where ({filter}\n)"));
     let query = format!(
-        "select * from (select {}, {} from {}{filter} group by 1) as taken(p, n, f)",
+        "select * from (select {}, {}, any_value({}) from {}{filter} group by 1) as taken(p, n, f, v)",
         group_id(&input.probe.group),
         fingerprint(&input.hashed, salt),
-        input.relation.sql()
+        carried(&input.probe.group),
+        input.rows()
     );
     job.store(&format!("now_{index}"), &query)
 }
 
-/// The query for groups that differ from those stored: `(p, rows_before, rows_now)`. Grouping, unlike joining, takes NULL for a value.
+/// The query for groups that differ from those stored: `(p, rows_before, rows_now, v)`. Grouping, unlike joining, takes NULL for a value.
 pub(crate) fn changed(job: &Job, input: &Input, now: &str) -> String {
     format!(
-        "select p, coalesce(sum(n) filter (not now), 0)::bigint as rows_before, coalesce(sum(n) filter (now), 0)::bigint as rows_now \
-         from (select p, n, f, true as now from {now} \
-         union all select {}, row_count, fingerprint, false from {}.fingerprints where model = {} and probe = {}) \
+        "select p, coalesce(sum(n) filter (not now), 0)::bigint as rows_before, coalesce(sum(n) filter (now), 0)::bigint as rows_now, \
+         any_value(v) as v from (select p, n, f, true as now, v from {now} \
+         union all select {}, row_count, fingerprint, false, carried from {}.fingerprints where model = {} and probe = {}) \
          group by p having (count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f)){}",
         ledger_column(&input.probe.group),
         ledger::schema(&job.model.relation),
@@ -96,8 +106,8 @@ pub(crate) fn record(job: &mut Job, input: &Input, now: &str, delta: Option<&str
         restrict(column)
     ))?;
     job.execute(&format!(
-        "insert into {schema}.fingerprints (model, probe, {column}, row_count, fingerprint) \
-         select {model}, {probe}, p, n, f from {now} where {}",
+        "insert into {schema}.fingerprints (model, probe, {column}, row_count, fingerprint, carried) \
+         select {model}, {probe}, p, n, f, v from {now} where {}",
         restrict("p")
     ))?;
     Ok(())

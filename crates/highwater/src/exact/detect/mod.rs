@@ -16,16 +16,16 @@ use super::ledger;
 use super::model::RunIdentity;
 use super::prepare::{Input, Prepared};
 use feed::Parent;
-pub(crate) use fingerprint::group_id;
+pub(crate) use fingerprint::{carried, group_id};
 
 /// What a detector found out about one input.
 #[derive(Debug, Clone)]
 pub(crate) struct Observation {
     /// Whether the ledger had seen the input at all; if not, everything counts as changed.
     pub seen: bool,
-    /// Temporary table `(p, rows_before, rows_now)` of the changed groups; counts are NULL where nobody knows them. None: not compared.
+    /// Temporary table `(p, rows_before, rows_now, v)` of the changed groups; counts are NULL where nobody knows them. None: not compared.
     pub delta: Option<String>,
-    /// Temporary table `(p)` of the changed groups, for steps to read.
+    /// Temporary table `(p, v)` of the changed groups, for steps to read.
     pub set: Option<String>,
     /// Changed groups.
     pub changed: u64,
@@ -35,7 +35,7 @@ pub(crate) struct Observation {
     pub foreseen: bool,
     /// The exact model behind the table.
     parent: Option<Parent>,
-    /// Temporary table `(p, n, f)` of all groups as they are now, when the input was scanned.
+    /// Temporary table `(p, n, f, v)` of all groups as they are now, when the input was scanned.
     now: Option<String>,
     /// What the ledger says it has seen of the parent.
     seen_seq: Option<u64>,
@@ -70,7 +70,7 @@ fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: boo
         (Some(before), Some(now)) => *before == now.unique_id && seen.seq <= now.change_seq,
         _ => false,
     });
-    let feedable = parent.as_ref().and_then(|parent| feed::groups(parent, &input.probe.group));
+    let feedable = parent.as_ref().and_then(|parent| feed::groups(parent, &input.probe));
     let seen = seen.filter(|seen| seen.fed == feedable.is_some());
     let mut observation = Observation {
         seen: seen.is_some(),
@@ -108,7 +108,7 @@ fn compared(job: &mut Job, observation: &mut Observation, index: usize, query: &
     let delta = job.store(&format!("delta_{index}"), query)?;
     observation.changed = job.count(&format!("select count(*) from {delta}"))?;
     if observation.changed > 0 {
-        observation.set = Some(job.store(&format!("changed_{index}"), &format!("select p from {delta}"))?);
+        observation.set = Some(job.store(&format!("changed_{index}"), &format!("select p, v from {delta}"))?);
     }
     observation.delta = Some(delta);
     Ok(())

@@ -3,6 +3,7 @@
 
 mod differential;
 mod functions;
+mod joins;
 mod plans;
 mod swaps;
 mod walks;
