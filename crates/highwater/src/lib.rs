@@ -10,7 +10,6 @@
 //! | [`manifest`] | nodes, configuration, graph, selection | project, context |
 //! | [`exact`] | the exact strategy: ledger, detection, dirty partitions, swap, plan, explanation | engine |
 //! | [`verify`] | comparing tables with an independent rebuild | exact |
-//! | [`strategies`] | dbt's own incremental strategies | engine |
 //! | [`run`] | running nodes in their order | all of the above |
 //! | [`artifacts`] | `manifest.json` and `run_results.json` | manifest, run |
 //! | [`session`] | a loaded project and its engine, what every command starts from | all of the above |
@@ -26,5 +25,4 @@ pub mod manifest;
 pub mod project;
 pub mod run;
 pub mod session;
-pub mod strategies;
 pub mod verify;

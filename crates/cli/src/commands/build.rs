@@ -3,7 +3,7 @@
 use clap::Args;
 use highwater::run::Command;
 
-use super::nodes::{self, EmptyArguments, NodeArguments, RefreshArguments, TestArguments};
+use super::nodes::{self, EmptyArguments, EventTimeArguments, NodeArguments, RefreshArguments, TestArguments};
 use crate::arguments::{GlobalArguments, OutputForm};
 use crate::exit::Outcome;
 use crate::ui::Ui;
@@ -21,6 +21,8 @@ pub struct Arguments {
     tests: TestArguments,
     #[command(flatten)]
     empty: EmptyArguments,
+    #[command(flatten)]
+    event_time: EventTimeArguments,
 }
 
 impl Arguments {
@@ -40,5 +42,6 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     options.full_refresh = arguments.refresh.full_refresh;
     options.store_failures = arguments.tests.store_failures;
     options.empty = arguments.empty.empty;
+    arguments.event_time.apply(&mut options)?;
     nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
 }

@@ -2,7 +2,7 @@
 //!
 //! | files | commands |
 //! | --- | --- |
-//! | `run.rs` `build.rs` `test.rs` `seed.rs` | build tables and test them; all over `nodes.rs` |
+//! | `run.rs` `build.rs` `test.rs` `seed.rs` `snapshot.rs` | build tables and test them; all over `nodes.rs` |
 //! | `plan.rs` `explain.rs` `verify.rs` | what exact models are about; all over `exact.rs` |
 //! | `parse.rs` `compile.rs` `show.rs` `ls.rs` `docs.rs` | look without touching |
 //! | `init.rs` `debug.rs` `deps.rs` `clean.rs` `completions.rs` `help.rs` | around it |
@@ -32,6 +32,7 @@ mod plan;
 mod run;
 mod seed;
 mod show;
+mod snapshot;
 mod test;
 mod verify;
 
@@ -42,6 +43,7 @@ pub enum Command {
     Build(build::Arguments),
     Test(test::Arguments),
     Seed(seed::Arguments),
+    Snapshot(snapshot::Arguments),
     Plan(plan::Arguments),
     Explain(explain::Arguments),
     Verify(verify::Arguments),
@@ -68,6 +70,7 @@ impl Command {
             Self::Build(arguments) => arguments.form(),
             Self::Test(arguments) => arguments.form(),
             Self::Seed(arguments) => arguments.form(),
+            Self::Snapshot(arguments) => arguments.form(),
             Self::Plan(arguments) => arguments.output.output,
             Self::Explain(arguments) => arguments.output.output,
             Self::Verify(arguments) => arguments.output.output,
@@ -95,6 +98,7 @@ impl Command {
             Self::Build(arguments) => build::execute(arguments, global, ui),
             Self::Test(arguments) => test::execute(arguments, global, ui),
             Self::Seed(arguments) => seed::execute(arguments, global, ui),
+            Self::Snapshot(arguments) => snapshot::execute(arguments, global, ui),
             Self::Plan(arguments) => plan::execute(arguments, global, ui),
             Self::Explain(arguments) => explain::execute(arguments, global, ui),
             Self::Verify(arguments) => verify::execute(arguments, global, ui),

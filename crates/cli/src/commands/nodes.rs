@@ -55,6 +55,62 @@ pub struct EmptyArguments {
     pub empty: bool,
 }
 
+/// `--event-time-start`, `--event-time-end` and `--sample`, for the commands that build.
+#[derive(Debug, Args)]
+pub struct EventTimeArguments {
+    /// First moment of the event time that microbatch models build, such as 2026-02-01 or 2026-02-01T10:00:00; in UTC
+    #[arg(
+        long,
+        value_name = "MOMENT",
+        requires = "event_time_end",
+        env = "DBT_EVENT_TIME_START",
+        hide_env_values = true
+    )]
+    pub event_time_start: Option<String>,
+
+    /// The moment behind the last one
+    #[arg(
+        long,
+        value_name = "MOMENT",
+        requires = "event_time_start",
+        env = "DBT_EVENT_TIME_END",
+        hide_env_values = true
+    )]
+    pub event_time_end: Option<String>,
+
+    /// Read only a stretch of every input that has an event_time: '3 days', or '{start: 2026-02-01, end: 2026-02-03}'
+    #[arg(long, value_name = "WINDOW", env = "DBT_SAMPLE", hide_env_values = true)]
+    pub sample: Option<String>,
+}
+
+impl EventTimeArguments {
+    /// Puts the windows into the options of a run.
+    ///
+    /// # Errors
+    /// When one is not readable, or ends before it begins.
+    pub fn apply(&self, options: &mut RunOptions) -> Result<(), Vec<Diagnostic>> {
+        let wrong =
+            |title: String| vec![Diagnostic::error("HW0014", title).help("hw help run shows how it is written")];
+        if let (Some(start), Some(end)) = (&self.event_time_start, &self.event_time_end) {
+            let moment = |flag: &str, text: &String| {
+                highwater::clock::parse(text).ok_or_else(|| wrong(format!("--event-time-{flag} {text} is no moment")))
+            };
+            let (start, end) = (moment("start", start)?, moment("end", end)?);
+            if start >= end {
+                return Err(wrong("--event-time-start must lie before --event-time-end".to_owned()));
+            }
+            options.event_time = Some(run::Window { start, end });
+        }
+        if let Some(text) = &self.sample {
+            let now = highwater::clock::now().map_err(wrong)?;
+            let window = run::parse_sample(text, now)
+                .map_err(|reason| wrong(format!("--sample '{text}' is no window: {reason}")))?;
+            options.sample = Some(window);
+        }
+        Ok(())
+    }
+}
+
 /// Opens the project of the flags and says what was strange in it.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use highwater::run::Command;
 use highwater::session::Session;
 
 use super::exact;
-use super::nodes::{self, EmptyArguments, NodeArguments, RefreshArguments};
+use super::nodes::{self, EmptyArguments, EventTimeArguments, NodeArguments, RefreshArguments};
 use crate::arguments::{GlobalArguments, OutputForm};
 use crate::exit::Outcome;
 use crate::project;
@@ -21,6 +21,8 @@ pub struct Arguments {
     refresh: RefreshArguments,
     #[command(flatten)]
     empty: EmptyArguments,
+    #[command(flatten)]
+    event_time: EventTimeArguments,
 
     /// Run only if this is still what `hw plan` would print
     #[arg(long, value_name = "HASH", conflicts_with_all = ["full_refresh", "empty"])]
@@ -46,6 +48,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let mut options = nodes::options(Command::Run, &arguments.nodes, global, &session);
     options.full_refresh = arguments.refresh.full_refresh;
     options.empty = arguments.empty.empty;
+    arguments.event_time.apply(&mut options)?;
     nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
 }
 

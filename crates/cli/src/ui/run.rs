@@ -184,7 +184,7 @@ impl<'a> Reporter<'a> {
         }
         let (event, text, status) = log_words(description, result);
         let level = match result.status {
-            Status::Error | Status::Fail | Status::RuntimeError => LogLevel::Error,
+            Status::Error | Status::Fail | Status::RuntimeError | Status::PartialSuccess => LogLevel::Error,
             Status::Warn => LogLevel::Warn,
             _ => LogLevel::Info,
         };
@@ -211,6 +211,7 @@ impl<'a> Reporter<'a> {
             (Status::Warn, _) => warn(&format!("warns: {}", count(result.failures.unwrap_or(0), "row"))),
             (Status::Fail, _) => bad(&format!("fails: {}", count(result.failures.unwrap_or(0), "row"))),
             (Status::Error | Status::RuntimeError, _) => bad("failed"),
+            (Status::PartialSuccess, _) => bad("some batches failed"),
         };
         let width = self.width;
         let line = format!("{}  {what}  {}", strong(&format!("{name:width$}")), faint(&seconds(result.execution_time)));
@@ -305,6 +306,10 @@ fn log_words(description: &str, result: &NodeResult) -> (&'static str, String, S
         Status::Warn => (format!("WARN {failures} {bare}"), warn(&format!("WARN {failures}"))),
         Status::Skipped => return ("SkippingDetails", format!("SKIP {description}"), warn("SKIP")),
         Status::NoOp => return (event, format!("NO-OP {description}"), "NO-OP".to_owned()),
+        Status::PartialSuccess => {
+            let message = result.message.as_deref().unwrap_or("PARTIAL SUCCESS");
+            (format!("PARTIAL SUCCESS created {description}"), bad(message))
+        }
         Status::Error | Status::RuntimeError => {
             let verb = if is_test {
                 "ERROR"

@@ -28,7 +28,7 @@ impl Summary {
     /// Counts.
     pub fn new(manifest: &Manifest, results: &RunResults) -> Self {
         let of = |statuses: &[Status]| statuses.iter().map(|status| results.count(*status) as u64).sum::<u64>();
-        let failures = of(&[Status::Error, Status::Fail, Status::RuntimeError]);
+        let failures = of(&[Status::Error, Status::Fail, Status::RuntimeError, Status::PartialSuccess]);
         let warnings = of(&[Status::Warn]);
         let counts = json!({
             "pass": of(&[Status::Success, Status::Pass]),

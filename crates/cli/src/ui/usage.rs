@@ -7,7 +7,6 @@ use crate::exit::Exit;
 
 /// Commands that people will look for, and what to do until they exist.
 const NOT_YET: &[(&str, &str)] = &[
-    ("snapshot", "snapshots are parsed and can be selected; building them comes in a later version"),
     ("source", "`hw plan` looks at every source and says what changed in it"),
     ("freshness", "`hw plan` looks at every source and says what changed in it"),
     ("retry", "run the command again: exact models that are up to date do nothing"),

@@ -291,11 +291,11 @@ fn an_unknown_command() {
 
     For more information, try '--help'.
     "#);
-    assert_snapshot!(project.hw(&["snapshot", "--select", "x"]), @r#"
+    assert_snapshot!(project.hw(&["board", "--select", "x"]), @r#"
     exit 2
     --- stderr
-    error[HW0004]: `hw snapshot` does not exist yet
-      hint: until then: snapshots are parsed and can be selected; building them comes in a later version
+    error[HW0004]: `hw board` does not exist yet
+      hint: until then: `hw plan --output json` holds the state of every exact model
       hint: `hw --help` lists the commands there are
     "#);
 }

@@ -40,7 +40,7 @@ fn result(result: &NodeResult) -> Value {
         "compiled": result.compiled.then_some(true),
         "compiled_code": result.compiled_code,
         "relation_name": result.relation_name,
-        "batch_results": null,
+        "batch_results": result.batch_results,
     });
     // What an exact model's run did, for readers who know Highwater; others pass over it inside the adapter's answer.
     if let (Some(report), Some(response)) = (&result.exact, entry["adapter_response"].as_object_mut()) {

@@ -9,6 +9,7 @@ use highwater_jinja::{Arguments, Error, ErrorKind, Value, dict, list};
 use minijinja::State;
 
 use super::column::{self, ColumnValue};
+use super::constraints;
 use super::dispatch::dispatch;
 use super::fault::Fault;
 use super::relation::RelationValue;
@@ -16,6 +17,7 @@ use super::scene::{Frame, Running, Transaction, lock};
 use super::statement::response;
 use super::table::TableValue;
 use crate::engine::{Cell, Column, EngineError, Relation, Table, quote_identifier, quote_literal};
+use crate::manifest::Config;
 
 /// The value of `adapter`.
 #[derive(Debug)]
@@ -57,6 +59,9 @@ impl Adapter {
             "use_database" => Value::from(self.0.scene.project.target.database.as_str()),
             "valid_incremental_strategies" => list(STRATEGIES.map(Value::from).to_vec()),
             "get_incremental_strategy_macro" => self.strategy_macro(arguments)?,
+            "render_raw_columns_constraints" => constraints::of_columns(arguments)?,
+            "render_raw_model_constraints" => constraints::of_model(arguments)?,
+            "get_hard_deletes_behavior" => Value::from(hard_deletes(&self.0.scene.subject.config)?),
             "standardize_grants_dict" => dict(Vec::new()),
             "warn_once" | "cache_added" | "cache_dropped" | "cache_renamed" | "clear_transaction"
             | "pre_model_hook" | "post_model_hook" | "verify_database" => none(),
@@ -96,6 +101,8 @@ impl Adapter {
             | "rename_relation"
             | "truncate_relation"
             | "expand_target_column_types"
+            | "valid_snapshot_target"
+            | "assert_valid_snapshot_target_given_strategy"
             | "commit"
             | "rollback" => none(),
             _ => return None,
@@ -141,6 +148,9 @@ impl Adapter {
                 let (database, schema) = self.place(arguments)?;
                 Value::from(schemas(running, &database)?.iter().any(|known| known.eq_ignore_ascii_case(&schema)))
             }
+            "valid_snapshot_target" | "assert_valid_snapshot_target_given_strategy" => {
+                check_snapshot(running, arguments)?
+            }
             "already_exists" => {
                 let place = RelationValue::new(
                     Some(self.0.scene.project.target.database.clone()),
@@ -185,6 +195,47 @@ impl Adapter {
             None => change(running, name, arguments),
         }
     }
+}
+
+/// What a snapshot does with rows that are gone: `hard_deletes`, or the older `invalidate_hard_deletes`.
+fn hard_deletes(config: &Config) -> Result<&'static str, Error> {
+    match (config.get("hard_deletes"), config.get("invalidate_hard_deletes")) {
+        (Some(_), Some(_)) => {
+            Err(Error::raised("a snapshot says either hard_deletes or invalidate_hard_deletes, not both"))
+        }
+        (None, None) => Ok("ignore"),
+        (None, Some(flag)) => Ok(if flag.as_bool() == Some(true) { "invalidate" } else { "ignore" }),
+        (Some(word), None) => ["ignore", "invalidate", "new_record"]
+            .into_iter()
+            .find(|known| word.as_str() == Some(known))
+            .ok_or_else(|| Error::raised("hard_deletes is ignore, invalidate or new_record")),
+    }
+}
+
+/// Whether a table has the columns that a snapshot adds, and so is one.
+fn check_snapshot(running: &Running, arguments: &Arguments) -> Result<Value, Error> {
+    let relation = RelationValue::from_value(arguments.required(0, "relation")?)?;
+    let known: Vec<String> = columns(running, &relation)?.iter().map(|column| column.name.to_lowercase()).collect();
+    let names = arguments.get(1, "column_names").cloned().unwrap_or_default();
+    let strategy = arguments.get(2, "strategy").cloned().unwrap_or_default();
+    let text = |value: &Value, key: &str| value.get_attr(key).ok().and_then(|name| name.as_str().map(str::to_owned));
+    let mut wanted = vec!["dbt_scd_id", "dbt_valid_from", "dbt_valid_to"];
+    if text(&strategy, "hard_deletes").as_deref() == Some("new_record") {
+        wanted.push("dbt_is_deleted");
+    }
+    let wanted = wanted.into_iter().map(|name| text(&names, name).unwrap_or_else(|| name.to_owned()));
+    let missing: Vec<String> = wanted.filter(|name| !known.contains(&name.to_lowercase())).collect();
+    if missing.is_empty() {
+        return Ok(none());
+    }
+    let missing: Vec<String> = missing.iter().map(|name| format!("\"{name}\"")).collect();
+    let title = format!("Snapshot target is missing configured columns (missing {})", missing.join(", "));
+    Err(Fault::new("HW0418", title)
+        .help(format!(
+            "rename the columns of {} to what the snapshot calls them now, or drop the table",
+            relation.name()
+        ))
+        .into())
 }
 
 /// Methods that change the database.

@@ -31,6 +31,8 @@ pub struct Flags {
     pub empty: bool,
     /// `--store-failures`
     pub store_failures: bool,
+    /// `--sample`: the window of event time that inputs are restricted to.
+    pub sample: Option<(Timestamp, Timestamp)>,
     /// The command: `run`, `build`, `test`, ...
     pub which: String,
 }
@@ -44,6 +46,17 @@ pub struct Compiled {
     pub map: QueryMap,
     /// Unique ids of the ephemeral models put in front, in order.
     pub injected: Vec<String>,
+    /// The batch of a microbatch model that this is the SQL of.
+    pub batch: Option<Batch>,
+}
+
+/// What a materialization written in Jinja has done.
+#[derive(Debug, Clone, Default)]
+pub struct Materialized {
+    /// What it returned: `{'relations': [...]}`.
+    pub returned: Value,
+    /// Its statement `main`, and whatever else it wants kept under `target/run`.
+    pub written: Vec<String>,
 }
 
 /// Renders templates with `execute` true. Shared by all threads of a command.
@@ -65,6 +78,8 @@ struct Setting<'a> {
     connection: &'a SharedConnection,
     package: &'a str,
     batch: Option<&'a Batch>,
+    /// The node's SQL, where it is rendered already.
+    compiled: Option<&'a str>,
     transaction: Transaction,
 }
 
@@ -75,8 +90,14 @@ impl<'a> Setting<'a> {
             connection,
             package: &node.package_name,
             batch: None,
+            compiled: None,
             transaction: Transaction::Foreign,
         }
+    }
+
+    /// For macros that work with a node's rendered SQL.
+    fn with(node: &'a Node, compiled: &'a Compiled, connection: &'a SharedConnection) -> Self {
+        Self { batch: compiled.batch.as_ref(), compiled: Some(&compiled.sql), ..Self::of(node, connection) }
     }
 }
 
@@ -139,7 +160,7 @@ impl Compiler {
         let query = self.render_node(&setting, node)?;
         let mut expressions = Vec::new();
         self.collect(&setting, &query.ephemeral, &mut expressions)?;
-        Ok(inject(&query, &expressions))
+        Ok(Compiled { batch: setting.batch.cloned(), ..inject(&query, &expressions) })
     }
 
     /// Renders ephemeral parents, each once, those of a parent before the parent itself.
@@ -191,12 +212,13 @@ impl Compiler {
     pub fn call_macro(
         &self,
         node: &Node,
+        compiled: &Compiled,
         connection: &SharedConnection,
         name: &str,
         args: &[Value],
         kwargs: &[(&str, Value)],
     ) -> Result<Value, Diagnostic> {
-        let scene = self.scene(&Setting::of(node, connection));
+        let scene = self.scene(&Setting::with(node, compiled, connection));
         self.call(&scene, name, args, kwargs).map_err(|error| self.explain(&error, &scene, Some(&place_of(node))))
     }
 
@@ -211,7 +233,7 @@ impl Compiler {
         arguments: &IndexMap<String, serde_json::Value>,
     ) -> Result<Value, Diagnostic> {
         let (package, transaction) = (self.project.name.as_str(), Transaction::Foreign);
-        let scene = self.scene(&Setting { node: None, connection, package, batch: None, transaction });
+        let scene = self.scene(&Setting { node: None, connection, package, batch: None, compiled: None, transaction });
         let kwargs: Vec<(&str, Value)> =
             arguments.iter().map(|(key, value)| (key.as_str(), from_json(value))).collect();
         self.call(&scene, name, &[], &kwargs).map_err(|error| self.explain(&error, &scene, None))
@@ -219,7 +241,7 @@ impl Compiler {
 
     /// Runs a materialization that is written in Jinja; `unique_id` is what [`Macros::materialization`] found. Its
     /// statements share a transaction, as it asks for; what is left open at its end is committed, or rolled back when it
-    /// failed. Gives back what it returned: `{'relations': [...]}`.
+    /// failed.
     ///
     /// # Errors
     /// Whatever it raises.
@@ -229,8 +251,9 @@ impl Compiler {
         compiled: &Compiled,
         connection: &SharedConnection,
         unique_id: &str,
-    ) -> Result<Value, Diagnostic> {
-        let scene = self.scene(&Setting { transaction: Transaction::Closed, ..Setting::of(node, connection) });
+    ) -> Result<Materialized, Diagnostic> {
+        let setting = Setting { transaction: Transaction::Closed, ..Setting::with(node, compiled, connection) };
+        let scene = self.scene(&setting);
         for name in ["sql", "compiled_code"] {
             scene.define(name, Value::from(compiled.sql.as_str()));
         }
@@ -245,7 +268,8 @@ impl Compiler {
             });
             outcome = outcome.and_then(|value| ended.map(|()| value));
         }
-        outcome.map_err(|error| self.explain(&error, &scene, Some(&place_of(node))))
+        let returned = outcome.map_err(|error| self.explain(&error, &scene, Some(&place_of(node))))?;
+        Ok(Materialized { returned, written: std::mem::take(&mut *lock(&scene.written)) })
     }
 
     fn call(&self, scene: &Arc<Scene>, name: &str, args: &[Value], kwargs: &[(&str, Value)]) -> Result<Value, Error> {
@@ -292,7 +316,14 @@ impl Compiler {
         text: &str,
         names: &[(&str, Value)],
     ) -> Result<String, Diagnostic> {
-        let scene = self.scene(&Setting { node, connection, package, batch: None, transaction: Transaction::Foreign });
+        let scene = self.scene(&Setting {
+            node,
+            connection,
+            package,
+            batch: None,
+            compiled: None,
+            transaction: Transaction::Foreign,
+        });
         for (name, value) in names {
             scene.define(name, value.clone());
         }
@@ -317,7 +348,7 @@ impl Compiler {
             |node| Subject {
                 package: setting.package.to_owned(),
                 name: node.unique_id.clone(),
-                model: describe::node_value(node, setting.batch),
+                model: describe::node_value(node, setting.batch, setting.compiled),
                 config: node.config.clone(),
                 this: Some(RelationValue::of(&node.relation, None)),
             },
@@ -341,6 +372,7 @@ impl Compiler {
             mode: Mode::Run(Box::new(running)),
             extras: Mutex::default(),
             results: Mutex::default(),
+            written: Mutex::default(),
             started_at: self.started_at,
             options: options(UndefinedPolicy::Default),
             messages: Arc::clone(&self.messages),

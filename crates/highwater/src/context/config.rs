@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use highwater_jinja::value::{Object, ObjectRepr};
-use highwater_jinja::{Arguments, Error, Value, call, from_json, to_json};
+use highwater_jinja::{Arguments, Error, Value, call, dict, from_json, to_json};
 use indexmap::IndexMap;
 use minijinja::State;
 
 use super::scene::Frame;
+use crate::manifest::Config;
 
 /// The value of `config`.
 #[derive(Debug)]
@@ -41,6 +42,9 @@ impl ConfigObject {
 
     fn find(&self, name: &str) -> Option<Value> {
         let config = &self.0.scene.subject.config;
+        if name == "snapshot_table_column_names" {
+            return Some(snapshot_columns(config));
+        }
         config.get(name).or_else(|| config.get(&name.replace("_hook", "-hook"))).map(from_json)
     }
 
@@ -91,6 +95,13 @@ impl ConfigObject {
             _ => return Ok(None),
         }))
     }
+}
+
+/// What the columns that a snapshot adds are called: dbt's names, save where `snapshot_meta_column_names` says otherwise.
+fn snapshot_columns(config: &Config) -> Value {
+    let names = ["dbt_valid_from", "dbt_valid_to", "dbt_scd_id", "dbt_updated_at", "dbt_is_deleted"];
+    let own = |name: &str| config.get("snapshot_meta_column_names")?.get(name)?.as_str();
+    dict(names.iter().map(|name| (Value::from(*name), Value::from(own(name).unwrap_or(name)))).collect())
 }
 
 /// A value as configuration; what is not made of JSON's kinds becomes its text.

@@ -3,8 +3,8 @@
 use highwater_jinja::{Value, dict, from_json};
 use serde_json::{Value as Json, json};
 
-use super::Batch;
 use super::scene::Frame;
+use super::{Batch, moment};
 use crate::manifest::{Manifest, Node, SourceNode};
 
 /// A node in the shape of dbt's manifest.
@@ -20,18 +20,30 @@ fn node_json(node: &Node) -> Json {
     json
 }
 
-/// A node as a template value, with the batch it is compiled for.
-pub(crate) fn node_value(node: &Node, batch: Option<&Batch>) -> Value {
+/// A node as a template value, with the batch it is compiled for, and with its SQL where that is rendered.
+pub(crate) fn node_value(node: &Node, batch: Option<&Batch>, compiled: Option<&str>) -> Value {
     let mut json = node_json(node);
-    if let (Some(batch), Some(entries)) = (batch, json.as_object_mut()) {
-        let described = json!({
-            "id": batch.id,
-            "event_time_start": batch.start.to_string(),
-            "event_time_end": batch.end.to_string(),
-        });
-        entries.insert("batch".to_owned(), described);
+    if let (Some(sql), Some(entries)) = (compiled, json.as_object_mut()) {
+        entries.insert("compiled".to_owned(), true.into());
+        entries.insert("compiled_code".to_owned(), sql.into());
+        entries.insert("compiled_sql".to_owned(), sql.into());
     }
-    from_json(&json)
+    let value = from_json(&json);
+    match batch {
+        None => value,
+        Some(batch) => {
+            let described = dict(vec![
+                (Value::from("id"), Value::from(batch.id.as_str())),
+                (Value::from("event_time_start"), moment::instant(batch.start)),
+                (Value::from("event_time_end"), moment::instant(batch.end)),
+            ]);
+            let keys: Vec<Value> = value.try_iter().into_iter().flatten().collect();
+            let mut entries: Vec<(Value, Value)> =
+                keys.into_iter().map(|key| (key.clone(), value.get_item(&key).unwrap_or_default())).collect();
+            entries.push((Value::from("batch"), described));
+            dict(entries)
+        }
+    }
 }
 
 fn source_json(source: &SourceNode) -> Json {

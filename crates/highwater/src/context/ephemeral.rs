@@ -46,7 +46,8 @@ pub(crate) fn inject(query: &Rendered, expressions: &[Expression]) -> Compiled {
         sql.push_str(if head.has_with { "," } else { "\n" });
     }
     push(&mut sql, &mut map, query, cut, query.text.len());
-    Compiled { sql, map, injected: expressions.iter().map(|expression| expression.unique_id.clone()).collect() }
+    let injected = expressions.iter().map(|expression| expression.unique_id.clone()).collect();
+    Compiled { sql, map, injected, batch: None }
 }
 
 /// Appends a part of a rendered text and notes where it came from.

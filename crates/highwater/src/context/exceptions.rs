@@ -26,14 +26,24 @@ impl Exceptions {
                 self.0.scene.say(Message::Warning, &text(0, "msg"));
                 return Ok(Some(Value::from("")));
             }
-            "warn_snapshot_timestamp_data_types" | "warn_once" => return Ok(Some(Value::from(""))),
+            "warn_snapshot_timestamp_data_types" => {
+                let warning = format!(
+                    "the clock of {} is {}, and its updated_at is {}: comparing the two converts one of them",
+                    self.0.scene.subject.name,
+                    text(0, "snapshot_time_data_type"),
+                    text(1, "updated_at_data_type")
+                );
+                self.0.scene.say(Message::Warning, &warning);
+                return Ok(Some(Value::from("")));
+            }
+            "warn_once" => return Ok(Some(Value::from(""))),
             "raise_compiler_error"
             | "raise_parsing_error"
             | "raise_fail_fast_error"
             | "raise_not_implemented"
-            | "raise_contract_error"
             | "raise_cache_inconsistent"
             | "raise_dataclass_not_dict" => Error::raised(text(0, "msg")),
+            "raise_contract_error" => super::constraints::broken(arguments)?,
             "raise_database_error" => Fault::new("HW0403", text(0, "msg")).into(),
             "missing_config" => {
                 Error::raised(format!("{} needs the configuration '{}'", self.0.scene.subject.name, text(1, "name")))
@@ -49,7 +59,12 @@ impl Exceptions {
                 text(0, "relation"),
                 text(1, "expected_type")
             )),
-            "column_type_missing" => Error::raised("the contract names columns without a data_type"),
+            "column_type_missing" => Fault::new(
+                "HW0422",
+                format!("the contract promises columns without a data_type: {}", text(0, "column_names")),
+            )
+            .help("add `data_type` to each of the model's columns")
+            .into(),
             other if other.starts_with("raise_") => Error::raised(text(0, "msg")),
             _ => return Ok(None),
         })

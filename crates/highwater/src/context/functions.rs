@@ -7,7 +7,7 @@ use highwater_jinja::{Arguments, Error, Value, call, from_json, function, list, 
 use md5::{Digest as _, Md5};
 
 use super::Message;
-use super::scene::Frame;
+use super::scene::{Frame, lock};
 
 /// The function of this name.
 pub(crate) fn lookup(name: &str) -> Option<Value> {
@@ -47,6 +47,15 @@ pub(crate) fn print(frame: &Frame) -> Value {
         if scene.running().is_some() {
             scene.say(Message::Print, &arguments.required(0, "msg")?.to_string());
         }
+        Ok(Value::from(""))
+    })
+}
+
+/// `write(text)`: what a node has run, for `target/run`.
+pub(crate) fn write(frame: &Frame) -> Value {
+    let scene = frame.scene.clone();
+    function("write", move |arguments| {
+        lock(&scene.written).push(arguments.required(0, "payload")?.to_string());
         Ok(Value::from(""))
     })
 }

@@ -53,14 +53,14 @@ impl Macros {
         self.nodes.get(&entry?.unique_id)
     }
 
-    /// The macro of a materialization written in Jinja, when the project or a package brings one: those for the
-    /// project's engine before those for any, the project's before a package's.
+    /// The macro of a materialization written in Jinja, by the project, a package or us: those for the project's engine
+    /// before those for any, the project's before a package's, ours last.
     pub fn materialization(&self, name: &str) -> Option<&MacroNode> {
         let adapter = self.project.target.adapter.as_str();
         let packages = || std::iter::once(&self.project.main).chain(&self.project.packages);
         let found = [adapter, "default"].iter().find_map(|adapter| {
             let name = format!("materialization_{name}_{adapter}");
-            packages().find_map(|package| self.find(&package.name, &name))
+            packages().find_map(|package| self.find(&package.name, &name)).or_else(|| self.find(INTERNAL, &name))
         });
         self.nodes.get(&found?.unique_id)
     }

@@ -12,6 +12,7 @@
 //! | `names.rs` | the table of all names besides macros |
 //! | `reference.rs` | `ref`, `source`, `metric`, `doc` |
 //! | `config.rs`, `variables.rs` | `config`, `var`, `env_var` |
+//! | `constraints.rs` | constraints as SQL, broken contracts |
 //! | `adapter.rs`, `dispatch.rs` | `adapter` and its `dispatch` |
 //! | `relation.rs`, `column.rs`, `table.rs`, `moment.rs` | values: relations, columns, query results, dates |
 //! | `statement.rs`, `functions.rs`, `exceptions.rs` | results of statements, plain functions, raising |
@@ -23,6 +24,7 @@ mod adapter;
 mod column;
 mod compile;
 mod config;
+mod constraints;
 mod describe;
 mod diagnose;
 mod dispatch;
@@ -49,10 +51,11 @@ use highwater_jinja::{Clock, Error, Options, UndefinedPolicy, Value};
 use jiff::Timestamp;
 use regex::Regex;
 
-pub use compile::{Compiled, Compiler, Flags, SharedConnection};
+pub use compile::{Compiled, Compiler, Flags, Materialized, SharedConnection};
 pub use library::{Macros, load_macros};
 pub use parse::{Captured, NameKind, ParseContext};
 pub use query_map::QueryMap;
+pub(crate) use relation::kind_word;
 pub use scene::Messages;
 pub(crate) use variables::metadata_environment;
 
@@ -76,7 +79,7 @@ pub enum Message {
 /// The window of event time that one batch of a microbatch model covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// `20260201`, `2026020110`, `202602` or `2026`, as dbt writes them.
+    /// `20260201`, `20260201T10`, `202602` or `2026`, as dbt writes them.
     pub id: String,
     /// First moment.
     pub start: Timestamp,
@@ -84,12 +87,13 @@ pub struct Batch {
     pub end: Timestamp,
 }
 
-impl Batch {
-    /// The rows of the window, by a column of event time.
-    fn condition(&self, column: &str) -> String {
-        let text = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S+00:00").to_string();
-        format!("{column} >= '{}' and {column} < '{}'", text(self.start), text(self.end))
-    }
+/// The rows of a window, by a column of event time.
+fn window_condition(column: &str, start: Timestamp, end: Timestamp) -> String {
+    let text = |at: Timestamp| {
+        let fraction = if at.subsec_microsecond() == 0 && at.subsec_millisecond() == 0 { "" } else { "%.6f" };
+        at.strftime(&format!("%Y-%m-%d %H:%M:%S{fraction}+00:00")).to_string()
+    };
+    format!("{column} >= '{}' and {column} < '{}'", text(start), text(end))
 }
 
 /// A relation as templates have it: `.identifier`, `.include(database=false)`, `.is_view`, ...

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use highwater_jinja::value::{Enumerator, Object, ObjectRepr};
-use highwater_jinja::{Value, dict, from_json, function, list};
+use highwater_jinja::{Value, dict, from_json, list};
 use minijinja::State;
 
 use super::adapter::Adapter;
@@ -69,7 +69,7 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
         "store_raw_result" => statement::store_raw_result(frame),
         "log" => functions::log(frame),
         "print" => functions::print(frame),
-        "write" => function("write", |_| Ok(Value::from(""))),
+        "write" => functions::write(frame),
         // The evaluator's own: the one with its clock, the other with all our answers.
         "modules" | "context" => return None,
         _ => return functions::lookup(name).or_else(|| namespace(frame, name)),

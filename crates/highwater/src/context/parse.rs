@@ -128,6 +128,7 @@ impl ParseContext<'_> {
             mode: Mode::Parse(Mutex::default()),
             extras: Mutex::default(),
             results: Mutex::default(),
+            written: Mutex::default(),
             started_at: crate::clock::now().unwrap_or_else(|_| jiff::Timestamp::now()),
             options: options(UndefinedPolicy::Chainable),
             messages: log_messages(),

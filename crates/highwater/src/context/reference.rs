@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 
 use highwater_jinja::{Arguments, Error, ErrorKind, Value, function};
+use indexmap::IndexMap;
 
 use super::fault::Fault;
 use super::relation::{CTE_PREFIX, RelationValue};
 use super::scene::{Frame, Running, lock};
-use crate::manifest::{Config, Manifest, Node, RefCall, ResourceType, SourceNode};
+use super::window_condition;
+use crate::engine::quote_identifier;
+use crate::manifest::{ColumnProperties, Config, Manifest, Node, RefCall, ResourceType, SourceNode};
 use crate::project::suggest;
 
 /// Nodes by the names that templates use.
@@ -123,9 +126,9 @@ fn referred(frame: &Frame, running: &Running, call: &RefCall) -> Result<Relation
     check_declared(frame, running, &node.unique_id, &format!("{{{{ ref('{}') }}}}", call.name))?;
     if node.resource_type == ResourceType::Model && node.config.materialized() == "ephemeral" {
         lock(&running.ephemeral).insert(node.unique_id.clone());
-        return Ok(RelationValue::cte(&cte_name(node)));
+        return Ok(restricted(frame, RelationValue::cte(&cte_name(node)), running, &node.config, &node.columns));
     }
-    Ok(restricted(RelationValue::of(&node.relation, None), running, &node.config))
+    Ok(restricted(frame, RelationValue::of(&node.relation, None), running, &node.config, &node.columns))
 }
 
 /// The name of the common table expression that stands for an ephemeral model.
@@ -136,15 +139,30 @@ pub(crate) fn cte_name(node: &Node) -> String {
     }
 }
 
-/// What a reference reads: nothing with `--empty`, the batch's window of an input that has an event time, else everything.
-fn restricted(relation: RelationValue, running: &Running, config: &Config) -> RelationValue {
+/// What a reference reads: nothing with `--empty`; of an input that has an event time the window of the batch, or of the
+/// sample, or what both have in common; else everything.
+fn restricted(
+    frame: &Frame,
+    relation: RelationValue,
+    running: &Running,
+    config: &Config,
+    columns: &IndexMap<String, ColumnProperties>,
+) -> RelationValue {
     if running.flags.empty {
         return relation.filtered("false limit 0");
     }
-    match (&running.batch, config.text("event_time")) {
-        (Some(batch), Some(column)) => relation.filtered(batch.condition(column)),
-        _ => relation,
-    }
+    let Some(column) = config.text("event_time") else { return relation };
+    let reads = &frame.scene.subject.name;
+    let sample = running.flags.sample.filter(|_| reads.starts_with("model.") || reads.starts_with("snapshot."));
+    let (start, end) = match (&running.batch, sample) {
+        (Some(batch), None) => (batch.start, batch.end),
+        (Some(batch), Some((start, end))) => (batch.start.max(start), batch.end.min(end)),
+        (None, Some(window)) => window,
+        (None, None) => return relation,
+    };
+    let quoted = columns.get(column).is_some_and(|column| column.quote == Some(true));
+    let column = if quoted { quote_identifier(column) } else { column.to_owned() };
+    relation.filtered(window_condition(&column, start, end))
 }
 
 /// A reference that parsing did not see is not in the graph: the node might run before what it reads.
@@ -203,7 +221,8 @@ pub(crate) fn source_function(frame: &Frame) -> Value {
             return Err(unknown_source(running, &source, &table));
         };
         check_declared(&frame, running, &found.unique_id, &format!("{{{{ source('{source}', '{table}') }}}}"))?;
-        Ok(restricted(RelationValue::of(&found.relation, None), running, &found.config).into_value())
+        let relation = RelationValue::of(&found.relation, None);
+        Ok(restricted(&frame, relation, running, &found.config, &found.columns).into_value())
     })
 }
 

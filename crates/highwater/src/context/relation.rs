@@ -304,6 +304,15 @@ impl Object for RelationClass {
         if method == "add_ephemeral_prefix" {
             return Ok(Value::from(format!("{CTE_PREFIX}{}", arguments.required_text(0, "name")?)));
         }
+        if method == "scd_args" {
+            let key = arguments.required(0, "primary_key")?;
+            let mut all: Vec<Value> = match key.as_str() {
+                Some(_) => vec![key.clone()],
+                None => key.try_iter()?.collect(),
+            };
+            all.push(arguments.required(1, "updated_at")?.clone());
+            return Ok(highwater_jinja::list(all));
+        }
         if method != "create" {
             return Err(minijinja::ErrorKind::UnknownMethod.into());
         }

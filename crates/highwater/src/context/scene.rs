@@ -101,6 +101,8 @@ pub(crate) struct Scene {
     pub(crate) extras: Mutex<IndexMap<String, Value>>,
     /// Results of statements, by name.
     pub(crate) results: Mutex<IndexMap<String, Value>>,
+    /// What the rendering wants kept under `target/run`.
+    pub(crate) written: Mutex<Vec<String>>,
     pub(crate) started_at: Timestamp,
     pub(crate) options: Options,
     pub(crate) messages: Messages,

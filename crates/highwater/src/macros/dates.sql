@@ -7,6 +7,13 @@
 {% macro default__snapshot_get_time() -%}{{ current_timestamp() }}{%- endmacro %}
 {% macro duckdb__snapshot_get_time() -%}{{ current_timestamp() }}::timestamp{%- endmacro %}
 
+{% macro get_snapshot_get_time_data_type() %}
+  {%- set described = get_column_schema_from_query('select ' ~ snapshot_get_time() ~ ' as moment') -%}
+  {% do return(described[0].data_type if described else none) %}
+{% endmacro %}
+{% macro snapshot_string_as_time(timestamp) -%}{% do return(adapter.dispatch('snapshot_string_as_time', 'dbt')(timestamp)) %}{%- endmacro %}
+{% macro default__snapshot_string_as_time(timestamp) -%}{% do return("'" ~ timestamp ~ "'::timestamp") %}{%- endmacro %}
+
 {% macro dateadd(datepart, interval, from_date_or_timestamp) -%}
   {% do return(adapter.dispatch('dateadd', 'dbt')(datepart, interval, from_date_or_timestamp)) %}
 {%- endmacro %}

@@ -107,55 +107,107 @@
   {% do return(result) %}
 {% endmacro %}
 
+{# Strategies: get_incremental_<strategy>_sql gives the statements that put staged rows into a table. #}
+
 {% macro get_insert_into_sql(target_relation, temp_relation, dest_columns) -%}
-  {%- set names = get_quoted_csv(dest_columns | map(attribute='name')) -%}
-  insert into {{ target_relation }} ({{ names }})
-  select {{ names }} from {{ temp_relation }}
+  {% do return(adapter.dispatch('get_insert_into_sql', 'dbt')(target_relation, temp_relation, dest_columns)) %}
+{%- endmacro %}
+{% macro default__get_insert_into_sql(target_relation, temp_relation, dest_columns) -%}
+{%- set names = get_quoted_csv(dest_columns | map(attribute='name')) -%}
+insert into {{ target_relation }} ({{ names }})
+select {{ names }}
+from {{ temp_relation }}
 {%- endmacro %}
 
 {% macro get_delete_insert_merge_sql(target, source, unique_key, dest_columns, incremental_predicates=none) -%}
-  {%- set keys = [unique_key] if unique_key is string else (unique_key or []) -%}
-  {%- if keys -%}
-  delete from {{ target }} as DBT_INTERNAL_DEST
-  where ({{ keys | join(', ') }}) in (select {{ keys | join(', ') }} from {{ source }})
-  {%- for predicate in incremental_predicates or [] %}
-    and {{ predicate }}
-  {%- endfor %};
-  {% endif -%}
-  {{ get_insert_into_sql(target, source, dest_columns) }}
+  {% do return(adapter.dispatch('get_delete_insert_merge_sql', 'dbt')(target, source, unique_key, dest_columns, incremental_predicates)) %}
 {%- endmacro %}
-
-{% macro get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates=none) -%}
-  {%- set keys = [unique_key] if unique_key is string else (unique_key or []) -%}
-  {%- set conditions = (incremental_predicates or []) | list -%}
-  {%- for key in keys -%}
-    {% do conditions.append('DBT_INTERNAL_SOURCE.' ~ key ~ ' = DBT_INTERNAL_DEST.' ~ key) %}
-  {%- endfor -%}
-  {%- set updated = get_merge_update_columns(config.get('merge_update_columns'), config.get('merge_exclude_columns'), dest_columns) -%}
-  merge into {{ target }} as DBT_INTERNAL_DEST
-  using {{ source }} as DBT_INTERNAL_SOURCE
-  on ({{ conditions | join(') and (') if keys else 'false' }})
-  {% if keys -%}
-  when matched then update set
-    {%- for column in updated %} {{ column }} = DBT_INTERNAL_SOURCE.{{ column }}{{ ',' if not loop.last }}{% endfor %}
-  {% endif -%}
-  when not matched then insert ({{ dest_columns | map(attribute='quoted') | join(', ') }})
-  values ({% for column in dest_columns %}DBT_INTERNAL_SOURCE.{{ column.quoted }}{{ ', ' if not loop.last }}{% endfor %})
+{# Predicates narrow the delete alone: a row outside of them stays, and its new version is inserted beside it. #}
+{% macro default__get_delete_insert_merge_sql(target, source, unique_key, dest_columns, incremental_predicates=none) -%}
+{%- if unique_key -%}
+{%- set keys = unique_key if unique_key is string else unique_key | join(', ') -%}
+delete from {{ target }} as DBT_INTERNAL_DEST
+where ({{ keys }}) in (select distinct {{ keys }} from {{ source }} as DBT_INTERNAL_SOURCE)
+{%- for predicate in incremental_predicates or [] %}
+  and {{ predicate }}
+{%- endfor %};
+{% endif -%}
+{{ default__get_insert_into_sql(target, source, dest_columns) }}
+{%- endmacro %}
+{# On DuckDB a list of keys is compared column by column. #}
+{% macro duckdb__get_delete_insert_merge_sql(target, source, unique_key, dest_columns, incremental_predicates=none) -%}
+{%- if unique_key -%}
+{%- if unique_key is string -%}
+delete from {{ target }}
+where ({{ unique_key }}) in (select ({{ unique_key }}) from {{ source }})
+{%- else -%}
+delete from {{ target }} as DBT_INCREMENTAL_TARGET
+using {{ source }}
+where {% for key in unique_key %}{{ source }}.{{ key }} = DBT_INCREMENTAL_TARGET.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+{%- endif -%}
+{%- for predicate in incremental_predicates or [] %}
+  and {{ predicate }}
+{%- endfor %};
+{% endif -%}
+{{ default__get_insert_into_sql(target, source, dest_columns) }}
 {%- endmacro %}
 
 {% macro get_incremental_append_sql(arg_dict) %}
+  {% do return(adapter.dispatch('get_incremental_append_sql', 'dbt')(arg_dict)) %}
+{% endmacro %}
+{% macro default__get_incremental_append_sql(arg_dict) %}
   {% do return(get_insert_into_sql(arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['dest_columns'])) %}
 {% endmacro %}
 
 {% macro get_incremental_delete_insert_sql(arg_dict) %}
+  {% do return(adapter.dispatch('get_incremental_delete_insert_sql', 'dbt')(arg_dict)) %}
+{% endmacro %}
+{% macro default__get_incremental_delete_insert_sql(arg_dict) %}
   {% do return(get_delete_insert_merge_sql(arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['unique_key'], arg_dict['dest_columns'], arg_dict['incremental_predicates'])) %}
 {% endmacro %}
 
 {% macro get_incremental_merge_sql(arg_dict) %}
+  {% do return(adapter.dispatch('get_incremental_merge_sql', 'dbt')(arg_dict)) %}
+{% endmacro %}
+{% macro default__get_incremental_merge_sql(arg_dict) %}
   {% do return(get_merge_sql(arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['unique_key'], arg_dict['dest_columns'], arg_dict['incremental_predicates'])) %}
 {% endmacro %}
 
 {% macro get_incremental_default_sql(arg_dict) %}
+  {% do return(adapter.dispatch('get_incremental_default_sql', 'dbt')(arg_dict)) %}
+{% endmacro %}
+{% macro default__get_incremental_default_sql(arg_dict) %}
   {%- if arg_dict['unique_key'] -%}{% do return(get_incremental_delete_insert_sql(arg_dict)) %}{%- endif -%}
   {% do return(get_incremental_append_sql(arg_dict)) %}
+{% endmacro %}
+
+{# One batch of a microbatch model replaces the rows of its window of event time. #}
+{% macro get_incremental_microbatch_sql(arg_dict) %}
+  {% do return(adapter.dispatch('get_incremental_microbatch_sql', 'dbt')(arg_dict)) %}
+{% endmacro %}
+{% macro default__get_incremental_microbatch_sql(arg_dict) %}
+  {% do exceptions.raise_not_implemented('microbatch is not implemented for adapter ' ~ adapter.type()) %}
+{% endmacro %}
+{% macro duckdb__get_incremental_microbatch_sql(arg_dict) -%}
+{%- if config.get('unique_key') -%}
+  {% do exceptions.raise_compiler_error(
+    "the strategy microbatch replaces windows of event_time, so 'unique_key' has no meaning for it: remove it, or use merge"
+  ) %}
+{%- endif -%}
+{%- set event_time = config.get('event_time') -%}
+{%- set window = event_time ~ " >= '" ~ model.batch.event_time_start ~ "' and " ~ event_time ~ " < '" ~ model.batch.event_time_end ~ "'" -%}
+delete from {{ arg_dict['target_relation'] }}
+where {{ window }}
+{%- for predicate in normalize_string_or_list(arg_dict['incremental_predicates'], 'incremental_predicates') %}
+  and ({{ predicate }})
+{%- endfor %};
+{{ get_insert_into_sql(arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['dest_columns']) }}
+where {{ window }}
+{%- endmacro %}
+{# On Postgres a batch is merged by its key: rows that are gone from the source stay. #}
+{% macro postgres__get_incremental_microbatch_sql(arg_dict) %}
+  {%- if not arg_dict['unique_key'] -%}
+    {% do exceptions.raise_compiler_error("dbt-postgres 'microbatch' requires a `unique_key` config") %}
+  {%- endif -%}
+  {% do return(get_incremental_merge_sql(arg_dict)) %}
 {% endmacro %}

@@ -36,8 +36,9 @@
 
 {% macro get_columns_in_relation(relation) %}{% do return(adapter.get_columns_in_relation(relation)) %}{% endmacro %}
 
+{# The header runs by itself: what asks for the columns of a query takes one statement. #}
 {% macro get_empty_subquery_sql(select_sql, select_sql_header=none) -%}
-  {{ select_sql_header if select_sql_header is not none }}
+  {%- if select_sql_header is not none -%}{% do run_query(select_sql_header) %}{%- endif -%}
   select * from (
     {{ select_sql }}
   ) as __dbt_sbq
@@ -71,11 +72,21 @@
   {% do return(adapter.dispatch('create_table_as', 'dbt')(temporary, relation, compiled_code, language)) %}
 {%- endmacro %}
 
+{# With a contract the table is made first, with types and constraints, then filled. Temporary tables have no constraints. #}
 {% macro default__create_table_as(temporary, relation, compiled_code, language='sql') -%}
-  {{ config.get('sql_header') or '' }}
-  create {% if temporary %}temporary {% endif %}table {{ relation.include(database=not temporary, schema=not temporary) }} as (
-    {{ compiled_code }}
-  );
+{%- set enforced = config.get('contract').enforced if config.get('contract') else false -%}
+{%- if enforced -%}{{ get_assert_columns_equivalent(compiled_code) }}{%- endif -%}
+{%- set name = relation.include(database=not temporary, schema=not temporary) -%}
+{{ config.get('sql_header') or '' }}
+create {{ 'temporary ' if temporary }}table {{ name }}
+{%- if enforced and not temporary %} {{ get_table_columns_and_constraints() }};
+insert into {{ name }} {{ get_column_names() }} (
+{{ get_select_subquery(compiled_code) }}
+)
+{%- else %} as (
+{{ compiled_code }}
+)
+{%- endif %};
 {%- endmacro %}
 
 {% macro create_view_as(relation, sql) -%}
@@ -83,17 +94,11 @@
 {%- endmacro %}
 
 {% macro default__create_view_as(relation, sql) -%}
-  {{ config.get('sql_header') or '' }}
-  create view {{ relation }} as (
-    {{ sql }}
-  );
-{%- endmacro %}
-
-{% macro duckdb__create_view_as(relation, sql) -%}
-  {{ config.get('sql_header') or '' }}
-  create or replace view {{ relation }} as (
-    {{ sql }}
-  );
+{%- if config.get('contract') and config.get('contract').enforced -%}{{ get_assert_columns_equivalent(sql) }}{%- endif -%}
+{{ config.get('sql_header') or '' }}
+create view {{ relation }} as (
+{{ sql }}
+);
 {%- endmacro %}
 
 {% macro get_create_table_as_sql(temporary, relation, sql) %}{% do return(create_table_as(temporary, relation, sql)) %}{% endmacro %}
@@ -112,8 +117,5 @@
   {% do run_query('alter table ' ~ relation ~ ' alter column ' ~ adapter.quote(column_name) ~ ' set data type ' ~ new_column_type) %}
 {% endmacro %}
 
-{# Nothing to do on DuckDB: it has no grants, and comments and indexes are left to hooks. #}
-{% macro apply_grants(relation, grant_config, should_revoke=true) %}{% endmacro %}
-{% macro should_revoke(existing_relation, full_refresh_mode=true) %}{% do return(false) %}{% endmacro %}
-{% macro persist_docs(relation, model, for_relation=true, for_columns=true) %}{% endmacro %}
-{% macro create_indexes(relation) %}{% endmacro %}
+{# `{% call set_sql_header(config) %}`: what runs before the statements of a node. #}
+{% macro set_sql_header(config) %}{% do config.set('sql_header', caller()) %}{% endmacro %}

@@ -3,6 +3,7 @@
 {% macro statement(name=none, fetch_result=false, auto_begin=true, language='sql') -%}
   {%- if execute -%}
     {%- set text = caller() -%}
+    {%- if name == 'main' -%}{% do write(text) %}{%- endif -%}
     {%- set answer = adapter.execute(text, auto_begin=auto_begin, fetch=fetch_result) -%}
     {%- if name is not none -%}
       {{- store_result(name, response=answer[0], agate_table=answer[1]) -}}

@@ -135,7 +135,23 @@ fn snapshot(draft: &Draft<'_>, wrong: &mut impl FnMut(String, &str)) {
     if strategy == Some("timestamp") && config.text("updated_at").is_none() {
         wrong(format!("the snapshot `{name}` must say `updated_at`"), "name the column that tells when a row changed");
     }
-    if strategy == Some("check") && config.get("check_cols").is_none() {
+    let check = config.get("check_cols");
+    if strategy == Some("timestamp") && check.is_some() {
+        wrong(
+            format!("the snapshot `{name}` has the strategy timestamp, and says `check_cols`"),
+            "remove check_cols, or use the strategy check",
+        );
+    }
+    if strategy == Some("check") && check.and_then(serde_json::Value::as_str).is_some_and(|word| word != "all") {
+        wrong(format!("`check_cols` of the snapshot `{name}` is neither `all` nor a list"), "write [a, b], or all");
+    }
+    if config.materialized() != "snapshot" {
+        wrong(
+            format!("the snapshot `{name}` says `materialized: {}`", config.materialized()),
+            "remove materialized: a snapshot is a table of its own kind",
+        );
+    }
+    if strategy == Some("check") && check.is_none() {
         wrong(
             format!("the snapshot `{name}` must say `check_cols`"),
             "list the columns to compare, or write check_cols: all",

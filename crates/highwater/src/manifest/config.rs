@@ -90,6 +90,11 @@ impl Config {
         self.materialized() == "incremental" && self.text("incremental_strategy") == Some("exact")
     }
 
+    /// Whether this is an incremental model that dbt builds in batches of event time.
+    pub fn is_microbatch(&self) -> bool {
+        self.materialized() == "incremental" && self.text("incremental_strategy") == Some("microbatch")
+    }
+
     /// `batch_size`, when it is one of dbt's four words.
     pub fn batch_size(&self) -> Option<BatchSize> {
         match self.text("batch_size")?.to_ascii_lowercase().as_str() {

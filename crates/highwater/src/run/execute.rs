@@ -17,7 +17,7 @@ use super::result::{NodeResult, RunResults, Status};
 use super::schedule::Schedule;
 use super::transaction::{again_on_conflict, lock};
 use super::worker::Shared;
-use super::{Command, Event, Level, RunOptions, inline, node};
+use super::{Command, Event, Level, RunOptions, inline, microbatch, node};
 use crate::artifacts;
 use crate::context::SharedConnection;
 use crate::diagnostics::Diagnostic;
@@ -35,8 +35,16 @@ pub(super) fn execute(
         Some(_) => IndexSet::new(),
         None => selected_nodes(session, options).map_err(|diagnostic| vec![diagnostic])?,
     };
+    if options.event_time.is_some() && microbatch::builds(options.command) {
+        let nodes = selected.iter().filter_map(|id| session.manifest.nodes.get(id));
+        let refused = nodes.filter_map(|node| microbatch::check_range(node, options.full_refresh).err());
+        let refused: Vec<Diagnostic> = refused.collect();
+        if !refused.is_empty() {
+            return Err(refused);
+        }
+    }
     let shared = Shared::new(session, options, events).map_err(|diagnostic| vec![diagnostic])?;
-    let threads = options.threads.unwrap_or(session.project.target.threads).max(1);
+    let threads = shared.threads();
     events(Event::Started {
         found: found(&session.manifest),
         selected: selected.len() + usize::from(options.inline.is_some()),
@@ -81,10 +89,20 @@ pub(super) fn selected_nodes(session: &Session, options: &RunOptions) -> Result<
             (Command::Test, kind) => matches!(kind, ResourceType::Test | ResourceType::UnitTest),
             (Command::Snapshot, kind) => kind == ResourceType::Snapshot,
             (Command::Compile, kind) => {
-                matches!(kind, ResourceType::Model | ResourceType::Test | ResourceType::Analysis)
+                matches!(
+                    kind,
+                    ResourceType::Model | ResourceType::Snapshot | ResourceType::Test | ResourceType::Analysis
+                )
             }
             (Command::Show, kind) => {
-                matches!(kind, ResourceType::Model | ResourceType::Seed | ResourceType::Test | ResourceType::Analysis)
+                matches!(
+                    kind,
+                    ResourceType::Model
+                        | ResourceType::Seed
+                        | ResourceType::Snapshot
+                        | ResourceType::Test
+                        | ResourceType::Analysis
+                )
             }
             (Command::Run, _) => false,
         }

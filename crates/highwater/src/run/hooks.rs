@@ -75,6 +75,13 @@ fn hooks(value: &Value) -> Vec<Hook> {
 /// # Errors
 /// When a template raises or a statement fails.
 pub(crate) fn run_hooks(task: &Task<'_>, moment: Moment, transaction: bool) -> Result<usize, Failure> {
+    let others = task.part.is_some_and(|part| match moment {
+        Moment::Before => !part.first,
+        Moment::After => !part.last,
+    });
+    if others {
+        return Ok(0);
+    }
     let hooks: Vec<Hook> =
         hooks_of(&task.node.config, moment).into_iter().filter(|hook| hook.transaction == transaction).collect();
     for hook in &hooks {
@@ -226,6 +233,7 @@ fn run_project_hook(
         compiled_code,
         relation_name: None,
         rows: None,
+        batch_results: None,
         exact: None,
         table: None,
         diagnostic,

@@ -8,6 +8,7 @@
 //! | `node.rs` | one node, from template to result |
 //! | `materialize/` | views, tables, incremental models, seeds, materializations in Jinja |
 //! | `exact.rs` | the seam to the exact strategy |
+//! | `microbatch.rs`, `batches.rs` | microbatch models; which batches there are |
 //! | `data_test.rs` | data tests |
 //! | `inline.rs` | SQL of the command line |
 //! | `hooks.rs` | hooks of models and of the project |
@@ -16,6 +17,7 @@
 //! | `failure.rs` | database errors as diagnostics |
 //! | `result.rs`, `events.rs`, `timing.rs` | what became of a node, what a front is told, and when |
 
+mod batches;
 mod catalog;
 mod data_test;
 mod events;
@@ -25,6 +27,7 @@ mod failure;
 mod hooks;
 mod inline;
 mod materialize;
+mod microbatch;
 mod node;
 mod result;
 mod schedule;
@@ -32,10 +35,13 @@ mod timing;
 mod transaction;
 mod worker;
 
+pub use batches::{BatchResults, Window, parse_sample};
 pub use events::{Event, Level};
 pub use result::{NodeResult, RunResults, Status, Timing};
 pub(crate) use timing::written as written_moment;
 pub(crate) use worker::output_path;
+
+use std::collections::HashMap;
 
 use crate::diagnostics::Diagnostic;
 use crate::exact::{ExactModel, PlannedModel, Surroundings};
@@ -93,6 +99,14 @@ pub struct RunOptions {
     pub store_failures: bool,
     /// Render every reference as an empty table (`--empty`).
     pub empty: bool,
+    /// The window that microbatch models build (`--event-time-start`, `--event-time-end`).
+    pub event_time: Option<Window>,
+    /// The window of event time that inputs are restricted to (`--sample`).
+    pub sample: Option<Window>,
+    /// For a retry: what became of the batches the first time, by unique id; the failed ones are built.
+    pub previous_batches: HashMap<String, BatchResults>,
+    /// For a retry: when the first run was, which is where the batches of microbatch models end.
+    pub invoked_at: Option<jiff::Timestamp>,
     /// SQL given on the command line, for `compile` and `show`; then the selection does not matter.
     pub inline: Option<String>,
     /// Rows of `show`; all when none.
@@ -114,6 +128,10 @@ impl RunOptions {
             threads: None,
             store_failures: false,
             empty: false,
+            event_time: None,
+            sample: None,
+            previous_batches: HashMap::new(),
+            invoked_at: None,
             inline: None,
             limit: Some(5),
             write_json: true,

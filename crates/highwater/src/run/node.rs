@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::failure::{self, Failure};
 use super::result::{NodeResult, Status};
 use super::worker::{Outcome, Shared, Task};
-use super::{Command, data_test, materialize, timing};
+use super::{Command, data_test, materialize, microbatch, timing};
 use crate::context::{Compiled, SharedConnection};
 use crate::diagnostics::Diagnostic;
 use crate::manifest::{Node, ResourceType};
@@ -17,6 +17,13 @@ use crate::manifest::{Node, ResourceType};
 pub(crate) fn run(shared: &Shared<'_>, connection: &SharedConnection, node: &Node, thread_id: &str) -> NodeResult {
     let (clock, started) = (Instant::now(), timing::moment());
     let mut result = blank(node, Status::Success, thread_id);
+    if microbatch::builds(shared.options.command) && microbatch::applies(shared, node) {
+        // Each batch has a rendering of its own.
+        microbatch::run(shared, connection, node, &mut result);
+        result.timing = timing::phases(&started, &started);
+        result.execution_time = clock.elapsed().as_secs_f64();
+        return result;
+    }
     let compiled = match node.resource_type {
         ResourceType::Seed => Ok(Arc::default()),
         _ => shared.compile(node, connection),
@@ -60,6 +67,7 @@ pub(crate) fn blank(node: &Node, status: Status, thread_id: &str) -> NodeResult 
         compiled_code: None,
         relation_name: has_relation.then(|| node.relation.sql()),
         rows: None,
+        batch_results: None,
         exact: None,
         table: None,
         diagnostic: None,
@@ -143,6 +151,7 @@ pub(crate) fn description(node: &Node) -> String {
     match node.resource_type {
         ResourceType::Seed => format!("seed file {place}"),
         ResourceType::Test => format!("test {}", node.name),
+        ResourceType::Snapshot => format!("snapshot {place}"),
         ResourceType::Model => {
             let word = if node.config.is_exact() { "exact" } else { node.config.materialized() };
             format!("{} {word} model {place}", node.language)

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::batches::BatchResults;
 use crate::diagnostics::Diagnostic;
 use crate::engine::Table;
 use crate::exact::SwapReport;
@@ -31,6 +32,9 @@ pub enum Status {
     /// The command itself broke while it dealt with the node.
     #[serde(rename = "runtime error")]
     RuntimeError,
+    /// Some batches of a microbatch model were built and others were not.
+    #[serde(rename = "partial success")]
+    PartialSuccess,
     /// There was nothing to do for this kind of node.
     #[serde(rename = "no-op")]
     NoOp,
@@ -47,13 +51,14 @@ impl Status {
             Self::Fail => "fail",
             Self::Warn => "warn",
             Self::RuntimeError => "runtime error",
+            Self::PartialSuccess => "partial success",
             Self::NoOp => "no-op",
         }
     }
 
     /// Whether what reads the node must not be built.
     pub fn is_failure(self) -> bool {
-        matches!(self, Self::Error | Self::Fail | Self::RuntimeError)
+        matches!(self, Self::Error | Self::Fail | Self::RuntimeError | Self::PartialSuccess)
     }
 }
 
@@ -95,6 +100,8 @@ pub struct NodeResult {
     pub relation_name: Option<String>,
     /// Rows written, where known.
     pub rows: Option<u64>,
+    /// For microbatch models: what became of each batch.
+    pub batch_results: Option<BatchResults>,
     /// For exact models: what was dirty, why, and what was swapped.
     pub exact: Option<SwapReport>,
     /// For `show`: the rows.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use highwater_jinja::Value;
 use jiff::Timestamp;
 
 use super::catalog::Catalog;
@@ -54,6 +55,7 @@ impl<'a> Shared<'a> {
             full_refresh: options.full_refresh,
             empty: options.empty,
             store_failures: options.store_failures,
+            sample: options.sample.map(|window| (window.start, window.end)),
             which: options.command.word().to_owned(),
         };
         let said: Arc<Mutex<Vec<(Message, String)>>> = Arc::default();
@@ -88,6 +90,11 @@ impl<'a> Shared<'a> {
     /// A node by unique id.
     pub(crate) fn node(&self, id: &str) -> Option<&'a Node> {
         self.session.manifest.nodes.get(id)
+    }
+
+    /// How many threads the run has.
+    pub(crate) fn threads(&self) -> usize {
+        self.options.threads.unwrap_or(self.session.project.target.threads).max(1)
     }
 
     /// A session of the database for one thread.
@@ -144,8 +151,18 @@ impl<'a> Shared<'a> {
 
     /// Writes what a node became to `target/compiled` or `target/run`.
     pub(crate) fn write_sql(&self, folder: &str, node: &Node, sql: &str) {
-        let path = self.session.project.target_path.join(output_path(folder, node));
-        if let Err(diagnostic) = artifacts::write_text(&path, sql) {
+        self.write_file(&output_path(folder, node), sql);
+    }
+
+    /// The same for a batch of a microbatch model: `models/x/x_2026-02-01.sql`.
+    pub(crate) fn write_batch_sql(&self, folder: &str, node: &Node, label: &str, sql: &str) {
+        let path = output_path(folder, node);
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        self.write_file(&path.with_extension("").join(format!("{stem}_{label}.sql")), sql);
+    }
+
+    fn write_file(&self, path: &Path, text: &str) {
+        if let Err(diagnostic) = artifacts::write_text(&self.session.project.target_path.join(path), text) {
             self.note_problem(diagnostic);
         }
     }
@@ -154,7 +171,9 @@ impl<'a> Shared<'a> {
 /// `compiled/<package>/models/x.sql`; generic tests lie in a folder with the name of their properties file.
 pub(crate) fn output_path(folder: &str, node: &Node) -> PathBuf {
     let file = Path::new(folder).join(&node.package_name).join(&node.original_file_path);
-    if node.resource_type == ResourceType::Test && node.test_metadata.is_some() {
+    let in_properties =
+        matches!(node.resource_type, ResourceType::Test | ResourceType::Snapshot | ResourceType::UnitTest);
+    if in_properties && file.extension().is_some_and(|extension| extension != "sql") {
         return file.join(Path::new(&node.path).file_name().unwrap_or(node.name.as_ref()));
     }
     file
@@ -166,8 +185,21 @@ pub(crate) struct Task<'a> {
     pub(crate) connection: &'a SharedConnection,
     pub(crate) node: &'a Node,
     pub(crate) compiled: Arc<Compiled>,
+    /// For a batch of a microbatch model: which part of the whole it is.
+    pub(crate) part: Option<Part>,
     comment: Option<Comment>,
     script: RefCell<Vec<String>>,
+}
+
+/// Which part of a model's work a batch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// What comes before the model belongs to the first batch.
+    pub(crate) first: bool,
+    /// What comes after it, to the last one.
+    pub(crate) last: bool,
+    /// Whether it goes on from the table there is, even in a full refresh.
+    pub(crate) incremental: bool,
 }
 
 /// `query-comment`: where it goes, and its text.
@@ -207,7 +239,31 @@ impl<'a> Task<'a> {
         compiled: Arc<Compiled>,
     ) -> Result<Self, Diagnostic> {
         let comment = comment(shared, connection, node)?;
-        Ok(Self { shared, connection, node, compiled, comment, script: RefCell::default() })
+        Ok(Self { shared, connection, node, compiled, part: None, comment, script: RefCell::default() })
+    }
+
+    /// The same for one batch of a microbatch model.
+    pub(crate) fn of_batch(self, part: Part) -> Self {
+        Self { part: Some(part), ..self }
+    }
+
+    /// The text of a macro that writes SQL: the project's, or else ours.
+    ///
+    /// # Errors
+    /// Whatever it raises.
+    pub(crate) fn macro_text(&self, name: &str, arguments: &[Value]) -> Result<String, Failure> {
+        let compiler = &self.shared.compiler;
+        let value = compiler.call_macro(self.node, &self.compiled, self.connection, name, arguments, &[])?;
+        Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned).trim().to_owned())
+    }
+
+    /// Runs a statement that is not what the node is about, a renaming for example: not kept for `target/run`.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    pub(crate) fn aside(&self, sql: &str) -> Result<u64, Failure> {
+        let sql = self.commented(sql);
+        Ok(self.connection().execute(&sql)?)
     }
 
     /// The session, for one statement.
@@ -247,7 +303,16 @@ impl<'a> Task<'a> {
 
     /// Every statement run so far.
     pub(crate) fn script(&self) -> String {
-        self.script.borrow().iter().map(|sql| sql.trim_end().trim_end_matches(';')).collect::<Vec<_>>().join(";\n\n")
+        let mut script = String::new();
+        for sql in self.script.borrow().iter().map(|sql| sql.trim_end()) {
+            script.push_str(match script.as_str() {
+                "" => "",
+                before if before.ends_with(';') => "\n\n",
+                _ => ";\n\n",
+            });
+            script.push_str(sql);
+        }
+        script
     }
 
     fn commented(&self, sql: &str) -> String {

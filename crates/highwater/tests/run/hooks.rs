@@ -69,8 +69,8 @@ fn a_query_comment_stands_before_the_statements() {
     project.run(Command::Run);
     insta::assert_snapshot!(project.read("target/run/shop/models/a.sql"), @r#"
     /* built by dev */
-    create or replace view "shop"."main"."a" as (
+    create view "shop"."main"."a__dbt_tmp" as (
     select 1 as id
-    )
+    );
     "#);
 }

@@ -183,12 +183,68 @@ fn a_strategy_of_the_project_and_one_of_nobody() {
 }
 
 #[test]
-fn microbatch_names_its_alternative() {
+fn merge_takes_clauses_of_its_own() {
+    let merge = |config: &str| twice(&format!("incremental_strategy='merge', unique_key='id', {config}"));
+    insta::assert_snapshot!(merge("merge_clauses={'when_matched': [{'action': 'delete'}],
+        'when_not_matched': [{'action': 'insert', 'mode': 'explicit', 'insert': {'columns': ['id', 'what'], 'values': ['DBT_INTERNAL_SOURCE.id', \"'mine'\"]}}]}"), @"
+    1 | old | NULL
+    3 | mine | NULL
+    ");
+    insta::assert_snapshot!(merge("merge_clauses={'when_matched': [{'action': 'update', 'mode': 'star', 'condition': ['false', 'true']}, {'action': 'do_nothing'}],
+        'when_not_matched': [{'action': 'delete', 'by': 'source'}, {'action': 'insert', 'mode': 'by_position'}]}"), @"
+    2 | old | y
+    3 | new | x
+    ");
+    insta::assert_snapshot!(merge("merge_update_condition='false', merge_insert_condition='DBT_INTERNAL_SOURCE.id > 5'"), @"
+    1 | old | NULL
+    2 | old | y
+    ");
+    insta::assert_snapshot!(merge("merge_update_set_expressions={'what': \"DBT_INTERNAL_DEST.what || '!'\"}, merge_returning_columns=['id']"), @"
+    1 | old | NULL
+    2 | old! | NULL
+    3 | new | x
+    ");
     let project = Project::new(&[(
-        "models/t.sql",
-        "{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='seen_at', batch_size='day', begin='2026-01-01') }}\n\
-         select timestamp '2026-01-01 10:00:00' as seen_at",
+        "models/orders.sql",
+        &model(
+            "incremental_strategy='merge', unique_key='id', merge_update_columns=['what'], merge_clauses={'when_matched': []}",
+        ),
     )]);
-    let message = project.run(Command::Run);
-    assert!(message.contains("microbatch is not yet supported") && message.contains("exact"), "{message}");
+    project.run(Command::Run);
+    insta::assert_snapshot!(project.run(Command::Run), @"
+    model.shop.orders error Compilation Error in model orders (models/orders.sql)
+      MERGE configuration errors:
+      in model.shop.orders
+      merge_clauses.when_matched must contain at least one element
+      with merge_clauses these have no effect and must go: merge_update_columns
+    ");
+}
+
+#[test]
+fn a_project_may_replace_how_a_strategy_writes() {
+    let project = Project::new(&[
+        ("models/orders.sql", &model("unique_key='id'")),
+        (
+            "macros/mine.sql",
+            "{% macro duckdb__get_delete_insert_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) -%}
+             insert into {{ target }} select id * 100, what, note from {{ source }}
+             {%- endmacro %}",
+        ),
+    ]);
+    project.run(Command::Run);
+    project.run(Command::Run);
+    assert_eq!(project.query("select id from orders order by id"), "1\n2\n200\n300");
+}
+
+#[test]
+fn a_header_runs_before_every_statement() {
+    let project = Project::new(&[(
+        "models/orders.sql",
+        "{{ config(materialized='incremental') }}
+         {% call set_sql_header(config) %}create or replace temp macro twice(x) as 2 * x;{% endcall %}
+         select twice(4) as id",
+    )]);
+    project.run(Command::Run);
+    assert_eq!(project.run(Command::Run), "model.shop.orders success OK");
+    assert_eq!(project.query("from orders"), "8\n8");
 }

@@ -9,15 +9,21 @@
 //! | `data_tests.rs` | tests, severities, kept rows |
 //! | `hooks.rs` | hooks of models and of the project |
 //! | `show.rs` | compiling and showing |
+//! | `snapshots.rs` | snapshots |
+//! | `microbatch.rs` | models in batches of event time |
+//! | `contracts.rs` | contracts, constraints, comments, indexes |
 //! | `exact.rs` | the exact strategy within a run |
 //! | `artifacts.rs` | manifest.json and run_results.json |
 
 mod artifacts;
+mod contracts;
 mod data_tests;
 mod exact;
 mod hooks;
 mod incremental;
+mod microbatch;
 mod models;
 mod project;
 mod seeds;
 mod show;
+mod snapshots;

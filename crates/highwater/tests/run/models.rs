@@ -30,14 +30,12 @@ fn a_chain_of_view_ephemeral_model_and_table() {
     main_marts.total table
     ");
     insta::assert_snapshot!(project.read("target/run/shop/models/total.sql"), @r#"
-    create or replace table "shop"."main_marts"."total__dbt_tmp" as (
+    create table "shop"."main_marts"."total__dbt_tmp" as (
      with __dbt__cte__doubled as (
      select id * 2 as id from "shop"."main"."raw"
     )
     select sum(id) as n from __dbt__cte__doubled
     );
-
-    alter table "shop"."main_marts"."total__dbt_tmp" rename to "total"
     "#);
 }
 

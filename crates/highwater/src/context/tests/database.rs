@@ -197,19 +197,21 @@ fn macros_of_incremental_models_work_with_relations_from_outside() {
     });
     insta::assert_snapshot!(sql.join("\n---\n"), @r#"
     insert into "memory"."main"."orders" ("id", "Name")
-      select "id", "Name" from "memory"."main"."fresh"
+    select "id", "Name"
+    from "memory"."main"."fresh"
     ---
-    delete from "memory"."main"."orders" as DBT_INTERNAL_DEST
-      where (id) in (select id from "memory"."main"."fresh");
-      insert into "memory"."main"."orders" ("id", "Name")
-      select "id", "Name" from "memory"."main"."fresh"
+    delete from "memory"."main"."orders"
+    where (id) in (select (id) from "memory"."main"."fresh");
+    insert into "memory"."main"."orders" ("id", "Name")
+    select "id", "Name"
+    from "memory"."main"."fresh"
     ---
+
     merge into "memory"."main"."orders" as DBT_INTERNAL_DEST
-      using "memory"."main"."fresh" as DBT_INTERNAL_SOURCE
-      on (DBT_INTERNAL_SOURCE.id = DBT_INTERNAL_DEST.id)
-      when matched then update set "id" = DBT_INTERNAL_SOURCE."id", "Name" = DBT_INTERNAL_SOURCE."Name"
-      when not matched then insert ("id", "Name")
-      values (DBT_INTERNAL_SOURCE."id", DBT_INTERNAL_SOURCE."Name")
+    using "memory"."main"."fresh" as DBT_INTERNAL_SOURCE
+    on (DBT_INTERNAL_SOURCE.id = DBT_INTERNAL_DEST.id)
+    when matched  then update by name
+    when not matched   then insert by name
     "#);
     for statement in &sql {
         fixture.run(statement);
@@ -242,7 +244,7 @@ fn a_materialization_of_the_project_runs_in_one_transaction() {
         let node = fixture.node(name);
         let compiled = fixture.compiler.compile(node, &fixture.connection).expect("compiled");
         match fixture.compiler.call_materialization(node, &compiled, &fixture.connection, &found) {
-            Ok(value) => value.to_string(),
+            Ok(done) => done.returned.to_string(),
             Err(problem) => super::text(&problem),
         }
     };

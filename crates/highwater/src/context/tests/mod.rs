@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use highwater_jinja::Value;
 
-use super::{Compiler, Flags, Macros, Message, SharedConnection, load_macros, scene::lock};
+use super::{Compiled, Compiler, Flags, Macros, Message, SharedConnection, load_macros, scene::lock};
 use crate::diagnostics::Diagnostic;
 use crate::engine::DuckDb;
 use crate::manifest::{self, Manifest, Node};
@@ -135,7 +135,7 @@ impl Fixture {
     }
 
     fn call(&self, node: &str, name: &str, args: &[Value], kwargs: &[(&str, Value)]) -> String {
-        match self.compiler.call_macro(self.node(node), &self.connection, name, args, kwargs) {
+        match self.compiler.call_macro(self.node(node), &Compiled::default(), &self.connection, name, args, kwargs) {
             Ok(value) => value.to_string(),
             Err(problem) => text(&problem),
         }

@@ -1,93 +1,67 @@
 //! `incremental`, with dbt's own strategies: the first run builds a table, later runs stage new rows and apply them.
+//!
+//! A strategy is a macro, `get_incremental_<strategy>_sql`: the project's, a package's, or ours.
 
-use highwater_jinja::Value;
+use highwater_jinja::{Value, dict, list};
 
 use super::super::failure::Failure;
 use super::super::worker::{Outcome, Task};
+use super::schema_change::{Difference, OnSchemaChange};
 use super::{full_refresh, kind, table};
 use crate::context;
 use crate::diagnostics::Diagnostic;
-use crate::engine::{Column, Relation, RelationKind};
-use crate::strategies::schema_change::{Difference, OnSchemaChange};
-use crate::strategies::{self, Change};
+use crate::engine::{Column, RelationKind, quote_identifier};
 
 /// Builds the model's table, or brings it forward.
 pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     let strategy = strategy(task)?;
     let relation = &task.node.relation;
-    if kind(task, relation)? != Some(RelationKind::Table) || full_refresh(task) {
-        return table::build(task);
+    let existing = kind(task, relation)?;
+    if existing != Some(RelationKind::Table) || full_refresh(task) {
+        let rows = table::rebuild(task)?;
+        super::dress(task, RelationKind::Table, existing.is_some(), true)?;
+        return Ok(Outcome::built(RelationKind::Table, Some(rows)));
     }
-    let staged = Relation::new("temp", "main", format!("{}__dbt_tmp", relation.identifier));
-    task.execute(&format!("create or replace temp table {staged} as (\n{}\n)", task.compiled.sql))?;
+    let staged = format!("{}__dbt_tmp", relation.identifier);
+    let staged_value = context::temporary_relation_value(&staged);
+    let arguments = [Value::from(true), staged_value.clone(), Value::from(task.compiled.sql.as_str())];
+    task.aside(&task.macro_text("create_table_as", &arguments)?)?;
+    let staged = quote_identifier(&staged);
     let columns = reconcile(task, &staged)?;
-    let config = &task.node.config;
-    let predicates = match config.get("incremental_predicates") {
-        Some(_) => config.texts("incremental_predicates"),
-        None => config.texts("predicates"),
-    };
-    let change = Change {
-        target: relation,
-        staged: &staged,
-        columns: &columns,
-        unique_key: &config.texts("unique_key"),
-        predicates: &predicates,
-        config,
-    };
-    let sql = match strategy {
-        Strategy::BuiltIn(word) => strategies::statements(word, &change)
-            .expect("the strategy was found before anything ran")
-            .map_err(|message| Diagnostic::error("HW0411", message))?,
-        Strategy::Macro(name) => call(task, &name, &change)?,
-    };
-    let rows = task.execute(&sql)?;
-    task.connection().execute(&format!("drop table if exists {staged}"))?;
+    let rows = task.execute(&task.macro_text(&strategy, &[change(task, staged_value, &columns)])?)?;
+    task.aside(&format!("drop table if exists {staged}"))?;
+    super::dress(task, RelationKind::Table, true, false)?;
     Ok(Outcome::built(RelationKind::Table, Some(rows)))
 }
 
-enum Strategy<'a> {
-    BuiltIn(&'a str),
-    Macro(String),
-}
-
-/// The strategy the model names; looked for at every run, the first one included.
-fn strategy<'a>(task: &Task<'a>) -> Result<Strategy<'a>, Diagnostic> {
+/// The macro of the strategy that the model names; looked for at every run, the first one included.
+fn strategy(task: &Task<'_>) -> Result<String, Diagnostic> {
     let word = task.node.config.text("incremental_strategy").unwrap_or("default");
-    if word == "microbatch" {
-        return Err(Diagnostic::error("HW0413", "the strategy microbatch is not yet supported")
-            .note("its event_time, batch_size and begin are what the strategy exact works with, too")
-            .help("set incremental_strategy: exact: it rebuilds the intervals that changed, late rows included"));
-    }
     let name = format!("get_incremental_{}_sql", word.replace('+', "_"));
-    // A macro of the project or one of its packages wins over what is built in.
-    let project = &task.shared.session.project;
-    let written = |macro_node: &crate::manifest::MacroNode| {
-        macro_node.name == name && project.package(&macro_node.package_name).is_some()
-    };
-    if task.shared.session.manifest.macros.values().any(written) {
-        return Ok(Strategy::Macro(name));
-    }
-    if ["append", "delete+insert", "delete_insert", "default", "merge"].contains(&word) {
-        return Ok(Strategy::BuiltIn(word));
+    let macros = &task.shared.session.macros;
+    if macros.resolve(&task.node.package_name, &name).is_some() {
+        return Ok(name);
     }
     Err(Diagnostic::error(
         "HW0412",
-        format!("dbt could not find an incremental strategy macro with the name \"{name}\" in {}", project.name),
+        format!(
+            "dbt could not find an incremental strategy macro with the name \"{name}\" in {}",
+            task.shared.session.project.name
+        ),
     )
-    .note("built in are append, delete+insert, merge and exact")
+    .note("built in are append, delete+insert, merge, microbatch and exact")
     .help("correct incremental_strategy, or write that macro"))
 }
 
 /// Settles how query and table differ in their columns, and says which columns to write.
-fn reconcile(task: &Task<'_>, staged: &Relation) -> Result<Vec<String>, Failure> {
+fn reconcile(task: &Task<'_>, staged: &str) -> Result<Vec<Column>, Failure> {
     let relation = &task.node.relation;
     let how = OnSchemaChange::from_word(task.node.config.text("on_schema_change"));
-    let names = |columns: Vec<Column>| columns.into_iter().map(|column| column.name).collect();
     let in_table = task.connection().columns(relation)?;
     if how == OnSchemaChange::Ignore {
-        return Ok(names(in_table));
+        return Ok(in_table);
     }
-    let in_query = task.connection().columns(staged)?;
+    let in_query = task.connection().describe(&format!("select * from {staged}"))?;
     let difference = Difference::between(&in_query, &in_table);
     if how == OnSchemaChange::Fail && !difference.is_empty() {
         let mut diagnostic =
@@ -101,30 +75,26 @@ fn reconcile(task: &Task<'_>, staged: &Relation) -> Result<Vec<String>, Failure>
             .into());
     }
     for statement in difference.statements(relation, how) {
-        task.execute(&statement)?;
+        task.aside(&statement)?;
     }
-    Ok(names(in_query))
+    Ok(in_query)
 }
 
-/// The SQL of a strategy written as a macro.
-fn call(task: &Task<'_>, name: &str, change: &Change<'_>) -> Result<String, Failure> {
-    let texts = |texts: &[String]| highwater_jinja::list(texts.iter().map(|text| Value::from(text.as_str())).collect());
-    let in_target = task.connection().columns(change.target)?;
-    let written = |column: &&Column| change.columns.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
-    let columns: Vec<Column> = in_target.iter().filter(written).cloned().collect();
-    let key = match change.unique_key {
-        [] => Value::from(()),
-        [key] if task.node.config.text("unique_key").is_some() => Value::from(key.as_str()),
-        keys => texts(keys),
+/// What a strategy's macro is given.
+fn change(task: &Task<'_>, staged: Value, columns: &[Column]) -> Value {
+    let config = &task.node.config;
+    let texts = |key: &str| list(config.texts(key).into_iter().map(Value::from).collect());
+    let key = match (config.text("unique_key"), config.texts("unique_key")) {
+        (_, keys) if keys.is_empty() => Value::from(()),
+        (Some(key), _) => Value::from(key),
+        (None, _) => texts("unique_key"),
     };
-    let predicates = if change.predicates.is_empty() { Value::from(()) } else { texts(change.predicates) };
-    let arguments = highwater_jinja::dict(vec![
-        (Value::from("target_relation"), context::relation_value(change.target, Some(RelationKind::Table))),
-        (Value::from("temp_relation"), context::temporary_relation_value(&change.staged.identifier)),
+    let predicates = ["predicates", "incremental_predicates"].into_iter().find(|key| config.get(key).is_some());
+    dict(vec![
+        (Value::from("target_relation"), context::relation_value(&task.node.relation, Some(RelationKind::Table))),
+        (Value::from("temp_relation"), staged),
         (Value::from("unique_key"), key),
-        (Value::from("dest_columns"), context::columns_value(&columns)),
-        (Value::from("incremental_predicates"), predicates),
-    ]);
-    let sql = task.shared.compiler.call_macro(task.node, task.connection, name, &[arguments], &[])?;
-    Ok(sql.as_str().map_or_else(|| sql.to_string(), str::to_owned))
+        (Value::from("dest_columns"), context::columns_value(columns)),
+        (Value::from("incremental_predicates"), predicates.map_or_else(|| Value::from(()), texts)),
+    ])
 }

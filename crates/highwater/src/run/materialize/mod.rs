@@ -5,8 +5,9 @@
 //! | `view.rs` | `view` | a stored query |
 //! | `table.rs` | `table` | rows, built beside the old ones and swapped in |
 //! | `incremental.rs` | `incremental` | rows, of which a run adds or replaces some |
+//! | `schema_change.rs` | | what an incremental model does when its columns change |
 //! | `seed.rs` | seeds | the rows of a CSV file |
-//! | `custom.rs` | any other word | whatever a Jinja materialization of the project does |
+//! | `custom.rs` | snapshots, any other word | whatever a materialization written in Jinja does |
 //!
 //! Ephemeral models leave nothing: the compiler puts their text into the models that read them. The strategy `exact`
 //! has its own transaction and is called from `run/exact.rs`.
@@ -16,6 +17,7 @@
 
 mod custom;
 mod incremental;
+mod schema_change;
 mod seed;
 mod seed_types;
 mod table;
@@ -23,6 +25,8 @@ mod view;
 
 pub(crate) use table::replace as replace_table;
 pub(crate) use view::replace as replace_view;
+
+use serde_json::Value;
 
 use super::exact;
 use super::failure::Failure;
@@ -33,12 +37,11 @@ use crate::diagnostics::Diagnostic;
 use crate::engine::{Relation, RelationKind};
 use crate::manifest::ResourceType;
 
-/// Builds a model or seed, hooks included.
+/// Builds a model, seed or snapshot, hooks included.
 ///
 /// # Errors
 /// When a hook, a macro or a statement fails; then the database is as it was, save for hooks outside the transaction.
 pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
-    refuse_what_is_not_built_in(task)?;
     let node = task.node;
     if node.resource_type == ResourceType::Model && node.config.is_exact() {
         return build_exact(task);
@@ -96,15 +99,6 @@ fn builder(task: &Task<'_>) -> Result<Builder, Diagnostic> {
     }
 }
 
-fn refuse_what_is_not_built_in(task: &Task<'_>) -> Result<(), Diagnostic> {
-    let node = task.node;
-    if node.resource_type == ResourceType::Snapshot {
-        return Err(Diagnostic::error("HW0413", "snapshots are not yet supported")
-            .help("leave them out with --exclude resource_type:snapshot"));
-    }
-    Ok(())
-}
-
 /// What a name stands for now.
 pub(crate) fn kind(task: &Task<'_>, relation: &Relation) -> Result<Option<RelationKind>, Failure> {
     Ok(task.shared.catalog.kind(task.connection().as_mut(), relation)?)
@@ -115,7 +109,25 @@ fn refresh(task: &Task<'_>, relation: &Relation) -> Result<(), Failure> {
     Ok(task.shared.catalog.refresh(task.connection().as_mut(), relation)?)
 }
 
+/// What is done to a table or view whose rows are right: indexes when it was built anew, grants, comments.
+fn dress(task: &Task<'_>, is: RelationKind, replaced: bool, rebuilt: bool) -> Result<(), Failure> {
+    let config = &task.node.config;
+    let says = |key: &str| match config.get(key) {
+        Some(Value::Object(entries)) => entries.values().any(|value| *value != Value::Bool(false)),
+        Some(Value::Array(items)) => !items.is_empty(),
+        _ => false,
+    };
+    if says("grants") || says("persist_docs") || says("indexes") {
+        let relation = crate::context::relation_value(&task.node.relation, Some(is));
+        task.macro_text("highwater_dress", &[relation, replaced.into(), rebuilt.into()])?;
+    }
+    Ok(())
+}
+
 /// Whether this run rebuilds the node from nothing: the node's own `full_refresh` wins over the command line.
 pub(crate) fn full_refresh(task: &Task<'_>) -> bool {
+    if task.part.is_some_and(|part| part.incremental) {
+        return false;
+    }
     task.node.config.flag("full_refresh").unwrap_or(task.shared.options.full_refresh)
 }

@@ -4,7 +4,7 @@ use crate::engine::{Column, Relation, quote_identifier};
 
 /// dbt's four words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnSchemaChange {
+pub(crate) enum OnSchemaChange {
     /// Write the columns the table has; also for every word dbt does not know.
     Ignore,
     /// Stop.
@@ -17,7 +17,7 @@ pub enum OnSchemaChange {
 
 impl OnSchemaChange {
     /// The word in configuration.
-    pub fn from_word(word: Option<&str>) -> Self {
+    pub(crate) fn from_word(word: Option<&str>) -> Self {
         match word {
             Some("fail") => Self::Fail,
             Some("append_new_columns") => Self::AppendNewColumns,
@@ -29,18 +29,18 @@ impl OnSchemaChange {
 
 /// How the columns of a query and of its table differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// In the query alone.
-    pub new: Vec<Column>,
+    pub(crate) new: Vec<Column>,
     /// In the table alone.
-    pub gone: Vec<Column>,
+    pub(crate) gone: Vec<Column>,
     /// In both, with another type: the query's column and the table's type.
-    pub retyped: Vec<(Column, String)>,
+    pub(crate) retyped: Vec<(Column, String)>,
 }
 
 impl Difference {
     /// Compares by name, regardless of case, and by type.
-    pub fn between(query: &[Column], table: &[Column]) -> Self {
+    pub(crate) fn between(query: &[Column], table: &[Column]) -> Self {
         let find = |columns: &[Column], name: &str| {
             columns.iter().find(|column| column.name.eq_ignore_ascii_case(name)).map(|column| column.data_type.clone())
         };
@@ -59,12 +59,12 @@ impl Difference {
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.new.is_empty() && self.gone.is_empty() && self.retyped.is_empty()
     }
 
     /// The statements that bring the table nearer to the query.
-    pub fn statements(&self, table: &Relation, how: OnSchemaChange) -> Vec<String> {
+    pub(crate) fn statements(&self, table: &Relation, how: OnSchemaChange) -> Vec<String> {
         let mut statements = Vec::new();
         if matches!(how, OnSchemaChange::AppendNewColumns | OnSchemaChange::SyncAllColumns) {
             for column in &self.new {
@@ -91,7 +91,7 @@ impl Difference {
     }
 
     /// The differences, one line each, for people.
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         lines.extend(self.new.iter().map(|column| format!("only in the query: {} {}", column.name, column.data_type)));
         lines.extend(self.gone.iter().map(|column| format!("only in the table: {} {}", column.name, column.data_type)));

@@ -1,0 +1,106 @@
+//! Contracts, constraints, comments and indexes: what a model promises, and what is done to its table.
+
+use highwater::run::Command;
+
+use crate::project::Project;
+
+/// A model with an enforced contract of two columns.
+fn promised(config: &str, query: &str) -> Project {
+    Project::new(&[
+        (
+            "models/orders.yml",
+            "models: [{name: orders, description: \"Orders, it's all\", config: {contract: {enforced: true}},
+              constraints: [{type: check, expression: 'amount >= 0', name: not_negative}],
+              columns: [{name: id, data_type: int, description: 'the key', constraints: [{type: not_null}, {type: primary_key}]},
+                        {name: amount, data_type: 'decimal(9, 2)'}]}]",
+        ),
+        ("models/orders.sql", &format!("{{{{ config({config}) }}}} {query}")),
+    ])
+}
+
+#[test]
+fn a_table_gets_the_promised_columns_in_their_order_and_the_constraints() {
+    let project = promised("materialized='table'", "select 9.5::decimal(9, 2) as amount, 1 as id");
+    assert_eq!(project.run(Command::Run), "model.shop.orders success OK");
+    insta::assert_snapshot!(project.read("target/run/shop/models/orders.sql"), @r#"
+    create table "shop"."main"."orders__dbt_tmp" (
+        id int not null primary key,
+        amount decimal(9, 2),
+        constraint not_negative check (amount >= 0)
+    );
+    insert into "shop"."main"."orders__dbt_tmp" (
+        id,
+        amount
+    ) (
+    select
+        id,
+        amount
+    from (
+     select 9.5::decimal(9, 2) as amount, 1 as id
+    ) as model_subq
+    );
+    "#);
+    insta::assert_snapshot!(
+        project.query("select constraint_type, constraint_text from duckdb_constraints() order by all"), @"
+    CHECK | CHECK((amount >= 0))
+    NOT NULL | NOT NULL
+    PRIMARY KEY | PRIMARY KEY(id)
+    ");
+    project.run(Command::Run);
+    assert_eq!(project.query("from orders"), "1 | 9.50");
+}
+
+#[test]
+fn what_breaks_a_constraint_is_not_written() {
+    let project = promised("materialized='table'", "select 1 as id, 1::decimal(9, 2) as amount");
+    project.run(Command::Run);
+    project
+        .write("models/orders.sql", "{{ config(materialized='table') }} select 1 as id, -1::decimal(9, 2) as amount");
+    insta::assert_snapshot!(project.run(Command::Run), @"
+    model.shop.orders error Database Error in model orders (models/orders.sql)
+      Constraint Error: CHECK constraint failed on table orders__dbt_tmp with expression CHECK((amount >= 0))
+      in model.shop.orders (models/orders.sql)
+    ");
+    assert_eq!(project.query("from orders"), "1 | 1.00");
+}
+
+#[test]
+fn other_columns_than_promised_are_refused_with_a_table_of_them() {
+    for config in ["materialized='table'", "materialized='view'", "materialized='incremental', on_schema_change='fail'"]
+    {
+        let project = promised(config, "select 'a' as id, 1 as number");
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(project.run(Command::Run), @"
+    model.shop.orders error Compilation Error in model orders (models/orders.sql)
+      the query's columns are not those that the model's contract promises
+      in model.shop.orders
+      | column_name | definition_type | contract_type | mismatch_reason       |
+      | ----------- | --------------- | ------------- | --------------------- |
+      | amount      |                 | DECIMAL(9,2)  | missing in definition |
+      | id          | VARCHAR         | INTEGER       | data type mismatch    |
+      | number      | INTEGER         |               | missing in contract   |
+      correct the query, or the `columns` of its properties: their name, data_type and number
+    ");
+        }
+        assert_eq!(project.relations(), "");
+    }
+}
+
+#[test]
+fn descriptions_become_comments_and_a_new_table_gets_its_indexes() {
+    let config =
+        "materialized='table', persist_docs={'relation': true, 'columns': true}, indexes=[{'columns': ['id']}]";
+    let project = Project::new(&[
+        (
+            "models/orders.yml",
+            "models: [{name: orders, description: \"Orders, it's all\", columns: [{name: id, description: the key}, {name: gone}]}]",
+        ),
+        ("models/orders.sql", &format!("{{{{ config({config}) }}}} select 1 as id")),
+    ]);
+    for _ in 0..2 {
+        project.run(Command::Run);
+        assert_eq!(project.query("select comment from duckdb_tables()"), "Orders, it's all");
+        assert_eq!(project.query("select comment from duckdb_columns() where column_name = 'id'"), "the key");
+        assert_eq!(project.query("select expressions from duckdb_indexes()"), "[id]");
+    }
+}
