@@ -59,7 +59,7 @@ pub(crate) struct Tie {
     /// `x in (select ...)` where it makes a difference whether that is false or unknown: a NULL on either side matters, too.
     pub unknown: bool,
     /// Of the rows that fit, only the nearest counts.
-    pub nearest: Option<Nearest>,
+    pub nearest: Option<Box<Nearest>>,
 }
 
 /// How an `asof` join orders the rows that fit.

@@ -100,8 +100,10 @@ fn meeting(own: &str, other: &str) -> Option<String> {
     let pair = [own, other];
     let is = |name: &str| pair.contains(&name);
     let both = |test: fn(&str) -> bool| pair.iter().all(|name| test(name));
-    let met = if both(is_integer) {
+    let met = if both(|name| is_integer(name) && !is_wide(name)) {
         // Any two of them are equal as numbers.
+        "BIGINT".to_owned()
+    } else if both(is_integer) {
         "HUGEINT".to_owned()
     } else if both(|name| is_integer(name) || scale(name).is_some()) {
         let scale = pair.iter().filter_map(|name| scale(name)).max()?;
@@ -138,6 +140,10 @@ fn is_integer(name: &str) -> bool {
     )
 }
 
+fn is_wide(name: &str) -> bool {
+    matches!(name, "HUGEINT" | "UBIGINT")
+}
+
 fn is_number(name: &str) -> bool {
     is_integer(name) || scale(name).is_some() || matches!(name, "DOUBLE" | "FLOAT")
 }
@@ -168,7 +174,8 @@ mod tests {
     #[test]
     fn values_meet_where_the_engine_compares_them() {
         let met = |own, other| meeting(own, other).unwrap_or_else(|| "-".to_owned());
-        assert_eq!(met("INTEGER", "BIGINT"), "HUGEINT");
+        assert_eq!(met("INTEGER", "BIGINT"), "BIGINT");
+        assert_eq!(met("UBIGINT", "BIGINT"), "HUGEINT");
         assert_eq!(met("BIGINT", "DECIMAL(9,2)"), "DECIMAL(38,2)");
         assert_eq!(met("VARCHAR", "INTEGER"), "INTEGER");
         assert_eq!(met("FLOAT", "INTEGER"), "FLOAT");

@@ -12,7 +12,7 @@ impl Binder<'_> {
     /// `conditions` are those of the join but the one that says what is near; `near` is that one.
     pub(super) fn nearest(&mut self, left: Relation, right: Relation, conditions: Vec<Expr>, near: Expr) -> Relation {
         let ((left, left_scope), (right, mut right_scope)) = (left, right);
-        let nearest = nearest(&near, &left, &right, self);
+        let nearest = nearest(&near, &left, &right, self).map(Box::new);
         let (equalities, mut others, _) = self.split(conditions, &left, &right);
         others.push(near);
         let tie = Tie { equalities, others, unknown: false, nearest };

@@ -114,7 +114,7 @@ fn none_nearer(walk: &Walk<'_>, other: &Node, tie: &Tie, nearest: &Nearest) -> O
         let theirs = theirs.clone();
         move |id: Id| {
             let names = vec![Ident::new(table), Ident::new(column_name(id))];
-            theirs.contains(&id).then(|| Expr::CompoundIdentifier(names))
+            theirs.contains(&id).then_some(Expr::CompoundIdentifier(names))
         }
     };
     let (near, far) = (from("hw_nearer"), from("hw_changed"));
