@@ -9,7 +9,7 @@ use crate::canonical::{canonical, canonical_text};
 use crate::dialect::quote;
 use crate::footprint::live;
 use crate::footprint::{Computed, Mutant, Partial, Reaches, Shape, Source, Target, Walk};
-use crate::sweep::{read_only, sweep};
+use crate::sweep::sweep;
 use crate::text::{Expanded, expand, parse, tables};
 use crate::tree::{Scan, Tree, column};
 use crate::{
@@ -40,7 +40,7 @@ pub fn analyse_with(request: &Request<'_>, mutant: Option<Mutant>) -> Analysis {
         Err(finding) => return unread(request, finding),
     };
     let (tree, mut findings) = bind(&query, &text, request.catalog);
-    sweep(&read_only(&query), &text, request.catalog, &mut findings);
+    sweep(&query, &text, request.catalog, &mut findings);
     let answer = match tree {
         Ok(tree) => match target_of(request, &tree) {
             Ok(target) => followed(&Walk::new(&tree, request.catalog, mutant), target.as_ref(), &text),

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, Spanned, TableFactor, Visit, VisitMut, Visitor, VisitorMut};
+use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, Spanned, TableFactor, Visit, Visitor};
 use sqlparser::tokenizer::Span;
 
 use crate::bind::{Findings, SERIES, call, function_name, kind_of, unknown_table, unwatched_function};
@@ -15,7 +15,9 @@ use crate::{Catalog, Finding, FunctionKind};
 
 /// Adds what the sweep finds and binding did not.
 pub(crate) fn sweep(query: &Query, text: &Expanded, catalog: &dyn Catalog, findings: &mut Findings) {
-    let mut sweep = Sweep { text, catalog, common: common(query), refusals: Vec::new(), unstable: Vec::new() };
+    let (common, unread) = (common(query), unread(query));
+    let mut sweep =
+        Sweep { text, catalog, common, unread, unread_around: 0, refusals: Vec::new(), unstable: Vec::new() };
     let _ = query.visit(&mut sweep);
     let Sweep { refusals, unstable, .. } = sweep;
     for (found, known) in [(refusals, &mut findings.refusals), (unstable, &mut findings.unstable)] {
@@ -28,60 +30,51 @@ pub(crate) fn sweep(query: &Query, text: &Expanded, catalog: &dyn Catalog, findi
     }
 }
 
-/// The query without the common table expressions that nobody reads: the engine never runs them, so what they would do is nobody's matter.
-pub(crate) fn read_only(query: &Query) -> Query {
-    struct Unread;
-    impl VisitorMut for Unread {
+/// The common table expressions that nobody reads: the engine never runs them, so what they would do is nobody's matter.
+fn unread(query: &Query) -> BTreeSet<*const Query> {
+    struct Unread(BTreeSet<*const Query>);
+    impl Visitor for Unread {
         type Break = ();
-        fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-            let Some(with) = &mut query.with else { return ControlFlow::Continue(()) };
-            let mut tables = std::mem::take(&mut with.cte_tables);
-            let mut wanted = BTreeSet::new();
-            let mut bare = query.clone();
-            bare.with = None;
-            wanted.extend(names(&bare));
-            // A later one may read an earlier one; where all may refer to each other, none is left out.
-            let recursive = query.with.as_ref().is_some_and(|with| with.recursive);
-            let mut kept = Vec::new();
-            while let Some(table) = tables.pop() {
-                if recursive || wanted.contains(&table.alias.name.value.to_ascii_lowercase()) {
-                    wanted.extend(names(&table.query));
-                    kept.push(table);
+        fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+            let Some(with) = &query.with else { return ControlFlow::Continue(()) };
+            let mut wanted = Mentioned(BTreeSet::new());
+            let _ = query.body.visit(&mut wanted);
+            let _ = query.order_by.visit(&mut wanted);
+            let _ = query.limit_clause.visit(&mut wanted);
+            // A later one may read an earlier one. Where all may read each other, none is left out.
+            for cte in with.cte_tables.iter().rev() {
+                if with.recursive || wanted.0.contains(&cte.alias.name.value.to_ascii_lowercase()) {
+                    let _ = cte.query.visit(&mut wanted);
+                } else {
+                    self.0.insert(std::ptr::from_ref(&*cte.query));
                 }
-            }
-            kept.reverse();
-            if let Some(with) = &mut query.with {
-                with.cte_tables = kept;
-            }
-            if query.with.as_ref().is_some_and(|with| with.cte_tables.is_empty()) {
-                query.with = None;
             }
             ControlFlow::Continue(())
         }
     }
-    fn names(query: &Query) -> BTreeSet<String> {
-        struct Mentioned(BTreeSet<String>);
-        impl Visitor for Mentioned {
-            type Break = ();
-            fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-                if let SetExpr::Table(table) = query.body.as_ref() {
-                    self.0.extend(table.table_name.iter().map(|name| name.to_ascii_lowercase()));
-                }
-                ControlFlow::Continue(())
-            }
-            fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
-                let last = relation.0.last().map(|part| part.to_string().trim_matches('"').to_ascii_lowercase());
-                self.0.extend(last);
-                ControlFlow::Continue(())
-            }
+    let mut unread = Unread(BTreeSet::new());
+    let _ = query.visit(&mut unread);
+    unread.0
+}
+
+/// The last parts of the names of tables, in lower case.
+struct Mentioned(BTreeSet<String>);
+
+impl Visitor for Mentioned {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if let SetExpr::Table(table) = query.body.as_ref() {
+            self.0.extend(table.table_name.iter().map(|name| name.to_ascii_lowercase()));
         }
-        let mut mentioned = Mentioned(BTreeSet::new());
-        let _ = query.visit(&mut mentioned);
-        mentioned.0
+        ControlFlow::Continue(())
     }
-    let mut read = query.clone();
-    let _ = VisitMut::visit(&mut read, &mut Unread);
-    read
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        let last = relation.0.last().map(|part| part.to_string().trim_matches('"').to_ascii_lowercase());
+        self.0.extend(last);
+        ControlFlow::Continue(())
+    }
 }
 
 /// The names of all common table expressions, in lower case.
@@ -104,6 +97,9 @@ struct Sweep<'s> {
     text: &'s Expanded,
     catalog: &'s dyn Catalog,
     common: BTreeSet<String>,
+    unread: BTreeSet<*const Query>,
+    /// How many of them we are within.
+    unread_around: usize,
     refusals: Vec<Finding>,
     unstable: Vec<Finding>,
 }
@@ -132,6 +128,10 @@ impl Visitor for Sweep<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.unread_around += usize::from(self.unread.contains(&std::ptr::from_ref(query)));
+        if self.unread_around > 0 {
+            return ControlFlow::Continue(());
+        }
         if let SetExpr::Table(table) = query.body.as_ref() {
             let parts: Vec<String> = table.schema_name.iter().chain(&table.table_name).cloned().collect();
             self.table(Some(parts), &table.to_string(), Span::empty());
@@ -139,7 +139,15 @@ impl Visitor for Sweep<'_> {
         ControlFlow::Continue(())
     }
 
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.unread_around -= usize::from(self.unread.contains(&std::ptr::from_ref(query)));
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if self.unread_around > 0 {
+            return ControlFlow::Continue(());
+        }
         match factor {
             TableFactor::Table { name, args: None, .. } => {
                 self.table(parts_of(name), &name.to_string(), span_of(name));
@@ -156,7 +164,7 @@ impl Visitor for Sweep<'_> {
     }
 
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
-        if let Expr::Function(function) = expression {
+        if let (Expr::Function(function), 0) = (expression, self.unread_around) {
             let name = function_name(function);
             let kind = kind_of(function, self.catalog);
             let place = self.text.place(function.span());

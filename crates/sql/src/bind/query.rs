@@ -10,8 +10,27 @@ use crate::Finding;
 use crate::excerpt::{Excerpt, typed};
 use crate::tree::{Id, Node, SetKind, column, column_name};
 
+/// Bytes of stack with which a query can be bound, those within it aside.
+const STACK_LEFT: usize = 256 << 10;
+
+/// Bytes of stack to go on with.
+const STACK_MORE: usize = 4 << 20;
+
 /// So many texts of queries are kept.
 const MOST_EXCERPTS: usize = 400;
+
+/// Longer unions than this are not kept: to copy one takes a lot of stack.
+const MOST_BRANCHES: usize = 30;
+
+/// The number of set operations on the longest way down.
+fn branches(mut body: &SetExpr) -> usize {
+    let mut found = 0;
+    while let SetExpr::SetOperation { left, right, .. } = body {
+        found += 1;
+        body = if matches!(**left, SetExpr::SetOperation { .. }) { left } else { right };
+    }
+    found
+}
 
 /// A bound query: its rows and its columns in order.
 pub(super) struct Bound {
@@ -56,6 +75,16 @@ impl Binder<'_> {
         outer_environment: Option<Rc<Environment>>,
         outer: &[&Scope],
     ) -> Result<Bound, Finding> {
+        // Common table expressions that read each other go deeper than a thread's stack need be.
+        stacker::maybe_grow(STACK_LEFT, STACK_MORE, || self.query_within(query, outer_environment, outer))
+    }
+
+    fn query_within(
+        &mut self,
+        query: &Query,
+        outer_environment: Option<Rc<Environment>>,
+        outer: &[&Scope],
+    ) -> Result<Bound, Finding> {
         if !crate::text::only_reads(query) || !query.pipe_operators.is_empty() || query.fetch.is_some() {
             return Err(self.unbound("this form of query has no rule", query));
         }
@@ -76,7 +105,7 @@ impl Binder<'_> {
 
     /// Keeps the query's text, to be run alone where a rule needs its rows. What reads no table at all is no more than its text.
     fn excerpt(&mut self, query: &Query, around: Option<Rc<Environment>>, bound: &mut Bound) {
-        if self.excerpts.len() >= MOST_EXCERPTS {
+        if self.excerpts.len() >= MOST_EXCERPTS || branches(&query.body) > MOST_BRANCHES {
             return;
         }
         let around = std::iter::successors(around, |environment| environment.outer.clone());
