@@ -11,7 +11,6 @@ use std::rc::Rc;
 use sqlparser::ast::{Cte, ObjectName, Query, visit_relations};
 
 use crate::Catalog;
-use crate::bind::normalised;
 use crate::text::parts_of;
 use crate::tree::{ColumnFacts, Id, column_name};
 
@@ -75,8 +74,9 @@ impl Excerpt {
     pub fn described(&self, catalog: &dyn Catalog) -> Option<(String, Vec<String>)> {
         let sql = self.sql()?;
         let columns = catalog.describe(&sql)?;
+        let reading = catalog.dialect().reading();
         (columns.len() == self.ids.len())
-            .then(|| (sql, columns.into_iter().map(|column| normalised(&column.data_type)).collect()))
+            .then(|| (sql, columns.into_iter().map(|column| reading.normalised(&column.data_type)).collect()))
     }
 }
 

@@ -3,13 +3,10 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, ObjectName, ObjectNamePart, Query, SetExpr, Statement, TableFactor, Visit, Visitor};
-use sqlparser::dialect::DuckDbDialect;
-use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
-use crate::dialect::quote;
-use crate::{Catalog, Finding, Place, TableInfo};
+use crate::{Catalog, Dialect, Finding, Place, TableInfo};
 
 /// How deep views may lie on each other.
 const DEEPEST_VIEW: usize = 60;
@@ -40,16 +37,26 @@ pub(crate) struct Expanded {
     lines: Vec<usize>,
 }
 
+/// The text's tokens, with names as the engine keeps them: from here on a name is what it is, however it was written.
+fn tokens(sql: &str, dialect: Dialect) -> Result<Vec<TokenWithSpan>, ParserError> {
+    let reading = dialect.reading();
+    let mut tokens = Tokenizer::new(reading.parser(), sql).tokenize_with_location()?;
+    for token in &mut tokens {
+        if let Token::Word(word) = &mut token.token
+            && let Some(kept) = reading.kept(&word.value, word.quote_style.is_some())
+        {
+            word.value = kept;
+        }
+    }
+    Ok(reading.spelt_out(tokens))
+}
+
 /// Parses a text that must be one query.
-pub(crate) fn parse(sql: &str) -> Result<Query, Finding> {
-    let statements = Tokenizer::new(&DuckDbDialect {}, sql)
-        .tokenize_with_location()
-        .map_err(ParserError::from)
+pub(crate) fn parse(sql: &str, dialect: Dialect) -> Result<Query, Finding> {
+    let statements = tokens(sql, dialect)
         .and_then(|tokens| {
-            Parser::new(&DuckDbDialect {})
-                .with_recursion_limit(DEEPEST_NESTING)
-                .with_tokens_with_locations(spelt_out(tokens))
-                .parse_statements()
+            let parser = Parser::new(dialect.reading().parser()).with_recursion_limit(DEEPEST_NESTING);
+            parser.with_tokens_with_locations(tokens).parse_statements()
         })
         .map_err(|error| unread(format!("the SQL could not be read: {error}")))?;
     match <[Statement; 1]>::try_from(statements) {
@@ -59,62 +66,10 @@ pub(crate) fn parse(sql: &str) -> Result<Query, Finding> {
     }
 }
 
-/// Spells out what the engine reads and the parser does not: `asof join` becomes a kind of join that this engine has no other use for (see
-/// `bind/join.rs`), `filter (x)` becomes `filter (where x)`, `(table t)` becomes `(select * from t)`. Places stay what they were.
-fn spelt_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let is =
-        |token: &TokenWithSpan, keyword: Keyword| matches!(&token.token, Token::Word(word) if word.keyword == keyword);
-    let solid: Vec<TokenWithSpan> =
-        tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
-    let mut written: Vec<TokenWithSpan> = Vec::with_capacity(solid.len());
-    let at = |token: &str, span: Span| TokenWithSpan::new(Token::make_keyword(token), span);
-    let mut index = 0;
-    while let Some(token) = solid.get(index) {
-        let next = |ahead: usize| solid.get(index + ahead);
-        let follows = |ahead: usize, keyword: Keyword| next(ahead).is_some_and(|token| is(token, keyword));
-        let opens = |ahead: usize| next(ahead).is_some_and(|token| token.token == Token::LParen);
-        let previous = written.last().map(|token| token.token.clone());
-        if is(token, Keyword::ASOF) {
-            let outer = usize::from(follows(2, Keyword::OUTER));
-            let (kind, skipped) = if follows(1, Keyword::JOIN) {
-                (Some("SEMI"), 1)
-            } else if follows(1, Keyword::INNER) && follows(2, Keyword::JOIN) {
-                (Some("SEMI"), 2)
-            } else if follows(1, Keyword::LEFT) && follows(2 + outer, Keyword::JOIN) {
-                (Some("ANTI"), 2 + outer)
-            } else {
-                (None, 0)
-            };
-            if let Some(kind) = kind {
-                written.extend([at("RIGHT", token.span), at(kind, token.span)]);
-                index += skipped;
-                continue;
-            }
-        }
-        let begins = matches!(previous, None | Some(Token::LParen));
-        if is(token, Keyword::TABLE) && begins && matches!(next(1).map(|token| &token.token), Some(Token::Word(_))) {
-            written.extend([
-                at("SELECT", token.span),
-                TokenWithSpan::new(Token::Mul, token.span),
-                at("FROM", token.span),
-            ]);
-            index += 1;
-            continue;
-        }
-        written.push(token.clone());
-        if is(token, Keyword::FILTER) && previous == Some(Token::RParen) && opens(1) && !follows(2, Keyword::WHERE) {
-            let paren = solid[index + 1].clone();
-            written.extend([paren.clone(), at("WHERE", paren.span)]);
-            index += 1;
-        }
-        index += 1;
-    }
-    written
-}
-
 /// Parses an expression of our own making.
-pub(crate) fn expression(sql: &str) -> Option<Expr> {
-    Parser::new(&DuckDbDialect {}).try_with_sql(sql).ok()?.parse_expr().ok()
+pub(crate) fn expression(sql: &str, dialect: Dialect) -> Option<Expr> {
+    let parser = Parser::new(dialect.reading().parser());
+    parser.try_with_sql(sql).ok()?.parse_expr().ok()
 }
 
 fn unread(message: String) -> Finding {
@@ -149,11 +104,12 @@ impl Builder {
         common: &mut Vec<String>,
     ) -> Result<(), Finding> {
         let sql = sql.trim_end().trim_end_matches(';');
-        let query = parse(sql)?;
+        let dialect = catalog.dialect();
+        let query = parse(sql, dialect)?;
         let lines: Vec<usize> = std::iter::once(0).chain(sql.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        let (mentions, local) = mentions(&query);
+        let (mentions, local) = mentions(&query, dialect);
         let taken = |mention: &&Mention| {
-            mention.parts.len() == 1 && common.iter().any(|name| name.eq_ignore_ascii_case(&mention.parts[0]))
+            mention.parts.len() == 1 && common.iter().any(|name| dialect.same_name(name, &mention.parts[0]))
         };
         if let Some(mention) = mentions.iter().find(taken) {
             let (view, table) = (through.join(" and "), &mention.parts[0]);
@@ -177,7 +133,7 @@ impl Builder {
             self.glue("\n)");
             if !mention.aliased {
                 let name = mention.parts.last().map_or("", String::as_str);
-                self.glue(&format!(" as {}", quote(name)));
+                self.glue(&format!(" as {}", dialect.quote(name)));
             }
             done = end;
         }
@@ -248,12 +204,12 @@ struct Mention {
 }
 
 /// Every name in a `from`, in order of the text, that no common table expression of the query could stand for; and the names of these.
-fn mentions(query: &Query) -> (Vec<Mention>, Vec<String>) {
+fn mentions(query: &Query, dialect: Dialect) -> (Vec<Mention>, Vec<String>) {
     let mut visitor = Mentions { found: Vec::new(), local: Vec::new() };
     let _ = query.visit(&mut visitor);
     let Mentions { mut found, local } = visitor;
     found.retain(|mention| {
-        mention.parts.len() > 1 || !local.iter().any(|name| name.eq_ignore_ascii_case(&mention.parts[0]))
+        mention.parts.len() > 1 || !local.iter().any(|name| dialect.same_name(name, &mention.parts[0]))
     });
     found.sort_by_key(|mention| (mention.span.start.line, mention.span.start.column));
     (found, local)

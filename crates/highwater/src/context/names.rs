@@ -31,8 +31,7 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
             scene.note(|captured| captured.uses_this = true);
             scene.subject.this.clone()?.into_value()
         }
-        "model" if scene.subject.model.is_undefined() => return None,
-        "model" => scene.subject.model.clone(),
+        "model" => Value::clone(scene.subject.model.as_ref()?),
         "builtins" => dict(
             ["ref", "source", "config"]
                 .map(|name| (Value::from(name), lookup(frame, name).unwrap_or_default()))
@@ -57,7 +56,7 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
             variables::metadata_environment().map(|(name, value)| (Value::from(name), Value::from(value))).collect(),
         ),
         "thread_id" => Value::from(std::thread::current().name().unwrap_or("MainThread")),
-        "selected_resources" => list(Vec::new()),
+        "selected_resources" => selected(frame),
         "graph" => describe::graph(frame),
         "exceptions" => exceptions::value(frame),
         "pre_hooks" => hooks(frame, "pre_hook"),
@@ -74,6 +73,12 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
         "modules" | "context" => return None,
         _ => return functions::lookup(name).or_else(|| namespace(frame, name)),
     })
+}
+
+/// `selected_resources`: unique ids of what the command works on; empty while parsing.
+fn selected(frame: &Frame) -> Value {
+    let ids = frame.scene.running().map(|running| running.selected.as_slice()).unwrap_or_default();
+    list(ids.iter().map(|id| Value::from(id.as_str())).collect())
 }
 
 /// `target`: what the profile says, without secrets.

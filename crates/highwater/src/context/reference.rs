@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::relation::{CTE_PREFIX, RelationValue};
 use super::scene::{Frame, Running, lock};
 use super::window_condition;
-use crate::engine::quote_identifier;
+use crate::engine::{Relation, quote_identifier};
 use crate::manifest::{ColumnProperties, Config, Manifest, Node, RefCall, ResourceType, SourceNode};
 use crate::project::suggest;
 
@@ -128,7 +128,18 @@ fn referred(frame: &Frame, running: &Running, call: &RefCall) -> Result<Relation
         lock(&running.ephemeral).insert(node.unique_id.clone());
         return Ok(restricted(frame, RelationValue::cte(&cte_name(node)), running, &node.config, &node.columns));
     }
-    Ok(restricted(frame, RelationValue::of(&node.relation, None), running, &node.config, &node.columns))
+    let relation = deferred(running, node)?;
+    let relation = RelationValue::of(relation.as_ref().unwrap_or(&node.relation), None);
+    Ok(restricted(frame, relation, running, &node.config, &node.columns))
+}
+
+/// Where an earlier run built a node, when `--defer` leads there: because this command prefers it, or nothing is built here.
+fn deferred(running: &Running, node: &Node) -> Result<Option<Relation>, Error> {
+    let Some(deferral) = &running.deferral else { return Ok(None) };
+    let Some(earlier) = deferral.relation(&node.unique_id) else { return Ok(None) };
+    let is_built = || running.on_connection(|connection| connection.kind(&node.relation)).map(|kind| kind.is_some());
+    let leads_there = deferral.is_preferred(&node.unique_id) || !is_built()?;
+    Ok(leads_there.then(|| earlier.clone()))
 }
 
 /// The name of the common table expression that stands for an ephemeral model.
@@ -267,9 +278,9 @@ pub(crate) fn doc_function(frame: &Frame) -> Value {
             Some(package) => of(package),
             None => of(&frame.scene.subject.package)
                 .or_else(|| of(&frame.scene.project.name))
-                .or_else(|| docs.iter().find(|(id, _)| id.ends_with(&format!(".{name}"))).map(|(_, text)| text)),
+                .or_else(|| docs.values().find(|block| block.name == name)),
         };
-        found.map(|text| Value::from(text.as_str())).ok_or_else(|| {
+        found.map(|block| Value::from(block.text.as_str())).ok_or_else(|| {
             let fault = Fault::new("HW0311", format!("no docs block '{name}' was found"));
             match suggest::nearest(&name, docs.keys().filter_map(|id| id.rsplit('.').next())) {
                 Some(near) => fault.help(format!("did you mean {near}?")).into(),

@@ -126,9 +126,8 @@ impl RelationValue {
             "is_view" => self.is("view"),
             "is_cte" => self.is("cte"),
             "is_external" => self.is("external"),
-            "is_materialized_view" | "is_dynamic_table" | "is_pointer" | "is_function" | "require_alias" => {
-                Value::from(false)
-            }
+            "is_materialized_view" => self.is("materialized_view"),
+            "is_dynamic_table" | "is_pointer" | "is_function" | "require_alias" => Value::from(false),
             "can_be_renamed" | "can_be_replaced" => Value::from(self.kind.is_some()),
             "include_policy" => Self::policy(self.include),
             "quote_policy" => Self::policy(self.quote),
@@ -140,6 +139,7 @@ impl RelationValue {
             }
             "Table" => Value::from("table"),
             "View" => Value::from("view"),
+            "MaterializedView" => Value::from("materialized_view"),
             "CTE" => Value::from("cte"),
             "External" => Value::from("external"),
             _ => return None,
@@ -237,6 +237,7 @@ pub(crate) fn kind_word(kind: RelationKind) -> &'static str {
     match kind {
         RelationKind::Table => "table",
         RelationKind::View => "view",
+        RelationKind::MaterializedView => "materialized_view",
     }
 }
 

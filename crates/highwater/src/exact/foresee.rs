@@ -1,11 +1,10 @@
 //! Foresee: what a parent's planned work will change in its children, before it has been done.
 
-use highwater_sql::dialect::quote;
 use highwater_sql::{Group, Partitioning};
 
 use crate::engine::Relation;
 
-use super::axis::Axis;
+use super::axis::{Axis, quoted};
 use super::detect::feed::{self, Parent};
 use super::detect::{Observation, carried, group_id};
 use super::error::ExactError;
@@ -51,7 +50,7 @@ pub(crate) fn foresee(
         let delta = job.store(
             &format!("foreseen_{index}"),
             &format!(
-                "select distinct p, null::bigint as rows_before, null::bigint as rows_now, v from ({groups}){before}"
+                "select distinct p, null::bigint as rows_before, null::bigint as rows_now, v from ({groups}) as groups{before}"
             ),
         )?;
         observation.changed = job.count(&format!("select count(*) from {delta}"))?;
@@ -66,10 +65,11 @@ pub(crate) fn foresee(
 /// The query for the groups of an input that lie in partitions of the parent.
 fn groups(input: &Input, set: &str, axis: &Axis) -> String {
     let parent = Parent { unique_id: String::new(), axis: axis.clone(), change_seq: 0 };
-    let (group, carried) = (group_id(&input.probe.group), carried(&input.probe.group));
+    let (group, carried) = (group_id(axis.dialect, &input.probe.group), carried(axis.dialect, &input.probe.group));
     match feed::groups(&parent, &input.probe) {
         Some(groups) => {
-            format!("select {groups} as p, {carried} as v from (select p as {} from {set})", axis.ledger_column())
+            let column = axis.ledger_column();
+            format!("select {groups} as p, {carried} as v from (select p as {column} from {set}) as parents")
         }
         // What will come out of a computation over that table cannot be known: any of it may change.
         None if input.probe.rows.is_some() => format!("select {group} as p, {carried} as v from {}", input.rows()),
@@ -96,7 +96,7 @@ impl Shown {
     /// A table that has the output's columns.
     pub fn output(table: String, axis: &Axis) -> Self {
         let expressions = match &axis.partitioning {
-            Partitioning::Key { columns } => columns.iter().map(|column| quote(column)).collect(),
+            Partitioning::Key { columns } => quoted(axis.dialect, columns),
             _ => Vec::new(),
         };
         Self { table, expressions }

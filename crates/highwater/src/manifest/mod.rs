@@ -15,6 +15,7 @@
 //! | `configure.rs` | configuration merged, in dbt's order |
 //! | `resolve.rs` | what `ref` and `source` come to |
 //! | `exposures.rs` | exposures and metrics |
+//! | `key.rs` | which columns are a model's key; checksums of contracts |
 //! | `checks.rs` | what must not be |
 //! | `graph.rs` | order, relatives, circles |
 //! | `select.rs` | dbt's selection syntax |
@@ -29,6 +30,7 @@ mod exposures;
 mod generic_tests;
 pub mod graph;
 mod issues;
+mod key;
 mod node;
 mod patch;
 mod properties;
@@ -39,6 +41,6 @@ mod sources;
 pub use build::build;
 pub use config::{BatchSize, Config, Policy};
 pub use node::{
-    Checksum, ColumnProperties, Dependencies, Exposure, MacroNode, Manifest, Metric, Node, Owner, RefCall,
+    Checksum, ColumnProperties, Dependencies, DocsBlock, Exposure, MacroNode, Manifest, Metric, Node, Owner, RefCall,
     ResourceType, SourceNode, TestMetadata,
 };

@@ -47,9 +47,11 @@ impl Binder<'_> {
         let left_scope = left.1.clone();
         let mut scopes = vec![&left_scope];
         scopes.extend(outer);
-        if let TableFactor::Derived { subquery, alias, sample: None, .. } = &join.relation {
+        if let TableFactor::Derived { lateral, subquery, alias, sample: None, .. } = &join.relation {
+            let sees = *lateral || self.dialect().reading().is_lateral();
+            let scopes = if sees { scopes.as_slice() } else { outer };
             let hits = self.outer_hits;
-            let bound = self.query(subquery, environment.cloned(), &scopes)?;
+            let bound = self.query(subquery, environment.cloned(), scopes)?;
             if self.outer_hits > hits {
                 let relation = self.lateral(Some(left), bound, alias.as_ref(), subquery)?;
                 return self.condition_of_lateral(relation, constraint, join, environment, outer);
@@ -96,6 +98,7 @@ impl Binder<'_> {
         let ((left, mut left_scope), (right, mut right_scope)) = (left, right);
         let mut conditions: Vec<Expr> = Vec::new();
         let mut pairs: Vec<(Id, Id)> = Vec::new();
+        let mut merged: Vec<Id> = Vec::new();
         match constraint {
             JoinConstraint::On(expression) => {
                 let both = left_scope.clone().and(right_scope.clone());
@@ -116,8 +119,9 @@ impl Binder<'_> {
                         pairs.push((a, b));
                         continue;
                     }
-                    let hidden =
-                        if matches!(sides, Sides::Right) { (&mut left_scope, a) } else { (&mut right_scope, b) };
+                    let right = matches!(sides, Sides::Right);
+                    let hidden = if right { (&mut left_scope, a) } else { (&mut right_scope, b) };
+                    merged.push(if right { b } else { a });
                     hidden
                         .0
                         .columns
@@ -128,6 +132,14 @@ impl Binder<'_> {
             }
             JoinConstraint::None => {}
         }
+        let first = self.dialect().reading().merged_first();
+        let scope_of = |left: Scope, right: Scope| {
+            let mut scope = left.and(right);
+            if first {
+                scope.lead(&merged);
+            }
+            scope
+        };
         if let JoinOperator::AsOf { match_condition, .. } = &join.join_operator {
             let both = left_scope.clone().and(right_scope.clone());
             let Some(near) = self.row_expression(match_condition, &both, environment, outer)? else {
@@ -162,21 +174,21 @@ impl Binder<'_> {
                     "use a left, inner or full join",
                     join,
                 );
-                let scope = left_scope.and(right_scope);
+                let scope = scope_of(left_scope, right_scope);
                 let output: Vec<Id> = scope.columns.iter().map(|column| column.id).collect();
                 let names: Vec<String> = scope.columns.iter().map(|column| column.name.clone()).collect();
                 let bound = self.opaque(vec![left, right], output, names, finding);
-                let columns = scope.columns.into_iter().zip(&bound.output);
-                let columns = columns.map(|(mut column, id)| {
+                let mut scope = scope;
+                for (column, id) in scope.columns.iter_mut().zip(&bound.output) {
                     column.id = *id;
-                    column
-                });
-                return Ok((bound.node, Scope { columns: columns.collect() }));
+                }
+                return Ok((bound.node, scope));
             }
         };
         let (equalities, others, complete) = self.split(conditions, &first, &second);
         let node = Node::Join { kind, left: Box::new(first), right: Box::new(second), equalities, others, complete };
-        Ok(self.merged(node, left_scope.and(right_scope), &pairs))
+        let scope = scope_of(left_scope, right_scope);
+        Ok(self.merged(node, scope, &pairs))
     }
 
     /// Parts conditions into equalities between the two sides, conditions of these two alone, and whether nothing was left over.

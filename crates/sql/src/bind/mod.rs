@@ -12,7 +12,6 @@
 //! | `full.rs` | full joins and columns that `using` merges |
 //! | `nearest.rs` | `asof` joins |
 //! | `recursion.rs` | recursive queries |
-//! | `types.rs` | types, as far as keys need them |
 //!
 //! What has no rule becomes [`Node::Opaque`] or, when not even its names can be resolved, a [`Finding`] for the whole query. Both
 //! are right, only wider.
@@ -27,7 +26,6 @@ mod query;
 mod recursion;
 mod scope;
 mod select;
-mod types;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -37,12 +35,11 @@ use sqlparser::tokenizer::Span;
 
 use crate::excerpt::Excerpt;
 use crate::text::Expanded;
-use crate::tree::{ColumnFacts, Id, Scan, Tree};
-use crate::{Catalog, Finding, Place};
+use crate::tree::{ColumnFacts, Columns, Id, Scan, Tree};
+use crate::{Catalog, Dialect, Finding, Place};
 
 pub(crate) use expression::{call, function_name, kind_of};
-pub(crate) use from::{SERIES, unknown_table, unwatched_function};
-pub(crate) use types::{cast_to, normalised, type_of};
+pub(crate) use from::{unknown_table, unwatched_function};
 
 /// More mentions of tables than this, and binding gives up: common table expressions that use each other twice grow without end.
 const MOST_SCANS: usize = 400;
@@ -62,7 +59,7 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
     let mut binder = Binder {
         catalog,
         text,
-        columns: Vec::new(),
+        columns: Columns::new(catalog.dialect()),
         scans: Vec::new(),
         excerpts: Vec::new(),
         recursions: Vec::new(),
@@ -129,7 +126,7 @@ struct Environment {
 struct Binder<'a> {
     catalog: &'a dyn Catalog,
     text: &'a Expanded,
-    columns: Vec<ColumnFacts>,
+    columns: Columns,
     scans: Vec<Scan>,
     excerpts: Vec<Excerpt>,
     /// The recursive queries being bound, innermost last.
@@ -155,13 +152,16 @@ struct Binder<'a> {
 
 impl Binder<'_> {
     fn new_column(&mut self, name: impl Into<String>, data_type: Option<String>) -> Id {
-        self.columns.push(ColumnFacts { name: name.into(), data_type, source: None });
-        self.columns.len() - 1
+        self.columns.add(ColumnFacts { name: name.into(), data_type, source: None })
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.columns.dialect
     }
 
     /// A column that is computed; its type is found out when somebody asks.
     fn computed_column(&mut self, name: impl Into<String>, source: &Expr) -> Id {
-        let data_type = type_of(source, &self.columns);
+        let data_type = crate::dialect::type_of(source, &self.columns);
         let unknown = data_type.is_none();
         let id = self.new_column(name, data_type);
         self.columns[id].source = unknown.then(|| source.clone());

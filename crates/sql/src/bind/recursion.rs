@@ -6,9 +6,9 @@ use sqlparser::ast::{Cte, ObjectName, Query, SetExpr, SetOperator};
 
 use super::query::Bound;
 use super::{Binder, Environment};
-use crate::Finding;
 use crate::excerpt::Excerpt;
 use crate::tree::{Id, Node, Recursion, as_column};
+use crate::{Dialect, Finding};
 
 /// A recursive query while its step is bound: what its own name stands for.
 pub(super) struct Within {
@@ -47,7 +47,7 @@ impl Binder<'_> {
         let around = std::iter::successors(Some(Rc::clone(found)), |environment| environment.outer.clone());
         let mut excerpt = Excerpt {
             ids: Vec::new(),
-            query: Rc::new(whole(at)),
+            query: Rc::new(whole(self.dialect(), at)),
             around: around.map(|environment| (Rc::clone(&environment.cte), environment.recursive)).collect(),
         };
         self.recursions.push(Within {
@@ -125,12 +125,7 @@ fn named(seed: &Bound, cte: &Cte) -> Vec<String> {
 }
 
 /// `select * from name`.
-fn whole(name: &ObjectName) -> Query {
-    use sqlparser::dialect::DuckDbDialect;
-    use sqlparser::parser::Parser;
+fn whole(dialect: Dialect, name: &ObjectName) -> Query {
     let bare = name.0.last().map(ToString::to_string).unwrap_or_default();
-    Parser::new(&DuckDbDialect {})
-        .try_with_sql(&format!("select * from {bare}"))
-        .and_then(|mut parser| parser.parse_query())
-        .map_or_else(|_| super::expression::empty_query(), |query| *query)
+    crate::text::parse(&format!("select * from {bare}"), dialect).unwrap_or_else(|_| super::expression::empty_query())
 }

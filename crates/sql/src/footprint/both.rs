@@ -11,7 +11,7 @@
 use sqlparser::ast::Expr;
 
 use super::mutant::Mutant;
-use super::rows::{CHANGED, rows_sql};
+use super::rows::{CHANGED, null_like, rows_sql};
 use super::tie::changed_values;
 use super::{Partial, Target, Walk};
 use crate::tree::{Id, JoinKind, Node, column_name, columns_of, columns_of_all};
@@ -83,8 +83,8 @@ impl Sides<'_, '_> {
         let named = |ids: &[Id]| ids.iter().map(|id| column_name(*id)).collect::<Vec<_>>();
         let nulls = |ids: &[Id]| {
             let null = |id: &Id| {
-                let data_type = columns[*id].data_type.as_deref().unwrap_or("VARCHAR");
-                format!("cast(null as {data_type}) as {}", column_name(*id))
+                let null = null_like(self.walk, columns[*id].data_type.as_deref());
+                format!("{null} as {}", column_name(*id))
             };
             ids.iter().map(null).collect::<Vec<_>>()
         };

@@ -13,11 +13,10 @@ use sqlparser::ast::{CastKind, Expr, FunctionArg, FunctionArgExpr, FunctionArgum
 
 use super::join::is_bare;
 use super::mutant::Mutant;
-use super::rows::{CHANGED, driver, rows_sql};
+use super::rows::{CHANGED, changed_key, driver, rows_sql};
 use super::{Partial, Reaches, Source, Target, Walk, read_whole};
-use crate::bind::cast_to;
-use crate::dialect;
-use crate::tree::{ColumnFacts, Id, JoinKind, Node, columns_of, columns_of_all};
+use crate::dialect::cast_to;
+use crate::tree::{Columns, Id, JoinKind, Node, columns_of, columns_of_all};
 use crate::{Piece, Reach, Step};
 
 /// The side the target is made of, which may be missing, and the other.
@@ -163,20 +162,16 @@ pub(super) fn dirty_outer(walk: &Walk<'_>, node: &Node, target: &Target) -> Opti
     let (own, theirs): (Vec<Expr>, Vec<Expr>) = equalities.into_iter().unzip();
     let columns = &walk.tree.columns;
     let orphans = target.output(columns, &|id| Some(null(id, columns)));
-    let changed = |keys: &[Expr]| {
-        let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
-        format!("{} in (select p from {CHANGED})", dialect::key_hash(&texts))
-    };
     let rows = rows_sql(walk, side, &(&target.columns() | &columns_of_all(&own)))?;
     let found = format!(
         "select distinct {} from ({rows}) as hw_rows where {}",
         target.output(columns, &|_| None),
-        changed(&own)
+        changed_key(walk, &own)
     );
     let naive = walk.mutant == Some(Mutant::OrphansForgotten);
     let reached = if naive { found } else { format!("{found} union all select distinct {orphans} from {CHANGED}") };
     let rows = rows_sql(walk, other, &columns_of_all(&theirs))?;
-    let flipped = format!("select distinct {orphans} from ({rows}) as hw_rows where {}", changed(&theirs));
+    let flipped = format!("select distinct {orphans} from ({rows}) as hw_rows where {}", changed_key(walk, &theirs));
     let names: Vec<&str> = columns_of_all(&own).into_iter().map(|id| columns[id].name.as_str()).collect();
     let step = |sql: String| Step { sql, reason: names.join(", ") };
     let (reached, flipped) = (step(reached), step(flipped));
@@ -189,10 +184,10 @@ pub(super) fn dirty_outer(walk: &Walk<'_>, node: &Node, target: &Target) -> Opti
 }
 
 /// NULL in place of a column.
-fn null(id: Id, columns: &[ColumnFacts]) -> Expr {
+fn null(id: Id, columns: &Columns) -> Expr {
     let null = Expr::value(sqlparser::ast::Value::Null);
     match columns[id].data_type.as_deref() {
-        Some(data_type) if data_type != "NULL" => cast_to(null, data_type),
+        Some(data_type) if data_type != "NULL" => cast_to(columns.dialect, null, data_type),
         _ => null,
     }
 }

@@ -11,8 +11,7 @@ use sqlparser::ast::Expr;
 
 use super::row::{own_column, table_sql};
 use super::{Reaches, Target, Walk, computed};
-use crate::bind::type_of;
-use crate::dialect;
+use crate::dialect::type_of;
 use crate::tree::{Id, JoinKind, Node, Series, SetKind, column_name, columns_of, columns_of_all};
 use crate::{Piece, Step};
 
@@ -26,14 +25,10 @@ pub(super) const CHANGED: &str = "{changed}";
 pub(super) fn step(walk: &Walk<'_>, node: &Node, target: &Target, keys: &[Expr], unknown: bool) -> Option<Step> {
     let rows = rows_sql(walk, node, &(&target.columns() | &columns_of_all(keys)))?;
     let slice = target.output(&walk.tree.columns, &|_| None);
-    let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
-    let mut condition = format!("{} in (select p from {CHANGED})", dialect::key_hash(&texts));
+    let mut condition = changed_key(walk, keys);
     if let ([key], true) = (keys, unknown) {
-        let null = match type_of(key, &walk.tree.columns) {
-            Some(data_type) if data_type != "NULL" => format!("cast(null as {data_type})"),
-            _ => "null".to_owned(),
-        };
-        let null = dialect::key_hash(&[null]);
+        let null = null_like(walk, type_of(key, &walk.tree.columns).as_deref());
+        let null = walk.tree.columns.dialect.key_hash(&[null]);
         condition = format!("({condition} or ({key}) is null or exists (select 1 from {CHANGED} where p = {null}))");
     }
     let sql = format!("select distinct {slice} from ({rows}) as hw_rows where {condition}");
@@ -55,8 +50,10 @@ pub(super) fn exact_rows(walk: &Walk<'_>, node: &Node, wanted: &BTreeSet<Id>) ->
 /// The keys that occur in the rows let through by `reaches`.
 pub(super) fn driver(walk: &Walk<'_>, node: &Node, keys: &[Expr], reaches: &Reaches) -> Option<Vec<Piece>> {
     let rows = rows(walk, node, &columns_of_all(keys))?;
-    let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
-    let sql = format!("select distinct {} as p from ({rows}) as hw_rows", dialect::key_hash(&texts));
+    let sql = format!(
+        "select distinct {} as p from ({rows}) as hw_rows",
+        walk.tree.columns.dialect.key_hash(&parts_of_key(walk, keys))
+    );
     let mut pieces = Vec::new();
     for (index, part) in sql.split(MARK).enumerate() {
         if index % 2 == 0 {
@@ -65,7 +62,7 @@ pub(super) fn driver(walk: &Walk<'_>, node: &Node, keys: &[Expr], reaches: &Reac
         }
         let scan: usize = part.parse().ok()?;
         pieces.push(Piece::Scan {
-            table: table_sql(&walk.tree.scans[scan].table),
+            table: table_sql(walk, &walk.tree.scans[scan].table),
             reach: reaches.get(&scan).cloned().flatten(),
             alias: Some("hw_scan".to_owned()),
         });
@@ -73,11 +70,29 @@ pub(super) fn driver(walk: &Walk<'_>, node: &Node, keys: &[Expr], reaches: &Reac
     Some(pieces)
 }
 
+/// Whether a key is among those that changed.
+pub(super) fn changed_key(walk: &Walk<'_>, keys: &[Expr]) -> String {
+    format!("{} in (select p from {CHANGED})", walk.tree.columns.dialect.key_hash(&parts_of_key(walk, keys)))
+}
+
+/// NULL, of a type.
+pub(super) fn null_like(walk: &Walk<'_>, data_type: Option<&str>) -> String {
+    match data_type.filter(|data_type| *data_type != "NULL") {
+        Some(data_type) => format!("cast(null as {})", walk.tree.columns.dialect.reading().type_name(data_type)),
+        None => "null".to_owned(),
+    }
+}
+
+/// The parts of a key, in SQL.
+fn parts_of_key(walk: &Walk<'_>, keys: &[Expr]) -> Vec<String> {
+    Target::key(keys.to_vec()).key_sql(&walk.tree.columns, &|_| None)
+}
+
 fn unmarked(walk: &Walk<'_>, sql: &str) -> String {
     sql.split(MARK)
         .enumerate()
         .map(|(index, part)| match part.parse::<usize>() {
-            Ok(scan) if index % 2 == 1 => format!("{} as hw_scan", table_sql(&walk.tree.scans[scan].table)),
+            Ok(scan) if index % 2 == 1 => format!("{} as hw_scan", table_sql(walk, &walk.tree.scans[scan].table)),
             _ => part.to_owned(),
         })
         .collect()

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use sqlparser::ast::{CastKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Value};
 
-use crate::bind::{normalised, type_of};
-use crate::dialect;
-use crate::tree::{ColumnFacts, Id, as_column, column, columns_of, columns_of_all, substitute};
+use crate::dialect::type_of;
+use crate::tree::{Columns, Id, as_column, column, columns_of, columns_of_all, substitute};
 use crate::{Group, IntervalUnit};
 
 /// How values become names of slices.
@@ -42,8 +41,9 @@ impl Target {
     }
 
     /// The values of some columns, to be held against a condition; none when one of them would not come back as it was, or for no columns.
-    pub fn values(ids: &[Id], columns: &[ColumnFacts]) -> Option<Self> {
-        let carried = |id: &Id| columns[*id].data_type.as_deref().is_some_and(dialect::carries);
+    pub fn values(ids: &[Id], columns: &Columns) -> Option<Self> {
+        let reading = columns.dialect.reading();
+        let carried = |id: &Id| columns[*id].data_type.as_deref().is_some_and(|data_type| reading.carries(data_type));
         (!ids.is_empty() && ids.iter().all(carried))
             .then(|| Self { shape: Shape::Values, ..Self::key(ids.iter().map(|id| column(*id)).collect()) })
     }
@@ -70,7 +70,7 @@ impl Target {
     }
 
     /// On the other side of a join, when equalities carry every column over.
-    pub fn through_equalities(&self, equalities: &[(Expr, Expr)], columns: &[ColumnFacts]) -> Option<Self> {
+    pub fn through_equalities(&self, equalities: &[(Expr, Expr)], columns: &Columns) -> Option<Self> {
         // `date_trunc('day', a) = b` carries the day of `a` over, whatever `a` is.
         if let (Shape::Interval(unit), [moment]) = (self.shape, self.expressions.as_slice()) {
             let bare = |expression: &Expr| bare_moment(expression, unit, columns).to_string();
@@ -87,16 +87,16 @@ impl Target {
     }
 
     /// The columns of a query that yields slices: `... as p`, and the values as `v` where they are kept.
-    pub fn output(&self, columns: &[ColumnFacts], write: &dyn Fn(Id) -> Option<Expr>) -> String {
+    pub fn output(&self, columns: &Columns, write: &dyn Fn(Id) -> Option<Expr>) -> String {
         let slice = self.sql(columns, write);
         match self.shape {
-            Shape::Values => format!("{slice} as p, {} as v", dialect::carry(&self.key_sql(columns, write))),
+            Shape::Values => format!("{slice} as p, {} as v", columns.dialect.carry(&self.key_sql(columns, write))),
             _ => format!("{slice} as p"),
         }
     }
 
     /// Whether rows that agree on these expressions are always in the same slice.
-    pub fn determined_by(&self, partition: &[Expr], columns: &[ColumnFacts]) -> bool {
+    pub fn determined_by(&self, partition: &[Expr], columns: &Columns) -> bool {
         let bare: BTreeSet<Id> = partition.iter().filter_map(as_column).collect();
         self.expressions.iter().all(|expression| {
             columns_of(expression).is_subset(&bare)
@@ -111,20 +111,15 @@ impl Target {
     }
 
     /// The value that names the slice, as SQL over columns named by `write`.
-    pub fn sql(&self, columns: &[ColumnFacts], write: &dyn Fn(Id) -> Option<Expr>) -> String {
+    pub fn sql(&self, columns: &Columns, write: &dyn Fn(Id) -> Option<Expr>) -> String {
         match self.shape {
-            Shape::Interval(unit) => dialect::interval(&self.interval_sql(unit, columns, write), unit),
-            Shape::Key | Shape::Values => dialect::key_hash(&self.key_sql(columns, write)),
+            Shape::Interval(unit) => columns.dialect.interval(&self.interval_sql(unit, columns, write), unit),
+            Shape::Key | Shape::Values => columns.dialect.key_hash(&self.key_sql(columns, write)),
         }
     }
 
     /// The group in which to look for changes, over a table's own columns.
-    pub fn group(
-        &self,
-        columns: &[ColumnFacts],
-        write: &dyn Fn(Id) -> Option<Expr>,
-        name: &dyn Fn(Id) -> String,
-    ) -> Group {
+    pub fn group(&self, columns: &Columns, write: &dyn Fn(Id) -> Option<Expr>, name: &dyn Fn(Id) -> String) -> Group {
         match self.shape {
             Shape::Interval(unit) => Group::Interval {
                 expression: self.interval_sql(unit, columns, write),
@@ -137,27 +132,24 @@ impl Target {
     }
 
     /// The moment, in SQL, not yet truncated.
-    pub fn interval_sql(
-        &self,
-        unit: IntervalUnit,
-        columns: &[ColumnFacts],
-        write: &dyn Fn(Id) -> Option<Expr>,
-    ) -> String {
+    pub fn interval_sql(&self, unit: IntervalUnit, columns: &Columns, write: &dyn Fn(Id) -> Option<Expr>) -> String {
         substitute(&bare_moment(&self.expressions[0], unit, columns), write).to_string()
     }
 
     /// The parts of the key, in SQL, cast to the types that count.
-    pub fn key_sql(&self, columns: &[ColumnFacts], write: &dyn Fn(Id) -> Option<Expr>) -> Vec<String> {
+    pub fn key_sql(&self, columns: &Columns, write: &dyn Fn(Id) -> Option<Expr>) -> Vec<String> {
         self.expressions
             .iter()
             .zip(&self.types)
             .map(|(expression, wanted)| {
                 let sql = substitute(expression, write).to_string();
+                let reading = columns.dialect.reading();
+                let own = type_of(expression, columns);
                 match wanted {
-                    Some(wanted) if type_of(expression, columns).as_deref() != Some(normalised(wanted).as_str()) => {
-                        format!("cast({sql} as {wanted})")
+                    Some(wanted) if own != Some(reading.normalised(wanted)) => {
+                        reading.key_part(format!("cast({sql} as {wanted})"), Some(&reading.normalised(wanted)))
                     }
-                    _ => sql,
+                    _ => reading.key_part(sql, own.as_deref()),
                 }
             })
             .collect()
@@ -172,12 +164,12 @@ fn unwrapped(expression: &Expr) -> &Expr {
 }
 
 /// The moment under truncations that are no coarser than `unit`: truncating it gives the same interval.
-pub(crate) fn bare_moment(expression: &Expr, unit: IntervalUnit, columns: &[ColumnFacts]) -> Expr {
+pub(crate) fn bare_moment(expression: &Expr, unit: IntervalUnit, columns: &Columns) -> Expr {
     let clear = |inner: &Expr| matches!(type_of(inner, columns).as_deref(), Some("TIMESTAMP" | "DATE"));
     match expression {
         Expr::Nested(inner) => bare_moment(inner, unit, columns),
         Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. } if clear(expr) => {
-            match normalised(&data_type.to_string()).as_str() {
+            match columns.dialect.reading().normalised(&data_type.to_string()).as_str() {
                 "DATE" if unit != IntervalUnit::Hour => bare_moment(expr, unit, columns),
                 "TIMESTAMP" => bare_moment(expr, unit, columns),
                 _ => expression.clone(),

@@ -21,7 +21,6 @@ use super::computed::whole_computed;
 use super::mutant::Mutant;
 use super::rows::{CHANGED, exact_rows, rows_sql, step};
 use super::{Partial, Target, Walk};
-use crate::dialect;
 use crate::tree::{Id, Nearest, Node, Tie, column_name, columns_of, columns_of_all, substitute};
 use crate::{Finding, Step};
 
@@ -90,8 +89,9 @@ fn by_condition(walk: &Walk<'_>, anchor: &Node, other: &Node, tie: &Tie, target:
 /// What was kept of changed rows, as columns again.
 pub(super) fn changed_values(walk: &Walk<'_>, ids: &[Id], set: &str) -> String {
     let value = |(at, id): (usize, &Id)| {
-        let data_type = walk.tree.columns[*id].data_type.as_deref().unwrap_or("VARCHAR");
-        format!("{} as {}", dialect::carried(at, data_type), column_name(*id))
+        let columns = &walk.tree.columns;
+        let data_type = columns[*id].data_type.as_deref().unwrap_or("VARCHAR");
+        format!("{} as {}", columns.dialect.reading().carried(at, data_type), column_name(*id))
     };
     let values: Vec<String> = ids.iter().enumerate().map(value).collect();
     if values.is_empty() {

@@ -4,11 +4,10 @@
 //! updates, deletes and moves between groups all show; nothing is asked of those who write the input. Of a group by values the values are kept, too:
 //! those of a row that is gone are still held against a join's condition.
 
-use highwater_sql::Group;
-use highwater_sql::dialect::{carry, fingerprint, interval, key_hash};
+use highwater_sql::{Dialect, Group};
 
 use crate::engine::quote_literal;
-use crate::exact::axis::within;
+use crate::exact::axis::{whole, within};
 use crate::exact::error::ExactError;
 use crate::exact::job::Job;
 use crate::exact::ledger;
@@ -25,19 +24,19 @@ pub(crate) enum Naive {
 }
 
 /// The group of a row, as an expression over the input's columns.
-pub(crate) fn group_id(group: &Group) -> String {
+pub(crate) fn group_id(dialect: Dialect, group: &Group) -> String {
     match group {
-        Group::Interval { expression, unit, .. } => interval(expression, *unit),
-        Group::Key { expressions } | Group::Values { expressions } => key_hash(expressions),
-        Group::Whole => "0::ubigint".to_owned(),
+        Group::Interval { expression, unit, .. } => dialect.interval(expression, *unit),
+        Group::Key { expressions } | Group::Values { expressions } => dialect.key_hash(expressions),
+        Group::Whole => whole(dialect),
     }
 }
 
 /// What is kept of a group besides its id.
-pub(crate) fn carried(group: &Group) -> String {
+pub(crate) fn carried(dialect: Dialect, group: &Group) -> String {
     match group {
-        Group::Values { expressions } => carry(expressions),
-        _ => "null::varchar[]".to_owned(),
+        Group::Values { expressions } => dialect.carry(expressions),
+        _ => "cast(null as varchar[])".to_owned(),
     }
 }
 
@@ -50,10 +49,10 @@ fn ledger_column(group: &Group) -> &'static str {
 pub(crate) fn take(job: &mut Job, input: &Input, index: usize, salt: u64) -> Result<String, ExactError> {
     let filter = input.probe.filter.as_ref().map_or_else(String::new, |filter| format!(" where ({filter}\n)"));
     let query = format!(
-        "select * from (select {}, {}, any_value({}) from {}{filter} group by 1) as taken(p, n, f, v)",
-        group_id(&input.probe.group),
-        fingerprint(&input.hashed, salt),
-        carried(&input.probe.group),
+        "select * from (select {}, {}, min({}) from {}{filter} group by 1) as taken(p, n, f, v)",
+        group_id(job.dialect, &input.probe.group),
+        job.dialect.fingerprint(&input.hashed, salt),
+        carried(job.dialect, &input.probe.group),
         input.rows()
     );
     job.store(&format!("now_{index}"), &query)
@@ -63,8 +62,8 @@ pub(crate) fn take(job: &mut Job, input: &Input, index: usize, salt: u64) -> Res
 pub(crate) fn changed(job: &Job, input: &Input, now: &str) -> String {
     format!(
         "select p, coalesce(sum(n) filter (not now), 0)::bigint as rows_before, coalesce(sum(n) filter (now), 0)::bigint as rows_now, \
-         any_value(v) as v from (select p, n, f, true as now, v from {now} \
-         union all select {}, row_count, fingerprint, false, carried from {}.fingerprints where model = {} and probe = {}) \
+         min(v) as v from (select p, n, f, true as now, v from {now} \
+         union all select {}, row_count, fingerprint, false, carried from {}.fingerprints where model = {} and probe = {}) as sides \
          group by p having (count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f)){}",
         ledger_column(&input.probe.group),
         ledger::schema(&job.model.relation),

@@ -1,5 +1,7 @@
 //! What a run does, change by change.
 
+use highwater_sql::Dialect;
+
 use super::world::{World, best, daily, facts, largest, lifetime, regional};
 use crate::engine::{Column, Connection, Engine, EngineError, Relation, RelationKind, Table};
 use crate::exact::axis::within;
@@ -303,7 +305,7 @@ struct Breaking<'a> {
 impl Breaking<'_> {
     fn step(&mut self) -> Result<(), EngineError> {
         if self.left == 0 {
-            return Err(EngineError::Statement { message: "broken".into(), sql: String::new() });
+            return Err(EngineError::statement("broken", ""));
         }
         self.left -= 1;
         Ok(())
@@ -311,6 +313,10 @@ impl Breaking<'_> {
 }
 
 impl Connection for Breaking<'_> {
+    fn dialect(&self) -> Dialect {
+        self.session.dialect()
+    }
+
     fn execute(&mut self, sql: &str) -> Result<u64, EngineError> {
         if sql != "rollback" {
             self.step()?;
@@ -330,6 +336,14 @@ impl Connection for Breaking<'_> {
     fn describe(&mut self, sql: &str) -> Result<Vec<Column>, EngineError> {
         self.step()?;
         self.session.describe(sql)
+    }
+
+    fn temporary(&self, identifier: &str) -> Relation {
+        self.session.temporary(identifier)
+    }
+
+    fn schemas(&mut self, database: &str) -> Result<Vec<String>, EngineError> {
+        self.session.schemas(database)
     }
 
     fn kind(&mut self, relation: &Relation) -> Result<Option<RelationKind>, EngineError> {
