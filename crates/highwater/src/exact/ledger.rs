@@ -25,8 +25,8 @@ use super::error::ExactError;
 use super::job::{Job, number};
 use super::model::RunIdentity;
 
-/// The version this code writes. The first had no leases, no tokens of detectors and no times of runs.
-const VERSION: i128 = 2;
+/// The version this code writes. The first had no leases, no tokens of detectors and no times of runs, the second kept no values of groups.
+const VERSION: i128 = 3;
 
 const TABLES: &str = "
 create table if not exists {ledger}.ledger (version integer, created_at timestamp);
@@ -43,14 +43,14 @@ create table if not exists {ledger}.inputs (
     model varchar, probe varchar, relation varchar, detector varchar, parent varchar, seen_seq bigint, run_id varchar,
     token varchar);
 create table if not exists {ledger}.fingerprints (
-    model varchar, probe varchar, interval_start timestamp, key_hash {key}, row_count bigint, fingerprint {sum});
+    model varchar, probe varchar, interval_start timestamp, key_hash {key}, row_count bigint, fingerprint {sum}, carried varchar[]);
 create table if not exists {ledger}.runs (
     run_id varchar, invocation_id varchar, model varchar, started_at timestamp, finished_at timestamp, what varchar, reason varchar,
     dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint,
     detect_seconds double precision, build_seconds double precision, foreseen_seconds double precision, rebuild_seconds double precision);
 ";
 
-/// What a ledger of the first version lacks.
+/// What a ledger of an earlier version lacks.
 const UPGRADE: &str = "
 alter table {ledger}.models add column if not exists audited bigint;
 alter table {ledger}.inputs add column if not exists token varchar;
@@ -58,6 +58,7 @@ alter table {ledger}.runs add column if not exists detect_seconds double precisi
 alter table {ledger}.runs add column if not exists build_seconds double precision;
 alter table {ledger}.runs add column if not exists foreseen_seconds double precision;
 alter table {ledger}.runs add column if not exists rebuild_seconds double precision;
+alter table {ledger}.fingerprints add column if not exists carried varchar[];
 update {ledger}.ledger set version = {version};
 ";
 
@@ -106,7 +107,8 @@ pub(crate) fn schema(relation: &Relation) -> String {
     format!("{}.highwater", quote_identifier(&relation.database))
 }
 
-/// Whether the database of a relation holds a ledger. Fails on one from a later version.
+/// Whether the database of a relation holds a ledger, in the form this code writes: an earlier one is brought to it by [`create`]. Fails on one
+/// from a later version.
 pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactError> {
     let found = job.count(&job.dialect.count_tables(
         &quote_literal(&relation.database),

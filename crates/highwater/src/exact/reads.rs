@@ -87,7 +87,7 @@ fn groups(job: &Job, input: &Input, observation: &Observation) -> Option<String>
         return Some(format!("select p, n from {now}"));
     }
     if let Some(parent) = observation.parent() {
-        let groups = feed::groups(parent, &input.probe.group);
+        let groups = feed::groups(parent, &input.probe);
         let column = groups.unwrap_or_else(|| "null".to_owned());
         return Some(known(&column, "partitions", &parent.unique_id, " and row_count > 0"));
     }

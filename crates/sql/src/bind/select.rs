@@ -13,12 +13,13 @@ use sqlparser::ast::{
 use super::expression::{Names, Parts, Subquery, conjuncts, function_name};
 use super::grouping::{alternatives, product};
 use super::join::{equals, sides_of_equality};
-use super::query::Bound;
+use super::query::{Bound, Deferred};
 use super::scope::Scope;
 use super::{Binder, Environment};
-use crate::dialect::{comparable, type_of};
 use crate::text::parts_of;
-use crate::tree::{Id, JoinKind, Node, Order, WindowFunction, as_column, column, columns_of, substitute};
+use crate::tree::{
+    Id, JoinKind, Node, Order, Series, WindowFunction, as_column, column, column_name, columns_of, substitute,
+};
 use crate::{Catalog, Finding, FunctionKind};
 
 /// A column of the select list, stars expanded.
@@ -31,6 +32,17 @@ enum Item {
 
 /// Above this many copies of a table, grouping sets are not written out: within each other they multiply.
 const MOST_COPIES: usize = 200;
+
+/// What a where clause says of the rows of queries around it.
+#[derive(Default)]
+struct Outside {
+    /// Equalities between an inner expression and an outer one.
+    correlations: Vec<(Expr, Expr)>,
+    /// Every condition that names an outer column.
+    conditions: Vec<Expr>,
+    /// Subqueries that ask for rows of a query around this one.
+    deferred: Vec<Deferred>,
+}
 
 /// Above this many grouping expressions, `group by` is not taken apart.
 const MOST_KEYS: usize = 500;
@@ -64,14 +76,16 @@ impl Binder<'_> {
             having: false,
             windows: &select.named_window,
         };
-        let (source, correlations) = self.filtered(from, select.selection.as_ref(), &names)?;
+        let (source, outside) = self.filtered(from, select.selection.as_ref(), &names)?;
         let mut bound = if self.is_grouped(select, &items) {
             self.grouped(select, source.clone(), &items, &names)?
         } else {
             self.ungrouped(select, source.clone(), &items, &names)?
         };
         bound.source = Some(source);
-        bound.correlations = correlations;
+        bound.correlations = outside.correlations;
+        bound.conditions = outside.conditions;
+        bound.deferred = outside.deferred;
         self.distinct(select, order_by, bound, &names)
     }
 
@@ -96,9 +110,9 @@ impl Binder<'_> {
         from: Node,
         selection: Option<&Expr>,
         names: &Names<'_>,
-    ) -> Result<(Node, Vec<(Expr, Expr)>), Finding> {
+    ) -> Result<(Node, Outside), Finding> {
         let mut node = from;
-        let (mut plain, mut correlations) = (Vec::new(), Vec::new());
+        let (mut plain, mut outside) = (Vec::new(), Outside::default());
         for conjunct in selection.map(conjuncts).unwrap_or_default() {
             let mut parts = Parts::default();
             // A positive `in` or `exists` standing alone keeps rows by the rows it finds; below `or` or `not`, all of them matter.
@@ -108,7 +122,9 @@ impl Binder<'_> {
                 if !alone {
                     subquery.sought.clear();
                 }
-                node = self.hang(node, subquery);
+                if let Some(rest) = self.deferred(&node, subquery, &mut outside.deferred) {
+                    node = self.hang(node, rest);
+                }
             }
             let available = node.ids(&self.scans);
             if columns_of(&bound).is_subset(&available) {
@@ -120,31 +136,53 @@ impl Binder<'_> {
                     let columns = columns_of(side);
                     !columns.is_empty() && columns.is_subset(&available)
                 };
-                let outside = |side: &Expr| {
+                let without = |side: &Expr| {
                     let columns = columns_of(side);
                     !columns.is_empty() && columns.is_disjoint(&available)
                 };
-                let pair = comparable(a, b, &self.columns);
-                if inside(a) && outside(b) {
-                    correlations.extend(pair);
-                } else if inside(b) && outside(a) {
-                    correlations.extend(pair.map(|(a, b)| (b, a)));
+                if inside(a) && without(b) {
+                    outside.correlations.extend(self.compared(a, b));
+                } else if inside(b) && without(a) {
+                    outside.correlations.extend(self.compared(b, a));
                 }
             }
+            outside.conditions.push(bound);
         }
         self.tie(&mut node, &plain);
         if !plain.is_empty() {
             node = Node::Filter { input: Box::new(node), conjuncts: plain };
         }
-        Ok((node, correlations))
+        Ok((node, outside))
+    }
+
+    /// A subquery within a subquery that asks for rows of the query around both: these it is tied to, wherever it stands.
+    fn deferred(&self, node: &Node, mut subquery: Subquery, deferred: &mut Vec<Deferred>) -> Option<Subquery> {
+        let available = node.ids(&self.scans);
+        let near = |(_, outer): &(Expr, Expr)| columns_of(outer).is_subset(&available);
+        let nested = std::mem::take(&mut subquery.bound.deferred);
+        let (nearby, far): (Vec<Deferred>, Vec<Deferred>) =
+            nested.into_iter().partition(|deferred| deferred.equalities.iter().all(near));
+        subquery.bound.deferred = nearby;
+        deferred.extend(far);
+        let (_, far): (Vec<_>, Vec<_>) = subquery.bound.correlations.iter().cloned().partition(near);
+        let outer = |(_, outer): &(Expr, Expr)| columns_of(outer).is_disjoint(&available);
+        let far: Vec<(Expr, Expr)> = far.into_iter().filter(outer).collect();
+        if far.is_empty() || subquery.bound.source.is_none() || !subquery.bound.deferred.is_empty() {
+            return Some(subquery);
+        }
+        deferred.extend(subquery.bound.source.take().map(|on| Deferred { on, equalities: far }));
+        None
     }
 
     /// `from a, b where a.k = b.k`: an equality above inner joins holds as if it had been written in the join.
-    fn tie(&self, node: &mut Node, conditions: &[Expr]) {
+    fn tie(&mut self, node: &mut Node, conditions: &[Expr]) {
         match node {
-            Node::Join { kind: JoinKind::Inner, left, right, equalities, .. } => {
-                let (more, _, _) = self.split(conditions.to_vec(), left, right);
+            Node::Join { kind: JoinKind::Inner, left, right, equalities, others, .. } => {
+                let (more, between, _) = self.split(conditions.to_vec(), left, right);
                 equalities.extend(more);
+                let meets = |side: &Node, condition: &Expr| !columns_of(condition).is_disjoint(&side.ids(&self.scans));
+                others
+                    .extend(between.into_iter().filter(|condition| meets(left, condition) && meets(right, condition)));
                 self.tie(left, conditions);
                 self.tie(right, conditions);
             }
@@ -186,14 +224,34 @@ impl Binder<'_> {
         items: &[Item],
         names: &Names<'_>,
     ) -> Result<Bound, Finding> {
-        let mut parts = Parts::default();
+        let mut parts = Parts { may_unnest: true, ..Parts::default() };
         let columns = self.columns_of_items(items, names, &mut parts)?;
+        parts.may_unnest = false;
         let qualify = self.condition(select.qualify.as_ref(), names, &mut parts)?;
+        let unnested = std::mem::take(&mut parts.unnested);
+        let windowed = parts.windows.iter().any(|window| unnested.iter().any(|(id, _)| window.uses.contains(id)));
+        let filtered =
+            qualify.as_ref().is_some_and(|kept| unnested.iter().any(|(id, _)| columns_of(kept).contains(id)));
+        if unnested.len() > 1 || windowed || filtered {
+            return Err(self.finding(
+                "unnest",
+                "how the rows of several lists stand beside each other, or beside a window, has no rule; any change rebuilds the whole table",
+                "write it as a join: from ..., unnest(...)",
+                select,
+            ));
+        }
         let mut node = source;
         for subquery in parts.subqueries {
             node = self.hang(node, value_of(subquery));
         }
-        Ok(self.finished(node, parts.windows, qualify, columns))
+        let mut bound = self.finished(node, parts.windows, qualify, columns);
+        if let (Some((id, call)), Node::Project { input, .. }) = (unnested.into_iter().next(), &mut bound.node) {
+            // Elements come last: windows and their conditions have seen the rows as they were.
+            let rows = std::mem::replace(&mut **input, Bound::empty().node);
+            let series = Series { given: columns_of(&call), call: element_rows(id, &call), outer: false };
+            **input = Node::Expand { input: Box::new(rows), ids: vec![id], series: Some(series) };
+        }
+        Ok(bound)
     }
 
     fn grouped(&mut self, select: &Select, source: Node, items: &[Item], names: &Names<'_>) -> Result<Bound, Finding> {
@@ -214,8 +272,7 @@ impl Binder<'_> {
                 continue;
             }
             let name = as_column(&key).map_or_else(|| "key".to_owned(), |id| self.columns[id].name.clone());
-            let data_type = type_of(&key, &self.columns);
-            let id = self.new_column(name, data_type);
+            let id = self.computed_column(name, &key);
             by_text.insert(text, id);
             bound_keys.push((id, key));
         }
@@ -246,6 +303,9 @@ impl Binder<'_> {
                 *outer = over_keys(outer);
             }
             subquery.bound.correlations.retain(|(_, outer)| columns_of(outer).is_subset(&available));
+            for expression in subquery.bound.conditions.iter_mut().chain(&mut subquery.wanted) {
+                *expression = over_keys(expression);
+            }
             node = self.hang(node, value_of(subquery));
         }
         let windows = parts.windows.into_iter().map(|window| over_group(window, &by_text, &columns_of_keys)).collect();
@@ -276,15 +336,12 @@ impl Binder<'_> {
         }
         let items: Vec<(Id, Expr)> = columns
             .iter()
-            .map(|(name, expression)| {
-                let data_type = type_of(expression, &self.columns);
-                (self.new_column(name.clone(), data_type), expression.clone())
-            })
+            .map(|(name, expression)| (self.computed_column(name.clone(), expression), expression.clone()))
             .collect();
         let output = items.iter().map(|(id, _)| *id).collect();
         let names = columns.into_iter().map(|(name, _)| name).collect();
         let node = Node::Project { input: Box::new(node), items };
-        Bound { node, output, ..Bound::of(names, None, Vec::new()) }
+        Bound { node, output, names, ..Bound::empty() }
     }
 
     fn columns_of_items(
@@ -367,7 +424,7 @@ impl Binder<'_> {
         let ids: Vec<Id> = columns.iter().map(|(name, _)| self.new_column(name.clone(), None)).collect();
         let names = columns.iter().map(|(name, _)| name.clone()).collect();
         let node = Node::Opaque { inputs: vec![source], ids: ids.clone(), finding };
-        Bound { node, output: ids, ..Bound::of(names, None, Vec::new()) }
+        Bound { node, output: ids, names, ..Bound::empty() }
     }
 
     fn distinct(
@@ -429,7 +486,7 @@ impl Binder<'_> {
                     match items.iter().find(same).map(|(id, _)| *id) {
                         Some(id) => column(id),
                         None if columns_of(&expression).is_subset(&below) => {
-                            let id = self.new_column("key", type_of(&expression, &self.columns));
+                            let id = self.computed_column("key", &expression);
                             items.push((id, expression));
                             column(id)
                         }
@@ -477,13 +534,7 @@ impl Binder<'_> {
             })
             .collect();
         let output = kept.iter().map(|(id, _)| *id).collect();
-        let order = bound.order;
-        Ok(Bound {
-            node: Node::Project { input: Box::new(node), items: kept },
-            output,
-            order,
-            ..Bound::of(bound.names, bound.source, bound.correlations)
-        })
+        Ok(Bound { node: Node::Project { input: Box::new(node), items: kept }, output, ..bound })
     }
 
     /// What an `order by` goes by, as far as it can be told: columns of the result, or of the rows below; none when that takes more than
@@ -628,6 +679,11 @@ fn over_group(
     let used: Vec<Id> = used.collect();
     window.uses.extend(used);
     window
+}
+
+/// What stands in a `from` for a call of `unnest`.
+fn element_rows(id: Id, call: &Expr) -> String {
+    format!("{call} as hw_series_{id}({})", column_name(id))
 }
 
 /// A subquery whose value, and not only its being there, matters: what is looked for ties it to nothing.

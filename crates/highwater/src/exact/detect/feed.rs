@@ -27,6 +27,10 @@ pub(crate) struct Parent {
 /// # Errors
 /// When the ledger cannot be read.
 pub(crate) fn parent(job: &mut Job, input: &Input) -> Result<Option<Parent>, ExactError> {
+    // What is computed from several tables is told by none of them alone.
+    if input.probe.rows.as_ref().is_some_and(|rows| rows.tables.len() > 1) {
+        return Ok(None);
+    }
     let Some(exact) = job.around.parent(&input.relation).cloned() else { return Ok(None) };
     let own = job.model.relation.clone();
     if !own.database.eq_ignore_ascii_case(&input.relation.database) || !ledger::exists(job, &own)? {
@@ -41,12 +45,15 @@ pub(crate) fn parent(job: &mut Job, input: &Input) -> Result<Option<Parent>, Exa
 
 /// The group of a partition of the parent for a probe: none, too, when rows come and go in the probe without a swap.
 pub(crate) fn fed(parent: &Parent, probe: &Probe) -> Option<String> {
-    if probe.moving { None } else { groups(parent, &probe.group) }
+    if probe.moving { None } else { groups(parent, probe) }
 }
 
 /// The group of a partition of the parent, as an expression over the ledger's `partitions`; none when partitions do not lie within groups.
-pub(crate) fn groups(parent: &Parent, group: &Group) -> Option<String> {
-    match (group, &parent.axis.partitioning) {
+pub(crate) fn groups(parent: &Parent, probe: &Probe) -> Option<String> {
+    if probe.rows.is_some() {
+        return None;
+    }
+    match (&probe.group, &parent.axis.partitioning) {
         (Group::Whole, _) => Some(whole(parent.axis.dialect)),
         (Group::Interval { column: Some(column), unit, .. }, Partitioning::Interval { column: own, unit: step })
             if column.eq_ignore_ascii_case(own) && rank(*step) <= rank(*unit) =>
@@ -81,7 +88,7 @@ fn same_columns(dialect: Dialect, expressions: &[String], columns: &[String]) ->
 /// The query for the changed groups since a number: `(p, rows_before, rows_now)`, with counts that nobody knows.
 pub(crate) fn changed(job: &Job, parent: &Parent, groups: &str, seen: u64) -> String {
     format!(
-        "select distinct {groups} as p, null::bigint as rows_before, null::bigint as rows_now from {}.partitions \
+        "select distinct {groups} as p, null::bigint as rows_before, null::bigint as rows_now, null::varchar[] as v from {}.partitions \
          where model = {} and changed_seq > {seen}",
         ledger::schema(&job.model.relation),
         quote_literal(&parent.unique_id)

@@ -20,7 +20,7 @@ use super::ledger;
 use super::model::RunIdentity;
 use super::prepare::{Input, Prepared};
 use feed::Parent;
-pub(crate) use fingerprint::group_id;
+pub(crate) use fingerprint::{carried, group_id};
 use versions::Token;
 pub(crate) use versions::part;
 
@@ -29,9 +29,9 @@ pub(crate) use versions::part;
 pub(crate) struct Observation {
     /// Whether the ledger had seen the input at all; if not, everything counts as changed.
     pub seen: bool,
-    /// Temporary table `(p, rows_before, rows_now)` of the changed groups; counts are NULL where nobody knows them. None: not compared.
+    /// Temporary table `(p, rows_before, rows_now, v)` of the changed groups; counts are NULL where nobody knows them. None: not compared.
     pub delta: Option<String>,
-    /// Temporary table `(p)` of the changed groups, for steps to read.
+    /// Temporary table `(p, v)` of the changed groups, for steps to read.
     pub set: Option<String>,
     /// Changed groups.
     pub changed: u64,
@@ -41,7 +41,7 @@ pub(crate) struct Observation {
     pub foreseen: bool,
     /// The exact model behind the table.
     parent: Option<Parent>,
-    /// Temporary table `(p, n, f)` of all groups as they are now, when the input was scanned.
+    /// Temporary table `(p, n, f, v)` of all groups as they are now, when the input was scanned.
     now: Option<String>,
     /// What the ledger says it has seen of the parent.
     seen_seq: Option<u64>,
@@ -148,7 +148,7 @@ fn compared(job: &mut Job, observation: &mut Observation, index: usize, query: &
     let delta = job.store(&format!("delta_{index}"), query)?;
     observation.changed = job.count(&format!("select count(*) from {delta}"))?;
     if observation.changed > 0 {
-        observation.set = Some(job.store(&format!("changed_{index}"), &format!("select p from {delta}"))?);
+        observation.set = Some(job.store(&format!("changed_{index}"), &format!("select p, v from {delta}"))?);
     }
     observation.delta = Some(delta);
     Ok(())

@@ -179,7 +179,7 @@ fn unversioned(
 pub(crate) fn part(group: &Group) -> String {
     match group {
         Group::Interval { unit, .. } => unit.word().to_owned(),
-        Group::Key { expressions } => expressions.join(", ").replace('"', ""),
+        Group::Key { expressions } | Group::Values { expressions } => expressions.join(", ").replace('"', ""),
         Group::Whole => "table".to_owned(),
     }
 }
