@@ -80,10 +80,17 @@ pub(crate) fn dirty(
 
 /// A table `(p, v)` for every set that terms fill for others to read.
 fn empty_sets(job: &mut Job, terms: &[Term]) -> Result<Vec<String>, ExactError> {
-    let numbers = terms.iter().filter_map(|term| match term.effect {
+    let filled = terms.iter().filter_map(|term| match term.effect {
         Effect::Kept(number) => Some(number + 1),
         _ => None,
     });
+    // A set may be read that nothing fills: where any change of its side dirties everything.
+    let steps = terms.iter().flat_map(|term| &term.steps);
+    let read = steps.flat_map(|step| step.sql.split("{kept_").skip(1)).filter_map(|rest| {
+        let number: usize = rest.split('}').next()?.parse().ok()?;
+        Some(number + 1)
+    });
+    let numbers = filled.chain(read);
     let empty =
         format!("select cast(null as {}) as p, cast(null as varchar[]) as v where false", job.dialect.key_type());
     (0..numbers.max().unwrap_or(0)).map(|number| job.store(&format!("kept_{number}"), &empty)).collect()

@@ -3,7 +3,7 @@
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident};
 
 use super::Binder;
-use super::scope::{Scope, ScopeColumn};
+use super::scope::Scope;
 use crate::tree::{Id, Node, column};
 
 impl Binder<'_> {
@@ -18,11 +18,8 @@ impl Binder<'_> {
             let name = self.columns[*left].name.clone();
             let id = self.computed_column(name.clone(), &item);
             items.push((id, item));
-            for hidden in scope.columns.iter_mut().filter(|other| other.id == *left || other.id == *right) {
-                hidden.merged = true;
-            }
-            let place = scope.columns.iter().position(|other| other.id == *left).unwrap_or(0);
-            scope.columns.insert(place, ScopeColumn { id, name, table: String::new(), merged: false });
+            scope.columns.iter_mut().filter(|other| other.id == *right).for_each(|other| other.merged = true);
+            scope.stand_in(*left, id, &name);
         }
         (Node::Project { input: Box::new(node), items }, scope)
     }

@@ -120,14 +120,12 @@ impl Binder<'_> {
                         continue;
                     }
                     let right = matches!(sides, Sides::Right);
-                    let hidden = if right { (&mut left_scope, a) } else { (&mut right_scope, b) };
                     merged.push(if right { b } else { a });
-                    hidden
-                        .0
-                        .columns
-                        .iter_mut()
-                        .filter(|other| other.id == hidden.1)
-                        .for_each(|other| other.merged = true);
+                    if right {
+                        left_scope.stand_in(a, b, &name);
+                    }
+                    let hidden = right_scope.columns.iter_mut().filter(|other| other.id == b);
+                    hidden.for_each(|other| other.merged = true);
                 }
             }
             JoinConstraint::None => {}

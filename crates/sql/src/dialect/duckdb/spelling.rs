@@ -4,7 +4,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan};
 
 /// Spells out what the engine reads and the parser does not: `asof join` becomes a kind of join that this engine has no other use for (see
-/// `bind/join.rs`), `filter (x)` becomes `filter (where x)`, `(table t)` becomes `(select * from t)`. Places stay what they were.
+/// `bind/join.rs`) and `filter (x)` becomes `filter (where x)`. Places stay what they were.
 pub(super) fn spelt_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let is =
         |token: &TokenWithSpan, keyword: Keyword| matches!(&token.token, Token::Word(word) if word.keyword == keyword);
@@ -34,16 +34,6 @@ pub(super) fn spelt_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
                 index += skipped;
                 continue;
             }
-        }
-        let begins = matches!(previous, None | Some(Token::LParen));
-        if is(token, Keyword::TABLE) && begins && matches!(next(1).map(|token| &token.token), Some(Token::Word(_))) {
-            written.extend([
-                at("SELECT", token.span),
-                TokenWithSpan::new(Token::Mul, token.span),
-                at("FROM", token.span),
-            ]);
-            index += 1;
-            continue;
         }
         written.push(token.clone());
         if is(token, Keyword::FILTER) && previous == Some(Token::RParen) && opens(1) && !follows(2, Keyword::WHERE) {
