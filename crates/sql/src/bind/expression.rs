@@ -14,9 +14,7 @@ use super::query::Bound;
 use super::scope::{Found, Scope};
 use super::{Binder, Environment, MOST_BINDINGS, frame, order};
 use crate::dialect::type_of;
-use crate::tree::{
-    Columns, Id, Node, Pick, Tie, WindowFunction, as_column, column, columns_of, field_of, is_reserved,
-};
+use crate::tree::{Columns, Id, Node, Pick, Tie, WindowFunction, as_column, column, columns_of, field_of, is_reserved};
 use crate::{Catalog, Finding, FunctionKind, Place};
 
 /// How deep one select-list alias may lean on another.
