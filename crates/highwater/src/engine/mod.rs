@@ -16,6 +16,8 @@ mod postgres;
 mod relation;
 mod table;
 
+use highwater_sql::Dialect;
+
 pub use self::ddl::{Ddl, ddl};
 pub use self::duckdb::DuckDb;
 pub use self::postgres::{Postgres, Settings as PostgresSettings};
@@ -101,6 +103,9 @@ pub trait Connection: Send {
     /// # Errors
     /// The engine's own message.
     fn relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, EngineError>;
+
+    /// Whose SQL it reads.
+    fn dialect(&self) -> Dialect;
 
     /// Starts a transaction as the engine does it when nothing else is said.
     ///

@@ -26,7 +26,7 @@ struct Done {
 
 /// Runs a model; see [`super::run`].
 pub(crate) fn build(job: &mut Job, run: &RunIdentity, analyse: Analyse) -> Result<SwapReport, ExactError> {
-    job.connection.begin().map_err(|error| job.error(error))?;
+    job.begin()?;
     let outcome = attempt(job, run, analyse).and_then(|done| {
         if done.commit {
             job.drop_temporary()?;
@@ -49,7 +49,7 @@ fn attempt(job: &mut Job, run: &RunIdentity, analyse: Analyse) -> Result<Done, E
         // The fence must stand before the snapshot it guards is taken.
         job.connection.rollback().map_err(|error| job.error(error))?;
         ledger::create(job, run)?;
-        job.connection.begin().map_err(|error| job.error(error))?;
+        job.begin()?;
         prepared = prepare(job, &run.engine_version, analyse)?;
     }
     let look = look(job, &prepared, &[])?;

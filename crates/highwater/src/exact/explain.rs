@@ -148,8 +148,11 @@ fn detector(job: &Job, input: &Input) -> (String, Option<String>) {
         _ => format!("fingerprint of {}{by}", plural(columns, "column")),
     };
     let Some(exact) = job.around.parent(&input.relation) else { return (fingerprint, None) };
-    let parent =
-        Parent { unique_id: exact.unique_id.clone(), axis: Axis { partitioning: exact.partitioning() }, change_seq: 0 };
+    let parent = Parent {
+        unique_id: exact.unique_id.clone(),
+        axis: Axis { partitioning: exact.partitioning(), dialect: job.dialect },
+        change_seq: 0,
+    };
     let promise = format!("sees what runs of {0} wrote; a change by hand is mended by {0}'s next run", input.label);
     let detector = match feed::groups(&parent, &input.probe.group) {
         Some(_) => format!("swap feed of {}", input.label),

@@ -1,5 +1,7 @@
 //! One piece of work on one model: the connection, the names of its temporary tables, and errors that say which model it was.
 
+use highwater_sql::Dialect;
+
 use crate::engine::{Cell, Column, Connection, EngineError, Relation, Table};
 
 use super::error::ExactError;
@@ -15,6 +17,8 @@ pub(crate) struct Job<'a> {
     pub around: &'a Surroundings,
     /// The word for it in messages.
     pub label: String,
+    /// Whose SQL the session reads.
+    pub dialect: Dialect,
     prefix: String,
     temporary: Vec<String>,
     /// A way to look for changes that is not enough.
@@ -31,11 +35,13 @@ impl<'a> Job<'a> {
         prefix: &str,
     ) -> Self {
         let label = around.label(&model.relation);
+        let dialect = connection.dialect();
         Self {
             connection,
             model,
             around,
             label,
+            dialect,
             prefix: prefix.to_owned(),
             temporary: Vec::new(),
             #[cfg(test)]
@@ -45,13 +51,13 @@ impl<'a> Job<'a> {
 
     /// The name of one of this job's temporary tables, in SQL.
     pub fn temp(&self, name: &str) -> String {
-        format!("temp.main.{}_{name}", self.prefix)
+        self.connection.temporary(&format!("{}_{name}", self.prefix)).sql()
     }
 
     /// Fills a temporary table from a query, replacing what stood there, and returns its name in SQL.
     pub fn store(&mut self, name: &str, query: &str) -> Result<String, ExactError> {
         let table = self.temp(name);
-        self.execute(&format!("create or replace temp table {table} as {query}"))?;
+        self.execute(&self.dialect.store(&table, query))?;
         if !self.temporary.contains(&table) {
             self.temporary.push(table.clone());
         }
@@ -64,6 +70,11 @@ impl<'a> Job<'a> {
             self.execute(&format!("drop table if exists {table}"))?;
         }
         Ok(())
+    }
+
+    /// Starts a transaction that reads one snapshot throughout.
+    pub fn begin(&mut self) -> Result<(), ExactError> {
+        self.connection.begin_snapshot().map_err(|error| self.error(error))
     }
 
     /// Runs a statement; returns the rows it changed.

@@ -27,23 +27,22 @@ use super::model::RunIdentity;
 const VERSION: i128 = 1;
 
 const TABLES: &str = "
-create schema if not exists {ledger};
 create table if not exists {ledger}.ledger (version integer, created_at timestamp);
 create table if not exists {ledger}.fence (model varchar, epoch bigint);
 create table if not exists {ledger}.models (
-    model varchar, relation varchar, logic_version varchar, logic varchar, salt ubigint, change_seq bigint,
+    model varchar, relation varchar, logic_version varchar, logic varchar, salt bigint, change_seq bigint,
     mode varchar, run_id varchar, invocation_id varchar, built_at timestamp);
 create table if not exists {ledger}.partitions (
-    model varchar, interval_start timestamp, key_hash ubigint, row_count bigint, fingerprint hugeint,
+    model varchar, interval_start timestamp, key_hash {key}, row_count bigint, fingerprint {sum},
     logic_version varchar, run_id varchar, changed_seq bigint);
 create table if not exists {ledger}.inputs (
     model varchar, probe varchar, relation varchar, detector varchar, parent varchar, seen_seq bigint, run_id varchar);
 create table if not exists {ledger}.fingerprints (
-    model varchar, probe varchar, interval_start timestamp, key_hash ubigint, row_count bigint, fingerprint hugeint);
+    model varchar, probe varchar, interval_start timestamp, key_hash {key}, row_count bigint, fingerprint {sum});
 create table if not exists {ledger}.runs (
     run_id varchar, invocation_id varchar, model varchar, started_at timestamp, finished_at timestamp, what varchar, reason varchar,
     dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint);
-insert into {ledger}.ledger select {version}, {now} where not exists (from {ledger}.ledger);
+insert into {ledger}.ledger select {version}, {now} where not exists (select 1 from {ledger}.ledger);
 ";
 
 /// What the ledger knows of a model.
@@ -85,10 +84,10 @@ pub(crate) fn schema(relation: &Relation) -> String {
 
 /// Whether the database of a relation holds a ledger. Fails on one from a later version.
 pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactError> {
-    let found = job.count(&format!(
-        "select count(*) from duckdb_tables() where lower(database_name) = lower({}) and schema_name = 'highwater' \
-         and table_name in ('ledger', 'fence', 'models', 'partitions', 'inputs', 'fingerprints', 'runs')",
-        quote_literal(&relation.database)
+    let found = job.count(&job.dialect.count_tables(
+        &quote_literal(&relation.database),
+        "'highwater'",
+        "'ledger', 'fence', 'models', 'partitions', 'inputs', 'fingerprints', 'runs'",
     ))?;
     if found < 7 {
         return Ok(false);
@@ -142,18 +141,22 @@ pub(crate) fn create(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError>
 }
 
 fn create_once(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
-    job.connection.begin().map_err(|error| job.error(error))?;
+    job.begin()?;
     let ledger = schema(&job.model.relation);
     let tables = TABLES
         .replace("{ledger}", &ledger)
         .replace("{version}", &VERSION.to_string())
-        .replace("{now}", &moment(run.started_at));
+        .replace("{now}", &moment(run.started_at))
+        .replace("{key}", job.dialect.key_type())
+        .replace("{sum}", job.dialect.sum_type());
+    let schema = job.dialect.create_schema(&job.model.relation.database, "highwater");
     let model = quote_literal(&job.model.unique_id);
     let result = job
-        .execute(&tables)
+        .execute(&schema)
+        .and_then(|_| job.execute(&tables))
         .and_then(|_| {
             job.execute(&format!(
-                "insert into {ledger}.fence select {model}, 0 where not exists (from {ledger}.fence where model = {model})"
+                "insert into {ledger}.fence select {model}, 0 where not exists (select 1 from {ledger}.fence where model = {model})"
             ))
         })
         .and_then(|_| job.connection.commit().map_err(|error| job.error(error)));

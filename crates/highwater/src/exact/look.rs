@@ -134,9 +134,10 @@ pub(crate) fn same_columns(one: &[Column], other: &[Column]) -> bool {
         })
 }
 
+/// Below 2^63: not every engine has unsigned numbers.
 fn new_salt() -> u64 {
     let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
-    high ^ low.rotate_left(32)
+    (high ^ low.rotate_left(32)) >> 1
 }
 
 /// Why everything has to be built before any input is compared, if so.
@@ -204,7 +205,7 @@ fn choose(
         Policy::Incremental | Policy::Strict => Ok(Choice::Incremental),
         Policy::Auto => {
             let all = job.count(&format!(
-                "select count(*) from (select {0} from {1}.partitions where model = {2} and row_count > 0 union select p from {3})",
+                "select count(*) from (select {0} from {1}.partitions where model = {2} and row_count > 0 union select p from {3}) as every",
                 prepared.axis.ledger_column(),
                 ledger::schema(&job.model.relation),
                 quote_literal(&job.model.unique_id),
@@ -276,7 +277,7 @@ pub(crate) fn kept(job: &mut Job, prepared: &Prepared) -> Result<Kept, ExactErro
         (
             "interval_start is null",
             format!(
-                "(select {} from (select max(interval_start) as p from mine) where p is not null)",
+                "(select {} from (select max(interval_start) as p from mine) as newest where p is not null)",
                 prepared.axis.label("p")
             ),
         )

@@ -69,7 +69,7 @@ pub(crate) fn plan(
 }
 
 fn begin(connection: &mut dyn Connection) -> Result<(), ExactError> {
-    connection.begin().map_err(|source| ExactError::Engine { model: "plan".to_owned(), source })
+    connection.begin_snapshot().map_err(|source| ExactError::Engine { model: "plan".to_owned(), source })
 }
 
 /// Plans one model and takes down what its children may expect.
@@ -119,7 +119,7 @@ fn one(job: &mut Job, run: &RunIdentity, analyse: AnalyseModel, ahead: &mut Ahea
 
 /// A plan that says nothing yet.
 fn blank(job: &Job, state: PlanState) -> ModelPlan {
-    let cut = super::axis::Axis { partitioning: job.model.partitioning() }.cut();
+    let cut = super::axis::Axis { partitioning: job.model.partitioning(), dialect: job.dialect }.cut();
     ModelPlan {
         unique_id: job.model.unique_id.clone(),
         label: job.label.clone(),

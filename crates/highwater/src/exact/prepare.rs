@@ -3,8 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use highwater_sql::dialect::quote;
-use highwater_sql::{Analysis, ColumnType, Finding, Partitioning, Place, Probe, Request, look_through};
+use highwater_sql::{Analysis, ColumnType, Dialect, Finding, Partitioning, Place, Probe, Request, look_through};
 use serde_json::Value;
 
 use crate::diagnostics::SourceFile;
@@ -78,7 +77,7 @@ pub(crate) fn look(job: &mut Job, engine_version: &str, analyse: Analyse) -> Res
     let text = look_through(&job.model.sql, &catalog).unwrap_or_else(|| embedded(job.model).to_owned());
     let known = catalog.session.into_inner().into_columns();
     let output = describe(job, &text)?;
-    let axis = Axis { partitioning: named_as_in(job.model.partitioning(), &output) };
+    let axis = Axis { partitioning: named_as_in(job.model.partitioning(), &output), dialect: job.dialect };
     check_columns(job, &axis.partitioning, &output)?;
     let types: Vec<ColumnType> = output.iter().map(column_type).collect();
     let session = RefCell::new(Cached::with(job.connection, known));
@@ -209,7 +208,7 @@ fn inputs(
             inputs.push(Input {
                 id: probe_id(&term.probe),
                 label: around.label(&relation),
-                hashed: hashed(&term.probe.columns, &columns),
+                hashed: hashed(cached.dialect(), &term.probe.columns, &columns),
                 probe: term.probe.clone(),
                 relation,
             });
@@ -223,30 +222,13 @@ fn probe_id(probe: &Probe) -> String {
     sha256(&text)[..16].to_owned()
 }
 
-/// What to hash for columns so that two rows with one hash are one row to every query. Zero and minus zero are equal, and so are one month and
-/// thirty days, but queries can tell them apart.
-pub(crate) fn hashed(names: &[String], columns: &[Column]) -> Vec<String> {
-    let mut expressions = Vec::new();
-    for name in names {
-        let quoted = quote(name);
-        let data_type = columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
-        match data_type.map(|column| column.data_type.to_uppercase()).unwrap_or_default() {
-            data_type if data_type == "DOUBLE" || data_type == "FLOAT" => {
-                expressions.push(format!("signbit({quoted})"));
-                expressions.push(quoted);
-            }
-            // Within lists and structs a sign of zero cannot be asked for, but shows in the text.
-            data_type if ["DOUBLE", "FLOAT"].iter().any(|part| data_type.contains(part)) => {
-                expressions.push(format!("cast({quoted} as varchar)"));
-                expressions.push(quoted);
-            }
-            data_type if data_type.contains("INTERVAL") || data_type.contains("TIME WITH TIME ZONE") => {
-                expressions.push(format!("cast({quoted} as varchar)"));
-            }
-            _ => expressions.push(quoted),
-        }
-    }
-    expressions
+/// What to hash for columns so that two rows with one hash are one row to every query.
+pub(crate) fn hashed(dialect: Dialect, names: &[String], columns: &[Column]) -> Vec<String> {
+    let images = names.iter().map(|name| {
+        let column = columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+        dialect.image(&dialect.quote(name), column.map(|column| column.data_type.as_str()).unwrap_or_default())
+    });
+    images.flatten().collect()
 }
 
 /// Names of columns.

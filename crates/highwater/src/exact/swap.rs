@@ -3,8 +3,6 @@
 //! With D a cover of the partitions that differ and S the slice of D, `(V - σ_D V) + S` is the rebuild. Partitions whose staged fingerprint
 //! equals the table's are not written, and nothing downstream runs because of them.
 
-use highwater_sql::dialect::fingerprint;
-
 use crate::engine::{RelationKind, quote_literal};
 
 use super::axis::{quoted, within};
@@ -41,6 +39,8 @@ pub(crate) struct Staged {
     stage: String,
     /// Temporary table `(p, n_here, n_new, f_new, write, record)`.
     diff: String,
+    /// Whether the table is there, with the right columns.
+    standing: bool,
     /// What it came to, once written.
     pub outcome: Swapped,
 }
@@ -62,7 +62,7 @@ pub(crate) fn partitions(
         &format!(
             "select * from (select {}, {} from {table} group by 1) as taken(p, n, f)",
             prepared.axis.partition(),
-            fingerprint(&hashed(&names, &prepared.output), salt)
+            job.dialect.fingerprint(&hashed(job.dialect, &names, &prepared.output), salt)
         ),
     )
 }
@@ -77,7 +77,7 @@ pub(crate) fn changed_by_hand(job: &mut Job, prepared: &Prepared, here: &str) ->
         &format!(
             "select p, coalesce(sum(n) filter (not now), 0)::bigint as rows_before, coalesce(sum(n) filter (now), 0)::bigint as rows_now \
              from (select p, n, f, true as now from {here} \
-             union all select {}, row_count, fingerprint, false from {}.partitions where model = {} and row_count > 0) \
+             union all select {}, row_count, fingerprint, false from {}.partitions where model = {} and row_count > 0) as sides \
              group by p having count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f)",
             prepared.axis.ledger_column(),
             ledger::schema(&job.model.relation),
@@ -142,7 +142,12 @@ pub(crate) fn stage(
         "select count(*), count(*) filter (write), count(*) filter (record), sum(n_here) filter (write), sum(n_new) filter (write) from {diff}"
     ))?;
     let recreated = here.is_none() || (dirty.is_none() && replaced * 2 > considered);
-    Ok(Staged { stage, diff, outcome: Swapped { considered, replaced, recorded, deleted, inserted, recreated } })
+    Ok(Staged {
+        stage,
+        diff,
+        standing: here.is_some(),
+        outcome: Swapped { considered, replaced, recorded, deleted, inserted, recreated },
+    })
 }
 
 /// Writes what differs: data, then partitions in the ledger. Returns the staged outcome, with row counts as written.
@@ -165,13 +170,10 @@ pub(crate) fn swap(
             0
         };
         if let Some(kind @ (RelationKind::View | RelationKind::MaterializedView)) = kind {
-            job.execute(&format!("drop {} {}", kind.sql(), job.model.relation.sql()))?;
+            job.execute(&job.dialect.remove(kind.sql(), &job.model.relation.sql()))?;
         }
-        job.execute(&format!(
-            "create or replace table {} as select * from {}",
-            job.model.relation.sql(),
-            staged.stage
-        ))?;
+        let query = format!("select * from {}", staged.stage);
+        job.execute(&job.dialect.replace(&job.model.relation.sql(), &query, staged.standing))?;
         outcome.deleted = rows_before;
         outcome.inserted = job.count(&format!("select count(*) from {}", staged.stage))?;
     } else if outcome.replaced > 0 {
@@ -187,7 +189,7 @@ fn replace(job: &mut Job, prepared: &Prepared, staged: &Staged) -> Result<(), Ex
     let write = job.store("write", &format!("select p from {} where write", staged.diff))?;
     let null = job.count(&format!("select count(*) from {write} where p is null"))? > 0;
     let filter = Filter::new(job, &prepared.axis, &write, null)?.result(&prepared.axis);
-    let columns = quoted(&column_names(&prepared.output)).join(", ");
+    let columns = quoted(job.dialect, &column_names(&prepared.output)).join(", ");
     let table = job.model.relation.sql();
     let deleted = job.execute(&format!("delete from {table} where {filter}"))?;
     let inserted =
@@ -242,16 +244,19 @@ fn check_grain(job: &mut Job, staged: &Staged, outcome: Swapped) -> Result<(), E
         return Ok(());
     }
     let columns = job.model.unique_key.clone();
-    let keys = quoted(&columns);
+    let keys = quoted(job.dialect, &columns);
     let list = keys.join(", ");
     let staged_keys = if outcome.recreated {
         "true".to_owned()
     } else {
-        format!("hash({list}) in (select hash({list}) from {})", staged.stage)
+        {
+            let hash = job.dialect.key_hash(&keys);
+            format!("{hash} in (select {hash} from {})", staged.stage)
+        }
     };
     let text: Vec<String> = keys.iter().map(|key| format!("coalesce(cast({key} as varchar), 'NULL')")).collect();
     let duplicates = job.query(&format!(
-        "select {}, rows, count(*) over () from (select {list}, count(*) as rows from {} where {staged_keys} group by {list} having count(*) > 1) \
+        "select {}, rows, count(*) over () from (select {list}, count(*) as rows from {} where {staged_keys} group by {list} having count(*) > 1) as repeated \
          order by 1 limit {EXAMPLES}",
         text.join(" || ', ' || "),
         job.model.relation.sql()

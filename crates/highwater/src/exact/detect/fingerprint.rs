@@ -3,11 +3,10 @@
 //! A fingerprint is (row count, sum of salted row hashes) over the columns that the query uses and the rows that pass its filter. Inserts,
 //! updates, deletes and moves between groups all show; nothing is asked of those who write the input.
 
-use highwater_sql::Group;
-use highwater_sql::dialect::{fingerprint, interval, key_hash};
+use highwater_sql::{Dialect, Group};
 
 use crate::engine::quote_literal;
-use crate::exact::axis::within;
+use crate::exact::axis::{whole, within};
 use crate::exact::error::ExactError;
 use crate::exact::job::Job;
 use crate::exact::ledger;
@@ -24,11 +23,11 @@ pub(crate) enum Naive {
 }
 
 /// The group of a row, as an expression over the input's columns.
-pub(crate) fn group_id(group: &Group) -> String {
+pub(crate) fn group_id(dialect: Dialect, group: &Group) -> String {
     match group {
-        Group::Interval { expression, unit, .. } => interval(expression, *unit),
-        Group::Key { expressions } => key_hash(expressions),
-        Group::Whole => "0::ubigint".to_owned(),
+        Group::Interval { expression, unit, .. } => dialect.interval(expression, *unit),
+        Group::Key { expressions } => dialect.key_hash(expressions),
+        Group::Whole => whole(dialect),
     }
 }
 
@@ -42,8 +41,8 @@ pub(crate) fn take(job: &mut Job, input: &Input, index: usize, salt: u64) -> Res
     let filter = input.probe.filter.as_ref().map_or_else(String::new, |filter| format!(" where ({filter}\n)"));
     let query = format!(
         "select * from (select {}, {} from {}{filter} group by 1) as taken(p, n, f)",
-        group_id(&input.probe.group),
-        fingerprint(&input.hashed, salt),
+        group_id(job.dialect, &input.probe.group),
+        job.dialect.fingerprint(&input.hashed, salt),
         input.relation.sql()
     );
     job.store(&format!("now_{index}"), &query)
@@ -54,7 +53,7 @@ pub(crate) fn changed(job: &Job, input: &Input, now: &str) -> String {
     format!(
         "select p, coalesce(sum(n) filter (not now), 0)::bigint as rows_before, coalesce(sum(n) filter (now), 0)::bigint as rows_now \
          from (select p, n, f, true as now from {now} \
-         union all select {}, row_count, fingerprint, false from {}.fingerprints where model = {} and probe = {}) \
+         union all select {}, row_count, fingerprint, false from {}.fingerprints where model = {} and probe = {}) as sides \
          group by p having (count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f)){}",
         ledger_column(&input.probe.group),
         ledger::schema(&job.model.relation),

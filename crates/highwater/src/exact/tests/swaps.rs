@@ -1,5 +1,7 @@
 //! What a run does, change by change.
 
+use highwater_sql::Dialect;
+
 use super::world::{World, best, daily, facts, largest, lifetime, regional};
 use crate::engine::{Column, Connection, Engine, EngineError, Relation, RelationKind, Table};
 use crate::exact::axis::within;
@@ -311,6 +313,10 @@ impl Breaking<'_> {
 }
 
 impl Connection for Breaking<'_> {
+    fn dialect(&self) -> Dialect {
+        self.session.dialect()
+    }
+
     fn execute(&mut self, sql: &str) -> Result<u64, EngineError> {
         if sql != "rollback" {
             self.step()?;
