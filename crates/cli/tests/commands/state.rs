@@ -45,7 +45,9 @@ fn deployed() -> TestProject {
 }
 
 fn listed(project: &TestProject, selector: &str) -> Vec<String> {
-    let text = project.stdout(&["ls", "--state", "state", "--select", selector, "--output", "name"]);
+    let mode = ["--indirect-selection", "empty"];
+    let text =
+        project.stdout(&[&["ls", "--state", "state", "--select", selector, "--output", "name"], &mode[..]].concat());
     let mut names: Vec<String> = text.lines().map(str::to_owned).collect();
     names.sort();
     names
