@@ -118,7 +118,13 @@ impl<'a> Job<'a> {
 
     /// Starts a transaction that reads one snapshot throughout.
     pub fn begin(&mut self) -> Result<(), ExactError> {
-        self.connection.begin_snapshot().map_err(|error| self.error(error))
+        self.connection.begin_snapshot().map_err(|error| self.error(error))?;
+        if let (Dialect::Postgres, Some(writers)) = (self.dialect, &self.writers) {
+            // A process that is stopped in the middle of a swap must not keep its rows locked for ever.
+            let milliseconds = writers.time_to_live.as_millis();
+            self.execute(&format!("set local idle_in_transaction_session_timeout = {milliseconds}"))?;
+        }
+        Ok(())
     }
 
     /// Runs a statement; returns the rows it changed.
