@@ -196,8 +196,14 @@ pub fn told(output: &Output) -> String {
 
 /// The ledger counts the rows that are there, day by day; no run stands in it twice, and every commit raised the fence.
 fn check_ledger(session: &mut dyn Connection, when: &str) {
+    let schema = session
+        .query("select current_schema()")
+        .expect("a schema")
+        .scalar()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     for (model, column) in [("fact", "placed_at"), ("daily", "day")] {
-        let id = format!("'model.shop.{model}'");
+        let id = format!("'{schema}.{model}'");
         let counted =
             format!("select date_trunc('day', {column}::timestamp) as p, count(*) as n from {model} group by 1");
         let noted =

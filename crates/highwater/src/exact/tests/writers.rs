@@ -154,7 +154,7 @@ fn fill_a_day(world: &mut World, fenced: bool) -> Result<(), EngineError> {
     }
     for session in &mut sessions {
         if fenced {
-            session.execute("update highwater.fence set epoch = epoch + 1 where model = 'model.shop.daily'")?;
+            session.execute("update highwater.fence set epoch = epoch + 1 where model = 'main.daily'")?;
         }
         session.execute("delete from daily where day = '2026-03-01'; insert into daily values ('2026-03-01', 1, 1)")?;
         session.commit()?;
