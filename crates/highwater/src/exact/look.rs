@@ -408,8 +408,8 @@ pub(crate) fn kept(job: &mut Job, prepared: &Prepared) -> Result<Kept, ExactErro
     };
     let table = job.query(&format!(
         "with mine as (select * from {}.partitions where model = {} and row_count > 0) \
-         select count(*), sum(row_count)::bigint, (sum(row_count) filter ({null}))::bigint, {latest}, \
-         (sum(row_count) filter ({early}))::bigint, (sum(row_count) filter ({future}))::bigint from mine",
+         select count(*), sum(row_count)::bigint, (sum(row_count) filter (where {null}))::bigint, {latest}, \
+         (sum(row_count) filter (where {early}))::bigint, (sum(row_count) filter (where {future}))::bigint from mine",
         ledger::schema(&job.model.relation),
         job.id()
     ))?;

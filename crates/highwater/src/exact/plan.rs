@@ -249,7 +249,7 @@ fn dirty_part(
         job.id()
     );
     let [new, rows] = job.numbers(&format!(
-        "select count(*) filter (kept.row_count is null), sum(kept.row_count)::bigint \
+        "select count(*) filter (where kept.row_count is null), sum(kept.row_count)::bigint \
          from {} as dirty left join {kept} as kept on dirty.p is not distinct from kept.p",
         dirty.set
     ))?;

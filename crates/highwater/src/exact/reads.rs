@@ -42,7 +42,7 @@ pub(crate) fn reads(
         let direct = terms.filter(|(_, at)| **at == index).all(|(term, _)| term.steps.is_empty());
         let inside = dirty.filter(|_| direct).and_then(|dirty| inside(&prepared.axis, &input.probe.group, dirty));
         let [all, some] = job.numbers(&format!(
-            "select sum(n), sum(n) filter ({}) from ({groups}) as groups",
+            "select sum(n), sum(n) filter (where {}) from ({groups}) as groups",
             inside.as_deref().unwrap_or("true")
         ))?;
         let width = width(job, input)?;

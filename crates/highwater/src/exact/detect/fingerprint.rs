@@ -73,7 +73,7 @@ pub(crate) fn changed(job: &Job, input: &Input, now: &str) -> String {
 /// The same, against what is stored under a name, and only where the stored group passes a condition.
 pub(super) fn changed_among(job: &Job, input: &Input, probe: &str, now: &str, stored: Option<&str>) -> String {
     format!(
-        "select p, coalesce(sum(n) filter (not now), 0)::bigint as rows_before, coalesce(sum(n) filter (now), 0)::bigint as rows_now \
+        "select p, coalesce(sum(n) filter (where not now), 0)::bigint as rows_before, coalesce(sum(n) filter (where now), 0)::bigint as rows_now \
          from (select p, n, f, true as now from {now} \
          union all select {}, row_count, fingerprint, false from {}.fingerprints where model = {} and probe = {} and {}) as sides \
          group by p having (count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f)){}",
