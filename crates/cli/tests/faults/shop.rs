@@ -55,10 +55,8 @@ impl Shop {
     fn made(server: Option<Database>, target: &str) -> Self {
         let folder = tempfile::tempdir().expect("folder");
         fs::create_dir(folder.path().join("models")).expect("models");
-        let schema = if server.is_some() { "public" } else { "main" };
         let sources =
             format!("sources: [{{name: raw, schema: {schema}, tables: [{{name: orders}}, {{name: customers}}]}}]\n");
-        let shop = Self { folder, server };
         shop.aim(target);
         for (path, text) in [
             ("dbt_project.yml", PROJECT),
@@ -76,6 +74,11 @@ impl Shop {
             )
             .expect("sources");
         shop
+    }
+
+    /// Where its tables are.
+    fn schema(&self) -> &'static str {
+        if self.server.is_some() { "public" } else { "main" }
     }
 
     /// Writes the profile: the settings of its one target, as YAML on one line.
@@ -175,7 +178,7 @@ impl Shop {
             assert!(!new || !differs(session, model, query), "{when}: {model} is neither old nor new");
             new
         });
-        check_ledger(session, when);
+        check_ledger(session, self.schema(), when);
         new
     }
 
@@ -185,7 +188,7 @@ impl Shop {
         for (model, query) in REBUILDS {
             assert!(!differs(session.as_mut(), model, query), "{when}: {model} is not what a rebuild holds");
         }
-        check_ledger(session.as_mut(), when);
+        check_ledger(session.as_mut(), self.schema(), when);
     }
 }
 
@@ -195,20 +198,18 @@ pub fn told(output: &Output) -> String {
 }
 
 /// The ledger counts the rows that are there, day by day; no run stands in it twice, and every commit raised the fence.
-fn check_ledger(session: &mut dyn Connection, when: &str) {
-    let schema = session
-        .query("select current_schema()")
-        .expect("a schema")
-        .scalar()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+fn check_ledger(session: &mut dyn Connection, schema: &str, when: &str) {
     for (model, column) in [("fact", "placed_at"), ("daily", "day")] {
         let id = format!("'{schema}.{model}'");
         let counted =
             format!("select date_trunc('day', {column}::timestamp) as p, count(*) as n from {model} group by 1");
         let noted =
             format!("select interval_start, row_count from highwater.partitions where model = {id} and row_count > 0");
-        assert!(!differs_from(session, &counted, &noted), "{when}: the ledger does not describe {model}");
+        let (there, said) = (session.query(&counted), session.query(&noted));
+        assert!(
+            !differs_from(session, &counted, &noted),
+            "{when}: the ledger does not describe {id}: {there:?}, {said:?}"
+        );
         let twice = format!("select run_id from highwater.runs where model = {id} group by 1 having count(*) > 1");
         assert_eq!(rows(session, &twice), 0, "{when}: a run committed {model} twice");
         let unfenced = format!(

@@ -138,7 +138,8 @@ fn overtaken(step: &str) -> (World, Known, Result<SwapReport, ExactError>) {
 fn a_run_that_wakes_up_after_its_lease_was_taken_cannot_commit() {
     for step in ["leased", "staged"] {
         let (mut world, known, result) = overtaken(step);
-        assert!(matches!(result, Err(ExactError::Conflict { .. })), "{step}: {result:?}");
+        // It finds the fence raised, looks again, and nothing is left to do.
+        assert_eq!(result.expect("a run").mode, Mode::Unchanged, "{step}");
         world.compare(&known);
         assert_eq!(world.rows("select run_id from highwater.runs order by all"), "run-1\nsecond");
         assert_eq!(world.run_and_compare(&known).mode, Mode::Unchanged);
