@@ -55,6 +55,8 @@ impl Shop {
     fn made(server: Option<Database>, target: &str) -> Self {
         let folder = tempfile::tempdir().expect("folder");
         fs::create_dir(folder.path().join("models")).expect("models");
+        let shop = Self { folder, server };
+        let schema = shop.schema();
         let sources =
             format!("sources: [{{name: raw, schema: {schema}, tables: [{{name: orders}}, {{name: customers}}]}}]\n");
         shop.aim(target);
