@@ -64,7 +64,7 @@ pub(crate) fn foresee(
 
 /// The query for the groups of an input that lie in partitions of the parent.
 fn groups(input: &Input, set: &str, axis: &Axis) -> String {
-    let parent = Parent { unique_id: String::new(), axis: axis.clone(), change_seq: 0 };
+    let parent = Parent { id: String::new(), axis: axis.clone(), change_seq: 0 };
     match feed::groups(&parent, &input.probe.group) {
         Some(groups) => {
             format!("select {groups} as p from (select p as {} from {set}) as parents", axis.ledger_column())
