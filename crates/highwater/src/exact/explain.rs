@@ -157,7 +157,7 @@ fn detector(job: &Job, input: &Input) -> (String, Option<String>) {
     }
     let Some(exact) = job.around.parent(&input.relation) else { return (fingerprint, None) };
     let parent = Parent {
-        unique_id: exact.unique_id.clone(),
+        id: String::new(),
         axis: Axis { partitioning: exact.partitioning(), dialect: job.dialect },
         change_seq: 0,
     };

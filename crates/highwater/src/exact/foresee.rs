@@ -64,7 +64,7 @@ pub(crate) fn foresee(
 
 /// The query for the groups of an input that lie in partitions of the parent.
 fn groups(input: &Input, set: &str, axis: &Axis) -> String {
-    let parent = Parent { unique_id: String::new(), axis: axis.clone(), change_seq: 0 };
+    let parent = Parent { id: String::new(), axis: axis.clone(), change_seq: 0 };
     let (group, carried) = (group_id(axis.dialect, &input.probe.group), carried(axis.dialect, &input.probe.group));
     match feed::groups(&parent, &input.probe) {
         Some(groups) => {

@@ -14,8 +14,8 @@ use crate::exact::prepare::Input;
 /// An exact model that another one reads.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Parent {
-    /// `model.<package>.<name>`.
-    pub unique_id: String,
+    /// What it goes by in the ledger.
+    pub id: String,
     /// How its table is cut.
     pub axis: Axis,
     /// Number of its last change.
@@ -31,13 +31,14 @@ pub(crate) fn parent(job: &mut Job, input: &Input) -> Result<Option<Parent>, Exa
     if input.probe.rows.as_ref().is_some_and(|rows| rows.tables.len() > 1) {
         return Ok(None);
     }
-    let Some(exact) = job.around.parent(&input.relation).cloned() else { return Ok(None) };
+    let Some((relation, exact)) = job.around.parent_table(&input.relation) else { return Ok(None) };
+    let (relation, exact) = (relation.clone(), exact.clone());
     let own = job.model.relation.clone();
     if !own.database.eq_ignore_ascii_case(&input.relation.database) || !ledger::exists(job, &own)? {
         return Ok(None);
     }
-    Ok(ledger::model(job, &own, &exact.unique_id)?.map(|row| Parent {
-        unique_id: exact.unique_id.clone(),
+    Ok(ledger::model(job, &relation)?.map(|row| Parent {
+        id: ledger::id(&relation),
         axis: Axis { partitioning: exact.partitioning(), dialect: job.dialect },
         change_seq: row.change_seq,
     }))
@@ -91,6 +92,6 @@ pub(crate) fn changed(job: &Job, parent: &Parent, groups: &str, seen: u64) -> St
         "select distinct {groups} as p, null::bigint as rows_before, null::bigint as rows_now, null::varchar[] as v from {}.partitions \
          where model = {} and changed_seq > {seen}",
         ledger::schema(&job.model.relation),
-        quote_literal(&parent.unique_id)
+        quote_literal(&parent.id)
     )
 }

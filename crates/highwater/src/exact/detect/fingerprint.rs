@@ -83,13 +83,13 @@ pub(crate) fn changed(job: &Job, input: &Input, now: &str) -> String {
 /// The same, against what is stored under a name, and only where the stored group passes a condition.
 pub(super) fn changed_among(job: &Job, input: &Input, probe: &str, now: &str, stored: Option<&str>) -> String {
     format!(
-        "select p, coalesce(sum(n) filter (not now), 0)::bigint as rows_before, coalesce(sum(n) filter (now), 0)::bigint as rows_now, \
+        "select p, coalesce(sum(n) filter (where not now), 0)::bigint as rows_before, coalesce(sum(n) filter (where now), 0)::bigint as rows_now, \
          min(v) as v from (select p, n, f, true as now, v from {now} \
          union all select {}, row_count, fingerprint, false, carried from {}.fingerprints where model = {} and probe = {} and {}) as sides \
          group by p having (count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f)){}",
         ledger_column(&input.probe.group),
         ledger::schema(&job.model.relation),
-        quote_literal(&job.model.unique_id),
+        job.id(),
         quote_literal(probe),
         stored.unwrap_or("true"),
         looked_at(job, input)
@@ -111,7 +111,7 @@ fn looked_at(job: &Job, input: &Input) -> String {
             " and p > (select max({}) from {}.fingerprints where model = {} and probe = {})",
             ledger_column(&input.probe.group),
             ledger::schema(&job.model.relation),
-            quote_literal(&job.model.unique_id),
+            job.id(),
             quote_literal(&input.id)
         ),
     }
@@ -120,7 +120,7 @@ fn looked_at(job: &Job, input: &Input) -> String {
 /// Stores fingerprints: of the groups in `delta`, or of all.
 pub(crate) fn record(job: &mut Job, input: &Input, now: &str, delta: Option<&str>) -> Result<(), ExactError> {
     let schema = ledger::schema(&job.model.relation);
-    let (model, probe) = (quote_literal(&job.model.unique_id), quote_literal(&input.id));
+    let (model, probe) = (job.id(), quote_literal(&input.id));
     let column = ledger_column(&input.probe.group);
     let restrict = |id: &str| delta.map_or_else(|| "true".to_owned(), |delta| within(id, delta));
     job.execute(&format!(

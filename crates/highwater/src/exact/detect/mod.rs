@@ -91,7 +91,7 @@ fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: boo
     // A number of another model's changes, or one from the future, says nothing.
     let seen = seen.filter(|seen| match (&seen.parent, &parent) {
         (None, None) => true,
-        (Some(before), Some(now)) => *before == now.unique_id && seen.seq <= now.change_seq,
+        (Some(before), Some(now)) => *before == now.id && seen.seq <= now.change_seq,
         _ => false,
     });
     let feedable = parent.as_ref().and_then(|parent| feed::fed(parent, &input.probe));
@@ -166,7 +166,7 @@ fn last_seen(job: &mut Job, input: &Input) -> Result<Option<Seen>, ExactError> {
     let table = job.query(&format!(
         "select detector, parent, seen_seq, token from {}.inputs where model = {} and probe = {}",
         ledger::schema(&job.model.relation),
-        quote_literal(&job.model.unique_id),
+        job.id(),
         quote_literal(&input.id)
     ))?;
     Ok(table.rows.first().map(|row| Seen {
@@ -193,7 +193,7 @@ pub(crate) fn record(
     run: &RunIdentity,
 ) -> Result<(), ExactError> {
     let schema = ledger::schema(&job.model.relation);
-    let model = quote_literal(&job.model.unique_id);
+    let model = job.id();
     if fresh {
         for table in ["inputs", "fingerprints"] {
             job.execute(&format!("delete from {schema}.{table} where model = {model}"))?;
@@ -215,7 +215,7 @@ pub(crate) fn record(
         }
         let (parent, seq) = observation.parent.as_ref().map_or_else(
             || ("null".to_owned(), "null".to_owned()),
-            |parent| (quote_literal(&parent.unique_id), parent.change_seq.to_string()),
+            |parent| (quote_literal(&parent.id), parent.change_seq.to_string()),
         );
         let token = observation.versions.as_ref().map_or_else(
             || Ok("null".to_owned()),
