@@ -10,12 +10,14 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::Span;
 
+use super::function::{function_name, is_unnest};
+use super::name::lookup;
 use super::query::Bound;
-use super::scope::{Found, Scope};
+use super::scope::Scope;
 use super::{Binder, Environment, MOST_BINDINGS, frame, order};
 use crate::dialect::type_of;
-use crate::tree::{Columns, Id, Node, Pick, Tie, WindowFunction, as_column, column, columns_of, field_of, is_reserved};
-use crate::{Catalog, Finding, FunctionKind, Place};
+use crate::tree::{Id, Node, Pick, Tie, WindowFunction, column, columns_of, field_of, is_reserved};
+use crate::{Finding, FunctionKind};
 
 /// How deep one select-list alias may lean on another.
 const DEEPEST_ALIAS: usize = 20;
@@ -34,9 +36,6 @@ const TAKE_LAMBDAS: &[&str] = &[
     "array_reduce",
     "reduce",
 ];
-
-/// Aggregates that depend on the order in which rows come, and take none.
-const APPROXIMATE: &[&str] = &["approx_quantile", "approx_top_k", "reservoir_quantile"];
 
 /// What names an expression may use.
 #[derive(Clone, Copy)]
@@ -181,92 +180,6 @@ impl Binder<'_> {
         }
         self.depend(input, bound, ids)
     }
-
-    fn call(&mut self, function: &Function) -> Result<FunctionKind, Finding> {
-        let name = function_name(function);
-        let kind = kind_of(function, self.catalog);
-        if kind == Some(FunctionKind::Rows) || self.dialect().reading().makes_rows(&name) {
-            return Err(self.finding(
-                "unnest",
-                &format!("{name}() in the select list makes several rows of one; any change rebuilds the whole table"),
-                "write it as a join: from ..., unnest(...)",
-                function,
-            ));
-        }
-        let Some(finding) = call(kind, &name, self.place(function.span())) else {
-            return Ok(kind.unwrap_or(FunctionKind::Scalar));
-        };
-        match kind {
-            Some(FunctionKind::Volatile) => self.findings.refusals.push(finding),
-            Some(FunctionKind::Clock) => {
-                self.findings.clocks.push((function.name.span(), finding.place.clone()));
-                self.findings.unstable.push(finding);
-            }
-            _ => {
-                self.findings.unstable.push(finding.clone());
-                return Err(finding);
-            }
-        }
-        Ok(FunctionKind::Scalar)
-    }
-}
-
-/// What a function is. The age of one moment is counted from today; that of two is not.
-pub(crate) fn kind_of(function: &Function, catalog: &dyn Catalog) -> Option<FunctionKind> {
-    let name = function_name(function);
-    let alone = matches!(&function.args, FunctionArguments::List(list) if list.args.len() == 1);
-    match catalog.function(&name) {
-        Some(FunctionKind::Scalar) if name == "age" && alone => Some(FunctionKind::Clock),
-        Some(FunctionKind::Aggregate) if APPROXIMATE.contains(&name.as_str()) => Some(FunctionKind::Volatile),
-        kind => kind,
-    }
-}
-
-/// What has to be said about calling a function: a refusal if it is volatile, else a reason to rebuild in every run.
-pub(crate) fn call(kind: Option<FunctionKind>, name: &str, place: Option<Place>) -> Option<Finding> {
-    let (rule, message, help) = match kind {
-        Some(FunctionKind::Scalar | FunctionKind::Aggregate | FunctionKind::Rows) => return None,
-        Some(FunctionKind::Volatile) if APPROXIMATE.contains(&name) => (
-            "approximate",
-            format!(
-                "{name}() depends on the order in which rows come, which no table keeps, so no two rebuilds need agree"
-            ),
-            "use the exact function: quantile_cont(), quantile_disc(), or a count by value",
-        ),
-        Some(FunctionKind::Volatile) => (
-            "volatile",
-            format!("{name}() answers anew at every call, so no two rebuilds need agree"),
-            "derive the value from the row, as in md5(key); or keep such a column out of an exact model",
-        ),
-        Some(FunctionKind::Clock) => (
-            "clock",
-            format!(
-                "{name}() reads the clock or the session, so the result changes without any input changing; \
-                 the model is rebuilt whole in every run"
-            ),
-            "compute what depends on the present in a view on top of this model",
-        ),
-        Some(FunctionKind::Macro) | None => (
-            "unknown-function",
-            format!(
-                "{name}() is a macro of the database or unknown, and what it reads cannot be seen; \
-                 the model is rebuilt whole in every run"
-            ),
-            "write the expression out, or as a macro of the project",
-        ),
-    };
-    Some(Finding { rule, message, help: help.to_owned(), place })
-}
-
-/// `unnest(list)` and nothing more.
-fn is_unnest(function: &Function) -> bool {
-    let single = matches!(&function.args, FunctionArguments::List(list) if list.args.len() == 1);
-    function_name(function) == "unnest" && single && function.over.is_none() && function.filter.is_none()
-}
-
-/// The last part of a function's name, in lower case.
-pub(crate) fn function_name(function: &Function) -> String {
-    function.name.0.last().map(|part| part.to_string().trim_matches('"').to_ascii_lowercase()).unwrap_or_default()
 }
 
 /// The parts of `a and b and c`.
@@ -333,7 +246,6 @@ impl Resolver<'_, '_> {
             Expr::Subquery(subquery) => {
                 let subquery = std::mem::replace(&mut **subquery, empty_query());
                 *expression = self.subquery(&subquery, Vec::new(), Vec::new(), false)?;
-                self.as_its_query(expression);
             }
             Expr::InSubquery { expr, subquery, negated } => {
                 let subquery = std::mem::replace(&mut **subquery, empty_query());
@@ -547,24 +459,15 @@ impl Resolver<'_, '_> {
         }
         // Not written in the subquery itself but in what is looked for: those rows matter only where nothing else ties them.
         let (sought, wanted) = if correlated { (Vec::new(), Vec::new()) } else { (sought, wanted) };
-        let data_type = match bound.output.as_slice() {
-            _ if verdict => Some("BOOLEAN".to_owned()),
-            [single] => self.binder.columns[*single].data_type.clone(),
-            _ => None,
+        let id = match bound.output.as_slice() {
+            _ if verdict => self.binder.new_column("subquery", Some("BOOLEAN".to_owned())),
+            // The value of a subquery has the type of the subquery's column.
+            [single] => self.binder.computed_column("subquery", &column(*single)),
+            _ => self.binder.new_column("subquery", None),
         };
-        let id = self.binder.new_column("subquery", data_type);
         let below_group = self.within_aggregate > 0;
         self.parts.subqueries.push(Subquery { bound, ids: vec![id], sought, wanted, below_group });
         Ok(column(id))
-    }
-
-    /// The value of a subquery has the type of the subquery's column.
-    fn as_its_query(&mut self, value: &Expr) {
-        if let (Some(id), Some(Subquery { bound, .. })) = (as_column(value), self.parts.subqueries.last())
-            && let [single] = bound.output.as_slice()
-        {
-            self.binder.columns[id].source = Some(column(*single));
-        }
     }
 
     fn decide(&mut self, found: &Result<Expr, String>) {
@@ -623,52 +526,6 @@ impl Resolver<'_, '_> {
         let text = path.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".");
         Err(self.binder.unbound(format!("`{text}` is no column of the tables in sight"), expression))
     }
-}
-
-/// A path of names as a column, or a field of one.
-fn lookup(scope: &Scope, path: &[Ident], columns: &Columns, outer: &[&Scope]) -> Option<Result<Expr, String>> {
-    let (first, rest) = path.split_first()?;
-    // table.column.field, with schema and database before the table left out of account.
-    for skip in 0..path.len().saturating_sub(1) {
-        let (table, tail) = (&path[skip], &path[skip + 1..]);
-        if scope.has_table(&table.value) {
-            match scope.by_table(&table.value, &tail[0].value) {
-                Found::One(_) if tail.len() > 1 && !columns.dialect.reading().has_fields() => {}
-                Found::One(id) => return Some(Ok(field(id, &tail[1..]))),
-                Found::Many => return Some(Err(format!("`{}.{}` is ambiguous", table.value, tail[0].value))),
-                Found::Nothing => {}
-            }
-        }
-    }
-    if !rest.is_empty() && !columns.dialect.reading().has_fields() {
-        return None;
-    }
-    match scope.by_name(&first.value) {
-        Found::One(id) if !rest.is_empty() => match has_fields(columns[id].data_type.as_deref()) {
-            Some(true) => Some(Ok(field(id, rest))),
-            Some(false) => None,
-            None if outer.iter().any(|scope| scope.has_table(&first.value)) => {
-                Some(Err(format!("`{}` is a column here and a table outside", first.value)))
-            }
-            None => Some(Ok(field(id, rest))),
-        },
-        Found::One(id) => Some(Ok(field(id, rest))),
-        Found::Many => Some(Err(format!("`{}` is ambiguous", first.value))),
-        Found::Nothing => None,
-    }
-}
-
-/// Whether a type has fields; none when the type is not known.
-fn has_fields(data_type: Option<&str>) -> Option<bool> {
-    let data_type = data_type?;
-    Some(["STRUCT", "UNION", "MAP", "JSON", "VARIANT"].iter().any(|kind| data_type.starts_with(kind)))
-}
-
-fn field(id: Id, path: &[Ident]) -> Expr {
-    if path.is_empty() {
-        return column(id);
-    }
-    Expr::CompoundFieldAccess { root: Box::new(column(id)), access_chain: path.iter().map(field_of).collect() }
 }
 
 /// Whether an operator stands without parentheses below another, and parsers differ on which of the two binds tighter.

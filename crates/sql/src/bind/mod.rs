@@ -5,10 +5,14 @@
 //! | `scope.rs` | which columns a name can mean |
 //! | `query.rs` | queries, common table expressions, set operations, limits |
 //! | `select.rs` | one `select` block, from its tables to its columns |
+//! | `star.rs` | the select list, its stars expanded |
+//! | `distinct.rs` | `distinct`, `distinct on`, and what an `order by` goes by |
 //! | `from.rs` | tables, subqueries, table functions |
 //! | `grouping.rs` | grouping sets |
 //! | `join.rs` | joins |
-//! | `expression.rs` | names, aggregates, windows and subqueries within expressions |
+//! | `expression.rs` | aggregates, windows, subqueries and names within expressions |
+//! | `name.rs` | what a path of names leads to |
+//! | `function.rs` | what calling a function means |
 //! | `frame.rs` | how far a window looks along its order |
 //! | `order.rs` | functions whose value depends on which of two rows comes first |
 //! | `compare.rs` | the types in which values are compared |
@@ -20,18 +24,22 @@
 //! are right, only wider.
 
 mod compare;
+mod distinct;
 mod expression;
 mod frame;
 mod from;
 mod full;
+mod function;
 mod grouping;
 mod join;
+mod name;
 mod nearest;
 mod order;
 mod query;
 mod recursion;
 mod scope;
 mod select;
+mod star;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -44,9 +52,9 @@ use crate::text::Expanded;
 use crate::tree::{ColumnFacts, Columns, Id, Limited, Pick, Scan, Tree, Unique};
 use crate::{Catalog, Dialect, Finding, Place};
 
-pub(crate) use expression::{call, function_name, kind_of};
 pub(crate) use frame::carried_by_group;
 pub(crate) use from::{unknown_table, unwatched_function};
+pub(crate) use function::{call, function_name, kind_of};
 
 /// More mentions of tables than this, and binding gives up: common table expressions that use each other twice grow without end.
 const MOST_SCANS: usize = 400;

@@ -343,9 +343,20 @@ pub(super) fn change(random: &mut SmallRng) -> String {
 
 /// Walks, and returns the first table that is not what a rebuild holds, with the step.
 fn walk(seed: u64, steps: u32, models: &[Known], naive: Option<Naive>) -> Option<String> {
-    let mut random = SmallRng::seed_from_u64(seed);
     let mut world = world();
     world.naive = naive;
+    walk_in(&mut world, change, seed, steps, models)
+}
+
+/// Walks through a world by changes of its kind.
+pub(super) fn walk_in(
+    world: &mut World,
+    change: fn(&mut SmallRng) -> String,
+    seed: u64,
+    steps: u32,
+    models: &[Known],
+) -> Option<String> {
+    let mut random = SmallRng::seed_from_u64(seed);
     for step in 0..=steps {
         let mut changes = Vec::new();
         for _ in 0..random.random_range(1..4) {

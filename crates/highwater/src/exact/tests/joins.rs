@@ -2,8 +2,8 @@
 //! every rule the variant that people write by hand, which must be noticed.
 
 use highwater_sql::Mutant;
+use rand::Rng;
 use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
 
 use super::differential;
 use super::world::{Known, World};
@@ -310,27 +310,7 @@ fn change(random: &mut SmallRng) -> String {
 
 /// Walks, and returns the first table that is not what a rebuild holds, with the step.
 fn walk(seed: u64, steps: u32, models: &[Known]) -> Option<String> {
-    let mut random = SmallRng::seed_from_u64(seed);
-    let mut world = world();
-    for step in 0..=steps {
-        let mut changes = Vec::new();
-        for _ in 0..random.random_range(1..4) {
-            changes.push(change(&mut random));
-            world.sql(changes.last().expect("just pushed"));
-        }
-        for known in models {
-            let report = world.run(known).unwrap_or_else(|error| panic!("{}: {error:?}", known.model.unique_id));
-            let difference = world.difference(known);
-            if !difference.is_empty() {
-                return Some(format!(
-                    "{} after step {step} of seed {seed}: {}\n{difference}\n{report:?}",
-                    known.model.unique_id,
-                    changes.join("; ")
-                ));
-            }
-        }
-    }
-    None
+    differential::walk_in(&mut world(), change, seed, steps, models)
 }
 
 #[test]
