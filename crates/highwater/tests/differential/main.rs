@@ -18,7 +18,7 @@ use generate::{Kind, Model, project};
 use world::World;
 
 /// Trials per test; there are four tests.
-const TRIALS: usize = 150;
+const TRIALS: usize = 550;
 
 /// Batches of changes a project lives through.
 const BATCHES: usize = 4;

@@ -9,9 +9,25 @@
 pub enum Mutant {
     /// Only the anchor's changes count; a changed dimension row reaches nothing.
     JoinAnchorOnly,
-    /// What `exists` and `in` look into does not count.
+    /// Rule 2: a series matters only to the slice of its first value.
+    SeriesByItsStart,
+    /// Rule 5: rows without a partner are forgotten.
+    OrphansForgotten,
+    /// Rule 6: only the left side of a full join counts.
+    FullJoinLeftOnly,
+    /// Rules 7 and 8: what `exists` and `in` look into does not count.
     SubqueryIgnored,
-    /// Only the first branch of a union counts.
+    /// Rule 9: `not in` is taken for `not exists`.
+    NotInAsAnti,
+    /// Rules 11 and 12: a changed row matters only to rows at its very bounds.
+    BandByEnd,
+    /// Theorem 3b: rows of both sides that changed at once do not meet.
+    BothChangedForgotten,
+    /// Theorem 7: what a subquery computes is taken for given.
+    ResultTakenForGiven,
+    /// Rule 31: only the seed of a recursion counts.
+    RecursionSeedOnly,
+    /// Rules 15 and 16: only the first branch of a union counts.
     UnionFirstBranchOnly,
     /// Deduplication looks only at the partitions of new rows, not at where else their key occurs.
     WindowNewRowsOnly,
@@ -38,6 +54,14 @@ impl Mutant {
             "only the fact's changes count, not those of what it is joined to",
         ),
         (Self::SubqueryIgnored, "exists, in, anti join", "what the subquery looks into does not count"),
+        (Self::SeriesByItsStart, "series and lists", "a series matters only to the slice of its first value"),
+        (Self::OrphansForgotten, "right and full join", "rows without a partner are forgotten"),
+        (Self::FullJoinLeftOnly, "full join by time", "only the left side counts"),
+        (Self::NotInAsAnti, "not in", "taken for not exists: a NULL or an empty list changes nothing"),
+        (Self::BandByEnd, "range, history and asof join", "a changed row matters only to rows at its very bounds"),
+        (Self::BothChangedForgotten, "partition of two tables", "rows of both sides that changed at once do not meet"),
+        (Self::ResultTakenForGiven, "subquery computed as a whole", "what it computes is taken for given"),
+        (Self::RecursionSeedOnly, "recursion", "only the seed counts"),
         (Self::UnionFirstBranchOnly, "union, except, intersect", "only the first branch counts"),
         (
             Self::WindowNewRowsOnly,

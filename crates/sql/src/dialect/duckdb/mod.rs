@@ -4,14 +4,21 @@
 //! - `hash()` combines the columns' hashes by exclusive or, so a plain sum of row hashes is blind to values that change places between
 //!   rows: the row hash is hashed once more before the sum.
 //! - A hash depends on the type: that of -1 is another as `SMALLINT` and as `BIGINT`.
+//! - Wide and nested values are hashed carelessly: 0 and -1 have one hash as `HUGEINT` and as `DECIMAL(38,2)`, a month and a day that of no time
+//!   at all, and `[]`, `[NULL]` and NULL that of NULL. For a key this means a neighbour rebuilt needlessly; in a fingerprint a change would be lost,
+//!   so what is hashed there is the value's sort key, which is another for every value.
 
+mod comparison;
 mod functions;
 mod grammar;
+mod spelling;
 mod types;
 
 use sqlparser::ast::Expr;
 
 use super::{Blurred, Language, Reading, last_name};
+use sqlparser::tokenizer::TokenWithSpan;
+
 use crate::tree::ColumnFacts;
 use crate::{FunctionKind, IntervalUnit};
 
@@ -54,16 +61,19 @@ impl Language for DuckDb {
         format!("count(*), coalesce(sum(hash({row}, {salt}::ubigint)), 0::hugeint)")
     }
 
-    /// Zero and minus zero are equal, and so are one month and thirty days, but queries can tell them apart.
+    /// Zero and minus zero are equal, but queries can tell them apart.
     fn image(&self, column: &str, data_type: &str) -> Vec<String> {
         let text = format!("cast({column} as varchar)");
         let data_type = data_type.to_uppercase();
+        if types::is_hashed_carelessly(&data_type) {
+            let key = format!("create_sort_key({column}, 'asc nulls last')");
+            // Within lists and structs a sign of zero cannot be asked for, but shows in the text.
+            let signed = ["DOUBLE", "FLOAT"].iter().any(|part| data_type.contains(part));
+            return if signed { vec![text, key] } else { vec![key] };
+        }
         if self.is_fraction(&data_type) {
             vec![format!("signbit({column})"), column.to_owned()]
-        } else if ["DOUBLE", "FLOAT"].iter().any(|part| data_type.contains(part)) {
-            // Within lists and structs a sign of zero cannot be asked for, but shows in the text.
-            vec![text, column.to_owned()]
-        } else if data_type.contains("INTERVAL") || data_type.contains("TIME WITH TIME ZONE") {
+        } else if data_type == "TIME WITH TIME ZONE" {
             vec![text]
         } else {
             vec![column.to_owned()]
@@ -182,8 +192,31 @@ impl Reading for DuckDb {
         types::type_of_values(values)
     }
 
-    fn comparable(&self, left: &Expr, right: &Expr, columns: &[ColumnFacts]) -> Option<(Expr, Expr)> {
-        types::comparable(left, right, columns)
+    fn meeting(&self, own: &str, other: &str) -> Option<String> {
+        comparison::meeting(own, other)
+    }
+
+    fn may_fail(&self, own: &str, meeting: &str) -> bool {
+        comparison::may_fail(own, meeting)
+    }
+
+    fn spelt_out(&self, tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+        spelling::spelt_out(tokens)
+    }
+
+    fn unnests(&self) -> bool {
+        true
+    }
+
+    fn series(&self, function: &str, arguments: &[String]) -> Option<(String, Option<String>)> {
+        let list = match (function, arguments) {
+            ("unnest", [list]) => list.clone(),
+            // As a list it may be made from columns.
+            ("generate_series" | "range", _) => format!("{function}({})", arguments.join(", ")),
+            _ => return None,
+        };
+        let element = format!("unnest({list})");
+        Some((element.clone(), Some(element)))
     }
 
     fn common(&self, left: &str, right: &str) -> Option<String> {

@@ -186,13 +186,20 @@ impl World {
         build(&mut job, &run, &|request: &Request<'_>| analyse_with(request, mutant))
     }
 
+    /// Makes a rebuild to compare with. Returns its rows.
+    fn rebuild(&mut self, model: &ExactModel) -> Result<u64, String> {
+        let rebuild = format!("drop table if exists rebuilt; create temp table rebuilt as {}", model.sql);
+        self.session.execute(&rebuild).map_err(|error| error.to_string())?;
+        let table = self.session.query("select count(*) from rebuilt").map_err(|error| error.to_string())?;
+        Ok(table.rows[0][0].to_string().parse().unwrap_or(u64::MAX))
+    }
+
     /// Lines that only the table, or only the rebuild has.
     fn difference(&mut self, model: &ExactModel) -> Result<String, String> {
-        let (table, query) = (model.relation.sql(), &model.sql);
+        let table = model.relation.sql();
         let both = format!(
-            "select 'only in the table' as side, * from (select * from {table} except all select * from ({query}) as q) as a \
-             union all \
-             select 'only in a rebuild', * from (select * from ({query}) as q except all select * from {table}) as b"
+            "select 'only in the table' as side, * from (select * from {table} except all select * from rebuilt) as a \
+             union all select 'only in a rebuild', * from (select * from rebuilt except all select * from {table}) as b"
         );
         let found = self.session.query(&both).map_err(|error| error.to_string())?;
         let line = |row: &Vec<crate::engine::Cell>| {
@@ -223,11 +230,6 @@ impl World {
             all += &self.lines(&format!("select '{0}', * from highwater.\"{0}\"", row[0]))?;
         }
         Ok(all)
-    }
-
-    fn rows(&mut self, sql: &str) -> Result<u64, String> {
-        let table = self.session.query(&format!("select count(*) from ({sql}) as q")).map_err(|e| e.to_string())?;
-        Ok(table.rows[0][0].to_string().parse().unwrap_or(u64::MAX))
     }
 }
 
@@ -345,7 +347,7 @@ impl Case {
         manner: Manner,
         tally: &mut Tally,
     ) -> Result<(), Outcome> {
-        if world.rows(&model.sql).map_err(Outcome::Invalid)? > MOST_ROWS {
+        if world.rebuild(model).map_err(Outcome::Invalid)? > MOST_ROWS {
             return Err(Outcome::Invalid("too many rows".into()));
         }
         let report = world.run(model, manner.wrong).map_err(|error| failed(&error))?;
@@ -402,7 +404,9 @@ fn again(world: &mut World, model: &ExactModel, manner: Manner) -> Result<(), Ou
 
 fn failed(error: &ExactError) -> Outcome {
     if let ExactError::Refused { findings, .. } = error {
-        return Outcome::Refused(findings.first().map_or_else(String::new, |found| found.finding.rule.to_owned()));
+        let why =
+            |found: &crate::exact::error::LocatedFinding| format!("{}: {}", found.finding.rule, found.finding.message);
+        return Outcome::Refused(findings.first().map_or_else(String::new, why));
     }
     let debug = format!("{error:?}");
     let name = debug.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned();
@@ -416,6 +420,10 @@ fn classify(world: &mut World, model: &ExactModel, tally: &mut Tally) {
     if !matches!(explanation.class, Class::ExactInterval | Class::ExactKey) {
         let mut rules: Vec<&str> = explanation.findings.iter().map(|finding| finding.rule).collect();
         rules.dedup();
+        if super::number("HW_COUNT").is_some() {
+            let messages: Vec<&str> = explanation.findings.iter().map(|finding| finding.message.as_str()).collect();
+            println!("{} for {}: {}\n{}", explanation.class.word(), rules.join(", "), messages.join("; "), model.sql);
+        }
         for rule in rules {
             *tally.forced.entry(rule).or_default() += 1;
         }

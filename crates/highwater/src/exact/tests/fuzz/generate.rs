@@ -33,20 +33,32 @@ pub fn case(seed: u64, focus: &[&'static str], place: Place) -> Case {
     // What nobody reads may change as well, but seldom.
     let read: Vec<String> = models.iter().flat_map(|model| model.query.tables()).collect();
     let used: Vec<Table> = tables.iter().filter(|table| read.contains(&table.name)).cloned().collect();
-    let most = if focus.is_empty() { 6 } else { 4 };
+    let clock = models.iter().any(|model| model.query.operators().contains(&"until"));
+    let (most, most_changes) = if focus.is_empty() { (6, 4) } else { (4, 6) };
     let batches = (0..random.random_range(1..most))
         .map(|_| {
-            let count = if random.random_bool(0.1) { 0 } else { random.random_range(1..4) };
+            let count = if random.random_bool(0.1) { 0 } else { random.random_range(1..most_changes) };
             (0..count)
                 .map(|_| {
+                    if clock && random.random_bool(0.3) {
+                        return today(&mut random);
+                    }
                     let any = used.is_empty() || random.random_bool(0.1);
                     schema::change(&mut random, if any { &tables } else { &used })
                 })
                 .collect()
         })
         .collect();
-    let tables = tables.iter().map(|table| (table.name.clone(), table.create())).collect();
+    let mut tables: Vec<(String, String)> = tables.iter().map(|table| (table.name.clone(), table.create())).collect();
+    if clock {
+        tables.push((String::new(), today(&mut random)));
+    }
     Case { tables, rows, models, batches }
+}
+
+/// Another day.
+fn today(random: &mut SmallRng) -> String {
+    format!("set variable today = date '2024-02-{}'", random.random_range(25..30))
 }
 
 fn models(random: &mut SmallRng, tables: &[Table], focus: &[&'static str], place: Place) -> Vec<Model> {

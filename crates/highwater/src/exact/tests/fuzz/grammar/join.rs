@@ -155,9 +155,54 @@ pub fn itself(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
     node("self_join", pieces, items.columns())
 }
 
+/// Theorem 3b: the moment is of two rows, the later of theirs.
+pub fn meeting(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
+    let (left, right) = (grammar.relation(depth.min(1)), grammar.happening());
+    let (one, other) = grammar.keys(&left, &right)?;
+    let (at, to) = (grammar.column(&left, Kind::Moment)?, grammar.column(&right, Kind::Moment)?);
+    let mut items = Items::default();
+    let later = format!("greatest(cast(r.{at} as timestamp), cast(d.{to} as timestamp))");
+    items.push(later, grammar.name(), Kind::Moment);
+    for (expression, column) in Items::of("r", &left.columns).0.into_iter().filter(|(_, c)| c.kind != Kind::Moment) {
+        items.push(expression, column.name, column.kind);
+    }
+    if let Some(number) = grammar.column(&right, Kind::Number) {
+        items.push(format!("d.{number}"), grammar.name(), Kind::Number);
+    }
+    let word = grammar.one_of(&["left join", "join"]);
+    let mut pieces = vec![t(format!("select {} from ", items.sql())), Piece::From(left), t(format!(" as r {word} "))];
+    pieces.extend([Piece::From(right), t(format!(" as d on r.{one} = d.{other}"))]);
+    node("meeting", pieces, items.columns())
+}
+
+/// Rule 9: in a list or not, as a condition or a value; NULLs may stand on either side.
+pub fn listed(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
+    let input = grammar.relation(depth);
+    let other = grammar.partner(depth);
+    let (one, key) = grammar.keys(&input, &other)?;
+    let mut items = Items::of("r", &input.columns);
+    let not = grammar.one_of(&["not in", "not in", "in"]);
+    let mut list = vec![t(format!("r.{one} {not} (select d.{key} from ")), Piece::From(other.clone()), t(" as d")];
+    if grammar.chance(0.4) {
+        list.push(Piece::Clause(vec![t(format!(" where {}", grammar.condition("d", &other)))]));
+    }
+    list.push(t(")"));
+    let columns = items.sql();
+    let pieces = if grammar.chance(0.3) {
+        let name = grammar.name();
+        items.push(String::new(), name.clone(), Kind::Flag);
+        let tail = vec![t(format!(" as {name} from ")), Piece::From(input), t(" as r")];
+        [vec![t(format!("select {columns}, "))], list, tail].concat()
+    } else {
+        let head = vec![t(format!("select {columns} from ")), Piece::From(input), t(" as r where ")];
+        [head, list].concat()
+    };
+    node("listed", pieces, items.columns())
+}
+
 /// Rule 12: the newest row before, of one row per key and moment.
 pub fn asof(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
-    if !grammar.asof {
+    if !grammar.duckdb {
         return None;
     }
     let (left, right) = (grammar.relation(depth), grammar.happening());

@@ -25,6 +25,7 @@ type Production = (&'static str, u32, fn(&mut Grammar<'_>, u32) -> Option<Node>)
 
 const PRODUCTIONS: &[Production] = &[
     ("filter", 3, row::filter),
+    ("until", 1, row::until),
     ("project", 4, row::project),
     ("shift", 1, row::shift),
     ("series", 2, row::series),
@@ -35,7 +36,9 @@ const PRODUCTIONS: &[Production] = &[
     ("range_join", 2, join::range),
     ("self_join", 2, join::itself),
     ("asof", 1, join::asof),
+    ("meeting", 1, join::meeting),
     ("tested", 4, join::tested),
+    ("listed", 2, join::listed),
     ("looked_up", 3, join::looked_up),
     ("lateral", 2, join::lateral),
     ("recursive", 1, join::recursive),
@@ -53,9 +56,9 @@ const PRODUCTIONS: &[Production] = &[
     ("period", 2, window::period),
 ];
 
-/// Names of all productions.
-pub fn productions() -> impl Iterator<Item = &'static str> {
-    PRODUCTIONS.iter().map(|(name, _, _)| *name)
+/// Names of all productions that an engine can have.
+pub fn productions(duckdb: bool) -> impl Iterator<Item = &'static str> {
+    PRODUCTIONS.iter().map(|(name, _, _)| *name).filter(move |name| duckdb || !["asof", "until"].contains(name))
 }
 
 /// Makes relations.
@@ -65,8 +68,8 @@ pub struct Grammar<'r> {
     pub sources: Vec<Node>,
     /// Productions to use more often than others.
     pub focus: Vec<&'static str>,
-    /// Whether the engine has ASOF joins.
-    pub asof: bool,
+    /// Whether the engine is DuckDB, which has ASOF joins, and variables to put in the place of the clock.
+    pub duckdb: bool,
     fresh: u32,
 }
 
@@ -131,8 +134,8 @@ pub fn total(alias: &str, columns: &[Column]) -> String {
 }
 
 impl<'r> Grammar<'r> {
-    pub fn new(random: &'r mut SmallRng, sources: Vec<Node>, focus: Vec<&'static str>, asof: bool) -> Self {
-        Self { random, sources, focus, asof, fresh: 0 }
+    pub fn new(random: &'r mut SmallRng, sources: Vec<Node>, focus: Vec<&'static str>, duckdb: bool) -> Self {
+        Self { random, sources, focus, duckdb, fresh: 0 }
     }
 
     /// A relation of so many productions on top of each other, at most.

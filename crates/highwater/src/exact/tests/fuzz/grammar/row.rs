@@ -17,6 +17,24 @@ pub fn filter(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
     )
 }
 
+/// Rule 32: what has happened until today, or lately. A variable stands in for the clock, so that time passes when a change says so.
+pub fn until(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
+    if !grammar.duckdb {
+        return None;
+    }
+    let input = grammar.relation(depth);
+    let moment = grammar.column(&input, Kind::Moment)?;
+    let lately = match grammar.random.random_range(0..3) {
+        0 => format!(" and cast(r.{moment} as date) > getvariable('today') - 3"),
+        _ => String::new(),
+    };
+    let items = Items::of("r", &input.columns);
+    let condition = t(format!(" as r where cast(r.{moment} as date) <= getvariable('today')"));
+    let pieces =
+        vec![t(format!("select {} from ", items.sql())), Piece::From(input), condition, Piece::Clause(vec![t(lately)])];
+    node("until", pieces, items.columns())
+}
+
 /// Rule 1: one expression more.
 pub fn project(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
     let input = grammar.relation(depth);
@@ -74,25 +92,38 @@ pub fn shift(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
     node("shift", vec![t(format!("select {} from ", items.sql())), Piece::From(input), t(" as r")], items.columns())
 }
 
-/// Rule 2: every row for some days on.
+/// Rule 2: every row for some days on, or for each day between two of its moments.
 pub fn series(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
     let input = grammar.relation(depth);
     let moment = grammar.column(&input, Kind::Moment)?;
+    let to = grammar.column(&input, Kind::Moment)?;
+    let last = grammar.random.random_range(1..3);
+    let (day, series) = match grammar.random.random_range(0..5) {
+        0 => (
+            format!("cast(r.{moment} as date) + s.n * interval '1 day'"),
+            format!("generate_series(0, {last}) as s(n)"),
+        ),
+        1 => (format!("r.{moment} + s.n * interval '1 day'"), format!("generate_series(0, {last}) as s(n)")),
+        chosen => {
+            let from = format!("cast(r.{moment} as timestamp)");
+            let until = match chosen {
+                2 => format!("cast(r.{to} as timestamp)"),
+                _ => format!("cast(r.{moment} as timestamp) + interval '{last} days'"),
+            };
+            ("s.n".to_owned(), format!("lateral generate_series({from}, {until}, interval '1 day') as s(n)"))
+        }
+    };
     let mut items = Items::default();
-    let day = grammar.one_of(&["cast(r.{m} as date) + s.n * interval '1 day'", "r.{m} + s.n * interval '1 day'"]);
-    items.push(day.replace("{m}", &moment), grammar.name(), Kind::Moment);
+    items.push(day.clone(), grammar.name(), Kind::Moment);
     for (expression, column) in Items::of("r", &input.columns).0.into_iter().filter(|(_, c)| c.kind != Kind::Moment) {
         items.push(expression, column.name, column.kind);
     }
-    items.push("s.n".into(), grammar.name(), Kind::Number);
-    let last = grammar.random.random_range(1..3);
+    if day != "s.n" {
+        items.push("s.n".into(), grammar.name(), Kind::Number);
+    }
     node(
         "series",
-        vec![
-            t(format!("select {} from ", items.sql())),
-            Piece::From(input),
-            t(format!(" as r cross join generate_series(0, {last}) as s(n)")),
-        ],
+        vec![t(format!("select {} from ", items.sql())), Piece::From(input), t(format!(" as r cross join {series}"))],
         items.columns(),
     )
 }

@@ -60,7 +60,7 @@ pub fn history(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
     node("history", vec![t(format!("select {} from ", items.sql())), Piece::From(input), t(" as r")], items.columns())
 }
 
-/// Rule 35: sessions of a key, a new one after a gap.
+/// Rule 35: sessions of a key, a new one after a gap. Equal rows are counted together: `fresh_one` may differ between them.
 pub fn sessions(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
     let input = grammar.relation(depth.min(1));
     let (key, _) = grammar.keys(&input, &input)?;
@@ -85,8 +85,8 @@ pub fn sessions(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
             ).replace(&format!("r.{moment} - lag(r.{moment})"), &format!("cast(r.{moment} as timestamp) - lag(cast(r.{moment} as timestamp))"))),
             Piece::From(input.clone()),
             t(format!(
-                " as r), numbered as (select {columns}, sum(r.fresh_one) over (partition by r.{key} order by {order} \
-                 rows unbounded preceding) as session from marked as r) \
+                " as r), numbered as (select {columns}, sum(r.fresh_one) over (partition by r.{key} order by {order}) \
+                 as session from marked as r) \
                  select s.{key} as {user}, min(s.{moment}) as {start}, s.session as {number}, count(*) as {events} \
                  from numbered as s group by s.{key}, s.session"
             )),
