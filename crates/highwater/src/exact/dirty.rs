@@ -69,7 +69,7 @@ pub(crate) fn dirty(
         job.execute(&format!("insert into {why} select p, {BY_HAND}, rows_before, rows_now from {changed}"))?;
     }
     let set = job.store("dirty", &format!("select distinct p from {why}"))?;
-    let [count, null] = job.numbers(&format!("select count(*), count(*) filter (p is null) from {set}"))?;
+    let [count, null] = job.numbers(&format!("select count(*), count(*) filter (where p is null) from {set}"))?;
     Ok(Dirty { why, set, count, null: null > 0, all })
 }
 

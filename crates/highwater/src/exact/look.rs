@@ -286,7 +286,7 @@ pub(crate) fn kept(job: &mut Job, prepared: &Prepared) -> Result<Kept, ExactErro
     };
     let table = job.query(&format!(
         "with mine as (select * from {}.partitions where model = {} and row_count > 0) \
-         select count(*), sum(row_count)::bigint, (sum(row_count) filter ({null}))::bigint, {latest} from mine",
+         select count(*), sum(row_count)::bigint, (sum(row_count) filter (where {null}))::bigint, {latest} from mine",
         ledger::schema(&job.model.relation),
         quote_literal(&job.model.unique_id)
     ))?;

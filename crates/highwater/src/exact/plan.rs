@@ -220,7 +220,7 @@ fn dirty_part(
         quote_literal(&job.model.unique_id)
     );
     let [new, rows] = job.numbers(&format!(
-        "select count(*) filter (kept.row_count is null), sum(kept.row_count)::bigint \
+        "select count(*) filter (where kept.row_count is null), sum(kept.row_count)::bigint \
          from {} as dirty left join {kept} as kept on dirty.p is not distinct from kept.p",
         dirty.set
     ))?;

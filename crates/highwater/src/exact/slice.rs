@@ -127,7 +127,7 @@ fn ranges(job: &mut Job, set: &str, unit: IntervalUnit) -> Result<Option<Vec<(St
     }
     let table = job.query(&format!(
         "with marked as (select p, p is distinct from lag(p) over (order by p asc) + interval '1 {word}' as starts from {set} where p is not null), \
-         grouped as (select p, count(*) filter (starts) over (order by p asc) as run from marked) \
+         grouped as (select p, count(*) filter (where starts) over (order by p asc) as run from marked) \
          select cast(min(p) as varchar), cast(max(p) + interval '1 {word}' as varchar) from grouped group by run order by min(p) asc \
          limit {}",
         RANGES + 1

@@ -4,6 +4,8 @@
 use rand::Rng;
 use rand::rngs::SmallRng;
 
+use crate::engines::On;
+
 /// How a model's table is cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cut {
@@ -39,7 +41,7 @@ fn pick<'a, T>(random: &mut SmallRng, items: &'a [T]) -> &'a T {
 }
 
 /// A project: perhaps a view, one or two exact models, and an exact model on top of one of them.
-pub fn project(random: &mut SmallRng) -> Vec<Model> {
+pub fn project(random: &mut SmallRng, on: On) -> Vec<Model> {
     let mut models = Vec::new();
     let mut bases = vec!["fact_a".to_owned(), "fact_b".to_owned(), "fact_a".to_owned()];
     if random.random_bool(0.5) {
@@ -48,28 +50,29 @@ pub fn project(random: &mut SmallRng) -> Vec<Model> {
         bases.push("staged".into());
         bases.push("main.staged".into());
     }
-    let first = leaf(random, &bases, "first_model");
+    let first = leaf(random, on, &bases, "first_model");
     let first_is_fact = matches!(&first.kind, Kind::Exact(Cut::Day("ts") | Cut::Month("ts")));
     models.push(first);
     if first_is_fact {
-        models.push(leaf(random, &["first_model".to_owned()], "child"));
+        models.push(leaf(random, on, &["first_model".to_owned()], "child"));
     } else {
-        models.push(leaf(random, &bases, "second_model"));
+        models.push(leaf(random, on, &bases, "second_model"));
     }
     models
 }
 
 /// A model that is built: rows cut by time, a rollup by time, or rows and rollups by key.
-fn leaf(random: &mut SmallRng, bases: &[String], name: &str) -> Model {
+fn leaf(random: &mut SmallRng, on: On, bases: &[String], name: &str) -> Model {
     let depth = random.random_range(1..4);
     let input = relation(random, bases, depth);
     let (sql, cut) = match random.random_range(0..9) {
         0..=3 => (input, if random.random_bool(0.8) { Cut::Day("ts") } else { Cut::Month("ts") }),
-        4 | 5 => rollup(random, &input),
+        4 | 5 => rollup(random, on, &input),
         6 => {
             let unit = pick(random, &["day", "month"]);
             let sql = format!(
-                "select date_trunc('{unit}', ts) as period, k, count(*) as n, sum(amount) as total from ({input}) as r group by all"
+                "select date_trunc('{unit}', ts) as period, k, count(*) as n, sum(amount) as total from ({input}) as r group by {}",
+                if on == On::DuckDb { "all" } else { "period, k" }
             );
             (sql, if *unit == "day" { Cut::Day("period") } else { Cut::Month("period") })
         }
@@ -80,16 +83,20 @@ fn leaf(random: &mut SmallRng, bases: &[String], name: &str) -> Model {
             (sql, Cut::Key(vec!["k"]))
         }
         _ => {
-            let sql = format!(
-                "select {COLUMNS} from ({input}) as r qualify row_number() over (partition by id order by {TOTAL}) = 1"
-            );
+            let number = format!("row_number() over (partition by id order by {TOTAL})");
+            let sql = match on {
+                On::DuckDb => format!("select {COLUMNS} from ({input}) as r qualify {number} = 1"),
+                On::Postgres => format!(
+                    "select {COLUMNS} from (select r.*, {number} as place from ({input}) as r) as numbered where place = 1"
+                ),
+            };
             (sql, Cut::Key(vec!["id"]))
         }
     };
     Model { name: name.to_owned(), sql, kind: Kind::Exact(cut) }
 }
 
-fn rollup(random: &mut SmallRng, input: &str) -> (String, Cut) {
+fn rollup(random: &mut SmallRng, on: On, input: &str) -> (String, Cut) {
     let day = pick(random, &["cast(ts as date)", "date_trunc('day', ts)", "ts::date"]);
     let having = pick(random, &["", " having count(*) > 1", " having sum(amount) is not null"]);
     let aggregates = pick(
@@ -97,7 +104,10 @@ fn rollup(random: &mut SmallRng, input: &str) -> (String, Cut) {
         &[
             "sum(amount) as total",
             "count(distinct k) as ks",
-            "median(amount) as middle",
+            match on {
+                On::DuckDb => "median(amount) as middle",
+                On::Postgres => "percentile_cont(0.5) within group (order by amount) as middle",
+            },
             "string_agg(g, ',' order by g, id) as gs",
             "min(loaded) as oldest, count(*) filter (where g = 'a') as a",
         ],

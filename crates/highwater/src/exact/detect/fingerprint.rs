@@ -51,7 +51,7 @@ pub(crate) fn take(job: &mut Job, input: &Input, index: usize, salt: u64) -> Res
 /// The query for groups that differ from those stored: `(p, rows_before, rows_now)`. Grouping, unlike joining, takes NULL for a value.
 pub(crate) fn changed(job: &Job, input: &Input, now: &str) -> String {
     format!(
-        "select p, coalesce(sum(n) filter (not now), 0)::bigint as rows_before, coalesce(sum(n) filter (now), 0)::bigint as rows_now \
+        "select p, coalesce(sum(n) filter (where not now), 0)::bigint as rows_before, coalesce(sum(n) filter (where now), 0)::bigint as rows_now \
          from (select p, n, f, true as now from {now} \
          union all select {}, row_count, fingerprint, false from {}.fingerprints where model = {} and probe = {}) as sides \
          group by p having (count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f)){}",
