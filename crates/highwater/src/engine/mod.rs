@@ -6,12 +6,14 @@
 //! | `postgres/` | PostgreSQL, over its own protocol |
 //! | `ddl/` | how each engine makes, renames and removes tables and views |
 //! | `error.rs` | what an engine answers when it cannot |
+//! | `occupant.rs` | the process that has a database file open |
 //! | `relation.rs` | names of tables and views, quoted |
 //! | `table.rs` | query results small enough to show |
 
 mod ddl;
 mod duckdb;
 mod error;
+mod occupant;
 mod postgres;
 mod relation;
 mod table;
@@ -22,6 +24,7 @@ pub use self::ddl::{Ddl, ddl};
 pub use self::duckdb::DuckDb;
 pub use self::postgres::{Postgres, Settings as PostgresSettings};
 pub use error::{Cause, EngineError, MissingColumn, Obstacle};
+pub(crate) use occupant::occupant;
 pub use relation::{Relation, RelationKind, quote_identifier, quote_literal};
 pub use table::{Cell, Column, Table};
 

@@ -10,6 +10,7 @@ use crate::diagnostics::SourceFile;
 use crate::engine::{Column, Relation};
 
 use super::axis::Axis;
+use super::declare::Declared;
 use super::error::{ExactError, LocatedFinding};
 use super::job::Job;
 use super::logic::{logic, sha256};
@@ -51,6 +52,8 @@ pub(crate) struct Input {
     pub relation: Relation,
     /// The word for it.
     pub label: String,
+    /// How its writers promise to write it, when they do; of tables that swaps fill no promise is needed.
+    pub declared: Option<Declared>,
     /// What is hashed per row: the columns, and the sign of zero where two equal values may differ.
     pub hashed: Vec<String>,
 }
@@ -86,6 +89,7 @@ pub(crate) fn look(job: &mut Job, engine_version: &str, analyse: Analyse) -> Res
         analyse(&Request { sql: &job.model.sql, catalog: &catalog, output: &types, partitioning: &axis.partitioning });
     let mut cached = catalog.session.into_inner();
     let (inputs, term_inputs) = inputs(&analysis, &places, job.around, &mut cached);
+    check_detectors(job, &inputs)?;
     refuse_itself(job, &inputs, &mut analysis);
     let logic = logic(job, &axis, &types, &analysis, &inputs, engine_version)?;
     let logic_version = sha256(&logic.to_string());
@@ -125,6 +129,21 @@ pub(crate) fn located(job: &Job, findings: &[Finding]) -> Vec<LocatedFinding> {
 
 fn source(label: &str, text: &str) -> Arc<SourceFile> {
     Arc::new(SourceFile { path: format!("{label} (compiled)"), text: text.to_owned() })
+}
+
+/// Whether the columns that detectors were declared with can do what is asked of them.
+fn check_detectors(job: &mut Job, inputs: &[Input]) -> Result<(), ExactError> {
+    for input in inputs {
+        let Some(declared) = &input.declared else { continue };
+        let columns = job.columns(&input.relation)?;
+        declared.check(&columns).map_err(|problem| ExactError::Detector {
+            model: job.label.clone(),
+            table: input.label.clone(),
+            detect: declared.detect.word(),
+            problem,
+        })?;
+    }
+    Ok(())
 }
 
 /// A query that reads the table it fills has no rebuild to be equal to: what it yields depends on what was there before.
@@ -208,6 +227,7 @@ fn inputs(
             inputs.push(Input {
                 id: probe_id(&term.probe),
                 label: around.label(&relation),
+                declared: around.declared(&relation).cloned(),
                 hashed: hashed(cached.dialect(), &term.probe.columns, &columns),
                 probe: term.probe.clone(),
                 relation,

@@ -45,7 +45,7 @@ pub(crate) struct Staged {
     pub outcome: Swapped,
 }
 
-/// Fingerprints of a table that has the output's columns: temporary table `(p, n, f)`.
+/// Fingerprints of the rows that pass a condition, in a table that has the output's columns: temporary table `(p, n, f)`.
 ///
 /// # Errors
 /// When the table cannot be read.
@@ -54,34 +54,42 @@ pub(crate) fn partitions(
     prepared: &Prepared,
     name: &str,
     table: &str,
+    rows: &str,
     salt: u64,
 ) -> Result<String, ExactError> {
     let names: Vec<String> = prepared.output.iter().map(|column| column.name.clone()).collect();
     job.store(
         name,
         &format!(
-            "select * from (select {}, {} from {table} group by 1) as taken(p, n, f)",
+            "select * from (select {}, {} from {table} where {rows} group by 1) as taken(p, n, f)",
             prepared.axis.partition(),
             job.dialect.fingerprint(&hashed(job.dialect, &names, &prepared.output), salt)
         ),
     )
 }
 
-/// The partitions whose content is not what the ledger says: temporary table `(p, rows_before, rows_now)` and their number.
+/// The partitions whose content is not what the ledger says, among those whose id passes a condition: temporary table
+/// `(p, rows_before, rows_now)` and their number.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn changed_by_hand(job: &mut Job, prepared: &Prepared, here: &str) -> Result<(String, u64), ExactError> {
+pub(crate) fn changed_by_hand(
+    job: &mut Job,
+    prepared: &Prepared,
+    here: &str,
+    among: impl Fn(&str) -> String,
+) -> Result<(String, u64), ExactError> {
     let table = job.store(
         "by_hand",
         &format!(
             "select p, coalesce(sum(n) filter (where not now), 0)::bigint as rows_before, coalesce(sum(n) filter (where now), 0)::bigint as rows_now \
              from (select p, n, f, true as now from {here} \
-             union all select {}, row_count, fingerprint, false from {}.partitions where model = {} and row_count > 0) as sides \
+             union all select {}, row_count, fingerprint, false from {}.partitions where model = {} and row_count > 0 and {}) as sides \
              group by p having count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f)",
             prepared.axis.ledger_column(),
             ledger::schema(&job.model.relation),
-            quote_literal(&job.model.unique_id)
+            quote_literal(&job.model.unique_id),
+            among(prepared.axis.ledger_column())
         ),
     )?;
     let count = job.count(&format!("select count(*) from {table}"))?;
@@ -102,7 +110,7 @@ pub(crate) fn stage(
     salt: u64,
 ) -> Result<Staged, ExactError> {
     let stage = job.store("stage", query)?;
-    let new = partitions(job, prepared, "new", &stage, salt)?;
+    let new = partitions(job, prepared, "new", &stage, "true", salt)?;
     if let Some(dirty) = dirty {
         let outside = job.count(&format!("select count(*) from {new} where not {}", within("p", &dirty.set)))?;
         if outside > 0 {
@@ -179,7 +187,9 @@ pub(crate) fn swap(
     } else if outcome.replaced > 0 {
         replace(job, prepared, staged)?;
     }
+    job.reach("inserted");
     record(job, prepared, staged, known, run)?;
+    job.reach("recorded");
     check_grain(job, staged, outcome)?;
     Ok(outcome)
 }
@@ -192,6 +202,7 @@ fn replace(job: &mut Job, prepared: &Prepared, staged: &Staged) -> Result<(), Ex
     let columns = quoted(job.dialect, &column_names(&prepared.output)).join(", ");
     let table = job.model.relation.sql();
     let deleted = job.execute(&format!("delete from {table} where {filter}"))?;
+    job.reach("deleted");
     let inserted =
         job.execute(&format!("insert into {table} ({columns}) select {columns} from {} where {filter}", staged.stage))?;
     if (deleted, inserted) != (staged.outcome.deleted, staged.outcome.inserted) {

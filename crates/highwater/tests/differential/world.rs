@@ -103,7 +103,7 @@ impl World {
             started_at: "2024-03-10T00:00:00Z".parse().expect("moment"),
             engine_version: "trial".into(),
         };
-        exact::run(self.session.as_mut(), &exact_model(&self.place, model), &self.around, &run)
+        exact::run(self.session.as_mut(), &exact_model(&self.place, model), &self.around, &run, None)
     }
 
     /// Rows that only the table or only the query has, as text.
@@ -164,6 +164,8 @@ fn exact_model(place: &Place, model: &Model) -> ExactModel {
         event_time,
         batch_size,
         unique_key,
+        begin: None,
+        audit_days: None,
         policy: Policy::Incremental,
         on_schema_change: "ignore".into(),
         full_refresh: false,
