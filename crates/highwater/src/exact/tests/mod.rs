@@ -7,6 +7,7 @@ mod differential;
 mod drift;
 mod functions;
 mod plans;
+mod shapes;
 mod swaps;
 mod walks;
 pub(crate) mod world;
