@@ -25,7 +25,7 @@ pub use self::duckdb::DuckDb;
 pub use self::postgres::{Postgres, Settings as PostgresSettings};
 pub use error::{Cause, EngineError, MissingColumn, Obstacle};
 pub(crate) use occupant::occupant;
-pub use relation::{Relation, RelationKind, quote_identifier, quote_literal};
+pub use relation::{Relation, RelationKind, Remarks, quote_identifier, quote_literal};
 pub use table::{Cell, Column, Table};
 
 /// A place where data lives. Connections are independent sessions on it.
@@ -67,6 +67,14 @@ pub trait Connection: Send {
         self.execute(sql)
     }
 
+    /// Adds rows to a table: comma-separated values, in quotes where they are not NULL, without a header. Returns their number.
+    ///
+    /// # Errors
+    /// The engine's own message; always, when the engine reads files by itself and has no need of it.
+    fn copy_in(&mut self, table: &Relation, _columns: &[&str], _csv: &str) -> Result<u64, EngineError> {
+        Err(EngineError::statement("the engine takes no rows from its clients", format!("copy {table}")))
+    }
+
     /// Runs one query and returns its rows, in memory.
     ///
     /// # Errors
@@ -106,6 +114,14 @@ pub trait Connection: Send {
     /// # Errors
     /// The engine's own message.
     fn relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, EngineError>;
+
+    /// What the engine keeps about a relation besides its columns; nothing where it keeps nothing, or there is no such relation.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    fn remarks(&mut self, _relation: &Relation) -> Result<Remarks, EngineError> {
+        Ok(Remarks::default())
+    }
 
     /// Whose SQL it reads.
     fn dialect(&self) -> Dialect;

@@ -12,6 +12,7 @@
 //! | `patch.rs` | which entry is about which node; versions |
 //! | `generic_tests.rs` | tests of properties files, named as dbt names them |
 //! | `sources.rs` | sources |
+//! | `unique.rs` | all columns that were declared unique, of models and sources |
 //! | `configure.rs` | configuration merged, in dbt's order |
 //! | `resolve.rs` | what `ref` and `source` come to |
 //! | `exposures.rs` | exposures and metrics |
@@ -37,6 +38,7 @@ mod properties;
 mod resolve;
 pub mod select;
 mod sources;
+mod unique;
 
 pub use build::build;
 pub use config::{BatchSize, Config, Policy};
@@ -44,3 +46,4 @@ pub use node::{
     Checksum, ColumnProperties, Dependencies, DocsBlock, Exposure, MacroNode, Manifest, Metric, Node, Owner, RefCall,
     ResourceType, SourceNode, TestMetadata,
 };
+pub use unique::declared_keys;

@@ -202,6 +202,98 @@ pub const SHAPES: &[(&str, &str, &str)] = &[
         "key:customer_id+day",
         "select customer_id, cast(created_at as date) as day, max(amount) as most from raw_orders group by 1, 2",
     ),
+    (
+        "rolling",
+        "day:day",
+        "with d as (select cast(created_at as date) as day, sum(amount) as s from raw_orders group by 1) select day, s, sum(s) over (order by day range between interval 2 days preceding and current row) as lately from d",
+    ),
+    (
+        "around",
+        "day:created_at",
+        "select order_id, created_at, count(*) over (partition by customer_id order by created_at desc range between interval 12 hours preceding and interval 1 day following) as near from raw_orders",
+    ),
+    (
+        "rolling_months",
+        "month:created_at",
+        "select order_id, created_at, max(amount) over (order by created_at range between interval '1 month' preceding and interval 3 days preceding) as before from raw_orders",
+    ),
+    (
+        "two_windows",
+        "day:created_at",
+        "select order_id, created_at, max(amount) over (partition by customer_id) as most, count(*) over (partition by order_id) as copies, rank() over (partition by cast(created_at as date) order by amount) as place from raw_orders",
+    ),
+    (
+        "cohort_of_row",
+        "month:first",
+        "select order_id, amount, min(created_at) over (partition by customer_id) as first from raw_orders",
+    ),
+    (
+        "last_seen",
+        "day:last",
+        "select c.region, o.customer_id, date_trunc('day', max(o.created_at)) as last, count(*) as n from raw_orders o left join raw_customers c on c.customer_id = o.customer_id group by 1, 2",
+    ),
+    (
+        "gaps",
+        "day:started",
+        "with b as (select *, lag(created_at) over (partition by customer_id order by created_at, order_id, amount) as before from raw_orders), \
+         s as (select *, sum(case when before is null or created_at - before > interval '1 day' then 1 else 0 end) over (partition by customer_id order by created_at, order_id, amount) as session from b) \
+         select customer_id, session, min(created_at) as started, max(created_at) as ended, count(*) as n, sum(amount) as s from s group by 1, 2",
+    ),
+    (
+        "sets",
+        "day:day",
+        "select cast(created_at as date) as day, customer_id, grouping(customer_id) as g, count(*) as n, count(distinct order_id) as orders from raw_orders group by grouping sets ((1, 2), (1), ()) having count(*) > 1",
+    ),
+    (
+        "first_copy",
+        "day:created_at",
+        "select distinct on (order_id) order_id, created_at, amount from raw_orders order by order_id, created_at nulls first, amount nulls last",
+    ),
+    (
+        "first_copy_unnamed",
+        "day:created_at",
+        "select distinct on (customer_id, order_id) created_at, amount as a from raw_orders where amount >= 0 order by customer_id, order_id, created_at desc nulls last, a",
+    ),
+    (
+        "earlier_day",
+        "day:day",
+        "with d as (select customer_id, cast(created_at as date) as day, sum(amount) as s from raw_orders group by 1, 2) select day, customer_id, s, s - lag(s) over (partition by customer_id order by day) as more from d",
+    ),
+    (
+        "mended_key",
+        "day:created_at",
+        "select o.order_id, o.created_at, i.quantity from raw_orders o left join raw_items i on coalesce(i.order_id, -1) = coalesce(o.order_id, -1)",
+    ),
+    (
+        "computed_key",
+        "day:created_at",
+        "select o.order_id, o.created_at, c.region from raw_orders o left join raw_customers c on c.customer_id * 2 = case when o.customer_id > 1 then o.customer_id * 2 else 2 end",
+    ),
+    (
+        "dates_meet",
+        "day:created_at",
+        "select o.order_id, o.created_at, d.n from raw_orders o left join (select cast(returned_at as date) as day, count(*) as n from raw_returns group by 1) d on d.day = date_trunc('day', o.created_at)",
+    ),
+    (
+        "lists",
+        "day:day",
+        "select cast(created_at as date) as day, list_sort(list(amount)) as amounts, list_transform(list(order_id order by order_id), x -> x + 1) as next, arg_max(amount, (amount, order_id)) as most from raw_orders group by 1",
+    ),
+    (
+        "cohort_day",
+        "day:first",
+        "select customer_id, cast(min(created_at) as date) as first, count(*) as n, max(amount) as most from raw_orders group by 1",
+    ),
+    (
+        "until",
+        "day:created_at",
+        "select o.order_id, o.created_at, o.amount, i.quantity from raw_orders o left join raw_items i on i.order_id = o.order_id where cast(o.created_at as date) <= getvariable('today')",
+    ),
+    (
+        "filled",
+        "day:created_at",
+        "select order_id, created_at, first_value(note ignore nulls) over (partition by customer_id order by created_at, note range between current row and unbounded following) as noted from raw_orders",
+    ),
     ("everything", "whole", "select count(*) as n, sum(amount) as s from raw_orders"),
 ];
 
@@ -216,7 +308,7 @@ pub fn change(random: &mut SmallRng) -> String {
     let amount = random.random_range(0..6).to_string();
     let amount = maybe(random, amount);
     let (key, who, where_) = (maybe(random, order.clone()), maybe(random, customer.clone()), maybe(random, region));
-    match random.random_range(0..16) {
+    match random.random_range(0..17) {
         0..=3 => format!("insert into raw_orders values ({key}, {who}, {day}, {amount}, null)"),
         4 => format!("delete from raw_orders where order_id = {order}"),
         5 => format!("update raw_orders set created_at = {day} where order_id = {order}"),
@@ -227,6 +319,7 @@ pub fn change(random: &mut SmallRng) -> String {
         11 => format!("update raw_customers set region = {where_} where customer_id = {customer}"),
         12 => format!("insert into raw_items values ({key}, {})", random.random_range(0..3)),
         13 => format!("delete from raw_items where order_id = {order}"),
+        16 => format!("set variable today = cast(timestamp '2026-02-26' + interval '{hours} hours' as date)"),
         14 => {
             format!("delete from raw_rates where region = {where_}; insert into raw_rates values ({where_}, {amount})")
         }
