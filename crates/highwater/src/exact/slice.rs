@@ -102,6 +102,13 @@ impl Filter {
                 Some(table) => format!("{} in (select p from {table})", self.dialect.key_hash(expressions)),
                 None => "true".to_owned(),
             },
+            Reach::Whenever { partition, driver } => {
+                let set = match driver {
+                    Some(driver) => drivers.get(*driver).map_or(self.set.as_str(), String::as_str),
+                    None => self.set.as_str(),
+                };
+                format!("exists (select 1 from {set} where p is not distinct from {partition})")
+            }
         }
     }
 

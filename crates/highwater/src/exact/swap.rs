@@ -88,7 +88,7 @@ pub(crate) fn changed_by_hand(
              group by p having count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f)",
             prepared.axis.ledger_column(),
             ledger::schema(&job.model.relation),
-            quote_literal(&job.model.unique_id),
+            job.id(),
             among(prepared.axis.ledger_column())
         ),
     )?;
@@ -141,7 +141,7 @@ pub(crate) fn stage(
                from sides group by p) \
              select p, n_here, n_new, f_new, {write} as write, {record} as record from compared",
             ledger::schema(&job.model.relation),
-            quote_literal(&job.model.unique_id),
+            job.id(),
             prepared.axis.unused_column(),
             scope(column)
         ),
@@ -223,7 +223,7 @@ fn record(
     run: &RunIdentity,
 ) -> Result<(), ExactError> {
     let schema = ledger::schema(&job.model.relation);
-    let model = quote_literal(&job.model.unique_id);
+    let model = job.id();
     let column = prepared.axis.ledger_column();
     let version = quote_literal(&prepared.logic_version);
     if known.logic_version != prepared.logic_version && !known.logic_version.is_empty() {

@@ -20,7 +20,7 @@ fn shapes(names: &[&str]) -> Vec<Known> {
 }
 
 /// The shop with more tables, and a view to look through.
-fn world() -> World {
+pub(super) fn world() -> World {
     let mut world = World::with_orders();
     world.sql(MORE);
     world.sql("set variable today = date '2026-03-01'");
@@ -34,9 +34,20 @@ fn world() -> World {
 
 /// Walks, and returns the first table that is not what a rebuild holds, with the step.
 fn walk(seed: u64, steps: u32, models: &[Known], naive: Option<Naive>) -> Option<String> {
-    let mut random = SmallRng::seed_from_u64(seed);
     let mut world = world();
     world.naive = naive;
+    walk_in(&mut world, change, seed, steps, models)
+}
+
+/// Walks through a world by changes of its kind.
+pub(super) fn walk_in(
+    world: &mut World,
+    change: fn(&mut SmallRng) -> String,
+    seed: u64,
+    steps: u32,
+    models: &[Known],
+) -> Option<String> {
+    let mut random = SmallRng::seed_from_u64(seed);
     for step in 0..=steps {
         let mut changes = Vec::new();
         for _ in 0..random.random_range(1..4) {
@@ -87,6 +98,15 @@ fn shows(mutant: Mutant) -> &'static [&'static str] {
         Mutant::RangeNotForward => &["rolling", "around"],
         Mutant::CarriedNewRowsOnly => &["first_order", "cohort_day"],
         Mutant::ClockStandsStill => &["until"],
+        // Seen by the shapes of `joins.rs`.
+        Mutant::SeriesByItsStart
+        | Mutant::OrphansForgotten
+        | Mutant::FullJoinLeftOnly
+        | Mutant::NotInAsAnti
+        | Mutant::BandByEnd
+        | Mutant::BothChangedForgotten
+        | Mutant::ResultTakenForGiven
+        | Mutant::RecursionSeedOnly => &[],
     }
 }
 
@@ -153,6 +173,7 @@ EXACT-INTERVAL filter
 EXACT-INTERVAL first_copy
 EXACT-INTERVAL first_copy_unnamed
 EXACT-INTERVAL first_order
+EXACT-INTERVAL full_join
 EXACT-INTERVAL gaps
 EXACT-INTERVAL in_region
 EXACT-INTERVAL inner_join
@@ -164,13 +185,16 @@ EXACT-INTERVAL left_join
 EXACT-INTERVAL lists
 EXACT-INTERVAL mended_key
 EXACT-INTERVAL no_items
+EXACT-INTERVAL not_in
 EXACT-INTERVAL ranked
+EXACT-INTERVAL right_join
 EXACT-INTERVAL rolling
 EXACT-INTERVAL rolling_months
 EXACT-INTERVAL rollup
 EXACT-INTERVAL running
 EXACT-INTERVAL self_join
 EXACT-INTERVAL sets
+EXACT-INTERVAL spread
 EXACT-INTERVAL through_view
 EXACT-INTERVAL top_by_day
 EXACT-INTERVAL totals
@@ -185,12 +209,8 @@ EXACT-KEY by_region
 EXACT-KEY cohort
 EXACT-KEY latest_by_key
 EXACT-KEY sessions
-EXACT-WIDENED not_in join-without-key
 EXACT-WIDENED share join-without-key
 FULL everything one-partition
-FULL full_join full-join
-FULL right_join partition-from-outer-side, partition-from-outer-side
-FULL spread unnest
 FULL top limit
 "#);
 }
