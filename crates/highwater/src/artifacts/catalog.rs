@@ -42,12 +42,14 @@ fn catalog(session: &Session, nodes: Map<String, Value>, sources: Map<String, Va
 /// One table or view with its columns; none when it is not there.
 fn entry(connection: &mut dyn Connection, unique_id: &str, relation: &Relation) -> Result<Option<Value>, EngineError> {
     let Some(kind) = connection.kind(relation)? else { return Ok(None) };
+    let comments = connection.comments(relation)?;
     let columns: Map<String, Value> = connection
         .columns(relation)?
         .into_iter()
         .zip(1..)
         .map(|(column, index): (_, u64)| {
-            let entry = json!({ "type": column.data_type, "index": index, "name": column.name, "comment": null });
+            let comment = comments.columns.get(&column.name);
+            let entry = json!({ "type": column.data_type, "index": index, "name": column.name, "comment": comment });
             (column.name, entry)
         })
         .collect();
@@ -57,7 +59,7 @@ fn entry(connection: &mut dyn Connection, unique_id: &str, relation: &Relation) 
             "schema": relation.schema,
             "name": relation.identifier,
             "database": relation.database,
-            "comment": null,
+            "comment": comments.relation,
             "owner": null,
         },
         "columns": columns,

@@ -28,7 +28,7 @@ pub fn manifest_with_code(session: &Session, compiled: &HashMap<String, Arc<Comp
     let groups: IndexMap<&str, Vec<&str>> = group_map(manifest);
     json!({
         "metadata": metadata::manifest(session),
-        "nodes": by_id(&manifest.nodes, |node| writer.node(node)),
+        "nodes": nodes(&manifest.nodes, &writer),
         "sources": by_id(&manifest.sources, |source| writer.source(source)),
         "macros": by_id(&manifest.macros, |found| writer.macro_node(found)),
         "docs": docs(manifest),
@@ -42,13 +42,42 @@ pub fn manifest_with_code(session: &Session, compiled: &HashMap<String, Arc<Comp
         "group_map": groups,
         "saved_queries": {},
         "semantic_models": {},
-        "unit_tests": {},
+        "unit_tests": unit_tests(&manifest.nodes),
         "functions": {},
     })
 }
 
 fn by_id<T>(items: &IndexMap<String, T>, write: impl Fn(&T) -> Value) -> Value {
     Value::Object(items.iter().map(|(id, item)| (id.clone(), write(item))).collect())
+}
+
+fn nodes(nodes: &IndexMap<String, Node>, writer: &Writer<'_>) -> Value {
+    let nodes = nodes.iter().filter(|(_, node)| node.unit_test.is_none());
+    Value::Object(nodes.map(|(id, node)| (id.clone(), writer.node(node))).collect())
+}
+
+/// Unit tests have a section, and a shape, of their own.
+fn unit_tests(nodes: &IndexMap<String, Node>) -> Value {
+    let tests = nodes.iter().filter_map(|(id, node)| Some((id, node, node.unit_test.as_ref()?)));
+    let written = tests.map(|(id, node, test)| {
+        let overrides = test.overrides.as_object().cloned().unwrap_or_default();
+        let part = |name: &str| overrides.get(name).cloned().unwrap_or_else(|| json!({}));
+        let entry = json!({
+            "model": test.model, "given": test.given, "expect": {
+                "rows": test.expect.rows, "format": test.expect.format, "fixture": test.expect.fixture,
+            },
+            "name": node.name, "resource_type": "unit_test", "package_name": node.package_name, "path": node.path,
+            "original_file_path": node.original_file_path, "unique_id": id, "fqn": node.fqn,
+            "description": node.description,
+            "overrides": {"macros": part("macros"), "vars": part("vars"), "env_vars": part("env_vars")},
+            "depends_on": node.depends_on,
+            "config": {"tags": node.tags, "meta": node.config.get("meta"), "enabled": node.config.enabled()},
+            "checksum": null, "schema": node.relation.schema, "created_at": 0.0, "versions": null,
+            "version": node.version,
+        });
+        (id.clone(), entry)
+    });
+    Value::Object(written.collect())
 }
 
 fn group_map(manifest: &Manifest) -> IndexMap<&str, Vec<&str>> {

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use super::fault::Fault;
 use super::relation::{CTE_PREFIX, RelationValue};
 use super::scene::{Frame, Running, lock};
+use super::unit_test::Mock;
 use super::window_condition;
 use crate::engine::quote_identifier;
 use crate::manifest::{ColumnProperties, Config, Manifest, Node, RefCall, ResourceType, SourceNode};
@@ -123,12 +124,28 @@ fn referred(frame: &Frame, running: &Running, call: &RefCall) -> Result<Relation
     let Some(node) = running.index.node(manifest, packages(frame), call) else {
         return Err(unknown_node(frame, running, call));
     };
+    if let Some(mock) = &running.mock {
+        return given(running, mock, &node.unique_id, &format!("ref('{}')", call.name));
+    }
     check_declared(frame, running, &node.unique_id, &format!("{{{{ ref('{}') }}}}", call.name))?;
     if node.resource_type == ResourceType::Model && node.config.materialized() == "ephemeral" {
         lock(&running.ephemeral).insert(node.unique_id.clone());
         return Ok(restricted(frame, RelationValue::cte(&cte_name(node)), running, &node.config, &node.columns));
     }
     Ok(restricted(frame, RelationValue::of(&node.relation, None), running, &node.config, &node.columns))
+}
+
+/// What stands for an input in a unit test: the rows it gives.
+fn given(running: &Running, mock: &Mock, id: &str, call: &str) -> Result<RelationValue, Error> {
+    match mock.inputs.get(id) {
+        Some(name) => {
+            lock(&running.ephemeral).insert(id.to_owned());
+            Ok(RelationValue::cte(name))
+        }
+        None => Err(Fault::new("HW0314", format!("the unit test `{}` gives no rows for {call}", mock.test))
+            .help(format!("add them, or none: given: [{{input: {call}, rows: []}}]"))
+            .into()),
+    }
 }
 
 /// The name of the common table expression that stands for an ephemeral model.
@@ -220,6 +237,9 @@ pub(crate) fn source_function(frame: &Frame) -> Value {
         let Some(found) = running.index.source(&running.manifest, packages(&frame), (&source, &table)) else {
             return Err(unknown_source(running, &source, &table));
         };
+        if let Some(mock) = &running.mock {
+            return Ok(given(running, mock, &found.unique_id, &format!("source('{source}', '{table}')"))?.into_value());
+        }
         check_declared(&frame, running, &found.unique_id, &format!("{{{{ source('{source}', '{table}') }}}}"))?;
         let relation = RelationValue::of(&found.relation, None);
         Ok(restricted(&frame, relation, running, &found.config, &found.columns).into_value())

@@ -11,7 +11,7 @@ use arrow::datatypes::{
 use arrow::util::display::array_value_to_string;
 use jiff::civil;
 
-use super::{Cell, Column, Connection, Engine, EngineError, Relation, RelationKind, Table, quote_literal};
+use super::{Cell, Column, Comments, Connection, Engine, EngineError, Relation, RelationKind, Table, quote_literal};
 
 /// A DuckDB database: a file, or memory.
 pub struct DuckDb {
@@ -123,6 +123,34 @@ impl Connection for Session {
             .into_iter()
             .find(|(other, _)| other.identifier.eq_ignore_ascii_case(&relation.identifier))
             .map(|(_, kind)| kind))
+    }
+
+    fn comments(&mut self, relation: &Relation) -> Result<Comments, EngineError> {
+        let place = |name: &str| {
+            format!(
+                "lower(database_name) = lower({}) and lower(schema_name) = lower({}) and lower({name}) = lower({})",
+                quote_literal(&relation.database),
+                quote_literal(&relation.schema),
+                quote_literal(&relation.identifier)
+            )
+        };
+        let table = self.query(&format!(
+            "select null, comment from duckdb_tables() where {} union all select null, comment from duckdb_views() where {} \
+             union all select column_name, comment from duckdb_columns() where {}",
+            place("table_name"),
+            place("view_name"),
+            place("table_name")
+        ))?;
+        let mut comments = Comments::default();
+        for row in table.rows.iter().filter(|row| !row[1].is_null()) {
+            match &row[0] {
+                Cell::Null => comments.relation = Some(row[1].to_string()),
+                column => {
+                    comments.columns.insert(column.to_string(), row[1].to_string());
+                }
+            }
+        }
+        Ok(comments)
     }
 
     fn relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, EngineError> {

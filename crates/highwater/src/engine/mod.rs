@@ -6,6 +6,8 @@
 //! | `relation.rs` | names of tables and views, quoted |
 //! | `table.rs` | query results small enough to show |
 
+use std::collections::HashMap;
+
 mod duckdb;
 mod relation;
 mod table;
@@ -13,6 +15,15 @@ mod table;
 pub use self::duckdb::DuckDb;
 pub use relation::{Relation, RelationKind, quote_identifier, quote_literal};
 pub use table::{Cell, Column, Table};
+
+/// What people have said about a table or view.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Comments {
+    /// On the whole.
+    pub relation: Option<String>,
+    /// On its columns, by name.
+    pub columns: HashMap<String, String>,
+}
 
 /// What an engine answered when it could not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -101,6 +112,14 @@ pub trait Connection: Send {
     /// # Errors
     /// The engine's own message.
     fn relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, EngineError>;
+
+    /// The comments on a table or view and on its columns, these by name.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    fn comments(&mut self, _relation: &Relation) -> Result<Comments, EngineError> {
+        Ok(Comments::default())
+    }
 
     /// Starts a transaction.
     ///

@@ -14,6 +14,7 @@ pub(crate) static FILES: &[(&str, &str)] = &[
     ("hooks.sql", include_str!("hooks.sql")),
     ("snapshot.sql", include_str!("snapshot.sql")),
     ("tests.sql", include_str!("tests.sql")),
+    ("unit_tests.sql", include_str!("unit_tests.sql")),
     ("dates.sql", include_str!("dates.sql")),
     ("text.sql", include_str!("text.sql")),
     ("values.sql", include_str!("values.sql")),

@@ -15,6 +15,7 @@
 //! | `configure.rs` | configuration merged, in dbt's order |
 //! | `resolve.rs` | what `ref` and `source` come to |
 //! | `exposures.rs` | exposures and metrics |
+//! | `unit_tests.rs` | unit tests |
 //! | `checks.rs` | what must not be |
 //! | `graph.rs` | order, relatives, circles |
 //! | `select.rs` | dbt's selection syntax |
@@ -35,10 +36,11 @@ mod properties;
 mod resolve;
 pub mod select;
 mod sources;
+mod unit_tests;
 
 pub use build::build;
 pub use config::{BatchSize, Config, Policy};
 pub use node::{
-    Checksum, ColumnProperties, Dependencies, Exposure, MacroNode, Manifest, Metric, Node, Owner, RefCall,
-    ResourceType, SourceNode, TestMetadata,
+    Checksum, ColumnProperties, Dependencies, Exposure, Fixture, MacroNode, Manifest, Metric, Node, Owner, RefCall,
+    ResourceType, SourceNode, TestMetadata, UnitTest,
 };

@@ -34,6 +34,7 @@ fn operation(shared: &Shared<'_>, text: &str) -> Node {
         description: String::new(),
         columns: indexmap::IndexMap::new(),
         constraints: Vec::new(),
+        unit_test: None,
         tags: Vec::new(),
         patch_path: None,
         checksum: Checksum { name: "sha256".to_owned(), checksum: String::new() },

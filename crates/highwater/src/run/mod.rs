@@ -10,6 +10,7 @@
 //! | `exact.rs` | the seam to the exact strategy |
 //! | `microbatch.rs`, `batches.rs` | microbatch models; which batches there are |
 //! | `data_test.rs` | data tests |
+//! | `unit_test.rs`, `diff.rs` | unit tests, and how rows differ |
 //! | `inline.rs` | SQL of the command line |
 //! | `hooks.rs` | hooks of models and of the project |
 //! | `catalog.rs` | what lies in the schemas, asked once |
@@ -20,6 +21,7 @@
 mod batches;
 mod catalog;
 mod data_test;
+mod diff;
 mod events;
 mod exact;
 mod execute;
@@ -33,6 +35,7 @@ mod result;
 mod schedule;
 mod timing;
 mod transaction;
+mod unit_test;
 mod worker;
 
 pub use batches::{BatchResults, Window, parse_sample};

@@ -12,6 +12,7 @@
 //! | `snapshots.rs` | snapshots |
 //! | `microbatch.rs` | models in batches of event time |
 //! | `contracts.rs` | contracts, constraints, comments, indexes |
+//! | `unit_tests.rs` | unit tests |
 //! | `exact.rs` | the exact strategy within a run |
 //! | `artifacts.rs` | manifest.json and run_results.json |
 
@@ -27,3 +28,4 @@ mod project;
 mod seeds;
 mod show;
 mod snapshots;
+mod unit_tests;

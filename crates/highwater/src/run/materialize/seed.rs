@@ -22,14 +22,16 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     let columns = typed_columns(task, &staged)?;
     let fresh = kind(task, relation)? != Some(RelationKind::Table) || full_refresh(task);
     let values: Vec<String> = columns.iter().map(SeedColumn::value).collect();
+    let limit = if task.shared.options.empty { "\nlimit 0" } else { "" };
     let rows = if fresh {
-        table::replace(task, relation, &format!("as (\nselect\n    {}\nfrom {staged}\n)", values.join(",\n    ")))?
+        let definition = format!("as (\nselect\n    {}\nfrom {staged}{limit}\n)", values.join(",\n    "));
+        table::replace(task, relation, &definition)?
     } else {
         fits(task, relation, &columns)?;
-        let names: Vec<String> = columns.iter().map(|column| quote_identifier(&column.name)).collect();
+        let names: Vec<&str> = columns.iter().map(|column| column.written.as_str()).collect();
         task.execute(&format!("delete from {relation}"))?;
         task.execute(&format!(
-            "insert into {relation} ({})\nselect\n    {}\nfrom {staged}",
+            "insert into {relation} ({})\nselect\n    {}\nfrom {staged}{limit}",
             names.join(", "),
             values.join(",\n    ")
         ))?
@@ -46,6 +48,8 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
 /// A column of the file, and what its values become.
 struct SeedColumn {
     name: String,
+    /// The name as it is written in SQL: quoted, unless `quote_columns` says no.
+    written: String,
     data_type: String,
     inferred: bool,
 }
@@ -53,11 +57,12 @@ struct SeedColumn {
 impl SeedColumn {
     /// The expression that turns the text into the value.
     fn value(&self) -> String {
-        let name = quote_identifier(&self.name);
+        let (name, written) = (quote_identifier(&self.name), &self.written);
         match (self.inferred, self.data_type.as_str()) {
-            (true, "VARCHAR") => name,
-            (true, data_type) => format!("cast({} as {data_type}) as {name}", seed_types::meant(&name)),
-            (false, data_type) => format!("cast({name} as {data_type}) as {name}"),
+            (true, "VARCHAR") if name == *written => name,
+            (true, "VARCHAR") => format!("{name} as {written}"),
+            (true, data_type) => format!("cast({} as {data_type}) as {written}", seed_types::meant(&name)),
+            (false, data_type) => format!("cast({name} as {data_type}) as {written}"),
         }
     }
 }
@@ -67,6 +72,11 @@ fn stage(task: &Task<'_>) -> Result<Relation, Failure> {
     let node = task.node;
     let path = node.root.join(&node.original_file_path);
     let staged = Relation::new("temp", "main", format!("{}__csv", node.relation.identifier));
+    if node.config.text("delimiter") == Some("") {
+        return Err(Diagnostic::error("HW0208", format!("the delimiter of the seed `{}` is empty", node.name))
+            .help("set `delimiter` to the character between the values, such as \";\"")
+            .into());
+    }
     let sql = format!(
         "create or replace temp table {staged} as select * from read_csv({}, all_varchar = true, header = true, \
          delim = {}, quote = {}, escape = '\"', nullstr = '', skip = 0)",
@@ -96,13 +106,17 @@ fn unreadable(task: &Task<'_>, message: &str) -> Diagnostic {
 fn typed_columns(task: &Task<'_>, staged: &Relation) -> Result<Vec<SeedColumn>, Failure> {
     let names: Vec<String> = task.connection().columns(staged)?.into_iter().map(|column| column.name).collect();
     let configured = configured_types(task);
+    let quoted = task.node.config.flag("quote_columns").unwrap_or(true);
     let inferred = seed_types::infer(task.connection().as_mut(), staged, &names)?;
     Ok(names
         .into_iter()
         .zip(inferred)
-        .map(|(name, inferred)| match configured.get(&name.to_lowercase()) {
-            Some(data_type) => SeedColumn { name, data_type: data_type.clone(), inferred: false },
-            None => SeedColumn { name, data_type: Inferred::sql(inferred).to_owned(), inferred: true },
+        .map(|(name, inferred)| {
+            let written = if quoted { quote_identifier(&name) } else { name.clone() };
+            match configured.get(&name.to_lowercase()) {
+                Some(data_type) => SeedColumn { name, written, data_type: data_type.clone(), inferred: false },
+                None => SeedColumn { name, written, data_type: Inferred::sql(inferred).to_owned(), inferred: true },
+            }
         })
         .collect())
 }
