@@ -20,6 +20,7 @@ demo: build
 
 test:
 	scripts/fetch-duckdb.sh
+	scripts/fetch-postgres.sh
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo test --workspace

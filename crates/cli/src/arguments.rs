@@ -208,6 +208,30 @@ pub struct SelectionArguments {
     /// Which tests come along with a selected node
     #[arg(long, value_name = "MODE", env = "DBT_INDIRECT_SELECTION", hide_env_values = true)]
     pub indirect_selection: Option<IndirectArgument>,
+
+    /// Folder with the artifacts of an earlier run: for state:, result:, source_status: and --defer
+    #[arg(long, value_name = "DIR", env = "DBT_STATE", hide_env_values = true)]
+    pub state: Option<PathBuf>,
+
+    /// Let references to what is not built here lead to the tables of the earlier run
+    #[arg(long, env = "DBT_DEFER", hide_env_values = true, value_parser = FalseyValueParser::new(),
+          overrides_with = "no_defer")]
+    pub defer: bool,
+
+    #[arg(long, hide = true)]
+    no_defer: bool,
+
+    /// Folder with the manifest to defer to, when it is not that of --state
+    #[arg(long, value_name = "DIR", env = "DBT_DEFER_STATE", hide_env_values = true)]
+    pub defer_state: Option<PathBuf>,
+
+    /// With --defer: prefer the earlier tables of what this command does not build
+    #[arg(long, env = "DBT_FAVOR_STATE", hide_env_values = true, value_parser = FalseyValueParser::new(),
+          overrides_with = "no_favor_state")]
+    pub favor_state: bool,
+
+    #[arg(long, hide = true)]
+    no_favor_state: bool,
 }
 
 /// The types a selection can name.

@@ -7,6 +7,8 @@ use highwater::diagnostics::{Diagnostic, SourceFile};
 use highwater::manifest::ResourceType;
 use highwater::manifest::select::{Indirect, Selection};
 use highwater::project::{LoadOptions, yaml};
+use highwater::session::Session;
+use highwater::state::{Deferral, PreviousState};
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -66,8 +68,13 @@ fn kind_of(value: &Value) -> &'static str {
 }
 
 /// What the flags say about which nodes. `all` and `default` leave the types to the command.
-pub fn selection(arguments: &SelectionArguments) -> Selection {
-    Selection {
+///
+/// # Errors
+/// When the artifacts of `--state` cannot be read.
+pub fn selection(arguments: &SelectionArguments, session: &Session) -> Result<Selection, Diagnostic> {
+    let target = &session.project.target_path;
+    let state = arguments.state.as_deref().map(|folder| PreviousState::read(folder, target)).transpose()?;
+    Ok(Selection {
         select: arguments.select.clone(),
         exclude: arguments.exclude.clone(),
         selector: arguments.selector.clone(),
@@ -79,6 +86,28 @@ pub fn selection(arguments: &SelectionArguments) -> Selection {
             IndirectArgument::Buildable => Indirect::Buildable,
             IndirectArgument::Empty => Indirect::Empty,
         }),
+        state: state.map(Arc::new),
+    })
+}
+
+/// Where references to what is not built lead, with `--defer`.
+///
+/// # Errors
+/// When no earlier state is named, or it cannot be read.
+pub fn deferral(
+    arguments: &SelectionArguments,
+    selection: &Selection,
+    session: &Session,
+) -> Result<Option<Deferral>, Diagnostic> {
+    if !arguments.defer {
+        return Ok(None);
+    }
+    let deferral = |state: &PreviousState| Ok(Some(Deferral::new(state.manifest()?, arguments.favor_state)));
+    match (&arguments.defer_state, &selection.state) {
+        (Some(folder), _) => deferral(&PreviousState::read(folder, &session.project.target_path)?),
+        (None, Some(state)) => deferral(state),
+        (None, None) => Err(Diagnostic::error("HW0235", "--defer leads nowhere: no earlier state is named")
+            .help("name the folder with the manifest.json to defer to: --state path/to/artifacts")),
     }
 }
 

@@ -12,6 +12,7 @@
 //! | [`verify`] | comparing tables with an independent rebuild | exact |
 //! | [`run`] | running nodes in their order | all of the above |
 //! | [`artifacts`] | `manifest.json` and `run_results.json` | manifest, run |
+//! | [`state`] | what an earlier run left behind, what differs from it, deferring to it | manifest |
 //! | [`session`] | a loaded project and its engine, what every command starts from | all of the above |
 
 pub mod artifacts;
@@ -25,4 +26,5 @@ pub mod manifest;
 pub mod project;
 pub mod run;
 pub mod session;
+pub mod state;
 pub mod verify;

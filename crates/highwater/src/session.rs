@@ -50,7 +50,7 @@ impl Session {
         if let Some(engine) = &*slot {
             return Ok(Arc::clone(engine));
         }
-        let engine: Arc<dyn Engine> = Arc::new(self.project.target.open()?);
+        let engine = self.project.target.open()?;
         *slot = Some(Arc::clone(&engine));
         Ok(engine)
     }

@@ -38,7 +38,7 @@ impl Arguments {
 /// When nothing could be run.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, arguments.nodes.warn_error, ui)?;
-    let mut options = nodes::options(Command::Build, &arguments.nodes, global, &session);
+    let mut options = nodes::options(Command::Build, &arguments.nodes, global, &session)?;
     options.full_refresh = arguments.refresh.full_refresh;
     options.store_failures = arguments.tests.store_failures;
     options.empty = arguments.empty.empty;

@@ -36,7 +36,8 @@ pub struct Arguments {
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, false, ui)?;
     let mut options = nodes::plain_options(Command::Compile, global);
-    options.selection = project::selection(&arguments.selection);
+    options.selection = project::selection(&arguments.selection, &session)?;
+    options.deferral = project::deferral(&arguments.selection, &options.selection, &session)?;
     options.inline.clone_from(&arguments.inline);
     options.full_refresh = arguments.full_refresh;
     let results = run::execute(&session, &options, &|_| {})?;

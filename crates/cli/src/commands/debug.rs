@@ -1,10 +1,11 @@
 //! `hw debug`: versions, the files that count, and whether the database answers.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use clap::Args;
 use highwater::diagnostics::{Diagnostic, json};
-use highwater::engine::Engine as _;
+use highwater::engine::Engine;
 use highwater::project::Project;
 use serde_json::json;
 
@@ -39,7 +40,7 @@ pub fn execute(_arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Out
         _ => Vec::new(),
     };
     let project = loaded.as_ref().ok();
-    let engine = connection.as_ref().and_then(|connection| connection.as_ref().ok());
+    let engine = connection.as_ref().and_then(|connection| connection.as_deref().ok());
     if ui.answers_json() {
         ui.answer_json(&json!({
             "ok": problems.is_empty(),
@@ -49,8 +50,8 @@ pub fn execute(_arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Out
             "profile": project.map(|project| &project.target.profile_name),
             "target": project.map(|project| &project.target.name),
             "adapter": project.map(|project| &project.target.adapter),
-            "database_file": project.map(|project| &project.target.path),
-            "engine_version": engine,
+            "database_file": project.and_then(|project| project.target.file()),
+            "engine_version": engine.map(Engine::version),
             "diagnostics": json::values(problems.iter().copied()),
         }))?;
     } else {
@@ -62,15 +63,15 @@ pub fn execute(_arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Out
     Ok(if problems.is_empty() { Exit::Ok } else { Exit::Failed })
 }
 
-/// The engine's version, from a session that answered.
-fn try_connection(project: &Project) -> Result<String, Diagnostic> {
+/// The engine, after a session has answered.
+fn try_connection(project: &Project) -> Result<Arc<dyn Engine>, Diagnostic> {
     let engine = project.target.open()?;
     let mut session = engine.connect().map_err(|error| exact::refused(&error))?;
     session.query("select 1").map_err(|error| exact::refused(&error))?;
-    Ok(engine.version().to_owned())
+    Ok(engine)
 }
 
-fn screen(folder: &str, project: Option<&Project>, engine: Option<&String>, fine: bool) -> String {
+fn screen(folder: &str, project: Option<&Project>, engine: Option<&dyn Engine>, fine: bool) -> String {
     let mut out =
         if fine { format!("{}\n\n", good("All checks passed!")) } else { format!("{}\n\n", bad("a check failed")) };
     let mut line = |name: &str, value: &str| {
@@ -81,11 +82,12 @@ fn screen(folder: &str, project: Option<&Project>, engine: Option<&String>, fine
     if let Some(project) = project {
         let target = &project.target;
         line("profile", &format!("{}, target {}", target.profile_name, target.name));
-        line("database", &format!("{} ({})", target.path.display(), target.adapter));
+        line("database", &format!("{} ({})", target.location(), target.adapter));
         line("schema", &target.schema);
         line("threads", &target.threads.to_string());
         line("artifacts", &project.target_path.display().to_string());
     }
-    line("connection", &engine.map_or_else(|| "not made".to_owned(), |version| format!("ok, DuckDB {version}")));
+    let said = engine.map_or("not made".to_owned(), |engine| format!("ok, {} {}", engine.title(), engine.version()));
+    line("connection", &said);
     out
 }

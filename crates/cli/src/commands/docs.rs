@@ -55,7 +55,8 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let mut exit = Exit::Ok;
     if !arguments.no_compile {
         let mut options: RunOptions = nodes::plain_options(Command::Compile, global);
-        options.selection = project::selection(&arguments.selection);
+        options.selection = project::selection(&arguments.selection, &session)?;
+        options.deferral = project::deferral(&arguments.selection, &options.selection, &session)?;
         let results = run::execute(&session, &options, &|_| {})?;
         for problem in results.results.iter().filter_map(|result| result.diagnostic.as_ref()) {
             ui.problem(problem);

@@ -121,7 +121,7 @@ fn look(global: &GlobalArguments, ui: &Ui) -> Outcome {
     text.push_str(&format!(
         "  target              {} ({})\n\n",
         session.project.target.name,
-        session.project.target.path.display()
+        session.project.target.location()
     ));
     text.push_str("  next: hw debug, then hw build\n");
     if let Some(first) = incremental.first() {

@@ -43,7 +43,7 @@ enum Form {
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, false, ui)?;
     let mut selected: Vec<String> =
-        select::select(&session.manifest, &project::selection(&arguments.selection))?.into_iter().collect();
+        select::select(&session.manifest, &project::selection(&arguments.selection, &session)?)?.into_iter().collect();
     selected.sort();
     let lines: Vec<String> = selected
         .iter()

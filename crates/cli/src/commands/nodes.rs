@@ -1,5 +1,7 @@
 //! What `run`, `build`, `test` and `seed` share: from flags to a run, and from its results to words and an exit code.
 
+use std::sync::Arc;
+
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use highwater::diagnostics::{Diagnostic, Severity, json};
@@ -125,6 +127,8 @@ pub fn open(global: &GlobalArguments, warn_error: bool, ui: &Ui) -> Result<Sessi
         return Err(warnings.iter().map(as_error).collect());
     }
     ui.for_invocation(&session.project.invocation_id).warnings(warnings.into_iter().chain(notes));
+    // The process ends with the command: giving back ten thousand nodes one by one would only delay it.
+    std::mem::forget((Arc::clone(&session.project), Arc::clone(&session.manifest), Arc::clone(&session.macros)));
     Ok(session)
 }
 
@@ -134,14 +138,23 @@ pub fn project_flag(session: &Session, name: &str) -> bool {
 }
 
 /// The options that a command's shared flags come to.
-pub fn options(command: Command, arguments: &NodeArguments, global: &GlobalArguments, session: &Session) -> RunOptions {
+///
+/// # Errors
+/// When the artifacts of `--state` cannot be read.
+pub fn options(
+    command: Command,
+    arguments: &NodeArguments,
+    global: &GlobalArguments,
+    session: &Session,
+) -> Result<RunOptions, Diagnostic> {
     let mut options = RunOptions::new(command);
-    options.selection = project::selection(&arguments.selection);
+    options.selection = project::selection(&arguments.selection, session)?;
+    options.deferral = project::deferral(&arguments.selection, &options.selection, session)?;
     options.fail_fast = arguments.fail_fast || project_flag(session, "fail_fast");
     options.threads = global.threads.map(usize::from);
     options.write_json = !global.no_write_json;
     options.arguments = recorded_arguments(command, Some(arguments), global);
-    options
+    Ok(options)
 }
 
 /// The options of a command that has no flags of its own for running.

@@ -1,5 +1,7 @@
 //! `hw parse`: reads the project and writes its manifest.
 
+use std::collections::HashMap;
+
 use clap::Args;
 use highwater::artifacts;
 use highwater::diagnostics::json;
@@ -30,7 +32,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let session = nodes::open(global, arguments.warn_error, ui)?;
     let path = session.project.target_path.join("manifest.json");
     if !global.no_write_json {
-        artifacts::write_json(&path, &artifacts::manifest_json(&session))?;
+        artifacts::write_manifest(&path, &session, &HashMap::new())?;
     }
     let found = found(&session);
     let words: Vec<String> = found.iter().map(|(word, number)| count(*number, word)).collect();

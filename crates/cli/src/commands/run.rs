@@ -45,7 +45,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     if let Some(hash) = &arguments.plan {
         refuse_another_plan(&session, arguments, hash)?;
     }
-    let mut options = nodes::options(Command::Run, &arguments.nodes, global, &session);
+    let mut options = nodes::options(Command::Run, &arguments.nodes, global, &session)?;
     options.full_refresh = arguments.refresh.full_refresh;
     options.empty = arguments.empty.empty;
     arguments.event_time.apply(&mut options)?;
@@ -60,7 +60,7 @@ fn refuse_another_plan(session: &Session, arguments: &Arguments, hash: &str) -> 
                 .help("a plan is named by at least seven hexadecimal digits, as `hw plan` prints them"),
         ]);
     }
-    let selection = project::selection(&arguments.nodes.selection);
+    let selection = project::selection(&arguments.nodes.selection, session).map_err(|problem| vec![problem])?;
     let plan = exact::plan(session, &selection)?;
     if plan.hash.starts_with(&hash.to_ascii_lowercase()) {
         return Ok(());

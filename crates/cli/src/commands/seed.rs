@@ -32,7 +32,7 @@ impl Arguments {
 /// When nothing could be run.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, arguments.nodes.warn_error, ui)?;
-    let mut options = nodes::options(Command::Seed, &arguments.nodes, global, &session);
+    let mut options = nodes::options(Command::Seed, &arguments.nodes, global, &session)?;
     options.full_refresh = arguments.refresh.full_refresh;
     options.empty = arguments.empty.empty;
     nodes::execute(&session, &options, arguments.nodes.warn_error, ui)

@@ -38,7 +38,8 @@ pub struct Arguments {
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, false, ui)?;
     let mut options = nodes::plain_options(Command::Show, global);
-    options.selection = project::selection(&arguments.selection);
+    options.selection = project::selection(&arguments.selection, &session)?;
+    options.deferral = project::deferral(&arguments.selection, &options.selection, &session)?;
     options.selection.select.extend(arguments.models.iter().cloned());
     options.inline.clone_from(&arguments.inline);
     if arguments.selection.indirect_selection.is_none() {

@@ -32,7 +32,7 @@ impl Arguments {
 /// When nothing could be run.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, arguments.nodes.warn_error, ui)?;
-    let mut options = nodes::options(Command::Snapshot, &arguments.nodes, global, &session);
+    let mut options = nodes::options(Command::Snapshot, &arguments.nodes, global, &session)?;
     options.empty = arguments.empty.empty;
     arguments.event_time.apply(&mut options)?;
     nodes::execute(&session, &options, arguments.nodes.warn_error, ui)

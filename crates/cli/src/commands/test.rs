@@ -30,7 +30,7 @@ impl Arguments {
 /// When nothing could be run.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, arguments.nodes.warn_error, ui)?;
-    let mut options = nodes::options(Command::Test, &arguments.nodes, global, &session);
+    let mut options = nodes::options(Command::Test, &arguments.nodes, global, &session)?;
     options.store_failures = arguments.tests.store_failures;
     nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
 }

@@ -46,7 +46,7 @@ pub struct Arguments {
 /// When the project or the database cannot be read.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, false, ui)?;
-    let mut selection = project::selection(&arguments.selection);
+    let mut selection = project::selection(&arguments.selection, &session)?;
     selection.select.extend(arguments.models.iter().cloned());
     let mut inputs = exact::inputs(&session, &selection)?;
     let options =

@@ -394,7 +394,7 @@ fn an_adapter_that_is_not_supported() {
     4 │     dev: {type: snowflake, account: x}
       │                 ^^^^^^^^^
       │
-      note: supported: duckdb
+      note: supported: duckdb, postgres
       hint: write a target like
               type: duckdb
               path: warehouse.duckdb

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use highwater::engine::{Connection, DuckDb, Engine, Relation, RelationKind};
+use highwater::engine::{Connection, DuckDb, Engine, Relation};
 use serde_json::Value;
 
 use super::project::Project;
@@ -108,10 +108,8 @@ fn rebuild(
         rebuild(connection, models, parent, done)?;
     }
     let before = connection.kind(&model.relation).map_err(|error| error.to_string())?;
-    match before {
-        Some(RelationKind::View) => run(connection, &format!("drop view {} cascade", model.relation))?,
-        Some(RelationKind::Table) => run(connection, &format!("drop table {} cascade", model.relation))?,
-        None => {}
+    if let Some(kind) = before {
+        run(connection, &format!("drop {} {} cascade", kind.sql(), model.relation))?;
     }
     let word = if model.is_view { "view" } else { "table" };
     run(connection, &format!("create {word} {} as\n{}", model.relation, model.sql))

@@ -3,18 +3,20 @@
 //! | file | what |
 //! | --- | --- |
 //! | `catalog.rs` | what the database holds, in dbt's schema |
-//! | `manifest.rs` | the graph in dbt's schema |
+//! | `manifest/` | the graph in dbt's schema |
 //! | `metadata.rs` | their heads |
+//! | `object.rs` | JSON written field by field |
 //! | `run_results.rs` | what became of every node, in dbt's schema |
 //! | `write.rs` | files that are either the old or the new ones, never half of each |
 
 mod catalog;
 mod manifest;
 mod metadata;
+mod object;
 mod run_results;
 mod write;
 
 pub use catalog::{catalog_json, empty_catalog_json};
-pub use manifest::{manifest_json, manifest_with_code};
+pub use manifest::write_manifest;
 pub use run_results::run_results_json;
 pub use write::{write_json, write_text};

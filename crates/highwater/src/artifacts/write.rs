@@ -1,7 +1,7 @@
 //! Files that are either the old or the new ones: written beside their place, then renamed.
 
 use std::fs;
-use std::io;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,7 +26,22 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Diagnostic>
     replace(path, &text).map_err(|error| refused(path, &error))
 }
 
+/// Writes what `fill` writes.
+///
+/// # Errors
+/// `HW0451` when the file system refuses: no permission, no space.
+pub(super) fn replace_with(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<()>,
+) -> Result<(), Diagnostic> {
+    try_replace(path, fill).map_err(|error| refused(path, &error))
+}
+
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    try_replace(path, |file| file.write_all(content))
+}
+
+fn try_replace(path: &Path, fill: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<()>) -> io::Result<()> {
     // Threads write side by side, and so may two processes.
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -34,7 +49,13 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let draft = folder.join(format!(".{name}.{}.{number}", std::process::id()));
     fs::create_dir_all(folder)?;
-    let written = fs::write(&draft, content).and_then(|()| fs::rename(&draft, path));
+    let write = || {
+        let mut file = BufWriter::with_capacity(1 << 20, fs::File::create(&draft)?);
+        fill(&mut file)?;
+        file.flush()?;
+        fs::rename(&draft, path)
+    };
+    let written = write();
     if written.is_err() {
         let _ = fs::remove_file(&draft);
     }

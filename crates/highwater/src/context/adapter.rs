@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use highwater_jinja::value::{Object, ObjectRepr, Tuple};
 use highwater_jinja::{Arguments, Error, ErrorKind, Value, dict, list};
+use indexmap::IndexMap;
 use minijinja::State;
 
 use super::column::{self, ColumnValue};
@@ -16,8 +17,9 @@ use super::relation::RelationValue;
 use super::scene::{Frame, Running, Transaction, lock};
 use super::statement::response;
 use super::table::TableValue;
-use crate::engine::{Cell, Column, EngineError, Relation, Table, quote_identifier, quote_literal};
+use crate::engine::{Column, Connection, EngineError, Table, ddl, quote_identifier};
 use crate::manifest::Config;
+use crate::run::longer_text;
 
 /// The value of `adapter`.
 #[derive(Debug)]
@@ -62,7 +64,7 @@ impl Adapter {
             "render_raw_columns_constraints" => constraints::of_columns(&self.0, arguments)?,
             "render_raw_model_constraints" => constraints::of_model(&self.0, arguments)?,
             "get_hard_deletes_behavior" => Value::from(hard_deletes(&self.0.scene.subject.config)?),
-            "standardize_grants_dict" => dict(Vec::new()),
+            "standardize_grants_dict" => grants(arguments.required(0, "grants_table")?)?,
             "warn_once" | "cache_added" | "cache_dropped" | "cache_renamed" | "clear_transaction"
             | "pre_model_hook" | "post_model_hook" | "verify_database" => none(),
             "submit_python_job" => return Err(Error::raised("Python models need an engine that runs Python")),
@@ -192,7 +194,7 @@ impl Adapter {
         let Some(running) = self.0.scene.running() else { return Ok(Self::absent(name)) };
         match self.ask(running, name, arguments)? {
             Some(value) => Ok(Some(value)),
-            None => change(running, name, arguments),
+            None => self.change(running, name, arguments),
         }
     }
 }
@@ -210,6 +212,17 @@ fn hard_deletes(config: &Config) -> Result<&'static str, Error> {
             .find(|known| word.as_str() == Some(known))
             .ok_or_else(|| Error::raised("hard_deletes is ignore, invalidate or new_record")),
     }
+}
+
+/// Rows of `grantee` and `privilege_type` as a map from privilege to grantees.
+fn grants(table: &Value) -> Result<Value, Error> {
+    let mut grants: IndexMap<String, Vec<Value>> = IndexMap::new();
+    let rows = table.get_attr("rows")?;
+    for row in rows.try_iter().into_iter().flatten() {
+        let privilege = row.get_item(&Value::from("privilege_type"))?.to_string();
+        grants.entry(privilege).or_default().push(row.get_item(&Value::from("grantee"))?);
+    }
+    Ok(dict(grants.into_iter().map(|(privilege, grantees)| (Value::from(privilege), list(grantees))).collect()))
 }
 
 /// Whether a table has the columns that a snapshot adds, and so is one.
@@ -238,41 +251,57 @@ fn check_snapshot(running: &Running, arguments: &Arguments) -> Result<Value, Err
         .into())
 }
 
-/// Methods that change the database.
-fn change(running: &Running, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
-    let relation = |index, name: &str| RelationValue::from_value(arguments.required(index, name)?);
-    let sql = match name {
-        "create_schema" => format!("create schema if not exists {}", schema_name(&relation(0, "relation")?)?),
-        "drop_schema" => format!("drop schema if exists {} cascade", schema_name(&relation(0, "relation")?)?),
-        "drop_relation" => {
-            let relation = relation(0, "relation")?;
-            let Some(kind) = kind_of(running, &relation)? else { return Ok(Some(none())) };
-            format!("drop {kind} if exists {} cascade", relation.name())
-        }
-        "rename_relation" => {
-            let (from, to) = (relation(0, "from_relation")?, relation(1, "to_relation")?);
-            let kind = kind_of(running, &from)?.unwrap_or_else(|| "table".to_owned());
-            let Some(identifier) = to.identifier() else {
-                return Err(Error::new(ErrorKind::Value, "the new name has no identifier"));
-            };
-            format!("alter {kind} {} rename to {}", from.name(), quote_identifier(identifier))
-        }
-        "truncate_relation" => format!("truncate {}", relation(0, "relation")?.name()),
-        // Text has no length on DuckDB: nothing needs to be widened.
-        "expand_target_column_types" => return Ok(Some(none())),
-        "commit" => return end_transaction(running, "commit").map(Some),
-        "rollback" => return end_transaction(running, "rollback").map(Some),
-        _ => return Ok(None),
-    };
-    running.on_connection(|connection| connection.execute(&sql))?;
-    Ok(Some(none()))
-}
+impl Adapter {
+    /// Methods that change the database.
+    fn change(&self, running: &Running, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
+        let ddl = ddl(&self.0.scene.project.target.adapter);
+        let relation = |index, name: &str| RelationValue::from_value(arguments.required(index, name)?);
+        let sql = match name {
+            "create_schema" | "drop_schema" => {
+                let relation = relation(0, "relation")?;
+                let database = relation.database().unwrap_or(&self.0.scene.project.target.database);
+                let Some(schema) = relation.schema() else {
+                    return Err(Error::new(ErrorKind::Value, format!("{} names no schema", relation.name())));
+                };
+                if name == "create_schema" {
+                    ddl.create_schema(database, schema)
+                } else {
+                    ddl.drop_schema(database, schema)
+                }
+            }
+            "drop_relation" => {
+                let relation = relation(0, "relation")?;
+                let Some(kind) = kind_of(running, &relation)? else { return Ok(Some(none())) };
+                format!("drop {kind} if exists {} cascade", relation.name())
+            }
+            "rename_relation" => {
+                let (from, to) = (relation(0, "from_relation")?, relation(1, "to_relation")?);
+                let kind = kind_of(running, &from)?.unwrap_or_else(|| "table".to_owned());
+                let Some(identifier) = to.identifier() else {
+                    return Err(Error::new(ErrorKind::Value, "the new name has no identifier"));
+                };
+                format!("alter {kind} {} rename to {}", from.name(), quote_identifier(identifier))
+            }
+            "truncate_relation" => format!("truncate {}", relation(0, "relation")?.name()),
+            "expand_target_column_types" => return self.expand(running, arguments).map(Some),
+            "commit" => return end_transaction(running, |connection| connection.commit()).map(Some),
+            "rollback" => return end_transaction(running, |connection| connection.rollback()).map(Some),
+            _ => return Ok(None),
+        };
+        running.on_connection(|connection| connection.execute(&sql))?;
+        Ok(Some(none()))
+    }
 
-fn schema_name(relation: &RelationValue) -> Result<String, Error> {
-    match (relation.database(), relation.schema()) {
-        (Some(database), Some(schema)) => Ok(format!("{}.{}", quote_identifier(database), quote_identifier(schema))),
-        (None, Some(schema)) => Ok(quote_identifier(schema)),
-        _ => Err(Error::new(ErrorKind::Value, format!("{} names no schema", relation.name()))),
+    /// Makes columns of text longer where the other relation's are. Text without a length fits everywhere.
+    fn expand(&self, running: &Running, arguments: &Arguments) -> Result<Value, Error> {
+        let from = columns(running, &RelationValue::from_value(arguments.required(0, "from_relation")?)?)?;
+        let to = RelationValue::from_value(arguments.required(1, "to_relation")?)?;
+        let Some(table) = to.relation() else { return Ok(none()) };
+        let statements = longer_text(&from, &columns(running, &to)?, &table, ddl(&self.0.scene.project.target.adapter));
+        for sql in statements {
+            running.on_connection(|connection| connection.execute(&sql))?;
+        }
+        Ok(none())
     }
 }
 
@@ -287,13 +316,13 @@ fn existing(running: &Running, place: &RelationValue) -> Result<Value, Error> {
     Ok(found.map_or_else(none, |(relation, kind)| RelationValue::of(relation, Some(*kind)).into_value()))
 }
 
-/// `table` or `view`; what the relation says of itself, or else what the database says.
+/// `table`, `view`, `materialized view`; what the relation says of itself, or else what the database says.
 fn kind_of(running: &Running, relation: &RelationValue) -> Result<Option<String>, Error> {
     match (relation.kind(), relation.relation()) {
-        (Some(kind), _) => Ok(Some(kind.to_owned())),
+        (Some(kind), _) => Ok(Some(kind.replace('_', " "))),
         (None, Some(place)) => {
             let kind = running.on_connection(|connection| connection.kind(&place))?;
-            Ok(kind.map(|kind| super::relation::kind_word(kind).to_owned()))
+            Ok(kind.map(|kind| kind.sql().to_owned()))
         }
         // Only tables of the session go without database and schema.
         (None, None) => Ok(Some("table".to_owned())),
@@ -304,7 +333,7 @@ fn columns(running: &Running, relation: &RelationValue) -> Result<Vec<Column>, E
     match (relation.relation(), relation.identifier()) {
         (Some(place), _) => running.on_connection(|connection| connection.columns(&place)),
         (None, Some(identifier)) => {
-            let temporary = Relation::new("temp", "main", identifier);
+            let temporary = lock(&running.connection).temporary(identifier);
             running.on_connection(|connection| connection.columns(&temporary))
         }
         (None, None) => Ok(Vec::new()),
@@ -312,12 +341,7 @@ fn columns(running: &Running, relation: &RelationValue) -> Result<Vec<Column>, E
 }
 
 fn schemas(running: &Running, database: &str) -> Result<Vec<String>, Error> {
-    let sql = format!(
-        "select schema_name from duckdb_schemas() where lower(database_name) = lower({}) order by 1",
-        quote_literal(database)
-    );
-    let table = running.on_connection(|connection| connection.query(&sql))?;
-    Ok(table.rows.iter().filter_map(|row| row.first().map(Cell::to_string)).collect())
+    running.on_connection(|connection| connection.schemas(database))
 }
 
 /// `execute(sql, auto_begin, fetch, limit)`: what the database said, and the rows.
@@ -355,10 +379,13 @@ fn begin(running: &Running) -> Result<(), Error> {
     Ok(())
 }
 
-fn end_transaction(running: &Running, how: &str) -> Result<Value, Error> {
+fn end_transaction(
+    running: &Running,
+    how: impl FnOnce(&mut dyn Connection) -> Result<(), EngineError>,
+) -> Result<Value, Error> {
     let mut transaction = lock(&running.transaction);
     if *transaction == Transaction::Open {
-        running.on_connection(|connection| connection.execute(how))?;
+        running.on_connection(how)?;
         *transaction = Transaction::Closed;
     }
     Ok(none())

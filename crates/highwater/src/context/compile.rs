@@ -19,6 +19,7 @@ use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::engine::{Connection, Engine, EngineError};
 use crate::manifest::{Fixture, Manifest, Node, ResourceType, UnitTest};
 use crate::project::Project;
+use crate::state::Deferral;
 
 /// A session that templates may query while they are rendered. Nobody may hold the lock while calling a [`Compiler`].
 pub type SharedConnection = Arc<Mutex<Box<dyn Connection>>>;
@@ -71,6 +72,8 @@ pub struct Compiler {
     index: Arc<Index>,
     graph: Arc<OnceLock<Value>>,
     messages: Messages,
+    deferral: Option<Arc<Deferral>>,
+    selected: Arc<Vec<String>>,
 }
 
 /// Whose template is rendered, and with what.
@@ -116,7 +119,22 @@ impl Compiler {
     ) -> Self {
         let index = Arc::new(Index::of(&manifest));
         let (graph, messages) = (Arc::default(), log_messages());
-        Self { project, manifest, macros, engine, flags, started_at, index, graph, messages }
+        let (deferral, selected) = (None, Arc::default());
+        Self { project, manifest, macros, engine, flags, started_at, index, graph, messages, deferral, selected }
+    }
+
+    /// Leads references to tables of an earlier run (`--defer`).
+    #[must_use]
+    pub fn with_deferral(mut self, deferral: Option<Arc<Deferral>>) -> Self {
+        self.deferral = deferral;
+        self
+    }
+
+    /// Says which nodes the command works on (`selected_resources`).
+    #[must_use]
+    pub fn with_selected(mut self, selected: Vec<String>) -> Self {
+        self.selected = Arc::new(selected);
+        self
     }
 
     /// Sends what templates say to people (`log`, `print`, `exceptions.warn`) somewhere else than to the log.
@@ -400,11 +418,11 @@ impl Compiler {
 
     fn scene(&self, setting: &Setting<'_>) -> Arc<Scene> {
         let subject = setting.node.map_or_else(
-            || Subject { package: setting.package.to_owned(), name: setting.package.to_owned(), ..Subject::default() },
+            || Subject::package(setting.package),
             |node| Subject {
                 package: setting.package.to_owned(),
                 name: node.unique_id.clone(),
-                model: describe::node_value(node, setting.batch, setting.compiled),
+                model: Some(describe::lazy_model(node, setting.batch, setting.compiled)),
                 config: node.config.clone(),
                 this: Some(RelationValue::of(&node.relation, None)),
             },
@@ -421,6 +439,8 @@ impl Compiler {
             batch: setting.batch.cloned(),
             mock: setting.mock.clone(),
             graph: Arc::clone(&self.graph),
+            deferral: self.deferral.clone(),
+            selected: Arc::clone(&self.selected),
         };
         Arc::new(Scene {
             project: Arc::clone(&self.project),

@@ -3,7 +3,7 @@
 use highwater_jinja::{Value, dict, from_json};
 use serde_json::{Value as Json, json};
 
-use super::scene::Frame;
+use super::scene::{Frame, LazyModel};
 use super::{Batch, moment};
 use crate::manifest::{Manifest, Node, SourceNode};
 
@@ -21,7 +21,7 @@ fn node_json(node: &Node) -> Json {
 }
 
 /// A node as a template value, with the batch it is compiled for, and with its SQL where that is rendered.
-pub(crate) fn node_value(node: &Node, batch: Option<&Batch>, compiled: Option<&str>) -> Value {
+fn node_value(node: &Node, batch: Option<&Batch>, compiled: Option<&str>) -> Value {
     let mut json = node_json(node);
     if let (Some(sql), Some(entries)) = (compiled, json.as_object_mut()) {
         entries.insert("compiled".to_owned(), true.into());
@@ -44,6 +44,12 @@ pub(crate) fn node_value(node: &Node, batch: Option<&Batch>, compiled: Option<&s
             dict(entries)
         }
     }
+}
+
+/// `model` of a rendering for this node.
+pub(crate) fn lazy_model(node: &Node, batch: Option<&Batch>, compiled: Option<&str>) -> LazyModel {
+    let (node, batch, compiled) = (node.clone(), batch.cloned(), compiled.map(str::to_owned));
+    LazyModel::new(Box::new(move || node_value(&node, batch.as_ref(), compiled.as_deref())))
 }
 
 fn source_json(source: &SourceNode) -> Json {

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use highwater_jinja::{Error, MacroDef, Template};
+use highwater_jinja::{Error, MacroDef, MacroKind, Template};
 use indexmap::IndexMap;
 use rayon::prelude::*;
 
+use super::NameKind;
 use super::fault::{Fault, OWN_FOLDER, Place, diagnostic, label};
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::macros;
@@ -15,8 +16,8 @@ use crate::project::{FileKind, Package, Project, suggest};
 
 /// The package that `dbt.x()` names: our own macros.
 const INTERNAL: &str = "dbt";
-/// Our own macros for one engine.
-const INTERNAL_DUCKDB: &str = "dbt_duckdb";
+/// Engines that have macros of their own: names begin with the word and two underscores, the package is `dbt_` and the word.
+const ENGINES: [&str; 2] = ["duckdb", "postgres"];
 
 /// A macro and where it belongs.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct Macros {
     packages: IndexMap<String, IndexMap<String, MacroEntry>>,
     nodes: IndexMap<String, MacroNode>,
     files: HashMap<String, Arc<SourceFile>>,
+    /// The kinds of names that no macro but ours has a say in.
+    own_names: Vec<NameKind>,
 }
 
 impl Macros {
@@ -96,6 +99,28 @@ impl Macros {
         ids
     }
 
+    /// Whether our own macro answers for this kind of name.
+    pub(crate) fn names_plainly(&self, which: NameKind) -> bool {
+        self.own_names.contains(&which)
+    }
+
+    /// Whether this macro of ours is the one that runs wherever it is called: neither the project nor a package has one of
+    /// this name, or one that dispatching could prefer.
+    fn is_ours_alone(&self, name: &str) -> bool {
+        let same =
+            |known: &str| known.strip_suffix(name).is_some_and(|prefix| prefix.is_empty() || prefix.ends_with("__"));
+        let foreign = self
+            .packages
+            .iter()
+            .filter(|(package, _)| ![INTERNAL, self.engine_package().as_str()].contains(&package.as_str()));
+        foreign.flat_map(|(_, macros)| macros.keys()).all(|known| !same(known))
+    }
+
+    /// The package of our own macros for the project's engine.
+    fn engine_package(&self) -> String {
+        format!("{INTERNAL}_{}", self.project.target.adapter)
+    }
+
     pub(crate) fn project(&self) -> &Arc<Project> {
         &self.project
     }
@@ -103,7 +128,7 @@ impl Macros {
     /// The macro of one package; `dbt` has ours for the engine too.
     pub(crate) fn find(&self, package: &str, name: &str) -> Option<&MacroEntry> {
         let of = |package: &str| self.packages.get(package)?.get(name);
-        if package == INTERNAL { of(INTERNAL_DUCKDB).or_else(|| of(INTERNAL)) } else { of(package) }
+        if package == INTERNAL { of(&self.engine_package()).or_else(|| of(INTERNAL)) } else { of(package) }
     }
 
     /// The macro that code of a package means by an unqualified name: its own, the project's, ours.
@@ -131,7 +156,7 @@ impl Macros {
 
     /// The macro that code of a package could have meant by an unknown name.
     pub(crate) fn nearest(&self, package: &str, name: &str) -> Option<String> {
-        let packages = [package, &self.project.name, INTERNAL, INTERNAL_DUCKDB];
+        let packages = [package, &self.project.name, INTERNAL, &self.engine_package()];
         let names: Vec<String> = packages.iter().flat_map(|package| self.names_of(package)).collect();
         suggest::nearest(name, names.iter().map(String::as_str)).map(ToOwned::to_owned)
     }
@@ -169,6 +194,7 @@ pub fn load_macros(project: &Project) -> Result<Arc<Macros>, Vec<Diagnostic>> {
         packages: project.all_packages().map(|package| (package.name.clone(), IndexMap::new())).collect(),
         nodes: IndexMap::new(),
         files: HashMap::new(),
+        own_names: Vec::new(),
     };
     let mut problems = Vec::new();
     for (candidate, template) in candidates.iter().zip(parsed) {
@@ -176,6 +202,12 @@ pub fn load_macros(project: &Project) -> Result<Arc<Macros>, Vec<Diagnostic>> {
             Ok(template) => problems.extend(add_file(&mut macros, candidate, &template)),
             Err(problem) => problems.push(problem),
         }
+    }
+    macros.own_names = NameKind::ALL.into_iter().filter(|which| macros.is_ours_alone(which.macro_name())).collect();
+    let ids: Vec<&String> = macros.nodes.keys().collect();
+    let calls: Vec<Vec<String>> = ids.into_par_iter().map(|id| macros.calls_of(id)).collect();
+    for (node, calls) in macros.nodes.values_mut().zip(calls) {
+        node.calls = calls;
     }
     if problems.is_empty() { Ok(Arc::new(macros)) } else { Err(problems) }
 }
@@ -212,8 +244,14 @@ fn add_file(macros: &mut Macros, candidate: &Candidate, template: &Template) -> 
     let mut problems = Vec::new();
     macros.files.insert(template.name().to_owned(), Arc::clone(&candidate.source));
     for definition in template.macros() {
-        let own = || if definition.name.starts_with("duckdb__") { INTERNAL_DUCKDB } else { INTERNAL };
-        let package = candidate.package.clone().unwrap_or_else(|| own().to_owned());
+        let engine = definition.name.split_once("__").map(|(engine, _)| engine).filter(|word| ENGINES.contains(word));
+        let package = match (&candidate.package, engine) {
+            (Some(package), _) => package.clone(),
+            (None, None) => INTERNAL.to_owned(),
+            (None, Some(engine)) if engine == macros.project.target.adapter => macros.engine_package(),
+            // For an engine that this project does not use.
+            (None, Some(_)) => continue,
+        };
         let unique_id = format!("macro.{package}.{}", definition.name);
         if let Some(first) = macros.nodes.get(&unique_id) {
             let place = Place { file: Arc::clone(&candidate.source), shift: 0 };
@@ -240,5 +278,11 @@ fn macro_node(id: &str, package: &str, candidate: &Candidate, definition: &Macro
         macro_sql: definition.source().to_owned(),
         description: String::new(),
         arguments: definition.arguments.clone(),
+        calls: Vec::new(),
+        patch_path: None,
+        supported_languages: match &definition.kind {
+            MacroKind::Materialization { supported_languages, .. } => Some(supported_languages.clone()),
+            _ => None,
+        },
     }
 }

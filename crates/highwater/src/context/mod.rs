@@ -57,7 +57,6 @@ pub use compile::{Compiled, Compiler, Flags, Materialized, SharedConnection};
 pub use library::{Macros, load_macros};
 pub use parse::{Captured, NameKind, ParseContext};
 pub use query_map::QueryMap;
-pub(crate) use relation::kind_word;
 pub use scene::Messages;
 pub(crate) use variables::metadata_environment;
 

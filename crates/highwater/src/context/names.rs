@@ -38,8 +38,7 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
             }
             scene.subject.this.clone()?.into_value()
         }
-        "model" if scene.subject.model.is_undefined() => return None,
-        "model" => scene.subject.model.clone(),
+        "model" => Value::clone(scene.subject.model.as_ref()?),
         "builtins" => dict(
             ["ref", "source", "config"]
                 .map(|name| (Value::from(name), lookup(frame, name).unwrap_or_default()))
@@ -64,7 +63,7 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
             variables::metadata_environment().map(|(name, value)| (Value::from(name), Value::from(value))).collect(),
         ),
         "thread_id" => Value::from(std::thread::current().name().unwrap_or("MainThread")),
-        "selected_resources" => list(Vec::new()),
+        "selected_resources" => selected(frame),
         "graph" => describe::graph(frame),
         "exceptions" => exceptions::value(frame),
         "pre_hooks" => hooks(frame, "pre_hook"),
@@ -77,10 +76,17 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
         "log" => functions::log(frame),
         "print" => functions::print(frame),
         "write" => functions::write(frame),
+        "render" => functions::render(frame),
         // The evaluator's own: the one with its clock, the other with all our answers.
         "modules" | "context" => return None,
         _ => return functions::lookup(name).or_else(|| namespace(frame, name)),
     })
+}
+
+/// `selected_resources`: unique ids of what the command works on; empty while parsing.
+fn selected(frame: &Frame) -> Value {
+    let ids = frame.scene.running().map(|running| running.selected.as_slice()).unwrap_or_default();
+    list(ids.iter().map(|id| Value::from(id.as_str())).collect())
 }
 
 /// `target`: what the profile says, without secrets.

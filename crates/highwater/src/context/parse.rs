@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::fault::{Place, diagnostic};
 use super::relation::RelationValue;
-use super::scene::{Frame, Mode, Scene, Subject, lock};
+use super::scene::{Frame, LazyModel, Mode, Scene, Subject, lock};
 use super::{Macros, explain, generic_test, log_messages, options};
 use crate::diagnostics::{Diagnostic, SourceFile};
-use crate::manifest::{Config, RefCall};
+use crate::manifest::{Node, RefCall};
 use crate::project::Project;
 
 /// What one rendering with `execute` false called.
@@ -43,7 +43,10 @@ pub enum NameKind {
 }
 
 impl NameKind {
-    fn macro_name(self) -> &'static str {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Database, Self::Schema, Self::Alias];
+
+    pub(super) fn macro_name(self) -> &'static str {
         match self {
             Self::Database => "generate_database_name",
             Self::Schema => "generate_schema_name",
@@ -63,67 +66,81 @@ pub struct ParseContext<'a> {
 
 impl ParseContext<'_> {
     /// Renders `code` with `execute` false and notes what it calls. `file` is what diagnostics point into; `node` is what is
-    /// known of the node so far, as JSON in the shape of dbt's manifest. When `node.test_metadata.kwargs` is there, the name
-    /// `_dbt_generic_test_kwargs` holds these arguments, rendered (`to: ref('x')` included).
+    /// known of the node so far. For a generic test the name `_dbt_generic_test_kwargs` holds its arguments, rendered
+    /// (`to: ref('x')` included).
     ///
     /// # Errors
     /// The template does not parse, or raises.
-    pub fn capture(&self, package: &str, file: &str, code: &str, node: &Value) -> Result<Captured, Diagnostic> {
+    pub fn capture(&self, package: &str, file: &str, code: &str, node: &Node) -> Result<Captured, Diagnostic> {
         let scene = self.scene(package, file, node);
         let place = || self.place(file, code);
         let work = || -> Result<(), Error> {
             let frame = Frame::top(Arc::clone(&scene));
-            if let Some(kwargs) = node.pointer("/test_metadata/kwargs").and_then(Value::as_object) {
-                let kwargs = kwargs.iter().map(|(key, value)| (key.as_str(), value));
+            if let Some(metadata) = &node.test_metadata {
+                let kwargs = metadata.kwargs.iter().map(|(key, value)| (key.as_str(), value));
                 generic_test::define_arguments(&frame, kwargs)?;
             }
             render(&Template::parse(file, code)?, &frame.context(), &scene.options).map(drop)
         };
         work().map_err(|error| self.diagnose(&error, &scene, file, place))?;
         match &scene.mode {
-            Mode::Parse(captured) => Ok(lock(captured).clone()),
+            Mode::Parse(captured) => Ok(std::mem::take(&mut *lock(captured))),
             Mode::Run(_) => Ok(Captured::default()),
         }
     }
 
-    /// Calls `generate_database_name`, `generate_schema_name` or `generate_alias_name`, the project's own if it has one.
+    /// The answer of `generate_database_name`, `generate_schema_name` or `generate_alias_name`, the project's own if it has one.
     ///
     /// # Errors
     /// Whatever the macro raises.
-    pub fn generate_name(&self, which: NameKind, custom: Option<&str>, node: &Value) -> Result<String, Diagnostic> {
-        let file = node.get("original_file_path").and_then(Value::as_str).unwrap_or("the project");
+    pub fn generate_name(&self, which: NameKind, custom: Option<&str>, node: &Node) -> Result<String, Diagnostic> {
+        let name = which.macro_name();
+        if self.macros.names_plainly(which) {
+            return Ok(self.plain_name(which, custom, node));
+        }
+        let file = match node.original_file_path.as_str() {
+            "" => "the project",
+            path => path,
+        };
         // Names are the project's business, also those of nodes of packages.
         let scene = self.scene(&self.project.name, file, node);
         let frame = Frame::top(Arc::clone(&scene));
-        let name = which.macro_name();
         let custom = custom.map_or_else(|| TemplateValue::from(()), TemplateValue::from);
         let found = frame.macro_named(name).ok_or_else(|| Error::raised(format!("there is no macro {name}")));
-        let called = found.and_then(|callable| call(&callable, &[custom, from_json(node)], &[]));
+        let called = found.and_then(|callable| call(&callable, &[custom, from_json(&node.template_value())], &[]));
         match called {
             Ok(value) => Ok(value.to_string().trim().to_owned()),
             Err(error) => Err(self.diagnose(&error, &scene, file, || None)),
         }
     }
 
-    fn scene(&self, package: &str, file: &str, node: &Value) -> Arc<Scene> {
-        let field = |key: &str| node.get(key).and_then(Value::as_str);
+    /// What our macros of `names.sql` answer, without running them; a test holds the two together.
+    fn plain_name(&self, which: NameKind, custom: Option<&str>, node: &Node) -> String {
         let target = &self.project.target;
-        let name = field("alias").or_else(|| field("name"));
-        let this = name.map(|name| {
-            let database = field("database").unwrap_or(&target.database).to_owned();
-            let schema = field("schema").unwrap_or(&target.schema).to_owned();
-            RelationValue::new(Some(database), Some(schema), Some(name.to_owned()))
-        });
-        let config = node.get("config").and_then(Value::as_object).cloned().unwrap_or_default();
+        match (which, custom) {
+            (NameKind::Database, custom) => custom.unwrap_or(&target.database).trim().to_owned(),
+            (NameKind::Schema, None) => target.schema.trim().to_owned(),
+            (NameKind::Schema, Some(custom)) => format!("{}_{}", target.schema, custom.trim()).trim().to_owned(),
+            (NameKind::Alias, Some(custom)) if !custom.is_empty() => custom.trim().to_owned(),
+            (NameKind::Alias, _) => match node.version.as_deref() {
+                Some(version) if !version.is_empty() => format!("{}_v{}", node.name, version.replace('.', "_")),
+                _ => node.name.clone(),
+            },
+        }
+    }
+
+    fn scene(&self, package: &str, file: &str, node: &Node) -> Arc<Scene> {
+        let name = if node.unique_id.is_empty() { file } else { &node.unique_id };
+        let described = node.clone();
         Arc::new(Scene {
             project: Arc::clone(self.macros.project()),
             macros: Arc::clone(self.macros),
             subject: Subject {
                 package: package.to_owned(),
-                name: field("unique_id").unwrap_or(file).to_owned(),
-                model: if node.is_null() { TemplateValue::UNDEFINED } else { from_json(node) },
-                config: Config(config.into_iter().collect()),
-                this,
+                name: name.to_owned(),
+                model: Some(LazyModel::new(Box::new(move || from_json(&described.template_value())))),
+                config: node.config.clone(),
+                this: Some(RelationValue::of(&node.relation, None)),
             },
             mode: Mode::Parse(Mutex::default()),
             extras: Mutex::default(),

@@ -10,7 +10,7 @@ use super::relation::{CTE_PREFIX, RelationValue};
 use super::scene::{Frame, Running, lock};
 use super::unit_test::Mock;
 use super::window_condition;
-use crate::engine::quote_identifier;
+use crate::engine::{Relation, quote_identifier};
 use crate::manifest::{ColumnProperties, Config, Manifest, Node, RefCall, ResourceType, SourceNode};
 use crate::project::suggest;
 
@@ -132,7 +132,18 @@ fn referred(frame: &Frame, running: &Running, call: &RefCall) -> Result<Relation
         lock(&running.ephemeral).insert(node.unique_id.clone());
         return Ok(restricted(frame, RelationValue::cte(&cte_name(node)), running, &node.config, &node.columns));
     }
-    Ok(restricted(frame, RelationValue::of(&node.relation, None), running, &node.config, &node.columns))
+    let relation = deferred(running, node)?;
+    let relation = RelationValue::of(relation.as_ref().unwrap_or(&node.relation), None);
+    Ok(restricted(frame, relation, running, &node.config, &node.columns))
+}
+
+/// Where an earlier run built a node, when `--defer` leads there: because this command prefers it, or nothing is built here.
+fn deferred(running: &Running, node: &Node) -> Result<Option<Relation>, Error> {
+    let Some(deferral) = &running.deferral else { return Ok(None) };
+    let Some(earlier) = deferral.relation(&node.unique_id) else { return Ok(None) };
+    let is_built = || running.on_connection(|connection| connection.kind(&node.relation)).map(|kind| kind.is_some());
+    let leads_there = deferral.is_preferred(&node.unique_id) || !is_built()?;
+    Ok(leads_there.then(|| earlier.clone()))
 }
 
 /// What stands for an input in a unit test: the rows it gives.
@@ -241,9 +252,39 @@ pub(crate) fn source_function(frame: &Frame) -> Value {
             return Ok(given(running, mock, &found.unique_id, &format!("source('{source}', '{table}')"))?.into_value());
         }
         check_declared(&frame, running, &found.unique_id, &format!("{{{{ source('{source}', '{table}') }}}}"))?;
-        let relation = RelationValue::of(&found.relation, None);
+        let mut relation = RelationValue::of(&found.relation, None);
+        if let Some(location) = external_location(found) {
+            relation = relation.read_from(location);
+        }
         Ok(restricted(&frame, relation, running, &found.config, &found.columns).into_value())
     })
+}
+
+/// Where the rows of a source lie that is a file (`external_location` of dbt-duckdb): a name in quotes, or a function call.
+/// `{name}`, `{identifier}`, `{schema}` and everything in `meta` stand for themselves.
+fn external_location(source: &SourceNode) -> Option<String> {
+    let meta = source.config.get("meta").and_then(serde_json::Value::as_object);
+    let setting = |key: &str| source.config.text(key).or_else(|| meta?.get(key)?.as_str());
+    let mut location = setting("external_location")?.to_owned();
+    let own = [
+        ("name", source.name.as_str()),
+        ("identifier", &source.relation.identifier),
+        ("schema", &source.relation.schema),
+        ("database", &source.relation.database),
+    ];
+    let further = meta.into_iter().flatten().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
+    for (key, value) in own.into_iter().chain(further) {
+        let marks = match setting("formatter").unwrap_or("newstyle") {
+            "oldstyle" => vec![format!("%({key})s")],
+            "template" => vec![format!("${{{key}}}"), format!("${key}")],
+            _ => vec![format!("{{{key}}}")],
+        };
+        for mark in marks {
+            location = location.replace(&mark, value);
+        }
+    }
+    let is_sql = location.contains('(') || location.starts_with('\'');
+    Some(if is_sql { location } else { quote_literal(&location) })
 }
 
 fn unknown_source(running: &Running, source: &str, table: &str) -> Error {
@@ -287,9 +328,9 @@ pub(crate) fn doc_function(frame: &Frame) -> Value {
             Some(package) => of(package),
             None => of(&frame.scene.subject.package)
                 .or_else(|| of(&frame.scene.project.name))
-                .or_else(|| docs.iter().find(|(id, _)| id.ends_with(&format!(".{name}"))).map(|(_, text)| text)),
+                .or_else(|| docs.values().find(|block| block.name == name)),
         };
-        found.map(|text| Value::from(text.as_str())).ok_or_else(|| {
+        found.map(|block| Value::from(block.text.as_str())).ok_or_else(|| {
             let fault = Fault::new("HW0311", format!("no docs block '{name}' was found"));
             match suggest::nearest(&name, docs.keys().filter_map(|id| id.rsplit('.').next())) {
                 Some(near) => fault.help(format!("did you mean {near}?")).into(),

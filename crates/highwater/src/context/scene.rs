@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use highwater_jinja::{Error, Lookup, Options, Value, macro_value};
 use indexmap::{IndexMap, IndexSet};
@@ -18,6 +18,7 @@ use super::{Batch, Message, names};
 use crate::engine::{Connection, EngineError};
 use crate::manifest::{Config, Manifest};
 use crate::project::Project;
+use crate::state::Deferral;
 
 /// Locks, whatever happened to the thread that held the lock before.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -27,19 +28,29 @@ pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Where words for people go: `log`, `print`, `exceptions.warn`.
 pub type Messages = Arc<dyn Fn(Message, &str) + Send + Sync>;
 
+/// `model`, made when a template asks for it: most never do, and it costs more than the rest of a rendering.
+pub(crate) type LazyModel = LazyLock<Value, Box<dyn FnOnce() -> Value + Send>>;
+
 /// The node whose template is rendered.
-#[derive(Debug, Clone, Default)]
 pub(crate) struct Subject {
     /// Package whose code it is.
     pub(crate) package: String,
     /// Unique id, or what stands in for one in messages.
     pub(crate) name: String,
-    /// The node in the shape of dbt's manifest.
-    pub(crate) model: Value,
+    /// The node in the shape of dbt's manifest; nothing where there is no node.
+    pub(crate) model: Option<LazyModel>,
     /// Its configuration.
     pub(crate) config: Config,
     /// Where it is built.
     pub(crate) this: Option<RelationValue>,
+}
+
+impl Subject {
+    /// Code of a package that belongs to no node.
+    pub(crate) fn package(name: &str) -> Self {
+        let name = name.to_owned();
+        Self { package: name.clone(), name, model: None, config: Config::default(), this: None }
+    }
 }
 
 /// Reading before anything runs, or running.
@@ -68,6 +79,10 @@ pub(crate) struct Running {
     pub(crate) mock: Option<Arc<Mock>>,
     /// `graph`, made once for all renderings.
     pub(crate) graph: Arc<OnceLock<Value>>,
+    /// Where references lead when their own tables are not built.
+    pub(crate) deferral: Option<Arc<Deferral>>,
+    /// `selected_resources`
+    pub(crate) selected: Arc<Vec<String>>,
 }
 
 /// How statements with `auto_begin` treat transactions.

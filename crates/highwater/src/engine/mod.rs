@@ -2,17 +2,26 @@
 //!
 //! | file | engine |
 //! | --- | --- |
-//! | `duckdb.rs` | DuckDB, embedded |
+//! | `duckdb/` | DuckDB, embedded |
+//! | `postgres/` | PostgreSQL, over its own protocol |
+//! | `ddl/` | how each engine makes, renames and removes tables and views |
+//! | `error.rs` | what an engine answers when it cannot |
 //! | `relation.rs` | names of tables and views, quoted |
 //! | `table.rs` | query results small enough to show |
 
 use std::collections::HashMap;
 
+mod ddl;
 mod duckdb;
+mod error;
+mod postgres;
 mod relation;
 mod table;
 
+pub use self::ddl::{Ddl, ddl};
 pub use self::duckdb::DuckDb;
+pub use self::postgres::{Postgres, Settings as PostgresSettings};
+pub use error::{Cause, EngineError, MissingColumn, Obstacle};
 pub use relation::{Relation, RelationKind, quote_identifier, quote_literal};
 pub use table::{Cell, Column, Table};
 
@@ -25,41 +34,6 @@ pub struct Comments {
     pub columns: HashMap<String, String>,
 }
 
-/// What an engine answered when it could not do what it was asked.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum EngineError {
-    /// The database could not be opened.
-    #[error("cannot open {path}: {message}")]
-    Open {
-        /// Where it lies.
-        path: String,
-        /// The engine's own words.
-        message: String,
-    },
-    /// Another process holds the database file.
-    #[error("{path} is in use by another process: {message}")]
-    Locked {
-        /// Where it lies.
-        path: String,
-        /// The engine's own words.
-        message: String,
-    },
-    /// A statement failed.
-    #[error("{message}")]
-    Statement {
-        /// The engine's own words.
-        message: String,
-        /// The statement.
-        sql: String,
-    },
-    /// Two transactions wrote the same rows.
-    #[error("another run committed first: {message}")]
-    Conflict {
-        /// The engine's own words.
-        message: String,
-    },
-}
-
 /// A place where data lives. Connections are independent sessions on it.
 pub trait Engine: Send + Sync {
     /// Opens a session: its own transaction, its own temporary tables, time zone UTC.
@@ -68,8 +42,16 @@ pub trait Engine: Send + Sync {
     /// When the engine refuses a further session.
     fn connect(&self) -> Result<Box<dyn Connection>, EngineError>;
 
-    /// The adapter's name as dbt has it (`duckdb`).
+    /// The adapter's name as dbt has it (`duckdb`, `postgres`).
     fn adapter(&self) -> &'static str;
+
+    /// The engine's name for people.
+    fn title(&self) -> &'static str;
+
+    /// How the engine writes what makes and removes tables.
+    fn ddl(&self) -> &'static dyn Ddl {
+        ddl(self.adapter())
+    }
 
     /// The engine's version, part of the logic version of every partition.
     fn version(&self) -> &str;
@@ -83,6 +65,14 @@ pub trait Connection: Send {
     /// The engine's own message.
     fn execute(&mut self, sql: &str) -> Result<u64, EngineError>;
 
+    /// Makes a table from a query and returns its number of rows.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    fn create_as(&mut self, sql: &str) -> Result<u64, EngineError> {
+        self.execute(sql)
+    }
+
     /// Runs one query and returns its rows, in memory.
     ///
     /// # Errors
@@ -95,11 +85,21 @@ pub trait Connection: Send {
     /// The engine's own message.
     fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, EngineError>;
 
-    /// Column names and types of a query, without running it.
+    /// Column names and types of a query, without running it. When it does not bind, a transaction goes on as if nothing had been
+    /// asked.
     ///
     /// # Errors
     /// The engine's own message: the query does not bind.
     fn describe(&mut self, sql: &str) -> Result<Vec<Column>, EngineError>;
+
+    /// The name of a table that only this session sees.
+    fn temporary(&self, identifier: &str) -> Relation;
+
+    /// The schemas of a database, by name.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    fn schemas(&mut self, database: &str) -> Result<Vec<String>, EngineError>;
 
     /// What a name stands for, if anything.
     ///
@@ -121,7 +121,7 @@ pub trait Connection: Send {
         Ok(Comments::default())
     }
 
-    /// Starts a transaction.
+    /// Starts a transaction as the engine does it when nothing else is said.
     ///
     /// # Errors
     /// The engine's own message.
@@ -129,10 +129,20 @@ pub trait Connection: Send {
         self.execute("begin transaction").map(drop)
     }
 
+    /// Starts a transaction whose statements all see the database as it was at the first of them, and that fails with
+    /// [`EngineError::Conflict`] when it writes what another one has written meanwhile.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    fn begin_snapshot(&mut self) -> Result<(), EngineError> {
+        self.begin()
+    }
+
     /// Makes the transaction's writes visible, all at once.
     ///
     /// # Errors
-    /// [`EngineError::Conflict`] when another transaction wrote the same rows.
+    /// [`EngineError::Conflict`] when another transaction wrote the same rows, [`EngineError::Lost`] when the connection broke:
+    /// then only the database knows whether it was committed.
     fn commit(&mut self) -> Result<(), EngineError> {
         self.execute("commit").map(drop)
     }
@@ -143,5 +153,31 @@ pub trait Connection: Send {
     /// The engine's own message.
     fn rollback(&mut self) -> Result<(), EngineError> {
         self.execute("rollback").map(drop)
+    }
+
+    /// Takes a lock that sessions of all processes respect; false when another session has it. It is held until
+    /// [`Connection::unlock`], or until the session ends in whatever way. To be called before [`Connection::begin_snapshot`]: an
+    /// older snapshot may lack what the last holder wrote. An engine that one process has to itself grants every lock.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    fn try_lock(&mut self, _name: &str) -> Result<bool, EngineError> {
+        Ok(true)
+    }
+
+    /// Gives up a lock. Nothing happens when this session does not hold it.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    fn unlock(&mut self, _name: &str) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    /// Who holds a lock, for people: program, user, process, since when. Nobody where the engine has no such locks.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    fn lock_holder(&mut self, _name: &str) -> Result<Option<String>, EngineError> {
+        Ok(None)
     }
 }

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 /// A table or a view: `"database"."schema"."identifier"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Relation {
-    /// Database (for DuckDB: the attached file's name).
+    /// Database (of DuckDB: the attached file's name).
     pub database: String,
     /// Schema.
     pub schema: String,
@@ -21,6 +21,20 @@ pub enum RelationKind {
     Table,
     /// A stored query.
     View,
+    /// A stored query with the rows it gave when it was last refreshed.
+    #[serde(rename = "materialized_view")]
+    MaterializedView,
+}
+
+impl RelationKind {
+    /// The word for it in SQL, as in `drop materialized view`.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::View => "view",
+            Self::MaterializedView => "materialized view",
+        }
+    }
 }
 
 impl Relation {

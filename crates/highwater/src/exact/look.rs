@@ -149,7 +149,9 @@ fn forced(
 ) -> Option<Choice> {
     let known = match (target.kind, known) {
         (None, _) => return Some(Choice::New),
-        (Some(RelationKind::View), _) => return Some(Choice::whole("a view stands where its table should be")),
+        (Some(RelationKind::View | RelationKind::MaterializedView), _) => {
+            return Some(Choice::whole("a view stands where its table should be"));
+        }
         (Some(RelationKind::Table), None) => {
             return Some(Choice::whole("its table was not built by the exact strategy"));
         }

@@ -156,7 +156,9 @@ fn stuck(job: &Job, state: PlanState, error: &ExactError) -> ModelPlan {
 fn first(job: &Job, prepared: &Prepared, standing: Option<RelationKind>) -> ModelPlan {
     let whole = match standing {
         None => None,
-        Some(RelationKind::View) => Some("a view stands where its table should be".to_owned()),
+        Some(RelationKind::View | RelationKind::MaterializedView) => {
+            Some("a view stands where its table should be".to_owned())
+        }
         Some(RelationKind::Table) => Some("its table was not built by the exact strategy".to_owned()),
     };
     let state = if whole.is_none() { PlanState::New } else { PlanState::Whole };

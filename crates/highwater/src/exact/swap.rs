@@ -164,8 +164,8 @@ pub(crate) fn swap(
         } else {
             0
         };
-        if kind == Some(RelationKind::View) {
-            job.execute(&format!("drop view {}", job.model.relation.sql()))?;
+        if let Some(kind @ (RelationKind::View | RelationKind::MaterializedView)) = kind {
+            job.execute(&format!("drop {} {}", kind.sql(), job.model.relation.sql()))?;
         }
         job.execute(&format!(
             "create or replace table {} as select * from {}",

@@ -1,6 +1,7 @@
 //! Highwater's own macros, as templates that are part of the binary. Packages and projects override them by dispatch.
 //!
-//! Macros whose names begin with `duckdb__` form the package `dbt_duckdb`, all others the package `dbt`.
+//! Macros whose names begin with the word for an engine (`duckdb__`, `postgres__`) form its package (`dbt_duckdb`,
+//! `dbt_postgres`), which only projects on that engine have; all others form the package `dbt`.
 
 /// File name and text of every template.
 pub(crate) static FILES: &[(&str, &str)] = &[
@@ -11,6 +12,7 @@ pub(crate) static FILES: &[(&str, &str)] = &[
     ("contracts.sql", include_str!("contracts.sql")),
     ("dress.sql", include_str!("dress.sql")),
     ("merge.sql", include_str!("merge.sql")),
+    ("external.sql", include_str!("external.sql")),
     ("hooks.sql", include_str!("hooks.sql")),
     ("snapshot.sql", include_str!("snapshot.sql")),
     ("tests.sql", include_str!("tests.sql")),
@@ -18,4 +20,5 @@ pub(crate) static FILES: &[(&str, &str)] = &[
     ("dates.sql", include_str!("dates.sql")),
     ("text.sql", include_str!("text.sql")),
     ("values.sql", include_str!("values.sql")),
+    ("postgres.sql", include_str!("postgres.sql")),
 ];

@@ -55,15 +55,24 @@
 {% endmacro %}
 
 {% macro make_intermediate_relation(base_relation, suffix='__dbt_tmp') %}
+  {% do return(adapter.dispatch('make_intermediate_relation', 'dbt')(base_relation, suffix)) %}
+{% endmacro %}
+{% macro default__make_intermediate_relation(base_relation, suffix) %}
   {% do return(base_relation.incorporate(path={'identifier': base_relation.identifier ~ suffix})) %}
 {% endmacro %}
 
 {% macro make_backup_relation(base_relation, backup_relation_type, suffix='__dbt_backup') %}
+  {% do return(adapter.dispatch('make_backup_relation', 'dbt')(base_relation, backup_relation_type, suffix)) %}
+{% endmacro %}
+{% macro default__make_backup_relation(base_relation, backup_relation_type, suffix) %}
   {% do return(base_relation.incorporate(path={'identifier': base_relation.identifier ~ suffix}, type=backup_relation_type)) %}
 {% endmacro %}
 
 {# A temporary table lives in the session: no database, no schema. #}
 {% macro make_temp_relation(base_relation, suffix='__dbt_tmp') %}
+  {% do return(adapter.dispatch('make_temp_relation', 'dbt')(base_relation, suffix)) %}
+{% endmacro %}
+{% macro default__make_temp_relation(base_relation, suffix) %}
   {%- set name = base_relation.identifier ~ suffix ~ py_current_timestring() -%}
   {% do return(base_relation.incorporate(path={'database': none, 'schema': none, 'identifier': name})) %}
 {% endmacro %}
@@ -114,6 +123,9 @@ create view {{ relation }} as (
 {% endmacro %}
 
 {% macro alter_column_type(relation, column_name, new_column_type) %}
+  {% do return(adapter.dispatch('alter_column_type', 'dbt')(relation, column_name, new_column_type)) %}
+{% endmacro %}
+{% macro default__alter_column_type(relation, column_name, new_column_type) %}
   {% do run_query('alter table ' ~ relation ~ ' alter column ' ~ adapter.quote(column_name) ~ ' set data type ' ~ new_column_type) %}
 {% endmacro %}
 

@@ -11,15 +11,15 @@ use indexmap::IndexMap;
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::configure::{configure, tags};
+use super::configure::{Configurer, Layer, tags};
 use super::docs::{self, Renderers};
-use super::draft::{self, Draft};
+use super::draft::{self, Draft, Origin};
 use super::generic_tests::{Site, Tested, Workshop};
 use super::issues::Issues;
 use super::patch::{self, Patch};
 use super::properties::{self, Described, columns, tags_of, tests_of};
 use super::sources::{self, Table};
-use super::{Manifest, Node, ResourceType, SourceNode, checks, exposures, graph, resolve};
+use super::{Manifest, Node, ResourceType, SourceNode, checks, exposures, graph, key, resolve};
 use crate::context::{Captured, Macros, NameKind, ParseContext};
 use crate::diagnostics::Diagnostic;
 use crate::project::Project;
@@ -47,29 +47,39 @@ pub fn build(project: &Project, macros: &Arc<Macros>) -> Result<(Manifest, Vec<D
     let in_properties = properties.iter().filter(|described| described.list == "snapshots");
     drafts.extend(in_properties.filter_map(|described| draft::snapshot_of_properties(project, described)));
     patch::assign(&mut drafts, &properties, &mut issues);
-    let tables = sources::tables(project, &properties, &renderers, &mut issues);
+    let configurer = Configurer::new(project);
+    let tables = sources::tables(project, &configurer, &properties, &renderers, &mut issues);
     let workshop = Workshop { project, macros, renderers: &renderers };
     let tests = tests_of_nodes(&workshop, project, &drafts, &mut issues);
     drafts.extend(tests);
     drafts.extend(tests_of_tables(&workshop, project, &tables, &mut issues));
     issues.check()?;
 
-    read_templates(project, macros, &mut drafts, &mut issues);
-    finish(project, macros, &renderers, &mut drafts, &mut issues);
+    let workbench =
+        Workbench { parse: ParseContext { project, macros }, renderers: &renderers, configurer: &configurer };
+    workbench.read_and_finish(&mut drafts, &mut issues);
     issues.check()?;
 
     checks::nodes(&drafts, &mut issues);
-    insert_nodes(&mut manifest, &drafts);
-    let disabled_sources = insert_sources(&mut manifest, tables, &mut issues);
     groups(&mut manifest, &properties, &drafts, &mut issues);
-    resolve::resolve(&mut manifest, &disabled_sources, &drafts, &mut issues);
+    let origins = insert_nodes(&mut manifest, drafts);
+    let disabled_sources = insert_sources(&mut manifest, tables, &mut issues);
+    resolve::resolve(&mut manifest, &disabled_sources, &origins, &mut issues);
     (manifest.exposures, manifest.metrics) =
         exposures::read(project, &manifest, &disabled_sources, &properties, &renderers, &mut issues);
-    let unit_tests =
-        super::unit_tests::Reader { project, macros, renderers: &renderers, disabled_sources: &disabled_sources };
+    let unit_tests = super::unit_tests::Reader {
+        project,
+        macros,
+        renderers: &renderers,
+        configurer: &configurer,
+        disabled_sources: &disabled_sources,
+    };
     unit_tests.read(&mut manifest, &properties, &mut issues);
+    // The trees of the files are large, and what follows makes copies.
+    drop(properties);
+    key::declare(&mut manifest);
     graph::connect(&mut manifest);
-    issues.extend(checks::cycle(&manifest, &drafts));
+    issues.extend(checks::cycle(&manifest, &origins));
     issues.check()?;
     // What is strange in a package, but works, is its author's business.
     let packages = format!("{}/", project.main.paths.packages_install);
@@ -168,34 +178,11 @@ fn sorted(mut tags: Vec<String>) -> Vec<String> {
     tags
 }
 
-/// Reads every template with `execute` false: what it refers to and how it configures itself.
-fn read_templates(project: &Project, macros: &Arc<Macros>, drafts: &mut [Draft<'_>], issues: &mut Issues) {
-    let parse = ParseContext { project, macros };
-    let problems: Vec<Diagnostic> = drafts
-        .par_iter_mut()
-        .filter_map(|draft| {
-            let code = draft.code.take()?;
-            let known = configure(
-                project,
-                draft.package,
-                draft.node.resource_type,
-                &draft.node.fqn,
-                draft.patch.as_ref().map(|patch| &patch.config),
-                &draft.own,
-            );
-            draft.node.config = known;
-            let captured = parse.capture(&draft.package.name, &draft.file.path, &code, &draft.node.template_value());
-            draft.code = Some(code);
-            match captured {
-                Ok(captured) => {
-                    take(draft, captured);
-                    None
-                }
-                Err(problem) => Some(problem),
-            }
-        })
-        .collect();
-    issues.extend(problems);
+/// What it takes to turn a draft into a node.
+struct Workbench<'a> {
+    parse: ParseContext<'a>,
+    renderers: &'a Renderers,
+    configurer: &'a Configurer<'a>,
 }
 
 fn take(draft: &mut Draft<'_>, captured: Captured) {
@@ -211,63 +198,83 @@ fn take(draft: &mut Draft<'_>, captured: Captured) {
     draft.own.extend(captured.config);
 }
 
-/// Merges every node's configuration, and asks the project's macros where it is built.
-fn finish(
-    project: &Project,
-    macros: &Arc<Macros>,
-    renderers: &Renderers,
-    drafts: &mut [Draft<'_>],
-    issues: &mut Issues,
-) {
-    let parse = ParseContext { project, macros };
-    let problems: Vec<Vec<Diagnostic>> = drafts
-        .par_iter_mut()
-        .map(|draft| {
-            let mut issues = Issues::default();
-            finish_one(&parse, renderers, draft, &mut issues);
-            issues.errors.into_iter().chain(issues.warnings).collect()
-        })
-        .collect();
-    issues.extend(problems.into_iter().flatten());
-    // A test shares the group of what it tests.
-    let groups: HashMap<String, String> =
-        drafts.iter().filter_map(|draft| Some((draft.node.unique_id.clone(), draft.node.group.clone()?))).collect();
-    for draft in drafts.iter_mut() {
-        if let Some(group) = draft.node.attached_node.as_ref().and_then(|id| groups.get(id)) {
-            draft.node.group = Some(group.clone());
+impl<'a> Workbench<'a> {
+    /// Reads every template, merges every configuration, and names every place, many at a time.
+    fn read_and_finish(&self, drafts: &mut [Draft<'a>], issues: &mut Issues) {
+        let found: Vec<(Option<Diagnostic>, Issues)> = drafts.par_iter_mut().map(|draft| self.one(draft)).collect();
+        // What templates say comes before what is said about them.
+        let (unread, others): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        issues.extend(unread.into_iter().flatten());
+        issues.extend(others.into_iter().flat_map(|found| found.errors.into_iter().chain(found.warnings)));
+        // A test shares the group of what it tests.
+        let groups: HashMap<String, String> =
+            drafts.iter().filter_map(|draft| Some((draft.node.unique_id.clone(), draft.node.group.clone()?))).collect();
+        if groups.is_empty() {
+            return;
+        }
+        for draft in drafts.iter_mut() {
+            if let Some(group) = draft.node.attached_node.as_ref().and_then(|id| groups.get(id)) {
+                draft.node.group = Some(group.clone());
+            }
         }
     }
-}
 
-fn finish_one(parse: &ParseContext<'_>, renderers: &Renderers, draft: &mut Draft<'_>, issues: &mut Issues) {
-    let patch = draft.patch.take();
-    let mut properties = patch.as_ref().map(|patch| patch.config.clone()).unwrap_or_default();
-    if draft.node.language == "python" && !properties.contains_key("materialized") {
-        properties.insert("materialized".to_owned(), "table".into());
-    }
-    let kind = draft.node.resource_type;
-    let config = configure(parse.project, draft.package, kind, &draft.node.fqn, Some(&properties), &draft.own);
-    let node = &mut draft.node;
-    for tag in tags(&config) {
-        if !node.tags.contains(&tag) {
-            node.tags.push(tag);
+    /// The node of a draft; what is wrong with its template, and with the rest.
+    fn one(&self, draft: &mut Draft<'a>) -> (Option<Diagnostic>, Issues) {
+        let (mut unread, mut issues) = (None, Issues::default());
+        let patch = draft.patch.take();
+        let mut properties = patch.as_ref().map(|patch| patch.config.clone()).unwrap_or_default();
+        if draft.node.language == "python" && !properties.contains_key("materialized") {
+            properties.insert("materialized".to_owned(), "table".into());
         }
+        self.configure(draft, &properties);
+        if let Some(code) = &draft.code {
+            match self.parse.capture(&draft.package.name, &draft.file.path, code, &draft.node) {
+                Ok(captured) => {
+                    let configures = !captured.config.is_empty();
+                    take(draft, captured);
+                    if configures {
+                        self.configure(draft, &properties);
+                    }
+                }
+                Err(problem) => unread = Some(problem),
+            }
+        }
+        self.finish(draft, patch.as_ref(), &mut issues);
+        draft.patch = patch;
+        (unread, issues)
     }
-    node.group = config.text("group").map(str::to_owned);
-    if kind == ResourceType::Model {
-        node.access = Some(config.text("access").unwrap_or("protected").to_owned());
+
+    fn configure(&self, draft: &mut Draft<'a>, properties: &Layer) {
+        let node = &mut draft.node;
+        let merged =
+            self.configurer.configure(draft.package, node.resource_type, &node.fqn, Some(properties), &draft.own);
+        (node.config, node.unrendered_config) = (merged.config, merged.written);
     }
-    node.config = config;
-    if let Some(patch) = &patch {
-        describe(node, patch, renderers, issues);
+
+    /// What follows from the configuration: tags, group, access, the place in the database, hooks.
+    fn finish(&self, draft: &mut Draft<'a>, patch: Option<&Patch<'_>>, issues: &mut Issues) {
+        let node = &mut draft.node;
+        let kind = node.resource_type;
+        for tag in tags(&node.config) {
+            if !node.tags.contains(&tag) {
+                node.tags.push(tag);
+            }
+        }
+        node.group = node.config.text("group").map(str::to_owned);
+        if kind == ResourceType::Model {
+            node.access = Some(node.config.text("access").unwrap_or("protected").to_owned());
+        }
+        if let Some(patch) = patch {
+            describe(node, patch, self.renderers, issues);
+        }
+        if kind != ResourceType::Operation && kind != ResourceType::Analysis {
+            let placed = place(&self.parse, node);
+            issues.keep(placed);
+        }
+        read_hooks(&self.parse, draft, issues);
+        issues.extend(checks::config(draft, patch));
     }
-    if kind != ResourceType::Operation && kind != ResourceType::Analysis {
-        let placed = place(parse, node);
-        issues.keep(placed);
-    }
-    read_hooks(parse, draft, issues);
-    issues.extend(checks::config(draft, patch.as_ref()));
-    draft.patch = patch;
 }
 
 /// Description, columns and constraints of the properties file.
@@ -276,6 +283,7 @@ fn describe(node: &mut Node, patch: &Patch<'_>, renderers: &Renderers, issues: &
     node.patch_path = Some(described.patch_path());
     node.description = renderers.description(&described.package, &described.file, patch.text, issues);
     node.columns = columns(described, &patch.columns, renderers, issues);
+    node.deprecation_date = patch.text.text_of("deprecation_date");
     node.constraints = described.yaml.json_of("constraints").as_array().cloned().unwrap_or_default();
 }
 
@@ -283,8 +291,7 @@ fn describe(node: &mut Node, patch: &Patch<'_>, renderers: &Renderers, issues: &
 fn place(parse: &ParseContext<'_>, node: &mut Node) -> Result<(), Diagnostic> {
     let custom = |key: &str| node.config.text(key).map(str::to_owned);
     let (database, schema, alias) = (custom("database"), custom("schema"), custom("alias"));
-    let value = node.template_value();
-    let name = |kind, custom: &Option<String>| parse.generate_name(kind, custom.as_deref(), &value);
+    let name = |kind, custom: &Option<String>| parse.generate_name(kind, custom.as_deref(), node);
     let database = name(NameKind::Database, &database)?.trim().to_owned();
     let schema = name(NameKind::Schema, &schema)?.trim().to_owned();
     let alias = name(NameKind::Alias, &alias)?.trim().to_owned();
@@ -317,10 +324,9 @@ fn read_hooks(parse: &ParseContext<'_>, draft: &mut Draft<'_>, issues: &mut Issu
     if templates.is_empty() {
         return;
     }
-    let value = draft.node.template_value();
     let is_seed = draft.node.resource_type == ResourceType::Seed;
     for template in templates {
-        let captured = parse.capture(&draft.package.name, &draft.file.path, &template, &value);
+        let captured = parse.capture(&draft.package.name, &draft.file.path, &template, &draft.node);
         let Some(captured) = issues.keep(captured) else { continue };
         if is_seed && !(captured.refs.is_empty() && captured.sources.is_empty()) {
             issues.add(
@@ -345,11 +351,16 @@ fn read_hooks(parse: &ParseContext<'_>, draft: &mut Draft<'_>, issues: &mut Issu
     }
 }
 
-fn insert_nodes(manifest: &mut Manifest, drafts: &[Draft<'_>]) {
-    for draft in drafts {
-        let into = if draft.node.config.enabled() { &mut manifest.nodes } else { &mut manifest.disabled };
-        into.insert(draft.node.unique_id.clone(), draft.node.clone());
-    }
+/// Puts the nodes into the manifest; what is left says where they came from.
+fn insert_nodes(manifest: &mut Manifest, drafts: Vec<Draft<'_>>) -> Vec<Origin> {
+    manifest.nodes.reserve_exact(drafts.len());
+    let origin = |draft: Draft<'_>| {
+        let origin = Origin::of(&draft);
+        let into = if origin.enabled { &mut manifest.nodes } else { &mut manifest.disabled };
+        into.insert(origin.unique_id.clone(), *draft.node);
+        origin
+    };
+    drafts.into_iter().map(origin).collect()
 }
 
 /// Puts the enabled tables into the manifest; the others are the answer.
@@ -404,7 +415,10 @@ fn describe_macros(manifest: &mut Manifest, properties: &[Described], renderers:
         let description = renderers.description(&described.package, &described.file, &described.yaml, issues);
         let id = format!("macro.{}.{}", described.package, described.name);
         match manifest.macros.get_mut(&id) {
-            Some(node) => node.description = description,
+            Some(node) => {
+                node.description = description;
+                node.patch_path = Some(described.patch_path());
+            }
             None => issues.add(
                 described
                     .warning("HW0203", format!("there is no macro `{}`: this entry has no effect", described.name))

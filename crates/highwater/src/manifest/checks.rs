@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::draft::Draft;
+use super::draft::{Draft, Origin};
 use super::patch::Patch;
 use super::{Manifest, ResourceType, graph, resolve};
 use crate::diagnostics::Diagnostic;
@@ -160,15 +160,15 @@ fn snapshot(draft: &Draft<'_>, wrong: &mut impl FnMut(String, &str)) {
 }
 
 /// The first circle of the graph, as an error that points at each step's file.
-pub(super) fn cycle(manifest: &Manifest, drafts: &[Draft<'_>]) -> Option<Diagnostic> {
+pub(super) fn cycle(manifest: &Manifest, origins: &[Origin]) -> Option<Diagnostic> {
     let error = graph::cycle(manifest)?;
     let path = graph::cycle_path(manifest)?;
-    let by_id: HashMap<&str, &Draft<'_>> = drafts.iter().map(|draft| (draft.node.unique_id.as_str(), draft)).collect();
+    let by_id: HashMap<&str, &Origin> = origins.iter().map(|origin| (origin.unique_id.as_str(), origin)).collect();
     let steps = path.windows(2).filter_map(|step| Some((by_id.get(step[0].as_str())?, step[1].as_str())));
-    Some(steps.fold(error, |error, (draft, parent)| {
-        let node = &manifest.nodes[&draft.node.unique_id];
+    Some(steps.fold(error, |error, (origin, parent)| {
+        let node = &manifest.nodes[&origin.unique_id];
         let name = manifest.nodes.get(parent).map_or("", |parent| parent.name.as_str());
-        let (start, end) = resolve::asking(draft, node).locate("ref", name, None);
-        error.at(&draft.file, start, end, "")
+        let (start, end) = resolve::asking(origin, node).locate("ref", name, None);
+        error.at(&origin.file, start, end, "")
     }))
 }

@@ -1,5 +1,7 @@
 //! A node's configuration: an open map, as dbt has it, with typed readers for the keys that mean something to us.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::Value;
@@ -46,11 +48,29 @@ pub enum Policy {
 }
 
 /// Configuration with everything merged: project file, properties, the model's own `config()`.
+///
+/// Most nodes of a folder are configured alike (its tests above all), so that the map is shared between them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(transparent)]
-pub struct Config(pub IndexMap<String, Value>);
+pub struct Config(Arc<IndexMap<String, Value>>);
+
+impl From<IndexMap<String, Value>> for Config {
+    fn from(settings: IndexMap<String, Value>) -> Self {
+        Self(Arc::new(settings))
+    }
+}
 
 impl Config {
+    /// Every key with its value, null included.
+    pub fn settings(&self) -> &IndexMap<String, Value> {
+        &self.0
+    }
+
+    /// Sets a key of this node alone.
+    pub fn set(&mut self, key: &str, value: Value) {
+        Arc::make_mut(&mut self.0).insert(key.to_owned(), value);
+    }
+
     /// The value of a key; JSON null counts as absent.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.0.get(key).filter(|value| !value.is_null())

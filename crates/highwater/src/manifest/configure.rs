@@ -5,6 +5,9 @@
 //! Most keys replace what was there. `tags`, `pre-hook`, `post-hook` and `packages` add up; `meta`, `docs`, `quoting`,
 //! `column_types` and `contract` are merged key by key; of `grants` a key with `+` adds to the list, one without replaces it.
 
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
@@ -14,32 +17,107 @@ use crate::project::{ConfigTrees, Package, Project};
 /// A layer of configuration.
 pub(super) type Layer = IndexMap<String, Value>;
 
-/// The whole configuration of a node of `package`.
-pub(super) fn configure(
-    project: &Project,
-    package: &Package,
-    kind: ResourceType,
-    fqn: &[String],
-    properties: Option<&Layer>,
-    own: &Layer,
-) -> Config {
-    let mut config = defaults(kind);
-    for layer in folder_layers(tree(&package.configs, kind), fqn) {
-        merge(&mut config, &layer);
+/// Configures nodes. What the folders say is merged once for all nodes that stand in the same ones: of ten thousand tests
+/// most are configured alike.
+pub(super) struct Configurer<'a> {
+    project: &'a Project,
+    folders: RwLock<HashMap<FolderKey<'a>, Arc<Folder>>>,
+}
+
+/// Package, kind of node, and the steps of its fully qualified name that lead down a tree of `dbt_project.yml`.
+type FolderKey<'a> = (&'a str, ResourceType, Vec<String>);
+
+/// What `dbt_project.yml` says about a folder.
+struct Folder {
+    /// Below properties and `config()`: defaults, and the tree of the node's own package.
+    under: Layer,
+    /// Above them: the tree of the project for nodes of a package.
+    over: Vec<Layer>,
+    /// Everything, for nodes that say nothing themselves.
+    settled: Configured,
+    /// What is written in the tree of the node's own package.
+    written: Layer,
+}
+
+/// What configuration comes to.
+#[derive(Debug, Clone)]
+pub(super) struct Configured {
+    /// Everything merged, defaults included.
+    pub config: Config,
+    /// What was written, layer over layer, the upper one's word for every key.
+    pub written: Config,
+}
+
+impl<'a> Configurer<'a> {
+    pub fn new(project: &'a Project) -> Self {
+        Self { project, folders: RwLock::default() }
     }
-    for layer in properties.into_iter().chain([own]) {
-        merge(&mut config, layer);
-    }
-    if package.name != project.main.name {
-        for layer in folder_layers(tree(&project.main.configs, kind), fqn) {
-            merge(&mut config, &layer);
+
+    /// The whole configuration of a node of `package`.
+    pub fn configure(
+        &self,
+        package: &'a Package,
+        kind: ResourceType,
+        fqn: &[String],
+        properties: Option<&Layer>,
+        own: &Layer,
+    ) -> Configured {
+        let folder = self.folder(package, kind, fqn);
+        if properties.is_none_or(IndexMap::is_empty) && own.is_empty() {
+            return folder.settled.clone();
         }
+        let (mut config, mut written) = (folder.under.clone(), folder.written.clone());
+        for layer in properties.into_iter().chain([own]) {
+            merge(&mut config, layer);
+            put_over(&mut written, layer);
+        }
+        settle(config, written, &folder.over, kind)
+    }
+
+    fn folder(&self, package: &'a Package, kind: ResourceType, fqn: &[String]) -> Arc<Folder> {
+        let foreign = package.name != self.project.main.name;
+        let own = tree(&package.configs, kind);
+        let top = if foreign { tree(&self.project.main.configs, kind) } else { &Value::Null };
+        let steps = depth(own, fqn).max(depth(top, fqn));
+        let key = (package.name.as_str(), kind, fqn[..steps].to_vec());
+        let known = self.folders.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let (mut under, mut written) = (defaults(kind), Layer::new());
+            for layer in folder_layers(own, fqn) {
+                merge(&mut under, &layer);
+                put_over(&mut written, &layer);
+            }
+            let over = folder_layers(top, fqn);
+            let settled = settle(under.clone(), written.clone(), &over, kind);
+            let folder = Arc::new(Folder { under, over, settled, written });
+            self.folders.write().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&folder));
+            folder
+        })
+    }
+}
+
+/// Puts the project's word on top and takes out what says nothing.
+fn settle(mut config: Layer, mut written: Layer, over: &[Layer], kind: ResourceType) -> Configured {
+    for layer in over {
+        merge(&mut config, layer);
+        put_over(&mut written, layer);
     }
     config.retain(|_, value| !value.is_null());
     if kind == ResourceType::Test {
         settle_failures(&mut config);
     }
-    Config(config)
+    Configured { config: config.into(), written: written.into() }
+}
+
+/// How many steps of a name lead down a tree.
+fn depth(tree: &Value, fqn: &[String]) -> usize {
+    let mut level = tree.as_object();
+    fqn.iter()
+        .take_while(|step| {
+            level = level.and_then(|entries| entries.get(step.as_str())).and_then(Value::as_object);
+            level.is_some()
+        })
+        .count()
 }
 
 /// The tree of `dbt_project.yml` for a kind of node. Analyses and hooks go by the models' tree, as in dbt.
@@ -78,14 +156,24 @@ fn layer_of(entries: &Map<String, Value>) -> Layer {
         .collect()
 }
 
+/// dbt's name of a key.
+fn spelled(key: &str) -> &str {
+    match key {
+        "pre_hook" => "pre-hook",
+        "post_hook" => "post-hook",
+        other => other,
+    }
+}
+
+/// Puts a layer on top, every key replaced.
+fn put_over(written: &mut Layer, layer: &Layer) {
+    written.extend(layer.iter().map(|(key, value)| (spelled(key).to_owned(), value.clone())));
+}
+
 /// Puts a layer on top.
 pub(super) fn merge(config: &mut Layer, layer: &Layer) {
     for (key, value) in layer {
-        let key = match key.as_str() {
-            "pre_hook" => "pre-hook",
-            "post_hook" => "post-hook",
-            other => other,
-        };
+        let key = spelled(key);
         let merged = match key {
             "tags" | "packages" => append(config.get(key), value),
             "pre-hook" | "post-hook" => append(config.get(key), &hooks(value)),

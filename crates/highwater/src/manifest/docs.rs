@@ -6,15 +6,16 @@ use std::sync::Arc;
 use highwater_jinja::{BlockKind, Template};
 use indexmap::IndexMap;
 
+use super::DocsBlock;
 use super::issues::Issues;
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::project::render::Renderer;
 use crate::project::yaml::{Yaml, error_at};
 use crate::project::{FileKind, Project, target_value};
 
-/// Every `{% docs name %}` block: `doc.package.name` to its text.
-pub(super) fn blocks(project: &Project, issues: &mut Issues) -> IndexMap<String, String> {
-    let mut blocks: IndexMap<String, String> = IndexMap::new();
+/// Every `{% docs name %}` block, by `doc.package.name`.
+pub(super) fn blocks(project: &Project, issues: &mut Issues) -> IndexMap<String, DocsBlock> {
+    let mut blocks: IndexMap<String, DocsBlock> = IndexMap::new();
     for package in project.all_packages() {
         for file in package.files_of(FileKind::Docs).filter(|file| file.source.text.contains("{%")) {
             let template = match Template::parse(&file.source.path, &file.source.text) {
@@ -37,7 +38,15 @@ pub(super) fn blocks(project: &Project, issues: &mut Issues) -> IndexMap<String,
             for block in template.blocks().into_iter().filter(|block| block.kind == BlockKind::Docs) {
                 let text = file.source.text.get(block.body_span.start..block.body_span.end).unwrap_or_default();
                 let id = format!("doc.{}.{}", package.name, block.name);
-                if blocks.insert(id, text.trim().to_owned()).is_some() {
+                let found = DocsBlock {
+                    unique_id: id.clone(),
+                    name: block.name.clone(),
+                    package_name: package.name.clone(),
+                    path: file.inner_path.clone(),
+                    original_file_path: file.path.clone(),
+                    text: text.trim().to_owned(),
+                };
+                if blocks.insert(id, found).is_some() {
                     issues.add(
                         Diagnostic::error("HW0223", format!("there are two docs blocks `{}`", block.name))
                             .at(&file.source, block.span.start, block.span.end, "the second one")
@@ -56,7 +65,7 @@ pub(super) struct Renderers {
 }
 
 impl Renderers {
-    pub fn new(project: &Project, docs: &IndexMap<String, String>) -> Self {
+    pub fn new(project: &Project, docs: &IndexMap<String, DocsBlock>) -> Self {
         let docs = Arc::new(docs.clone());
         let by_package = project.all_packages().map(|package| {
             let vars = project.vars_for(&package.name);
@@ -95,11 +104,11 @@ impl Renderers {
     }
 }
 
-fn find(docs: &IndexMap<String, String>, named: Option<&str>, own: &str, root: &str, name: &str) -> Option<String> {
-    if let Some(package) = named {
-        return docs.get(&format!("doc.{package}.{name}")).cloned();
-    }
-    let first = [own, root].into_iter().find_map(|package| docs.get(&format!("doc.{package}.{name}")));
-    let anywhere = || docs.iter().find(|(id, _)| id.rsplit('.').next() == Some(name)).map(|(_, text)| text);
-    first.or_else(anywhere).cloned()
+fn find(docs: &IndexMap<String, DocsBlock>, named: Option<&str>, own: &str, root: &str, name: &str) -> Option<String> {
+    let of = |package: &str| docs.get(&format!("doc.{package}.{name}"));
+    let found = match named {
+        Some(package) => of(package),
+        None => of(own).or_else(|| of(root)).or_else(|| docs.values().find(|block| block.name == name)),
+    };
+    found.map(|block| block.text.clone())
 }

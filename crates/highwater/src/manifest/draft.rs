@@ -1,6 +1,7 @@
 //! Nodes in the making: one for every model, seed, snapshot, test, analysis and hook that the files hold, before their
 //! templates are read and their configuration is merged.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use highwater_jinja::{BlockKind, Template};
@@ -9,7 +10,7 @@ use super::configure::Layer;
 use super::issues::Issues;
 use super::patch::Patch;
 use super::properties::{Described, folders};
-use super::{Checksum, Config, Dependencies, Node, RefCall, ResourceType};
+use super::{Checksum, Node, RefCall, ResourceType};
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::engine::Relation;
 use crate::project::{FileKind, Package, Project, ProjectFile, checksum};
@@ -17,8 +18,8 @@ use crate::project::{FileKind, Package, Project, ProjectFile, checksum};
 /// A node in the making.
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
-    /// What is known of it.
-    pub node: Node,
+    /// What is known of it; apart, so that lists of drafts are small and grow cheaply.
+    pub node: Box<Node>,
     /// The package it belongs to.
     pub package: &'a Package,
     /// The file that holds it.
@@ -26,7 +27,7 @@ pub(super) struct Draft<'a> {
     /// Bytes of the file that stand for it: a block, a test's entry; empty for a whole file.
     pub place: (usize, usize),
     /// The template to read for refs and configuration, its offsets those of the file; none for seeds.
-    pub code: Option<String>,
+    pub code: Option<Cow<'a, str>>,
     /// What a properties file says about it.
     pub patch: Option<Patch<'a>>,
     /// Entries for it in the list of another kind (`models:` for a seed): their tests are made, the rest is without effect.
@@ -42,6 +43,35 @@ impl Draft<'_> {
     }
 }
 
+/// Where a node of the manifest came from, to point at when its references lead nowhere.
+#[derive(Debug)]
+pub(super) struct Origin {
+    /// The node.
+    pub unique_id: String,
+    /// Whether configuration lets it be.
+    pub enabled: bool,
+    /// The file that holds it.
+    pub file: Arc<SourceFile>,
+    /// Bytes of the file that stand for it.
+    pub place: (usize, usize),
+    /// Whether the calls of its template stand in this file.
+    pub is_template: bool,
+}
+
+impl Origin {
+    pub fn of(draft: &Draft<'_>) -> Self {
+        let node = &draft.node;
+        let own_text = node.test_metadata.is_none() && node.resource_type != ResourceType::Operation;
+        Self {
+            unique_id: node.unique_id.clone(),
+            enabled: node.config.enabled(),
+            file: Arc::clone(&draft.file),
+            place: draft.place,
+            is_template: own_text && draft.code.is_some(),
+        }
+    }
+}
+
 /// The parts in which drafts differ.
 pub(super) struct Parts {
     pub kind: ResourceType,
@@ -54,8 +84,8 @@ pub(super) struct Parts {
 }
 
 /// A node of which nothing is known but where it stands.
-pub(super) fn blank(project: &Project, package: &Package, parts: Parts) -> Node {
-    Node {
+pub(super) fn blank(project: &Project, package: &Package, parts: Parts) -> Box<Node> {
+    Box::new(Node {
         unique_id: format!("{}.{}.{}", parts.kind.word(), package.name, parts.name),
         resource_type: parts.kind,
         relation: Relation::new(&project.target.database, &project.target.schema, &parts.name),
@@ -64,28 +94,12 @@ pub(super) fn blank(project: &Project, package: &Package, parts: Parts) -> Node 
         path: parts.path,
         original_file_path: parts.original_file_path,
         fqn: parts.fqn,
-        config: Config::default(),
         raw_code: parts.raw_code,
         language: "sql".to_owned(),
-        refs: Vec::new(),
-        sources: Vec::new(),
-        depends_on: Dependencies::default(),
-        description: String::new(),
-        columns: indexmap::IndexMap::new(),
-        tags: Vec::new(),
-        patch_path: None,
         checksum: Checksum { name: "sha256".to_owned(), checksum: parts.checksum },
-        test_metadata: None,
-        attached_node: None,
-        column_name: None,
-        group: None,
-        access: None,
-        version: None,
-        latest_version: None,
-        constraints: Vec::new(),
-        unit_test: None,
         root: package.root.clone(),
-    }
+        ..Node::default()
+    })
 }
 
 /// Everything that stands in files of its own, and the hooks of the project files.
@@ -110,7 +124,7 @@ pub(super) fn from_files<'a>(project: &'a Project, issues: &mut Issues) -> Vec<D
     drafts
 }
 
-fn of_file<'a>(project: &Project, package: &'a Package, file: &ProjectFile, kind: ResourceType) -> Draft<'a> {
+fn of_file<'a>(project: &Project, package: &'a Package, file: &'a ProjectFile, kind: ResourceType) -> Draft<'a> {
     let name = file.stem().to_owned();
     let path =
         if kind == ResourceType::Analysis { format!("analysis/{}", file.inner_path) } else { file.inner_path.clone() };
@@ -126,7 +140,7 @@ fn of_file<'a>(project: &Project, package: &'a Package, file: &ProjectFile, kind
         checksum: file.checksum.clone(),
     };
     let mut node = blank(project, package, parts);
-    let mut code = (kind != ResourceType::Seed).then(|| file.source.text.clone());
+    let mut code = (kind != ResourceType::Seed).then(|| Cow::Borrowed(file.source.text.as_str()));
     if file.kind == FileKind::PythonModel {
         node.language = "python".to_owned();
         (node.refs, node.sources) = python_calls(&file.source.text);
@@ -180,7 +194,7 @@ fn snapshots<'a>(project: &Project, package: &'a Package, file: &ProjectFile, is
                 package,
                 file: Arc::clone(&file.source),
                 place: (block.span.start, block.span.end),
-                code: Some(padded(text, block.body_span.start, body)),
+                code: Some(padded(text, block.body_span.start, body).into()),
                 patch: None,
                 misplaced: Vec::new(),
                 own: Layer::new(),
@@ -216,7 +230,7 @@ pub(super) fn snapshot_of_properties<'a>(project: &'a Project, described: &Descr
         package,
         file: Arc::clone(&described.file),
         place: place.place(&described.file),
-        code: Some(code),
+        code: Some(code.into()),
         patch: None,
         misplaced: Vec::new(),
         own: Layer::new(),
@@ -242,7 +256,7 @@ fn hooks<'a>(project: &Project, package: &'a Package) -> Vec<Draft<'a>> {
             node.tags = vec![when.to_owned()];
             let file = Arc::clone(&package.project_file);
             let place = file.text.find(hook.as_str()).map_or((0, 0), |start| (start, start + hook.len()));
-            let code = Some(hook.clone());
+            let code = Some(Cow::Borrowed(hook.as_str()));
             drafts.push(Draft {
                 node,
                 package,

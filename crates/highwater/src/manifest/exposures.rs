@@ -4,7 +4,7 @@ use highwater_jinja::Template;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::configure::{Layer, configure, tags};
+use super::configure::{Configurer, Layer, tags};
 use super::docs::Renderers;
 use super::issues::Issues;
 use super::properties::{Described, config_of, meta_of, tags_of};
@@ -69,7 +69,7 @@ fn config(project: &Project, described: &Described, kind: ResourceType, fqn: &[S
     let mut layer = config_of(&described.yaml);
     layer.insert("meta".to_owned(), Value::Object(meta_of(&described.yaml).into_iter().collect()));
     layer.insert("tags".to_owned(), tags_of(&described.yaml).into());
-    configure(project, package, kind, fqn, Some(&layer), &Layer::new())
+    Configurer::new(project).configure(package, kind, fqn, Some(&layer), &Layer::new()).config
 }
 
 fn exposure(

@@ -119,7 +119,7 @@ impl Workshop<'_> {
             site.tested.note_in(&mut node);
         }
         Ok(Draft {
-            code: (!plain).then(|| node.raw_code.clone()),
+            code: (!plain).then(|| node.raw_code.clone().into()),
             node,
             package: site.package,
             file: Arc::clone(site.file),
@@ -130,7 +130,7 @@ impl Workshop<'_> {
         })
     }
 
-    fn node(&self, site: &Site<'_, '_>, written: &Written, named: &Named, config: &Layer) -> Node {
+    fn node(&self, site: &Site<'_, '_>, written: &Written, named: &Named, config: &Layer) -> Box<Node> {
         let mut kwargs = written.arguments.clone();
         kwargs.insert("model".to_owned(), site.tested.model_argument().into());
         let metadata = TestMetadata { name: written.name.clone(), kwargs, namespace: written.namespace.clone() };

@@ -16,6 +16,7 @@
 //! | `resolve.rs` | what `ref` and `source` come to |
 //! | `exposures.rs` | exposures and metrics |
 //! | `unit_tests.rs` | unit tests |
+//! | `key.rs` | which columns are a model's key; checksums of contracts |
 //! | `checks.rs` | what must not be |
 //! | `graph.rs` | order, relatives, circles |
 //! | `select.rs` | dbt's selection syntax |
@@ -30,6 +31,7 @@ mod exposures;
 mod generic_tests;
 pub mod graph;
 mod issues;
+mod key;
 mod node;
 mod patch;
 mod properties;
@@ -41,6 +43,6 @@ mod unit_tests;
 pub use build::build;
 pub use config::{BatchSize, Config, Policy};
 pub use node::{
-    Checksum, ColumnProperties, Dependencies, Exposure, Fixture, MacroNode, Manifest, Metric, Node, Owner, RefCall,
-    ResourceType, SourceNode, TestMetadata, UnitTest,
+    Checksum, ColumnProperties, Dependencies, DocsBlock, Exposure, Fixture, MacroNode, Manifest, Metric, Node, Owner,
+    RefCall, ResourceType, SourceNode, TestMetadata, UnitTest,
 };

@@ -8,10 +8,11 @@ use super::Config;
 use crate::engine::Relation;
 
 /// What a node is, in dbt's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are dbt's own and say it all")]
 pub enum ResourceType {
+    #[default]
     Model,
     Seed,
     Snapshot,
@@ -65,7 +66,7 @@ pub struct Dependencies {
 }
 
 /// Digest of a node's file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Checksum {
     /// Always `sha256`, as in dbt's artifacts.
     pub name: String,
@@ -90,6 +91,8 @@ pub struct ColumnProperties {
     pub quote: Option<bool>,
     /// Constraints as written.
     pub constraints: Vec<Value>,
+    /// `granularity` of a column of time.
+    pub granularity: Option<String>,
 }
 
 /// What a generic test was made from.
@@ -133,7 +136,7 @@ pub struct UnitTest {
 }
 
 /// A model, seed, snapshot, test, analysis or hook.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Node {
     /// `model.package.name`.
     pub unique_id: String,
@@ -153,6 +156,8 @@ pub struct Node {
     pub relation: Relation,
     /// Everything merged.
     pub config: Config,
+    /// What was written, without defaults: dbt compares it between two states of a project.
+    pub unrendered_config: Config,
     /// The template, as in the file (for generic tests: the call of its macro).
     pub raw_code: String,
     /// `sql`, or `python`.
@@ -192,6 +197,10 @@ pub struct Node {
     /// For unit tests.
     #[serde(skip)]
     pub unit_test: Option<Box<UnitTest>>,
+    /// `deprecation_date` of a model, as written.
+    pub deprecation_date: Option<String>,
+    /// Columns that constraints or tests declare to be a model's key.
+    pub primary_key: Vec<String>,
     /// Absolute folder of the package, to read seeds from; not part of any artifact.
     #[serde(skip)]
     pub root: std::path::PathBuf,
@@ -355,6 +364,29 @@ pub struct MacroNode {
     pub description: String,
     /// Argument names.
     pub arguments: Vec<String>,
+    /// Unique ids of the macros it calls, in any branch.
+    pub calls: Vec<String>,
+    /// `package://path` of the properties file.
+    pub patch_path: Option<String>,
+    /// For materializations: the languages of models they take.
+    pub supported_languages: Option<Vec<String>>,
+}
+
+/// A `{% docs %}` block.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DocsBlock {
+    /// `doc.package.name`.
+    pub unique_id: String,
+    /// Name.
+    pub name: String,
+    /// Package.
+    pub package_name: String,
+    /// File, relative to the folder it was found in.
+    pub path: String,
+    /// File, relative to the package root.
+    pub original_file_path: String,
+    /// The text between the tags.
+    pub text: String,
 }
 
 /// The whole project.
@@ -374,8 +406,8 @@ pub struct Manifest {
     pub exposures: IndexMap<String, Exposure>,
     /// Metrics.
     pub metrics: IndexMap<String, Metric>,
-    /// Docs blocks: `doc.package.name` to text.
-    pub docs: IndexMap<String, String>,
+    /// Docs blocks by `doc.package.name`.
+    pub docs: IndexMap<String, DocsBlock>,
     /// Groups by name, as written.
     pub groups: IndexMap<String, Value>,
     /// Selectors of selectors.yml by name, as written.

@@ -12,7 +12,7 @@ use super::docs::Renderers;
 use super::issues::Issues;
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::project::yaml::{self, Yaml, error_at};
-use crate::project::{FileKind, Package, Project, ProjectFile, suggest};
+use crate::project::{FileKind, Package, Project, ProjectFile, render, suggest};
 
 /// The lists a properties file may hold.
 const LISTS: &[&str] = &[
@@ -102,13 +102,13 @@ impl FileReader<'_> {
                 .issues
                 .push(error_at("HW0103", source, &yaml, title).help("begin with `models:` or another list"));
         }
-        for (key, entry) in yaml.entries() {
-            if let Some(list) = LISTS.iter().find(|list| *list == key) {
-                self.list(list, &entry.value);
+        for (key, entry) in yaml.into_entries() {
+            if let Some(list) = LISTS.iter().find(|list| **list == key) {
+                self.list(list, entry.value);
             } else if !IGNORED.contains(&key.as_str()) && !key.starts_with('.') {
                 let warning = Diagnostic::warning("HW0106", format!("`{key}` means nothing here and has no effect"))
                     .at(source, entry.key_start, entry.key_end, "");
-                let near = suggest::nearest(key, LISTS.iter().copied());
+                let near = suggest::nearest(&key, LISTS.iter().copied());
                 self.issues.push(match near {
                     Some(near) => warning.help(format!("did you mean `{near}`?")),
                     None => warning.help(format!("a properties file may hold {}", LISTS.join(", "))),
@@ -117,21 +117,26 @@ impl FileReader<'_> {
         }
     }
 
-    fn list(&mut self, list: &'static str, yaml: &Yaml) {
+    fn list(&mut self, list: &'static str, yaml: Yaml) {
         let source = &self.file.source;
         if !matches!(yaml.node, yaml::Node::List(_)) && !yaml.is_null() {
             let title = format!("`{list}` must be a list, not {}", yaml.kind());
             return self
                 .issues
-                .push(error_at("HW0103", source, yaml, title).help("begin each entry with `- name: ...`"));
+                .push(error_at("HW0103", source, &yaml, title).help("begin each entry with `- name: ...`"));
         }
-        for entry in yaml.items() {
+        let plain = !render::has_jinja(&source.text);
+        for entry in yaml.into_items() {
             if !entry.is_map() {
                 let title = format!("an entry of `{list}` must be a mapping, not {}", entry.kind());
-                self.issues.push(error_at("HW0103", source, entry, title).help("write it as `- name: ...`"));
+                self.issues.push(error_at("HW0103", source, &entry, title).help("write it as `- name: ...`"));
                 continue;
             }
-            match self.renderers.of(&self.package.name).tree(source, entry, &|path| stays_template(list, path)) {
+            if plain {
+                self.entry(list, entry);
+                continue;
+            }
+            match self.renderers.of(&self.package.name).tree(source, &entry, &|path| stays_template(list, path)) {
                 Ok(entry) => self.entry(list, entry),
                 Err(error) => self.issues.push(error),
             }
@@ -298,6 +303,7 @@ pub(super) fn columns(
             tags: tags_of(column),
             quote: column.get("quote").and_then(|quote| quote.json().as_bool()),
             constraints: column.json_of("constraints").as_array().cloned().unwrap_or_default(),
+            granularity: column.text_of("granularity"),
         };
         read.insert(name, properties);
     }

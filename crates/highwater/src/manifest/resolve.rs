@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use highwater_jinja::{StaticCall, Template};
 
-use super::draft::Draft;
+use super::draft::Origin;
 use super::issues::Issues;
 use super::{Manifest, Node, RefCall, ResourceType, SourceNode};
 use crate::diagnostics::{Diagnostic, SourceFile};
@@ -274,14 +274,13 @@ impl Asking<'_> {
 }
 
 /// A node as the one who asks.
-pub(super) fn asking<'a>(draft: &'a Draft<'_>, node: &'a Node) -> Asking<'a> {
-    let in_template = node.test_metadata.is_none() && node.resource_type != ResourceType::Operation;
+pub(super) fn asking<'a>(origin: &'a Origin, node: &'a Node) -> Asking<'a> {
     Asking {
         package: &node.package_name,
         group: node.group.as_deref(),
-        file: &draft.file,
-        place: draft.place,
-        is_template: in_template && draft.code.is_some(),
+        file: &origin.file,
+        place: origin.place,
+        is_template: origin.is_template,
     }
 }
 
@@ -289,16 +288,16 @@ pub(super) fn asking<'a>(draft: &'a Draft<'_>, node: &'a Node) -> Asking<'a> {
 pub(super) fn resolve(
     manifest: &mut Manifest,
     disabled_sources: &[SourceNode],
-    drafts: &[Draft<'_>],
+    origins: &[Origin],
     issues: &mut Issues,
 ) {
     let mut resolved: Vec<(String, Vec<String>)> = Vec::new();
     let mut without: Vec<String> = Vec::new();
     {
         let index = Index::new(manifest, disabled_sources);
-        for draft in drafts.iter().filter(|draft| draft.node.config.enabled()) {
-            let node = &manifest.nodes[&draft.node.unique_id];
-            let asking = asking(draft, node);
+        for origin in origins.iter().filter(|origin| origin.enabled) {
+            let node = &manifest.nodes[&origin.unique_id];
+            let asking = asking(origin, node);
             let mut ids: Vec<String> = Vec::new();
             let mut problems = Vec::new();
             let mut add = |id: String| {
@@ -339,7 +338,7 @@ pub(super) fn resolve(
     }
     for id in without {
         if let Some(mut node) = manifest.nodes.shift_remove(&id) {
-            node.config.0.insert("enabled".to_owned(), false.into());
+            node.config.set("enabled", false.into());
             manifest.disabled.insert(id, node);
         }
     }

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::configure::{Layer, configure, tags};
+use super::configure::{Configurer, Layer, tags};
 use super::docs::Renderers;
 use super::issues::Issues;
 use super::properties::{Described, columns, meta_of, tags_of};
@@ -21,7 +21,8 @@ pub(super) struct Table<'a> {
 
 /// Every table of every source.
 pub(super) fn tables<'a>(
-    project: &Project,
+    project: &'a Project,
+    configurer: &Configurer<'a>,
     properties: &'a [Described],
     renderers: &Renderers,
     issues: &mut Issues,
@@ -45,17 +46,17 @@ pub(super) fn tables<'a>(
                 );
                 continue;
             };
-            let node = table(project, described, yaml, name, renderers, issues);
+            let node = table(project, configurer, (described, yaml), name, renderers, issues);
             found.push(Table { node, described, yaml });
         }
     }
     found
 }
 
-fn table(
-    project: &Project,
-    described: &Described,
-    yaml: &Yaml,
+fn table<'a>(
+    project: &'a Project,
+    configurer: &Configurer<'a>,
+    (described, yaml): (&Described, &Yaml),
     name: String,
     renderers: &Renderers,
     issues: &mut Issues,
@@ -63,7 +64,8 @@ fn table(
     let source = &described.yaml;
     let package = project.package(&described.package).expect("properties belong to a package of the project");
     let fqn = described.fqn(&[&described.name, &name]);
-    let config = configure(project, package, ResourceType::Source, &fqn, Some(&layer(source, yaml)), &Layer::new());
+    let config =
+        configurer.configure(package, ResourceType::Source, &fqn, Some(&layer(source, yaml)), &Layer::new()).config;
     let target = &project.target;
     let relation = Relation::new(
         source.text_of("database").or_else(|| source.text_of("catalog")).unwrap_or_else(|| target.database.clone()),

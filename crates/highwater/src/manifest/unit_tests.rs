@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::configure::{Layer, configure, tags};
+use super::configure::{Configurer, Layer, tags};
 use super::docs::Renderers;
 use super::draft::{Parts, blank};
 use super::issues::Issues;
@@ -22,10 +22,11 @@ pub(super) struct Reader<'a> {
     pub project: &'a Project,
     pub macros: &'a std::sync::Arc<Macros>,
     pub renderers: &'a Renderers,
+    pub configurer: &'a Configurer<'a>,
     pub disabled_sources: &'a [SourceNode],
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     /// Adds the unit tests to the manifest, one for each version of the model that they are about.
     pub fn read(&self, manifest: &mut Manifest, properties: &[Described], issues: &mut Issues) {
         let mut nodes = Vec::new();
@@ -66,7 +67,7 @@ impl Reader<'_> {
         Ok(nodes)
     }
 
-    fn node(&self, described: &Described, package: &Package, model: &Node, test: &UnitTest) -> Node {
+    fn node(&self, described: &Described, package: &'a Package, model: &Node, test: &UnitTest) -> Node {
         let name = match &model.version {
             Some(version) => format!("{}_v{version}", described.name),
             None => described.name.clone(),
@@ -80,16 +81,12 @@ impl Reader<'_> {
             checksum: String::new(),
             name,
         };
-        let mut node = blank(self.project, package, parts);
+        let mut node = *blank(self.project, package, parts);
         node.unique_id = format!("unit_test.{}.{}.{}", package.name, test.model, node.name);
-        node.config = configure(
-            self.project,
-            package,
-            ResourceType::UnitTest,
-            &node.fqn,
-            Some(&described.config()),
-            &Layer::new(),
-        );
+        let own = Layer::new();
+        let merged =
+            self.configurer.configure(package, ResourceType::UnitTest, &node.fqn, Some(&described.config()), &own);
+        (node.config, node.unrendered_config) = (merged.config, merged.written);
         node.tags = tags(&node.config);
         node.relation.database.clone_from(&model.relation.database);
         node.relation.schema.clone_from(&model.relation.schema);
@@ -140,7 +137,7 @@ impl Reader<'_> {
         }
         let parse = ParseContext { project: self.project, macros: self.macros };
         let captured =
-            parse.capture(&described.package, &described.path, &format!("{{{{ {input} }}}}"), &Value::Null)?;
+            parse.capture(&described.package, &described.path, &format!("{{{{ {input} }}}}"), &Node::default())?;
         let found = match (captured.refs.first(), captured.sources.first()) {
             (Some(call), _) => match index.find(call, &described.package) {
                 Found::Node(node) => Some(node.unique_id.clone()),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::package::{self, PROJECT_FILE};
 use super::render::Renderer;
-use super::{LoadOptions, Package, Project, Target, discover, packages, profile};
+use super::{LoadOptions, Package, Place, Project, Target, discover, packages, profile};
 use crate::diagnostics::Diagnostic;
 
 /// The folder of the project: the one named, or the nearest above it that holds a `dbt_project.yml`.
@@ -89,7 +89,15 @@ pub(crate) fn target_value(target: &Target) -> Value {
     value.insert("database".into(), json!(target.database));
     value.insert("schema".into(), json!(target.schema));
     value.insert("threads".into(), json!(target.threads));
-    value.insert("path".into(), json!(target.path.display().to_string()));
+    match &target.place {
+        Place::DuckDb { path, .. } => drop(value.insert("path".into(), json!(path.display().to_string()))),
+        Place::Postgres(settings) => {
+            // Templates see how to get there, but not the key to the door.
+            value.retain(|key, _| key != "password" && key != "pass");
+            value.insert("dbname".into(), json!(target.database));
+            value.insert("port".into(), json!(settings.port));
+        }
+    }
     Value::Object(value)
 }
 

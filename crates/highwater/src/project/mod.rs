@@ -7,7 +7,7 @@
 //! | `load.rs` | from a folder to a [`Project`] |
 //! | `package.rs` | one `dbt_project.yml`, and the configuration trees in it |
 //! | `profile.rs` | `profiles.yml`: where it is looked for, which target counts |
-//! | `target.rs` | the database a target names, and opening it |
+//! | `target/` | the database a target names, and opening it: a file per engine |
 //! | `packages.rs` | `packages.yml`, `dependencies.yml`, and installing local packages |
 //! | `discover.rs` | which files belong to a package, and as what |
 //! | `render.rs` | Jinja in the values of these YAML files |
@@ -34,7 +34,8 @@ pub(crate) use discover::checksum;
 pub use load::load;
 pub(crate) use load::target_value;
 pub use package::PROJECT_FILE;
-pub use target::Target;
+pub(crate) use target::postgres_refused;
+pub use target::{Place, Target};
 
 use crate::diagnostics::{Diagnostic, SourceFile};
 

@@ -111,6 +111,22 @@ impl Yaml {
         }
     }
 
+    /// The entries of a mapping, taken out of it; none when it is something else.
+    pub fn into_entries(self) -> IndexMap<String, Entry> {
+        match self.node {
+            Node::Map(entries) => entries,
+            _ => IndexMap::new(),
+        }
+    }
+
+    /// The items of a list, taken out of it; none when it is something else.
+    pub fn into_items(self) -> Vec<Yaml> {
+        match self.node {
+            Node::List(items) => items,
+            _ => Vec::new(),
+        }
+    }
+
     /// The items of a list, or the one value it is; none when it is null.
     pub fn one_or_many(&self) -> Vec<&Yaml> {
         match &self.node {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::engine::{Connection, EngineError, Relation, RelationKind, quote_identifier};
+use crate::engine::{Connection, Ddl, EngineError, Relation, RelationKind};
 
 type Names = HashMap<String, RelationKind>;
 
@@ -83,19 +83,16 @@ fn key(database: &str, schema: &str) -> (String, String) {
 /// The engine's own message.
 pub(crate) fn create_schemas(
     connection: &mut dyn Connection,
+    ddl: &dyn Ddl,
     schemas: &BTreeSet<(String, String)>,
 ) -> Result<(), EngineError> {
-    if schemas.is_empty() {
-        return Ok(());
-    }
-    let existing =
-        connection.query("select lower(catalog_name), lower(schema_name) from information_schema.schemata")?;
-    let existing: BTreeSet<(String, String)> =
-        existing.rows.iter().map(|row| (row[0].to_string(), row[1].to_string())).collect();
+    let mut existing: HashMap<&str, Vec<String>> = HashMap::new();
     for (database, schema) in schemas {
-        if !existing.contains(&key(database, schema)) {
-            let name = format!("{}.{}", quote_identifier(database), quote_identifier(schema));
-            connection.execute(&format!("create schema if not exists {name}"))?;
+        if !existing.contains_key(database.as_str()) {
+            existing.insert(database, connection.schemas(database)?);
+        }
+        if !existing[database.as_str()].iter().any(|known| ddl.same_name(known, schema)) {
+            connection.execute(&ddl.create_schema(database, schema))?;
         }
     }
     Ok(())

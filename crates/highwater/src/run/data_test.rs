@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     fn verdict(config: serde_json::Value, failures: u64, should_warn: bool, should_error: bool) -> String {
-        let config = Config(serde_json::from_value(config).expect("a map"));
+        let config = Config::from(serde_json::from_value::<indexmap::IndexMap<_, _>>(config).expect("a map"));
         let verdict = judge(&config, failures, should_warn, should_error);
         format!("{} {} {}", verdict.status.word(), verdict.failures, verdict.outcome.message.unwrap_or_default())
     }

@@ -28,9 +28,12 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     task.record(&task.compiled.sql);
     let report = again_on_conflict(|| {
         exact::run(lock(task.connection).as_mut(), &model, &around, &run).map_err(|error| match error.engine_error() {
-            Some(engine @ (EngineError::Conflict { .. } | EngineError::Locked { .. } | EngineError::Open { .. })) => {
-                Failure::Engine(engine.clone())
-            }
+            Some(
+                engine @ (EngineError::Conflict { .. }
+                | EngineError::Locked { .. }
+                | EngineError::Open { .. }
+                | EngineError::Lost { .. }),
+            ) => Failure::Engine(engine.clone()),
             Some(engine) if matches!(error, ExactError::Unbound { .. }) => Failure::Engine(engine.clone()),
             _ => Failure::Told(error.diagnostic()),
         })
@@ -150,9 +153,9 @@ pub(super) fn plan_inputs(
     options: &RunOptions,
 ) -> Result<(Vec<PlannedModel>, Surroundings), Vec<Diagnostic>> {
     let silent = |_| {};
-    let shared = Shared::new(session, options, &silent).map_err(|diagnostic| vec![diagnostic])?;
-    let connection = shared.connect().map_err(|failure| vec![failure.told()])?;
     let selected = selected_nodes(session, options).map_err(|diagnostic| vec![diagnostic])?;
+    let shared = Shared::new(session, options, &silent, &selected).map_err(|diagnostic| vec![diagnostic])?;
+    let connection = shared.connect().map_err(|failure| vec![failure.told()])?;
     let mut problems: IndexMap<&str, Diagnostic> = IndexMap::new();
     let (mut planned, mut exact) = (Vec::new(), Vec::new());
     let in_order = graph::order(&session.manifest);

@@ -43,7 +43,7 @@ pub(super) fn execute(
             return Err(refused);
         }
     }
-    let shared = Shared::new(session, options, events).map_err(|diagnostic| vec![diagnostic])?;
+    let shared = Shared::new(session, options, events, &selected).map_err(|diagnostic| vec![diagnostic])?;
     let threads = shared.threads();
     events(Event::Started {
         found: found(&session.manifest),
@@ -156,7 +156,7 @@ fn run_selected(
         .filter(|node| node::leaves_relation(node, shared.options.store_failures))
         .map(|node| (node.relation.database.clone(), node.relation.schema.clone()))
         .collect();
-    again_on_conflict(|| Ok(create_schemas(lock(&connection).as_mut(), &schemas)?))
+    again_on_conflict(|| Ok(create_schemas(lock(&connection).as_mut(), shared.engine.ddl(), &schemas)?))
         .map_err(super::failure::Failure::told)?;
     results.results.extend(run_project_hooks(shared, &connection, None));
     let hook_failed = results.results.iter().any(|result| result.status.is_failure());
@@ -330,11 +330,10 @@ impl<'a> Progress<'a> {
 /// Writes `manifest.json` and `run_results.json`; a disk that refuses does not undo what was built.
 fn write_artifacts(shared: &Shared<'_>, results: &RunResults) {
     let folder = &shared.session.project.target_path;
-    let manifest = artifacts::manifest_with_code(shared.session, &shared.compiled_map());
+    let manifest = artifacts::write_manifest(&folder.join("manifest.json"), shared.session, &shared.compiled_map());
     let run_results = artifacts::run_results_json(shared.session, shared.options, results);
-    for (name, json) in [("manifest.json", manifest), ("run_results.json", run_results)] {
-        if let Err(diagnostic) = artifacts::write_json(&folder.join(name), &json) {
-            shared.note_problem(diagnostic);
-        }
+    let run_results = artifacts::write_json(&folder.join("run_results.json"), &run_results);
+    for diagnostic in [manifest, run_results].into_iter().filter_map(Result::err) {
+        shared.note_problem(diagnostic);
     }
 }

@@ -8,11 +8,14 @@
 //! | HW0130 | the database cannot be opened |
 //! | HW0407 | no space, or the disk failed |
 //! | HW0408 | the database gave up after an internal error |
+//! | HW0409 | the connection broke |
+//! | HW0132, HW0133, HW0134 | the server cannot be reached, refuses the user, has no such database |
 
 use crate::context::{Compiled, Compiler};
 use crate::diagnostics::{Diagnostic, codes};
-use crate::engine::EngineError;
+use crate::engine::{Cause, EngineError, Obstacle};
 use crate::manifest::Node;
+use crate::project::postgres_refused;
 
 /// Why something failed.
 #[derive(Debug)]
@@ -39,11 +42,7 @@ impl Failure {
     /// Whether trying again may help.
     pub(crate) fn is_conflict(&self) -> bool {
         match self {
-            Self::Engine(EngineError::Conflict { .. }) => true,
-            Self::Engine(EngineError::Statement { message, .. }) => {
-                message.starts_with("TransactionContext Error") && message.to_ascii_lowercase().contains("conflict")
-            }
-            Self::Engine(_) => false,
+            Self::Engine(error) => matches!(error, EngineError::Conflict { .. }),
             Self::Told(diagnostic) => diagnostic.code == "HW0505",
         }
     }
@@ -96,38 +95,36 @@ fn special(error: &EngineError) -> Option<Diagnostic> {
                 .note(message.clone())
                 .help("close the other program (a shell, an editor, another run), then run again"),
         ),
-        EngineError::Open { path, message } => Some(
+        EngineError::Open { path, message, obstacle: Obstacle::File } => Some(
             Diagnostic::error("HW0130", format!("cannot open the database {path}"))
                 .note(message.clone())
                 .help("check `path` of the target in profiles.yml and the permissions of its folder"),
         ),
-        EngineError::Statement { message, .. } => storage(message),
+        EngineError::Open { path, message, obstacle } => Some(postgres_refused(path, message, *obstacle)),
+        EngineError::Lost { message } => Some(
+            Diagnostic::error("HW0409", "the connection to the database was lost")
+                .note(message.clone())
+                .note("the server forgets what was not committed; what was committed before is safe")
+                .help("run again when the server can be reached: hw retries nothing by itself, because it cannot know what was done"),
+        ),
+        EngineError::Statement { message, cause: Cause::Storage, .. } => Some(
+            Diagnostic::error("HW0407", "the database could not write to its disk")
+                .note(first_line(message))
+                .note("the transaction was rolled back: every table is as it was")
+                .help("free space on the disk of the database and of its temporary files, then run again"),
+        ),
+        EngineError::Statement { message, cause: Cause::Internal, .. } => Some(
+            Diagnostic::error("HW0408", "the database stopped after an internal error")
+                .note(first_line(message))
+                .note("what was committed before is safe")
+                .help("run again; if it happens again, run with --threads 1 and look at the model named here"),
+        ),
+        EngineError::Statement { .. } => None,
     }
 }
 
-fn storage(message: &str) -> Option<Diagnostic> {
-    let words = message.to_ascii_lowercase();
-    let first = message.lines().next().unwrap_or_default().to_owned();
-    if ["no space left", "disk full", "disk quota", "could not write", "failed to write"]
-        .iter()
-        .any(|word| words.contains(word))
-    {
-        return Some(
-            Diagnostic::error("HW0407", "the database could not write to its disk")
-                .note(first)
-                .note("the transaction was rolled back: every table is as it was")
-                .help("free space on the disk of the database and of its temporary files, then run again"),
-        );
-    }
-    if words.contains("database has been invalidated") || message.starts_with("FATAL Error") {
-        return Some(
-            Diagnostic::error("HW0408", "the database stopped after an internal error")
-                .note(first)
-                .note("what was committed before is safe")
-                .help("run again; if it happens again, run with --threads 1 and look at the model named here"),
-        );
-    }
-    None
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().to_owned()
 }
 
 /// The message of a failed node as artifacts have it: kind of error, node, file, then everything that is known.

@@ -248,8 +248,8 @@ mod tests {
 
     #[test]
     fn every_way_to_write_a_hook() {
-        let config = Config(
-            serde_json::from_value(json!({
+        let config = Config::from(
+            serde_json::from_value::<indexmap::IndexMap<_, _>>(json!({
                 "pre-hook": [{"sql": "one", "transaction": false}, "two"],
                 "pre_hook": "{\"sql\": \"three\", \"transaction\": false}",
                 "post_hook": ["", {"sql": "four"}],

@@ -5,7 +5,7 @@ use super::result::NodeResult;
 use super::worker::Shared;
 use crate::context::SharedConnection;
 use crate::engine::Relation;
-use crate::manifest::{Checksum, Config, Dependencies, Node, ResourceType};
+use crate::manifest::{Checksum, Node, ResourceType};
 
 /// Treats the text as an operation of the project: such may refer to anything there is.
 pub(crate) fn run(shared: &Shared<'_>, connection: &SharedConnection) -> NodeResult {
@@ -25,26 +25,10 @@ fn operation(shared: &Shared<'_>, text: &str) -> Node {
         original_file_path: format!("analyses/{name}.sql"),
         fqn: vec![project.name.clone(), name.to_owned()],
         relation: Relation::new(&project.target.database, &project.target.schema, name),
-        config: Config::default(),
         raw_code: text.to_owned(),
         language: "sql".to_owned(),
-        refs: Vec::new(),
-        sources: Vec::new(),
-        depends_on: Dependencies::default(),
-        description: String::new(),
-        columns: indexmap::IndexMap::new(),
-        constraints: Vec::new(),
-        unit_test: None,
-        tags: Vec::new(),
-        patch_path: None,
         checksum: Checksum { name: "sha256".to_owned(), checksum: String::new() },
-        test_metadata: None,
-        attached_node: None,
-        column_name: None,
-        group: None,
-        access: None,
-        version: None,
-        latest_version: None,
         root: project.root.clone(),
+        ..Node::default()
     }
 }

@@ -40,6 +40,7 @@ mod worker;
 
 pub use batches::{BatchResults, Window, parse_sample};
 pub use events::{Event, Level};
+pub(crate) use materialize::longer_text;
 pub use result::{NodeResult, RunResults, Status, Timing};
 pub(crate) use timing::written as written_moment;
 pub(crate) use worker::output_path;
@@ -50,6 +51,7 @@ use crate::diagnostics::Diagnostic;
 use crate::exact::{ExactModel, PlannedModel, Surroundings};
 use crate::manifest::select::Selection;
 use crate::session::Session;
+use crate::state::Deferral;
 
 /// What to do with the selected nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +116,8 @@ pub struct RunOptions {
     pub inline: Option<String>,
     /// Rows of `show`; all when none.
     pub limit: Option<u64>,
+    /// Where references to what is not built lead (`--defer`).
+    pub deferral: Option<Deferral>,
     /// Write `manifest.json` and `run_results.json`.
     pub write_json: bool,
     /// The command's arguments as artifacts record them.
@@ -137,6 +141,7 @@ impl RunOptions {
             invoked_at: None,
             inline: None,
             limit: Some(5),
+            deferral: None,
             write_json: true,
             arguments: serde_json::Map::new(),
         }

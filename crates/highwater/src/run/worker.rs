@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use highwater_jinja::Value;
+use indexmap::IndexSet;
 use jiff::Timestamp;
 
 use super::catalog::Catalog;
@@ -45,6 +46,7 @@ impl<'a> Shared<'a> {
         session: &'a Session,
         options: &'a RunOptions,
         events: &'a (dyn Fn(Event) + Sync),
+        selected: &IndexSet<String>,
     ) -> Result<Self, Diagnostic> {
         let engine = session.engine()?;
         let started_at = crate::clock::now().map_err(|text| {
@@ -71,7 +73,9 @@ impl<'a> Shared<'a> {
             flags,
             started_at,
         )
-        .with_messages(messages);
+        .with_messages(messages)
+        .with_deferral(options.deferral.as_ref().map(|deferral| Arc::new(deferral.for_command(selected))))
+        .with_selected(selected.iter().cloned().collect());
         Ok(Self {
             session,
             options,
@@ -279,6 +283,16 @@ impl<'a> Task<'a> {
         let sql = self.commented(sql);
         self.script.borrow_mut().push(sql.clone());
         Ok(self.connection().execute(&sql)?)
+    }
+
+    /// Makes a table from a query and keeps the statement's text for `target/run`. Returns the rows of the table.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    pub(crate) fn create_as(&self, sql: &str) -> Result<u64, Failure> {
+        let sql = self.commented(sql);
+        self.script.borrow_mut().push(sql.clone());
+        Ok(self.connection().create_as(&sql)?)
     }
 
     /// Runs a query and keeps its text for `target/run`.

@@ -1,6 +1,5 @@
 //! `dbt_project.yml`, `profiles.yml` and what lies in the folders.
 
-use highwater::engine::Engine;
 use highwater::project::{self, FileKind};
 use serde_json::json;
 
@@ -84,8 +83,9 @@ shop:
     assert_eq!((target.name.as_str(), target.schema.as_str(), target.threads), ("dev", "mine", 3));
     assert_eq!(target.database, "shop");
     let root = std::fs::canonicalize(folder.path()).expect("exists");
-    assert_eq!(target.path, root.join("data/shop.v2.duckdb"));
-    insta::assert_snapshot!(target.prologue.replace(&root.display().to_string(), "[folder]"), @r#"
+    let project::Place::DuckDb { path, prologue } = &target.place else { panic!("{target:?}") };
+    assert_eq!(path, &root.join("data/shop.v2.duckdb"));
+    insta::assert_snapshot!(prologue.replace(&root.display().to_string(), "[folder]"), @r#"
     load "icu";
     load "json";
     attach if not exists '[folder]/other.duckdb' as "other";
@@ -161,7 +161,7 @@ fn targets_that_cannot_be_used_are_refused() {
     insta::assert_snapshot!(errors("==> profiles.yml\nshop:\n  target: a\n  outputs:\n    a:\n      type: snowflake\n      account: x\n"), @r"
     error HW0112: `type: snowflake` is not supported
       at profiles.yml:5:13 `snowflake`
-      note: supported: duckdb
+      note: supported: duckdb, postgres
       help: write a target like
       type: duckdb
       path: warehouse.duckdb

@@ -20,6 +20,7 @@ mod artifacts;
 mod contracts;
 mod data_tests;
 mod exact;
+mod external;
 mod hooks;
 mod incremental;
 mod microbatch;

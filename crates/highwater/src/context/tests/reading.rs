@@ -1,9 +1,12 @@
 //! Reading with `execute` false: what a template calls, and the names of what it builds.
 
-use serde_json::json;
-
 use super::super::{Captured, NameKind, ParseContext, load_macros};
 use super::{Fixture, load, text, texts, write};
+use crate::manifest::Node;
+
+fn named(name: &str, version: Option<&str>) -> Node {
+    Node { name: name.to_owned(), version: version.map(str::to_owned), ..Node::default() }
+}
 
 /// What a template calls, one line for each kind.
 fn summary(captured: &Captured) -> String {
@@ -27,7 +30,7 @@ fn capture(files: &[(&str, &str)], code: &str) -> String {
     let project = load(folder.path());
     let macros = load_macros(&project).unwrap_or_else(|problems| panic!("{}", texts(&problems)));
     let context = ParseContext { project: &project, macros: &macros };
-    match context.capture("shop", "models/a.sql", code, &json!({"name": "a"})) {
+    match context.capture("shop", "models/a.sql", code, &named("a", None)) {
         Ok(captured) => summary(&captured),
         Err(problem) => text(&problem),
     }
@@ -115,14 +118,26 @@ fn names_follow_the_macros_of_the_project() {
         let macros = load_macros(&project).unwrap_or_else(|problems| panic!("{}", texts(&problems)));
         ParseContext { project: &project, macros: &macros }.generate_name(which, custom, &node).expect("a name")
     };
-    let node = || json!({"name": "orders", "version": null});
+    let node = || named("orders", None);
     assert_eq!(name(&[], NameKind::Schema, None, node()), "main");
     assert_eq!(name(&[], NameKind::Schema, Some("mart "), node()), "main_mart");
     assert_eq!(name(&[], NameKind::Database, None, node()), "memory");
     assert_eq!(name(&[], NameKind::Database, Some("other"), node()), "other");
     assert_eq!(name(&[], NameKind::Alias, None, node()), "orders");
     assert_eq!(name(&[], NameKind::Alias, Some("o"), node()), "o");
-    assert_eq!(name(&[], NameKind::Alias, None, json!({"name": "orders", "version": "2"})), "orders_v2");
+    assert_eq!(name(&[], NameKind::Alias, None, named("orders", Some("2"))), "orders_v2");
+    // What our macros would say is known without running them.
+    let bridge = ["database", "schema", "alias"].map(|word| {
+        format!("{{% macro generate_{word}_name(custom, node) %}}{{{{ return(dbt.generate_{word}_name(custom, node)) }}}}{{% endmacro %}}")
+    });
+    for (which, custom, version) in NameKind::ALL.into_iter().flat_map(|which| {
+        [None, Some(""), Some(" own ")]
+            .into_iter()
+            .flat_map(move |custom| [None, Some("1.5")].map(|version| (which, custom, version)))
+    }) {
+        let run = name(&[("macros/bridge.sql", &bridge.concat())], which, custom, named("orders", version));
+        assert_eq!(name(&[], which, custom, named("orders", version)), run, "{which:?} {custom:?} {version:?}");
+    }
     let own = "{% macro generate_schema_name(custom_schema_name, node) %}{{ (custom_schema_name or 'none') ~ '_of_' ~ node.name }}{% endmacro %}";
     assert_eq!(name(&[("macros/s.sql", own)], NameKind::Schema, Some("x"), node()), "x_of_orders");
     let own = "{% macro default__generate_schema_name(custom_schema_name, node) %}dispatched{% endmacro %}";

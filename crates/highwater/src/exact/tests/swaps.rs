@@ -303,7 +303,7 @@ struct Breaking<'a> {
 impl Breaking<'_> {
     fn step(&mut self) -> Result<(), EngineError> {
         if self.left == 0 {
-            return Err(EngineError::Statement { message: "broken".into(), sql: String::new() });
+            return Err(EngineError::statement("broken", ""));
         }
         self.left -= 1;
         Ok(())
@@ -330,6 +330,14 @@ impl Connection for Breaking<'_> {
     fn describe(&mut self, sql: &str) -> Result<Vec<Column>, EngineError> {
         self.step()?;
         self.session.describe(sql)
+    }
+
+    fn temporary(&self, identifier: &str) -> Relation {
+        self.session.temporary(identifier)
+    }
+
+    fn schemas(&mut self, database: &str) -> Result<Vec<String>, EngineError> {
+        self.session.schemas(database)
     }
 
     fn kind(&mut self, relation: &Relation) -> Result<Option<RelationKind>, EngineError> {

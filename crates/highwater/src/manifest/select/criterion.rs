@@ -96,16 +96,6 @@ impl Criterion {
 
     fn check(&self) -> Result<(), Diagnostic> {
         match self.method.as_str() {
-            "state" | "result" | "source_status" => Err(Diagnostic::error(
-                "HW0232",
-                format!("`{}` needs the state of an earlier run, which this version does not read yet", self.raw),
-            )
-            .help("name what changed, for instance with path: or tag:")),
-            "semantic_model" | "saved_query" => Err(Diagnostic::error(
-                "HW0232",
-                format!("`{}`: semantic models and saved queries are not read", self.raw),
-            )
-            .help("select models, sources, exposures or metrics")),
             "config" if self.arguments.is_empty() => {
                 Err(Diagnostic::error("HW0231", format!("`{}` does not say which configuration", self.raw))
                     .help("write config.materialized:table"))
@@ -115,7 +105,7 @@ impl Criterion {
                 let error = Diagnostic::error("HW0230", format!("`{}`: there is no method `{method}:`", self.raw));
                 Err(match suggest::nearest(method, METHODS.iter().copied()) {
                     Some(near) => error.help(format!("did you mean `{near}:`?")),
-                    None => error.help(format!("the methods are {}", METHODS[..METHODS.len() - 5].join(", "))),
+                    None => error.help(format!("the methods are {}", METHODS.join(", "))),
                 })
             }
         }

@@ -3,12 +3,18 @@
 use serde_json::Value;
 
 use super::criterion::Criterion;
+use super::state;
 use super::wildcard::{fits, is_pattern};
 use crate::diagnostics::Diagnostic;
 use crate::manifest::{Config, Manifest, Node, ResourceType};
+use crate::state::PreviousState;
 
 /// Unique ids that fit a criterion, without its relatives.
-pub(super) fn search<'m>(manifest: &'m Manifest, criterion: &Criterion) -> Result<Vec<&'m str>, Diagnostic> {
+pub(super) fn search<'m>(
+    manifest: &'m Manifest,
+    state: Option<&PreviousState>,
+    criterion: &Criterion,
+) -> Result<Vec<&'m str>, Diagnostic> {
     let value = criterion.value.as_str();
     let members: Vec<Member<'m>> = members(manifest);
     let keep = |fits: &dyn Fn(&Member<'m>) -> bool| -> Vec<&'m str> {
@@ -51,6 +57,9 @@ pub(super) fn search<'m>(manifest: &'m Manifest, criterion: &Criterion) -> Resul
             let wanted = version(criterion)?;
             keep(&|member| member.node.is_some_and(|node| node.kind_is_model() && wanted.fits(node)))
         }
+        "state" | "result" | "source_status" => state::search(manifest, state, criterion)?,
+        // Not read: none of them is part of the graph.
+        "semantic_model" | "saved_query" | "function" => Vec::new(),
         other => {
             return Err(
                 Diagnostic::error("HW0230", format!("there is no method `{other}:`")).help("see `hw help HW0230`")

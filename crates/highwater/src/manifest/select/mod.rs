@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `criterion.rs` | one criterion, `2+tag:nightly+`, taken apart |
 //! | `method.rs` | which nodes a method such as `tag:` means |
+//! | `state.rs` | what `state:`, `result:` and `source_status:` mean |
 //! | `selectors.rs` | the definitions of selectors.yml |
 //! | `wildcard.rs` | `*`, `?` and `[...]` |
 //!
@@ -13,14 +14,17 @@
 mod criterion;
 mod method;
 mod selectors;
+mod state;
 mod wildcard;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use indexmap::IndexSet;
 
 use super::{Manifest, ResourceType, graph};
 use crate::diagnostics::Diagnostic;
+use crate::state::PreviousState;
 use criterion::Criterion;
 
 /// What `--indirect-selection` says: which tests come along with the nodes they test.
@@ -65,6 +69,8 @@ pub struct Selection {
     pub exclude_resource_types: Vec<ResourceType>,
     /// Which tests come along.
     pub indirect: Indirect,
+    /// `--state`: the artifacts that `state:`, `result:` and `source_status:` compare with.
+    pub state: Option<Arc<PreviousState>>,
 }
 
 /// The unique ids a selection means, in the order of the manifest. Nothing found is not an error. Hooks are never part of it.
@@ -75,7 +81,7 @@ pub struct Selection {
 /// An unknown method, a malformed criterion, or one that needs the state of an earlier run.
 pub fn select(manifest: &Manifest, selection: &Selection) -> Result<IndexSet<String>, Diagnostic> {
     let expression = expression(manifest, selection)?;
-    let evaluator = Evaluator { manifest };
+    let evaluator = Evaluator { manifest, state: selection.state.as_deref() };
     let selected = evaluator.evaluate(&expression)?.direct;
     let wanted = |id: &&String| {
         let kind = kind(id);
@@ -155,6 +161,7 @@ struct Selected<'m> {
 
 struct Evaluator<'m> {
     manifest: &'m Manifest,
+    state: Option<&'m PreviousState>,
 }
 
 impl<'m> Evaluator<'m> {
@@ -217,7 +224,7 @@ impl<'m> Evaluator<'m> {
     }
 
     fn criterion(&self, criterion: &Criterion) -> Result<Selected<'m>, Diagnostic> {
-        let found = method::search(self.manifest, criterion)?;
+        let found = method::search(self.manifest, self.state, criterion)?;
         let mut selected: HashSet<&'m str> = found.iter().copied().collect();
         let ids: Vec<String> = found.iter().map(|id| (*id).to_owned()).collect();
         if criterion.with_ancestors_of_descendants {

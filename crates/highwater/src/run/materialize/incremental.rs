@@ -6,7 +6,7 @@ use highwater_jinja::{Value, dict, list};
 
 use super::super::failure::Failure;
 use super::super::worker::{Outcome, Task};
-use super::schema_change::{Difference, OnSchemaChange};
+use super::schema_change::{Difference, OnSchemaChange, longer_text};
 use super::{full_refresh, kind, table};
 use crate::context;
 use crate::diagnostics::Diagnostic;
@@ -22,7 +22,7 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
         super::dress(task, RelationKind::Table, existing.is_some(), true)?;
         return Ok(Outcome::built(RelationKind::Table, Some(rows)));
     }
-    let staged = format!("{}__dbt_tmp", relation.identifier);
+    let staged = task.shared.engine.ddl().suffixed(&relation.identifier, "__dbt_tmp");
     let staged_value = context::temporary_relation_value(&staged);
     let arguments = [Value::from(true), staged_value.clone(), Value::from(task.compiled.sql.as_str())];
     task.aside(&task.macro_text("create_table_as", &arguments)?)?;
@@ -57,11 +57,19 @@ fn strategy(task: &Task<'_>) -> Result<String, Diagnostic> {
 fn reconcile(task: &Task<'_>, staged: &str) -> Result<Vec<Column>, Failure> {
     let relation = &task.node.relation;
     let how = OnSchemaChange::from_word(task.node.config.text("on_schema_change"));
-    let in_table = task.connection().columns(relation)?;
+    let ddl = task.shared.engine.ddl();
+    let in_query = task.connection().describe(&format!("select * from {staged}"))?;
+    let mut in_table = task.connection().columns(relation)?;
+    let wider = longer_text(&in_query, &in_table, relation, ddl);
+    if !wider.is_empty() {
+        for statement in &wider {
+            task.aside(statement)?;
+        }
+        in_table = task.connection().columns(relation)?;
+    }
     if how == OnSchemaChange::Ignore {
         return Ok(in_table);
     }
-    let in_query = task.connection().describe(&format!("select * from {staged}"))?;
     let difference = Difference::between(&in_query, &in_table);
     if how == OnSchemaChange::Fail && !difference.is_empty() {
         let mut diagnostic =
@@ -74,7 +82,7 @@ fn reconcile(task: &Task<'_>, staged: &str) -> Result<Vec<Column>, Failure> {
             .help("run it with --full-refresh, or set on_schema_change to append_new_columns or sync_all_columns")
             .into());
     }
-    for statement in difference.statements(relation, how) {
+    for statement in difference.statements(relation, how, ddl) {
         task.aside(&statement)?;
     }
     Ok(in_query)

@@ -23,6 +23,7 @@ mod seed_types;
 mod table;
 mod view;
 
+pub(crate) use schema_change::longer_text;
 pub(crate) use table::replace as replace_table;
 pub(crate) use view::replace as replace_view;
 

@@ -1,6 +1,6 @@
 //! `on_schema_change`: what happens when the query's columns are not the table's.
 
-use crate::engine::{Column, Relation, quote_identifier};
+use crate::engine::{Column, Ddl, Relation, quote_identifier};
 
 /// dbt's four words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Difference {
     }
 
     /// The statements that bring the table nearer to the query.
-    pub(crate) fn statements(&self, table: &Relation, how: OnSchemaChange) -> Vec<String> {
+    pub(crate) fn statements(&self, table: &Relation, how: OnSchemaChange, ddl: &dyn Ddl) -> Vec<String> {
         let mut statements = Vec::new();
         if matches!(how, OnSchemaChange::AppendNewColumns | OnSchemaChange::SyncAllColumns) {
             for column in &self.new {
@@ -80,11 +80,7 @@ impl Difference {
                 statements.push(format!("alter table {table} drop column {}", quote_identifier(&column.name)));
             }
             for (column, _) in &self.retyped {
-                statements.push(format!(
-                    "alter table {table} alter column {} set data type {}",
-                    quote_identifier(&column.name),
-                    column.data_type
-                ));
+                statements.extend(ddl.change_type(table, column));
             }
         }
         statements
@@ -102,9 +98,23 @@ impl Difference {
     }
 }
 
+/// The statements that make columns of text longer where the new rows' are, as dbt does in every incremental run.
+pub(crate) fn longer_text(query: &[Column], table: &[Column], relation: &Relation, ddl: &dyn Ddl) -> Vec<String> {
+    let length = |column: &Column| {
+        let inside = column.data_type.strip_prefix("character varying(")?.strip_suffix(')')?;
+        inside.parse::<u32>().ok()
+    };
+    let too_short = |column: &&Column| {
+        let other = table.iter().find(|other| other.name.eq_ignore_ascii_case(&column.name));
+        other.and_then(length).zip(length(column)).is_some_and(|(there, here)| there < here)
+    };
+    query.iter().filter(too_short).flat_map(|column| ddl.change_type(relation, column)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ddl;
 
     fn columns(columns: &[(&str, &str)]) -> Vec<Column> {
         columns.iter().map(|(name, kind)| Column { name: (*name).into(), data_type: (*kind).into() }).collect()
@@ -116,8 +126,8 @@ mod tests {
         let table = columns(&[("id", "INTEGER"), ("old", "DATE")]);
         let difference = Difference::between(&query, &table);
         let relation = Relation::new("db", "main", "t");
-        assert!(difference.statements(&relation, OnSchemaChange::Ignore).is_empty());
-        insta::assert_snapshot!(difference.statements(&relation, OnSchemaChange::SyncAllColumns).join("\n"), @r#"
+        assert!(difference.statements(&relation, OnSchemaChange::Ignore, ddl("duckdb")).is_empty());
+        insta::assert_snapshot!(difference.statements(&relation, OnSchemaChange::SyncAllColumns, ddl("duckdb")).join("\n"), @r#"
         alter table "db"."main"."t" add column "note" VARCHAR
         alter table "db"."main"."t" drop column "old"
         alter table "db"."main"."t" alter column "ID" set data type BIGINT

@@ -6,7 +6,7 @@ use super::super::failure::Failure;
 use super::super::worker::{Outcome, Task};
 use super::kind;
 use crate::context;
-use crate::engine::{Cell, Relation, RelationKind, Table, quote_identifier};
+use crate::engine::{Relation, RelationKind, quote_identifier};
 use crate::manifest::Node;
 
 /// Builds the model's table.
@@ -20,12 +20,12 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
 /// Puts the rows of the model's query in the place of whatever has its name. To be called in a transaction.
 pub(crate) fn rebuild(task: &Task<'_>) -> Result<u64, Failure> {
     let relation = &task.node.relation;
-    if has_foreign_key(task.node) {
+    if task.shared.engine.adapter() == "duckdb" && has_foreign_key(task.node) {
         // DuckDB remembers a table with foreign keys by the name it was made with.
         drop_existing(task, relation)?;
         return create(task, relation);
     }
-    let draft = draft_of(relation);
+    let draft = draft_of(task, relation);
     drop_existing(task, &draft)?;
     let rows = create(task, &draft)?;
     swap(task, relation, &draft, RelationKind::Table)?;
@@ -37,22 +37,17 @@ fn create(task: &Task<'_>, relation: &Relation) -> Result<u64, Failure> {
     let name = context::relation_value(relation, Some(RelationKind::Table));
     let arguments = [Value::from(false), name, Value::from(task.compiled.sql.as_str())];
     let sql = task.macro_text("get_create_table_as_sql", &arguments)?;
-    Ok(rows_of(&task.query(&sql)?))
+    task.create_as(&sql)
 }
 
 /// Puts a new table in the place of whatever has the name; `definition` is what follows `create table <name>`. The old
 /// one can be read until the new one is complete. To be called in a transaction. Returns the rows of the new table.
 pub(crate) fn replace(task: &Task<'_>, relation: &Relation, definition: &str) -> Result<u64, Failure> {
-    let draft = draft_of(relation);
+    let draft = draft_of(task, relation);
     drop_existing(task, &draft)?;
-    let built = task.query(&format!("create table {draft} {definition}"))?;
+    let rows = task.create_as(&format!("create table {draft} {definition}"))?;
     swap(task, relation, &draft, RelationKind::Table)?;
-    Ok(rows_of(&built))
-}
-
-/// The engine answers such a statement with the number of rows, as a table of one cell.
-fn rows_of(answer: &Table) -> u64 {
-    answer.scalar().and_then(Cell::as_integer).and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0)
+    Ok(rows)
 }
 
 fn has_foreign_key(node: &Node) -> bool {
@@ -63,22 +58,22 @@ fn has_foreign_key(node: &Node) -> bool {
 }
 
 /// The name under which a table or view is built.
-pub(crate) fn draft_of(relation: &Relation) -> Relation {
-    relation.with_identifier(format!("{}__dbt_tmp", relation.identifier))
+pub(crate) fn draft_of(task: &Task<'_>, relation: &Relation) -> Relation {
+    relation.with_identifier(task.shared.engine.ddl().suffixed(&relation.identifier, "__dbt_tmp"))
 }
 
 /// Gives a finished draft the name it is for.
 pub(crate) fn swap(task: &Task<'_>, relation: &Relation, draft: &Relation, is: RelationKind) -> Result<(), Failure> {
     drop_existing(task, relation)?;
     let name = quote_identifier(&relation.identifier);
-    task.aside(&format!("alter {} {draft} rename to {name}", context::kind_word(is)))?;
+    task.aside(&format!("alter {} {draft} rename to {name}", is.sql()))?;
     Ok(())
 }
 
-/// Drops whatever has the name.
+/// Drops whatever has the name. On some engines that takes the views that read it along, so it may be gone already.
 pub(crate) fn drop_existing(task: &Task<'_>, relation: &Relation) -> Result<(), Failure> {
     if let Some(kind) = kind(task, relation)? {
-        task.aside(&format!("drop {} {relation} cascade", context::kind_word(kind)))?;
+        task.aside(&format!("drop {} if exists {relation} cascade", kind.sql()))?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::engine::{Relation, RelationKind};
 pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     let relation = &task.node.relation;
     let replaced = kind(task, relation)?.is_some();
-    let draft = table::draft_of(relation);
+    let draft = table::draft_of(task, relation);
     table::drop_existing(task, &draft)?;
     let name = context::relation_value(&draft, Some(RelationKind::View));
     let sql = task.macro_text("get_create_view_as_sql", &[name, Value::from(task.compiled.sql.as_str())])?;

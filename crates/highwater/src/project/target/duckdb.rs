@@ -1,81 +1,21 @@
-//! The database a target names, and opening it.
+//! Targets of the type `duckdb`.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::yaml::{self, Yaml};
+use super::{Place, Target, wrong};
 use crate::diagnostics::{Diagnostic, SourceFile};
-use crate::engine::{DuckDb, EngineError, quote_identifier, quote_literal};
+use crate::engine::{DuckDb, Engine, EngineError, quote_identifier, quote_literal};
+use crate::project::yaml::{self, Yaml};
 
 /// Extensions that are part of the library.
 const BUILT_IN: &[&str] = &["autocomplete", "core_functions", "icu", "json", "parquet"];
 
-/// One target of a profile: where tables are built.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// Profile it belongs to.
-    pub profile_name: String,
-    /// `dev`, `prod`, ...
-    pub name: String,
-    /// `duckdb`.
-    pub adapter: String,
-    /// Database: as the profile says, or what DuckDB calls the file.
-    pub database: String,
-    /// Schema of nodes that configure none.
-    pub schema: String,
-    /// Nodes built at the same time.
-    pub threads: usize,
-    /// The database file, absolute, or `:memory:`.
-    pub path: PathBuf,
-    /// Statements that every session starts with: extensions, settings, attached databases.
-    pub prologue: String,
-    /// The target as written, Jinja rendered.
-    pub raw: IndexMap<String, Value>,
-}
-
-impl Target {
-    /// Opens the database; makes the folder it lies in when there is none.
-    ///
-    /// # Errors
-    /// `HW0131` when another process holds the file, `HW0130` when it is no database.
-    pub fn open(&self) -> Result<DuckDb, Diagnostic> {
-        if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|error| {
-                Diagnostic::error("HW0130", format!("cannot make the folder {}: {error}", folder.display()))
-                    .help("change `path` of the target in profiles.yml to a place that can be written")
-            })?;
-        }
-        DuckDb::open(&self.path, &self.prologue).map_err(|error| match error {
-            EngineError::Locked { path, message } => {
-                Diagnostic::error("HW0131", format!("another process is using {path}"))
-                    .note(message)
-                    .note("DuckDB lets one process at a time open a file for writing")
-                    .help("close the other one (a DuckDB shell, a notebook, another run) and try again")
-            }
-            other => Diagnostic::error("HW0130", format!("cannot open the database of the target `{}`", self.name))
-                .note(other.to_string())
-                .help("check `path` of the target in profiles.yml: it must be a DuckDB file, or not exist yet"),
-        })
-    }
-}
-
-/// Reads a rendered target. Relative paths start at the folder of the project.
-pub(super) fn read(
-    file: &Arc<SourceFile>,
-    yaml: &Yaml,
-    profile_name: &str,
-    name: &str,
-    root: &Path,
-    threads: Option<usize>,
-) -> Result<Target, Diagnostic> {
-    let adapter = yaml.text_of("type").unwrap_or_default();
-    if adapter != "duckdb" {
-        return Err(unsupported(file, yaml, &adapter));
-    }
+/// What is particular to DuckDB, and the name of the database. Relative paths start at the folder of the project.
+pub(super) fn read(file: &Arc<SourceFile>, yaml: &Yaml, root: &Path) -> Result<(Place, String), Diagnostic> {
     let text = yaml.text_of("path").unwrap_or_else(|| ":memory:".to_owned());
     if text.starts_with("md:") || text.starts_with("motherduck:") || text.starts_with("ducklake:") {
         let place = yaml.get("path").unwrap_or(yaml);
@@ -83,42 +23,32 @@ pub(super) fn read(
             .help("give `path` the name of a local file, for instance `path: warehouse.duckdb`"));
     }
     let path = if text == ":memory:" { PathBuf::from(text) } else { resolve(&expand_home(&text), root) };
-    let threads = match (threads, yaml.get("threads")) {
-        (Some(threads), _) => threads,
-        (None, Some(value)) => value
-            .scalar_text()
-            .and_then(|text| text.trim().parse().ok())
-            .ok_or_else(|| wrong(file, value, "threads", "a whole number, for instance 4"))?,
-        (None, None) => 1,
-    };
-    Ok(Target {
-        profile_name: profile_name.to_owned(),
-        name: name.to_owned(),
-        adapter,
-        database: yaml.text_of("database").unwrap_or_else(|| database_name(&path)),
-        schema: yaml.text_of("schema").unwrap_or_else(|| "main".to_owned()),
-        threads: threads.max(1),
-        prologue: prologue(file, yaml, root)?,
-        path,
-        raw: yaml.json_map(),
-    })
+    let database = yaml.text_of("database").unwrap_or_else(|| database_name(&path));
+    Ok((Place::DuckDb { prologue: prologue(file, yaml, root)?, path }, database))
 }
 
-fn unsupported(file: &Arc<SourceFile>, yaml: &Yaml, adapter: &str) -> Diagnostic {
-    let place = yaml.get("type").unwrap_or(yaml);
-    let title = if adapter.is_empty() {
-        "the target does not say its `type`".to_owned()
-    } else {
-        format!("`type: {adapter}` is not supported")
-    };
-    yaml::error_at("HW0112", file, place, title)
-        .note("supported: duckdb")
-        .help("write a target like\n  type: duckdb\n  path: warehouse.duckdb\n  threads: 4")
-}
-
-fn wrong(file: &Arc<SourceFile>, value: &Yaml, key: &str, expected: &str) -> Diagnostic {
-    yaml::error_at("HW0113", file, value, format!("`{key}` must be {expected}"))
-        .help(format!("correct `{key}` in {}", file.path))
+/// Opens the file; makes the folder it lies in when there is none.
+pub(super) fn open(target: &Target, path: &Path, prologue: &str) -> Result<Arc<dyn Engine>, Diagnostic> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Diagnostic::error("HW0130", format!("cannot make the folder {}: {error}", folder.display()))
+                .help("change `path` of the target in profiles.yml to a place that can be written")
+        })?;
+    }
+    match DuckDb::open(path, prologue) {
+        Ok(engine) => Ok(Arc::new(engine)),
+        Err(EngineError::Locked { path, message }) => {
+            Err(Diagnostic::error("HW0131", format!("another process is using {path}"))
+                .note(message)
+                .note("DuckDB lets one process at a time open a file for writing")
+                .help("close the other one (a DuckDB shell, a notebook, another run) and try again"))
+        }
+        Err(other) => {
+            Err(Diagnostic::error("HW0130", format!("cannot open the database of the target `{}`", target.name))
+                .note(other.to_string())
+                .help("check `path` of the target in profiles.yml: it must be a DuckDB file, or not exist yet"))
+        }
+    }
 }
 
 fn expand_home(text: &str) -> PathBuf {

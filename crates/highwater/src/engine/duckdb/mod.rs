@@ -1,5 +1,7 @@
 //! DuckDB, embedded: one database file, one process, many sessions.
 
+mod errors;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -11,7 +13,10 @@ use arrow::datatypes::{
 use arrow::util::display::array_value_to_string;
 use jiff::civil;
 
-use super::{Cell, Column, Comments, Connection, Engine, EngineError, Relation, RelationKind, Table, quote_literal};
+use self::errors::{is_missing, message_of, statement_error};
+use super::{
+    Cell, Column, Comments, Connection, Engine, EngineError, Obstacle, Relation, RelationKind, Table, quote_literal,
+};
 
 /// A DuckDB database: a file, or memory.
 pub struct DuckDb {
@@ -38,7 +43,7 @@ impl DuckDb {
             if message.contains("Could not set lock") || message.contains("being used by another process") {
                 EngineError::Locked { path, message }
             } else {
-                EngineError::Open { path, message }
+                EngineError::Open { path, message, obstacle: Obstacle::File }
             }
         })?;
         let version = first.version().map_err(|error| statement_error(&error, "select version()"))?;
@@ -57,7 +62,11 @@ impl DuckDb {
 impl Engine for DuckDb {
     fn connect(&self) -> Result<Box<dyn Connection>, EngineError> {
         let session = self.first.lock().unwrap_or_else(PoisonError::into_inner).try_clone().map_err(|error| {
-            EngineError::Open { path: self.path.display().to_string(), message: message_of(&error) }
+            EngineError::Open {
+                path: self.path.display().to_string(),
+                message: message_of(&error),
+                obstacle: Obstacle::File,
+            }
         })?;
         let mut session = Session { session };
         // Casts between instants and days must not depend on where the command runs.
@@ -70,6 +79,10 @@ impl Engine for DuckDb {
 
     fn adapter(&self) -> &'static str {
         "duckdb"
+    }
+
+    fn title(&self) -> &'static str {
+        "DuckDB"
     }
 
     fn version(&self) -> &str {
@@ -105,6 +118,12 @@ impl Connection for Session {
         Ok(Table { columns, rows })
     }
 
+    fn create_as(&mut self, sql: &str) -> Result<u64, EngineError> {
+        // The statement is answered with the number of rows, as a table of one cell.
+        let rows = self.query(sql)?.scalar().and_then(Cell::as_integer);
+        Ok(rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0))
+    }
+
     fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, EngineError> {
         // Binding one table is much cheaper than listing the columns of all.
         match self.describe(&relation.sql()) {
@@ -115,6 +134,18 @@ impl Connection for Session {
 
     fn describe(&mut self, sql: &str) -> Result<Vec<Column>, EngineError> {
         Ok(names_and_types(&self.query(&format!("describe {}", sql.trim_end().trim_end_matches(';')))?))
+    }
+
+    fn temporary(&self, identifier: &str) -> Relation {
+        Relation::new("temp", "main", identifier)
+    }
+
+    fn schemas(&mut self, database: &str) -> Result<Vec<String>, EngineError> {
+        let table = self.query(&format!(
+            "select schema_name from duckdb_schemas() where lower(database_name) = lower({}) order by 1",
+            quote_literal(database)
+        ))?;
+        Ok(table.rows.iter().map(|row| row[0].to_string()).collect())
     }
 
     fn kind(&mut self, relation: &Relation) -> Result<Option<RelationKind>, EngineError> {
@@ -174,30 +205,8 @@ impl Connection for Session {
     }
 }
 
-/// Whether the engine says that there is no such table, schema or database. Nothing was executed then, so a transaction goes on.
-fn is_missing(message: &str) -> bool {
-    message.starts_with("Catalog Error") && message.contains("does not exist")
-        || message.starts_with("Binder Error") && message.contains("Catalog \"")
-}
-
 fn names_and_types(table: &Table) -> Vec<Column> {
     table.rows.iter().map(|row| Column { name: row[0].to_string(), data_type: row[1].to_string() }).collect()
-}
-
-fn message_of(error: &duckdb::Error) -> String {
-    match error {
-        duckdb::Error::DuckDBFailure(_, Some(message)) => message.clone(),
-        other => other.to_string(),
-    }
-}
-
-fn statement_error(error: &duckdb::Error, sql: &str) -> EngineError {
-    let message = message_of(error);
-    if message.contains("Conflict on") || message.contains("write-write conflict") {
-        EngineError::Conflict { message }
-    } else {
-        EngineError::Statement { message, sql: sql.to_owned() }
-    }
 }
 
 /// DuckDB's name for what arrived as an Arrow type.

@@ -1,0 +1,229 @@
+//! Sources, macros, docs blocks, exposures and metrics.
+
+use serde_json::{Value, json};
+
+use super::config::DOCS;
+use super::node::columns;
+use super::{Object, Writer};
+use crate::manifest::{DocsBlock, Exposure, MacroNode, Metric, Node, SourceNode, UnitTest};
+
+const NO_FRESHNESS: &str =
+    r#"{"warn_after":{"count":null,"period":null},"error_after":{"count":null,"period":null},"filter":null}"#;
+
+impl Writer<'_> {
+    pub(super) fn source(&self, source: &SourceNode, entry: &mut Object<'_>) {
+        let freshness = freshness(&source.freshness);
+        let meta = source.config.get("meta").cloned().unwrap_or_else(|| json!({}));
+        entry.put("database", &source.relation.database);
+        entry.put("schema", &source.relation.schema);
+        entry.put("name", &source.name);
+        entry.put("resource_type", "source");
+        entry.put("package_name", &source.package_name);
+        entry.put("path", &source.original_file_path);
+        entry.put("original_file_path", &source.original_file_path);
+        entry.put("unique_id", &source.unique_id);
+        entry.put("fqn", &source.fqn);
+        entry.put("source_name", &source.source_name);
+        entry.put("source_description", &source.source_description);
+        entry.put("loader", &source.loader);
+        entry.put("identifier", &source.relation.identifier);
+        entry.put_json("quoting", r#"{"database":null,"schema":null,"identifier":null,"column":null}"#);
+        entry.put("loaded_at_field", &source.loaded_at_field);
+        entry.put("loaded_at_query", &source.loaded_at_query);
+        entry.put("freshness", &freshness);
+        entry.put("external", &source.external);
+        entry.put("description", &source.description);
+        entry.put_object("columns", |object| columns(&source.columns, object));
+        entry.put("meta", &meta);
+        entry.put("source_meta", &source.source_meta);
+        entry.put("tags", &source.tags);
+        entry.put_object("config", |config| {
+            config.put("enabled", &source.config.enabled());
+            config.put("event_time", &source.config.get("event_time"));
+            config.put("freshness", &freshness);
+            config.put("loaded_at_field", &source.loaded_at_field);
+            config.put("loaded_at_query", &source.loaded_at_query);
+            config.put("meta", &meta);
+            config.put("tags", &source.tags);
+        });
+        entry.put_json("patch_path", "null");
+        entry.put_json("unrendered_config", "{}");
+        entry.put("relation_name", &source.relation.sql());
+        entry.put("created_at", &self.created_at);
+        entry.put_json("unrendered_database", "null");
+        entry.put_json("unrendered_schema", "null");
+        entry.put_json("doc_blocks", "[]");
+    }
+
+    pub(super) fn macro_node(&self, found: &MacroNode, entry: &mut Object<'_>) {
+        let arguments: Vec<Value> =
+            found.arguments.iter().map(|name| json!({"name": name, "type": null, "description": ""})).collect();
+        entry.put("name", &found.name);
+        entry.put_json("resource_type", "\"macro\"");
+        entry.put("package_name", &found.package_name);
+        entry.put("path", &found.original_file_path);
+        entry.put("original_file_path", &found.original_file_path);
+        entry.put("unique_id", &found.unique_id);
+        entry.put("macro_sql", &found.macro_sql);
+        entry.put_object("depends_on", |object| object.put("macros", &found.calls));
+        entry.put("description", &found.description);
+        entry.put_json("meta", "{}");
+        entry.put_json("docs", DOCS);
+        entry.put_json("config", r#"{"meta":{},"docs":{"show":true,"node_color":null}}"#);
+        entry.put("patch_path", &found.patch_path);
+        entry.put("arguments", &arguments);
+        entry.put("created_at", &self.created_at);
+        entry.put("supported_languages", &found.supported_languages);
+    }
+
+    pub(super) fn unit_test(&self, node: &Node, test: &UnitTest, entry: &mut Object<'_>) {
+        let part = |name: &str| test.overrides.get(name).filter(|value| value.is_object()).cloned();
+        let part = |name: &str| part(name).unwrap_or_else(|| json!({}));
+        entry.put("model", &test.model);
+        entry.put("given", &test.given);
+        entry.put_object("expect", |expect| {
+            expect.put("rows", &test.expect.rows);
+            expect.put("format", &test.expect.format);
+            expect.put("fixture", &test.expect.fixture);
+        });
+        entry.put("name", &node.name);
+        entry.put_json("resource_type", "\"unit_test\"");
+        entry.put("package_name", &node.package_name);
+        entry.put("path", &node.path);
+        entry.put("original_file_path", &node.original_file_path);
+        entry.put("unique_id", &node.unique_id);
+        entry.put("fqn", &node.fqn);
+        entry.put("description", &node.description);
+        entry.put_object("overrides", |overrides| {
+            for name in ["macros", "vars", "env_vars"] {
+                overrides.put(name, &part(name));
+            }
+        });
+        entry.put("depends_on", &node.depends_on);
+        entry.put_object("config", |config| {
+            config.put("tags", &node.tags);
+            config.put("meta", &node.config.get("meta").cloned().unwrap_or_else(|| json!({})));
+            config.put("enabled", &node.config.enabled());
+            config.put_json("static_analysis", "null");
+        });
+        entry.put_json("checksum", "null");
+        entry.put("schema", &node.relation.schema);
+        entry.put("created_at", &self.created_at);
+        entry.put_json("versions", "null");
+        entry.put("version", &node.version);
+    }
+
+    pub(super) fn exposure(&self, exposure: &Exposure, entry: &mut Object<'_>) {
+        let meta = exposure.config.get("meta").cloned().unwrap_or_else(|| json!({}));
+        entry.put("name", &exposure.name);
+        entry.put_json("resource_type", "\"exposure\"");
+        entry.put("package_name", &exposure.package_name);
+        entry.put("path", inner_path(&exposure.original_file_path));
+        entry.put("original_file_path", &exposure.original_file_path);
+        entry.put("unique_id", &exposure.unique_id);
+        entry.put("fqn", &exposure.fqn);
+        entry.put("type", &exposure.exposure_type);
+        entry.put("owner", &exposure.owner);
+        entry.put("description", &exposure.description);
+        entry.put("label", &exposure.label);
+        entry.put("maturity", &exposure.maturity);
+        entry.put("meta", &meta);
+        entry.put("tags", &exposure.tags);
+        entry.put_object("config", |config| {
+            config.put("enabled", &exposure.config.enabled());
+            config.put("tags", &exposure.tags);
+            config.put("meta", &meta);
+        });
+        entry.put_json("unrendered_config", "{}");
+        entry.put("url", &exposure.url);
+        entry.put("depends_on", &exposure.depends_on);
+        entry.put("refs", &self.refs(&exposure.depends_on.nodes));
+        entry.put("sources", &self.sources(&exposure.depends_on.nodes));
+        entry.put_json("metrics", "[]");
+        entry.put("created_at", &self.created_at);
+    }
+
+    pub(super) fn metric(&self, metric: &Metric, entry: &mut Object<'_>) {
+        let meta = metric.config.get("meta").cloned().unwrap_or_else(|| json!({}));
+        entry.put("name", &metric.name);
+        entry.put_json("resource_type", "\"metric\"");
+        entry.put("package_name", &metric.package_name);
+        entry.put("path", inner_path(&metric.original_file_path));
+        entry.put("original_file_path", &metric.original_file_path);
+        entry.put("unique_id", &metric.unique_id);
+        entry.put("fqn", &metric.fqn);
+        entry.put("description", &metric.description);
+        entry.put("label", &metric.label);
+        entry.put("type", &metric.metric_type);
+        entry.put("type_params", &type_params(&metric.type_params));
+        entry.put_json("filter", "null");
+        entry.put_json("metadata", "null");
+        entry.put_json("time_granularity", "null");
+        entry.put("meta", &meta);
+        entry.put("tags", &metric.tags);
+        entry.put("config", &json!({"enabled": metric.config.enabled(), "group": null, "meta": meta}));
+        entry.put_json("unrendered_config", "{}");
+        entry.put_json("sources", "[]");
+        entry.put("depends_on", &metric.depends_on);
+        entry.put("refs", &self.refs(&metric.depends_on.nodes));
+        entry.put_json("metrics", "[]");
+        entry.put("created_at", &self.created_at);
+        entry.put_json("group", "null");
+    }
+
+    /// The refs behind unique ids.
+    fn refs(&self, ids: &[String]) -> Vec<Value> {
+        let nodes = ids.iter().filter_map(|id| self.session.manifest.nodes.get(id));
+        nodes.map(|node| json!({"name": node.name, "package": null, "version": node.version})).collect()
+    }
+
+    fn sources(&self, ids: &[String]) -> Vec<[&str; 2]> {
+        let sources = ids.iter().filter_map(|id| self.session.manifest.sources.get(id));
+        sources.map(|source| [source.source_name.as_str(), source.name.as_str()]).collect()
+    }
+}
+
+/// A path without the folder that properties files are looked for in.
+fn inner_path(path: &str) -> &str {
+    path.split_once('/').map_or(path, |(_, inner)| inner)
+}
+
+/// Thresholds with what they leave out; null stays null.
+fn freshness(written: &Value) -> Value {
+    let mut whole: Value = serde_json::from_str(NO_FRESHNESS).expect("a constant");
+    if let (Some(whole), Some(written)) = (whole.as_object_mut(), written.as_object()) {
+        whole.extend(
+            written.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), value.clone())),
+        );
+    }
+    whole
+}
+
+pub(super) fn doc(doc: &DocsBlock, entry: &mut Object<'_>) {
+    entry.put("name", &doc.name);
+    entry.put_json("resource_type", "\"doc\"");
+    entry.put("package_name", &doc.package_name);
+    entry.put("path", &doc.path);
+    entry.put("original_file_path", &doc.original_file_path);
+    entry.put("unique_id", &doc.unique_id);
+    entry.put("block_contents", &doc.text);
+}
+
+/// dbt's parameters of a metric, with what a metric of any kind must have.
+fn type_params(written: &Value) -> Value {
+    let mut params = json!({
+        "measure": null, "input_measures": [], "numerator": null, "denominator": null, "expr": null, "window": null,
+        "grain_to_date": null, "metrics": [], "conversion_type_params": null, "cumulative_type_params": null,
+    });
+    let (Some(params_map), Some(written)) = (params.as_object_mut(), written.as_object()) else { return params };
+    for (key, value) in written {
+        let value = match value.as_str() {
+            Some(name) if matches!(key.as_str(), "measure" | "numerator" | "denominator") => {
+                json!({"name": name, "filter": null, "alias": null})
+            }
+            _ => value.clone(),
+        };
+        params_map.insert(key.clone(), value);
+    }
+    params
+}

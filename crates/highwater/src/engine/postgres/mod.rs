@@ -1,0 +1,100 @@
+//! PostgreSQL, over its own protocol.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `settings.rs` | how to reach a server, and how sessions are set up |
+//! | `session.rs` | one session: statements, transactions, locks |
+//! | `catalog.rs` | what lies in the database |
+//! | `cells.rs` | values and types |
+//! | `errors.rs` | what the server says, read by its SQLSTATE |
+
+mod catalog;
+mod cells;
+mod errors;
+mod session;
+mod settings;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use postgres::{Client, NoTls};
+
+use self::session::Session;
+pub use self::settings::Settings;
+use super::{Connection, Engine, EngineError, Obstacle, quote_identifier, quote_literal};
+
+/// A database on a PostgreSQL server.
+#[derive(Debug)]
+pub struct Postgres {
+    settings: Settings,
+    version: OnceLock<String>,
+}
+
+impl Postgres {
+    /// Opens a first session, to learn that the server is there and which version it has.
+    ///
+    /// # Errors
+    /// [`EngineError::Open`] with what is in the way.
+    pub fn open(settings: Settings) -> Result<Self, EngineError> {
+        let engine = Self { settings, version: OnceLock::new() };
+        engine.connect()?;
+        Ok(engine)
+    }
+}
+
+impl Engine for Postgres {
+    fn connect(&self) -> Result<Box<dyn Connection>, EngineError> {
+        let mut session = Session::new(connect(&self.settings)?, self.settings.clone());
+        if self.version.get().is_none() {
+            let said = session.query("show server_version")?;
+            let said = said.scalar().map(ToString::to_string).unwrap_or_default();
+            // Debian adds the version of its package.
+            let number = said.split_whitespace().next().unwrap_or_default().to_owned();
+            self.version.get_or_init(|| number);
+        }
+        Ok(Box::new(session))
+    }
+
+    fn adapter(&self) -> &'static str {
+        "postgres"
+    }
+
+    fn title(&self) -> &'static str {
+        "PostgreSQL"
+    }
+
+    fn version(&self) -> &str {
+        self.version.get().map_or("", String::as_str)
+    }
+}
+
+/// Signs in and sets the session up. Tries again where waiting may help.
+fn connect(settings: &Settings) -> Result<Client, EngineError> {
+    let config = settings.config();
+    let mut attempt = 0;
+    let mut client = loop {
+        let error = match config.connect(NoTls) {
+            Ok(client) => break client,
+            Err(error) => errors::open_error(&error, settings.place()),
+        };
+        let may_help = matches!(&error, EngineError::Open { obstacle: Obstacle::Unreachable | Obstacle::Busy, .. });
+        if !may_help || attempt >= settings.retries {
+            return Err(error);
+        }
+        attempt += 1;
+        std::thread::sleep(Duration::from_millis(250) * attempt * attempt);
+    };
+    client.batch_execute(&settings.prologue()).map_err(|error| {
+        let refused = errors::open_error(&error, settings.place());
+        match refused {
+            EngineError::Open { path, message, .. } => {
+                EngineError::Open { path, message, obstacle: Obstacle::Settings }
+            }
+            other => other,
+        }
+    })?;
+    Ok(client)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,293 @@
+//! One session: statements, transactions, locks.
+//!
+//! Statements go by the simple protocol, which takes several of them at once, runs what cannot run in a transaction block, and
+//! answers in text. What a query's columns are is asked first, by preparing it; that runs nothing.
+//!
+//! A connection that broke is replaced when nothing is lost by it: outside of a transaction, holding no lock, and before
+//! anything of the next statement was sent. The server goes on with an aborted transaction as if `commit` meant `rollback`,
+//! so failures are remembered here and a `commit` after one is refused.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use postgres::{Client, SimpleQueryMessage, Statement};
+
+use super::super::{Cell, Column, Connection, EngineError, Relation, RelationKind, Table};
+use super::settings::Settings;
+use super::{catalog, cells, errors};
+
+/// A session that was quiet for so long is asked whether it still lives before it is used.
+const QUIET: Duration = Duration::from_secs(10);
+/// How long it may take to answer that.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A session.
+pub(super) struct Session {
+    client: Client,
+    settings: Settings,
+    transaction: Transaction,
+    locks: BTreeSet<String>,
+    used: Instant,
+}
+
+/// What is known of the transaction the session is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Transaction {
+    None,
+    Open,
+    /// A statement failed: the server takes no more until the end.
+    Failed(String),
+}
+
+impl Session {
+    pub(super) fn new(client: Client, settings: Settings) -> Self {
+        Self { client, settings, transaction: Transaction::None, locks: BTreeSet::new(), used: Instant::now() }
+    }
+
+    /// Replaces a broken connection, where nothing is lost by it.
+    fn revive(&mut self) -> Result<(), EngineError> {
+        if self.transaction != Transaction::None {
+            return Ok(());
+        }
+        let broken =
+            self.client.is_closed() || (self.used.elapsed() > QUIET && self.client.is_valid(PATIENCE).is_err());
+        if !broken {
+            return Ok(());
+        }
+        if !self.locks.is_empty() {
+            self.locks.clear();
+            let message = "it held locks, which the server has given to others".to_owned();
+            return Err(EngineError::Lost { message });
+        }
+        tracing::info!(target: "highwater::postgres", "the connection was lost; opening another one");
+        self.client = super::connect(&self.settings)?;
+        Ok(())
+    }
+
+    /// Does something with the connection and remembers how it went.
+    fn attempt<T>(
+        &mut self,
+        sql: &str,
+        work: impl FnOnce(&mut Client) -> Result<T, postgres::Error>,
+    ) -> Result<T, EngineError> {
+        self.revive()?;
+        let outcome = work(&mut self.client);
+        self.used = Instant::now();
+        outcome.map_err(|error| self.failed(errors::statement_error(&error, sql)))
+    }
+
+    fn failed(&mut self, error: EngineError) -> EngineError {
+        if self.transaction == Transaction::Open {
+            self.transaction = Transaction::Failed(error.to_string());
+        }
+        error
+    }
+
+    fn simple(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>, EngineError> {
+        self.attempt(sql, |client| client.simple_query(sql))
+    }
+
+    /// Prepares a statement. When the failure is to be `undone`, a transaction goes on as if nothing had been asked.
+    fn prepare(&mut self, sql: &str, undone: bool) -> Result<Result<Statement, postgres::Error>, EngineError> {
+        self.revive()?;
+        let inside = undone && self.transaction == Transaction::Open;
+        if inside {
+            self.simple("savepoint highwater_prepare")?;
+        }
+        let prepared = self.client.prepare(sql);
+        self.used = Instant::now();
+        if inside && !self.client.is_closed() {
+            let back = if prepared.is_err() { "rollback to savepoint highwater_prepare; " } else { "" };
+            self.simple(&format!("{back}release savepoint highwater_prepare"))?;
+        }
+        Ok(prepared)
+    }
+
+    fn end(&mut self, how: &str) -> Result<(), EngineError> {
+        let outcome = self.simple(how).map(drop);
+        self.transaction = Transaction::None;
+        outcome
+    }
+
+    /// Starts a transaction; on another connection, should the first turn out to be broken.
+    fn start(&mut self, sql: &str) -> Result<(), EngineError> {
+        let mut outcome = self.simple(sql);
+        if matches!(outcome, Err(EngineError::Lost { .. })) && self.client.is_closed() && self.locks.is_empty() {
+            outcome = self.simple(sql);
+        }
+        outcome?;
+        self.transaction = Transaction::Open;
+        Ok(())
+    }
+}
+
+impl Connection for Session {
+    fn execute(&mut self, sql: &str) -> Result<u64, EngineError> {
+        let answers = self.simple(sql)?;
+        let changed = answers.iter().rev().find_map(|answer| match answer {
+            SimpleQueryMessage::CommandComplete(rows) => Some(*rows),
+            _ => None,
+        });
+        Ok(changed.unwrap_or(0))
+    }
+
+    fn query(&mut self, sql: &str) -> Result<Table, EngineError> {
+        let may_be_several = sql.trim_end().trim_end_matches(';').contains(';');
+        let statement = match self.prepare(sql, may_be_several)? {
+            Ok(statement) => Some(statement),
+            // Nobody asks for the types of what several statements give.
+            Err(error) if errors::is_several_statements(&error) => None,
+            // The work of the transaction is not what it was meant to be, even where the failure was undone.
+            Err(error) => return Err(self.failed(errors::statement_error(&error, sql))),
+        };
+        let answers = self.simple(sql)?;
+        Ok(table(statement.as_ref(), &answers))
+    }
+
+    fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, EngineError> {
+        if !self.is_here(&relation.database) {
+            return Ok(Vec::new());
+        }
+        let table = self.query(&catalog::columns(relation))?;
+        Ok(catalog::names_and_types(&table))
+    }
+
+    fn describe(&mut self, sql: &str) -> Result<Vec<Column>, EngineError> {
+        let statement = self.prepare(sql, true)?.map_err(|error| errors::statement_error(&error, sql))?;
+        let columns = statement.columns();
+        if columns.is_empty() {
+            return Ok(Vec::new());
+        }
+        let types = columns.iter().map(|column| (column.type_().oid(), column.type_modifier()));
+        let table = self.query(&catalog::format_types(types))?;
+        let names = columns.iter().map(|column| column.name().to_owned());
+        Ok(names.zip(&table.rows).map(|(name, row)| Column { name, data_type: row[0].to_string() }).collect())
+    }
+
+    fn temporary(&self, identifier: &str) -> Relation {
+        Relation::new(&self.settings.database, "pg_temp", identifier)
+    }
+
+    fn schemas(&mut self, database: &str) -> Result<Vec<String>, EngineError> {
+        if !self.is_here(database) {
+            return Ok(Vec::new());
+        }
+        let table = self.query("select nspname from pg_namespace where nspname !~ '^pg_(toast|temp)' order by 1")?;
+        Ok(table.rows.iter().map(|row| row[0].to_string()).collect())
+    }
+
+    fn kind(&mut self, relation: &Relation) -> Result<Option<RelationKind>, EngineError> {
+        if !self.is_here(&relation.database) {
+            return Ok(None);
+        }
+        let table = self.query(&catalog::kind(relation))?;
+        Ok(table.scalar().and_then(|cell| catalog::kind_of(&cell.to_string())))
+    }
+
+    fn relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, EngineError> {
+        if !self.is_here(database) {
+            return Ok(Vec::new());
+        }
+        let table = self.query(&catalog::relations(schema))?;
+        let found = table.rows.iter().filter_map(|row| {
+            let kind = catalog::kind_of(&row[2].to_string())?;
+            Some((Relation::new(&self.settings.database, row[0].to_string(), row[1].to_string()), kind))
+        });
+        Ok(found.collect())
+    }
+
+    fn begin(&mut self) -> Result<(), EngineError> {
+        self.start("begin isolation level read committed")
+    }
+
+    fn begin_snapshot(&mut self) -> Result<(), EngineError> {
+        self.start("begin isolation level repeatable read")
+    }
+
+    fn commit(&mut self) -> Result<(), EngineError> {
+        if let Transaction::Failed(first) = &self.transaction {
+            let message = format!("nothing was committed: a statement of the transaction had failed: {first}");
+            let _ = self.end("rollback");
+            return Err(EngineError::statement(message, "commit"));
+        }
+        self.end("commit")
+    }
+
+    fn rollback(&mut self) -> Result<(), EngineError> {
+        if self.client.is_closed() {
+            // The server has done it already.
+            self.transaction = Transaction::None;
+            return Ok(());
+        }
+        self.end("rollback")
+    }
+
+    fn try_lock(&mut self, name: &str) -> Result<bool, EngineError> {
+        let answer = self.query(&format!("select pg_try_advisory_lock({})", lock_key(name)))?;
+        let granted = answer.scalar() == Some(&Cell::Boolean(true));
+        if granted {
+            self.locks.insert(name.to_owned());
+        }
+        Ok(granted)
+    }
+
+    fn unlock(&mut self, name: &str) -> Result<(), EngineError> {
+        // A broken connection has lost its locks.
+        if self.locks.remove(name) && !self.client.is_closed() {
+            self.simple(&format!("select pg_advisory_unlock({})", lock_key(name)))?;
+        }
+        Ok(())
+    }
+
+    fn lock_holder(&mut self, name: &str) -> Result<Option<String>, EngineError> {
+        let table = self.query(&catalog::lock_holder(lock_key(name)))?;
+        Ok(table.scalar().map(ToString::to_string))
+    }
+}
+
+impl Session {
+    fn is_here(&self, database: &str) -> bool {
+        self.settings.database == database
+    }
+}
+
+/// The rows of the last statement that gave any.
+fn table(statement: Option<&Statement>, answers: &[SimpleQueryMessage]) -> Table {
+    let mut table = Table::default();
+    for answer in answers {
+        match answer {
+            SimpleQueryMessage::RowDescription(columns) => {
+                let data_type = |index: usize| {
+                    let known = statement.and_then(|statement| statement.columns().get(index));
+                    known.map_or_else(|| "text".to_owned(), |column| cells::type_name(column.type_()))
+                };
+                let named = columns.iter().enumerate();
+                let columns =
+                    named.map(|(index, column)| Column { name: column.name().to_owned(), data_type: data_type(index) });
+                table = Table { columns: columns.collect(), rows: Vec::new() };
+            }
+            SimpleQueryMessage::Row(row) => {
+                let cells = (0..row.len()).map(|index| {
+                    let known = statement.and_then(|statement| statement.columns().get(index));
+                    let text = row.get(index);
+                    known.map_or_else(
+                        || text.map_or(Cell::Null, |text| Cell::Text(text.to_owned())),
+                        |column| cells::cell(column.type_(), text),
+                    )
+                });
+                table.rows.push(cells.collect());
+            }
+            _ => {}
+        }
+    }
+    table
+}
+
+/// The number by which the server knows a lock.
+fn lock_key(name: &str) -> i64 {
+    use sha2::Digest as _;
+    let digest = sha2::Sha256::digest(format!("highwater lock {name}"));
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&digest[..8]);
+    i64::from_be_bytes(bytes)
+}

@@ -1,0 +1,232 @@
+use highwater_testbed::{Database, every_postgres, postgres};
+
+use super::*;
+use crate::engine::{Cell, Relation, RelationKind};
+
+fn settings(database: &Database) -> Settings {
+    Settings {
+        host: database.host.to_owned(),
+        port: database.port,
+        user: database.user.to_owned(),
+        password: Some(database.password.to_owned()),
+        database: database.name.clone(),
+        connect_timeout: Duration::from_secs(10),
+        retries: 0,
+        keepalives_idle: None,
+        search_path: None,
+        role: None,
+        application_name: "hw".to_owned(),
+    }
+}
+
+fn engine(database: &Database) -> Postgres {
+    Postgres::open(settings(database)).expect("the test server takes connections")
+}
+
+fn columns(session: &mut dyn Connection, relation: &Relation) -> String {
+    let columns = session.columns(relation).expect("columns");
+    columns.iter().map(|column| format!("{} {}", column.name, column.data_type)).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn values_of_every_common_type_come_back_typed() {
+    for database in every_postgres() {
+        let mut session = engine(&database).connect().expect("session");
+        let table = session
+            .query(
+                "select 1::smallint, 170141183460469231731687303715884105727 % 1000, 1.50::numeric(9,2), 'x', date '2026-02-01', \
+                 timestamp '2026-02-01 10:00:00.5', timestamptz '2026-02-01 10:00:00+02', true, null::integer, array[1, 2], \
+                 0.5::double precision, 'NaN'::numeric, 'infinity'::date, '{\"a\": 1}'::jsonb",
+            )
+            .expect("query");
+        let types: Vec<&str> = table.columns.iter().map(|column| column.data_type.as_str()).collect();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(format!("{:?}", table.rows[0]), @r#"[Integer(1), Integer(727), Decimal("1.50"), Text("x"), Date(2026-02-01), Timestamp(2026-02-01T10:00:00.5), Instant(2026-02-01T08:00:00Z), Boolean(true), Null, Text("{1,2}"), Float(0.5), Float(NaN), Text("infinity"), Text("{\"a\": 1}")]"#);
+            insta::assert_snapshot!(types.join(", "), @"smallint, numeric, numeric, text, date, timestamp without time zone, timestamp with time zone, boolean, integer, integer[], double precision, numeric, date, jsonb");
+        }
+    }
+}
+
+#[test]
+fn several_statements_run_at_once_and_the_last_one_counts() {
+    let database = postgres();
+    let mut session = engine(&database).connect().expect("session");
+    let changed = session
+        .execute("create table t (a integer); insert into t values (1), (2), (3); delete from t where a > 1;")
+        .expect("statements");
+    assert_eq!(changed, 2);
+    let table = session.query("insert into t values (7); select a from t order by a; -- done").expect("statements");
+    assert_eq!(table.rows, [[Cell::Text("1".into())], [Cell::Text("7".into())]]);
+    assert_eq!(session.query("select ';' as semicolon").expect("one statement").rows, [[Cell::Text(";".into())]]);
+}
+
+#[test]
+fn what_is_there_is_found_and_what_is_not_there_disturbs_no_transaction() {
+    let database = postgres();
+    let mut session = engine(&database).connect().expect("session");
+    session
+        .execute(
+            "create schema s; create table s.t (a integer, \"B\" numeric(9,2), c varchar(20)); create view s.v as select a from s.t; \
+             create materialized view s.m as select 1 as one; create index on s.t (a); create sequence s.q",
+        )
+        .expect("tables");
+    session.begin().expect("transaction");
+    let at = |schema: &str, name: &str| Relation::new(&database.name, schema, name);
+    assert_eq!(columns(session.as_mut(), &at("s", "t")), "a integer, B numeric(9,2), c character varying(20)");
+    for (schema, name) in [("s", "x"), ("nowhere", "t")] {
+        assert_eq!(columns(session.as_mut(), &at(schema, name)), "", "{schema}.{name}");
+        assert_eq!(session.kind(&at(schema, name)).expect("kind"), None);
+    }
+    assert_eq!(columns(session.as_mut(), &Relation::new("elsewhere", "s", "t")), "");
+    assert_eq!(session.kind(&at("s", "m")).expect("kind"), Some(RelationKind::MaterializedView));
+    let found = session.relations(&database.name, "s").expect("relations");
+    let found: Vec<String> =
+        found.iter().map(|(relation, kind)| format!("{} {}", relation.identifier, kind.sql())).collect();
+    assert_eq!(found, ["m materialized view", "t table", "v view"]);
+    let error = session.describe("select nothing from s.t").expect_err("no such column");
+    assert!(error.to_string().starts_with("column \"nothing\" does not exist"), "{error}");
+    let described = session.describe("select a, \"B\" * 2 as b, 'x' as c, now() as d from s.t").expect("binds");
+    let described: Vec<String> = described.iter().map(|column| column.data_type.clone()).collect();
+    assert_eq!(described, ["integer", "numeric", "text", "timestamp with time zone"]);
+    let temporary = session.temporary("mine");
+    session.execute(&format!("create temporary table {temporary} as select 1 as a")).expect("temporary table");
+    assert_eq!(columns(session.as_mut(), &temporary), "a integer");
+    session.commit().expect("commit");
+    assert!(session.schemas(&database.name).expect("schemas").contains(&"s".to_owned()));
+}
+
+#[test]
+fn a_failed_statement_says_where_and_of_what() {
+    let database = postgres();
+    let mut session = engine(&database).connect().expect("session");
+    session.execute("create table t (amount integer)").expect("table");
+    let mut failure = |sql: &str| match session.query(sql).expect_err(sql) {
+        EngineError::Statement { message, offset, cause, .. } => {
+            format!("{:?} at {:?}\n{message}", cause, offset.map(|offset| &sql[offset as usize..]))
+        }
+        other => panic!("{other:?}"),
+    };
+    insta::assert_snapshot!(failure("select 'é', amout from t"), @r#"
+MissingColumn(MissingColumn { name: "amout", candidates: ["amount"] }) at Some("amout from t")
+column "amout" does not exist
+HINT:  Perhaps you meant to reference the column "t.amount".
+"#);
+    insta::assert_snapshot!(failure("select o.amout from t o"), @r#"
+MissingColumn(MissingColumn { name: "amout", candidates: ["amount"] }) at Some("o.amout from t o")
+column o.amout does not exist
+HINT:  Perhaps you meant to reference the column "o.amount".
+"#);
+    insta::assert_snapshot!(failure("select * from nowhere.at_all"), @r#"
+MissingTable("nowhere.at_all") at Some("nowhere.at_all")
+relation "nowhere.at_all" does not exist
+"#);
+    insta::assert_snapshot!(failure("select 'x'::integer"), @r#"
+Conversion at Some("'x'::integer")
+invalid input syntax for type integer: "x"
+"#);
+}
+
+#[test]
+fn a_commit_after_a_failure_is_refused() {
+    let database = postgres();
+    let mut session = engine(&database).connect().expect("session");
+    session.execute("create table t (a integer)").expect("table");
+    session.begin().expect("transaction");
+    session.execute("insert into t values (1)").expect("row");
+    session.execute("insert into nowhere values (1)").expect_err("no such table");
+    let error = session.commit().expect_err("nothing to commit");
+    insta::assert_snapshot!(error.to_string(), @r#"nothing was committed: a statement of the transaction had failed: relation "nowhere" does not exist"#);
+    assert!(session.query("select * from t").expect("rows").rows.is_empty());
+}
+
+#[test]
+fn a_snapshot_stays_and_the_second_writer_conflicts() {
+    let database = postgres();
+    let engine = engine(&database);
+    let (mut one, mut two) = (engine.connect().expect("session"), engine.connect().expect("session"));
+    one.execute("create table t (a integer); insert into t values (1)").expect("table");
+    one.begin_snapshot().expect("transaction");
+    one.query("select * from t").expect("the snapshot is taken");
+    two.execute("update t set a = 2").expect("update");
+    assert_eq!(one.query("select a from t").expect("rows").scalar(), Some(&Cell::Integer(1)));
+    assert!(matches!(one.execute("update t set a = 3"), Err(EngineError::Conflict { .. })));
+    one.rollback().expect("rollback");
+    one.begin().expect("transaction");
+    two.execute("update t set a = 4").expect("update");
+    assert_eq!(one.query("select a from t").expect("rows").scalar(), Some(&Cell::Integer(4)));
+    one.commit().expect("commit");
+}
+
+#[test]
+fn a_lock_is_one_sessions_until_it_gives_it_up_or_ends() {
+    let database = postgres();
+    let engine = engine(&database);
+    let (mut one, mut two) = (engine.connect().expect("session"), engine.connect().expect("session"));
+    for name in ["orders", "a", "b", "c"] {
+        assert!(one.try_lock(name).expect("lock"));
+        assert!(!two.try_lock(name).expect("lock"));
+        let holder = two.lock_holder(name).expect("holder").expect("somebody");
+        assert!(holder.starts_with("hw (user highwater, process "), "{holder}");
+        one.unlock(name).expect("unlock");
+        assert_eq!(two.lock_holder(name).expect("holder"), None);
+        assert!(two.try_lock(name).expect("lock"));
+    }
+    drop(two);
+    let patience = std::time::Instant::now();
+    while !one.try_lock("orders").expect("lock") {
+        assert!(patience.elapsed() < Duration::from_secs(20), "the lock of a session that ended is still held");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Ends every session of the engine, as an administrator would.
+fn end_sessions(database: &Database) {
+    let sql = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'hw' and datname = current_database()";
+    database.client().query(sql, &[]).expect("a superuser may end sessions");
+}
+
+#[test]
+fn a_broken_connection_is_replaced_only_where_nothing_is_lost() {
+    let database = postgres();
+    let engine = engine(&database);
+    let mut session = engine.connect().expect("session");
+    session.execute("create table t (a integer)").expect("table");
+    end_sessions(&database);
+    session.begin().expect("a transaction begins on another connection");
+    session.execute("insert into t values (1)").expect("row");
+    end_sessions(&database);
+    assert!(matches!(session.execute("insert into t values (2)"), Err(EngineError::Lost { .. })));
+    assert!(session.commit().is_err(), "half of the transaction is gone");
+    session.rollback().expect("nothing is left to roll back");
+    assert!(session.query("select * from t").expect("another connection").rows.is_empty());
+    assert!(session.try_lock("orders").expect("lock"));
+    end_sessions(&database);
+    assert!(matches!(session.begin(), Err(EngineError::Lost { .. })), "the lock is gone");
+}
+
+#[test]
+fn what_is_in_the_way_is_told_apart() {
+    let database = postgres();
+    let right = settings(&database);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("address").port();
+    let cases = [
+        (Settings { port: free, ..right.clone() }, Obstacle::Unreachable),
+        (Settings { host: "no-such-host.invalid".into(), ..right.clone() }, Obstacle::Unreachable),
+        (Settings { password: Some("wrong".into()), ..right.clone() }, Obstacle::Credentials),
+        (Settings { password: None, ..right.clone() }, Obstacle::Credentials),
+        (Settings { database: "nowhere".into(), ..right.clone() }, Obstacle::NoDatabase),
+        (Settings { role: Some("nobody at all".into()), ..right.clone() }, Obstacle::Settings),
+    ];
+    for (settings, expected) in cases {
+        match Postgres::open(settings.clone()) {
+            Err(EngineError::Open { obstacle, message, .. }) => assert_eq!(obstacle, expected, "{message}"),
+            other => panic!("{settings:?} {other:?}"),
+        }
+    }
+    let set = Settings { role: Some("pg_monitor".into()), search_path: Some("one, two".into()), ..right };
+    let mut session = Postgres::open(set).expect("opens").connect().expect("session");
+    let row = session
+        .query("select current_user, current_setting('search_path'), current_setting('TimeZone')")
+        .expect("query");
+    insta::assert_snapshot!(format!("{:?}", row.rows[0]), @r#"[Text("pg_monitor"), Text("one, two"), Text("UTC")]"#);
+}

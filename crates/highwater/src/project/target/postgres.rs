@@ -1,0 +1,77 @@
+//! Targets of the type `postgres`, with the keys of dbt-postgres.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Place, missing, number, wrong};
+use crate::diagnostics::{Diagnostic, SourceFile};
+use crate::engine::{Engine, EngineError, Obstacle, Postgres, PostgresSettings};
+use crate::project::yaml::Yaml;
+
+/// How the server's lists of sessions call us when the target does not say.
+const APPLICATION: &str = "hw";
+
+/// What is particular to Postgres, and the name of the database.
+pub(super) fn read(file: &Arc<SourceFile>, yaml: &Yaml) -> Result<(Place, String), Diagnostic> {
+    let required = |key: &str, what: &str| yaml.text_of(key).ok_or_else(|| missing(file, yaml, key, what));
+    let Some(database) = yaml.text_of("dbname").or_else(|| yaml.text_of("database")) else {
+        return Err(missing(file, yaml, "dbname", "the database to build in"));
+    };
+    encryption(file, yaml)?;
+    let seconds = "a number of seconds";
+    let idle: u64 = number(file, yaml, "keepalives_idle", 0, seconds)?;
+    let settings = PostgresSettings {
+        host: required("host", "name or address of the server")?,
+        port: number(file, yaml, "port", 5432, "a port, for instance 5432")?,
+        user: required("user", "whom to sign in as")?,
+        password: yaml.text_of("password").or_else(|| yaml.text_of("pass")),
+        database: database.clone(),
+        connect_timeout: Duration::from_secs(number(file, yaml, "connect_timeout", 10, seconds)?),
+        retries: number(file, yaml, "retries", 1, "a whole number, for instance 1")?,
+        keepalives_idle: (idle > 0).then(|| Duration::from_secs(idle)),
+        search_path: yaml.text_of("search_path").filter(|path| !path.trim().is_empty()),
+        role: yaml.text_of("role").filter(|role| !role.trim().is_empty()),
+        application_name: yaml.text_of("application_name").unwrap_or_else(|| APPLICATION.to_owned()),
+    };
+    Ok((Place::Postgres(settings), database))
+}
+
+/// Refuses what would need an encrypted connection.
+fn encryption(file: &Arc<SourceFile>, yaml: &Yaml) -> Result<(), Diagnostic> {
+    let Some(value) = yaml.get("sslmode").filter(|value| !value.json().is_null()) else { return Ok(()) };
+    match value.scalar_text().unwrap_or_default().as_str() {
+        "" | "disable" | "allow" | "prefer" => Ok(()),
+        mode @ ("require" | "verify-ca" | "verify-full") => {
+            Err(wrong(file, value, "sslmode", "disable, allow or prefer")
+                .note(format!("`{mode}` asks for an encrypted connection, which this version cannot make"))
+                .help("go through a tunnel (ssh -L, a proxy of your cloud) to a local port, without sslmode"))
+        }
+        _ => Err(wrong(file, value, "sslmode", "disable, allow or prefer")),
+    }
+}
+
+/// Opens a first session.
+pub(super) fn open(settings: &PostgresSettings) -> Result<Arc<dyn Engine>, Diagnostic> {
+    match Postgres::open(settings.clone()) {
+        Ok(engine) => Ok(Arc::new(engine)),
+        Err(EngineError::Open { path, message, obstacle }) => Err(refused(&path, &message, obstacle)),
+        Err(other) => Err(Diagnostic::error("HW0401", other.to_string())),
+    }
+}
+
+/// What is in the way to a server, for people.
+pub(crate) fn refused(place: &str, message: &str, obstacle: Obstacle) -> Diagnostic {
+    let problem = match obstacle {
+        Obstacle::Credentials => Diagnostic::error("HW0133", format!("{place} refuses the user or the password"))
+            .help("correct `user` and `password` of the target in profiles.yml; `{{ env_var('...') }}` keeps a password out of it"),
+        Obstacle::NoDatabase => Diagnostic::error("HW0134", format!("there is no database {place}"))
+            .help("correct `dbname` of the target in profiles.yml, or create it: createdb, or `create database` in another one"),
+        Obstacle::Busy => Diagnostic::error("HW0132", format!("{place} takes no further sessions"))
+            .help("run with fewer --threads, wait until the server has started or others have left, or raise `retries` of the target"),
+        Obstacle::Settings => Diagnostic::error("HW0130", format!("{place} refuses the settings of the target"))
+            .help("correct `role` and `search_path` of the target in profiles.yml"),
+        Obstacle::Unreachable | Obstacle::File => Diagnostic::error("HW0132", format!("nobody answers at {place}"))
+            .help("check `host` and `port` of the target in profiles.yml, and that the server runs and lets this machine in"),
+    };
+    problem.note(message.to_owned())
+}
