@@ -8,6 +8,7 @@
 //! | [`AcceptedArguments`] | dbt's flags that change nothing here, so that scripts written for dbt keep running |
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, ValueEnum};
@@ -64,6 +65,11 @@ pub struct GlobalArguments {
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
 
+    /// How long to wait for another run that has the database or builds the same model: 90s, 10m, 2h
+    #[arg(long, global = true, value_name = "TIME", env = "HW_WAIT", hide_env_values = true, default_value = "0s",
+          value_parser = waiting_time)]
+    pub wait: Duration,
+
     /// Folder of artifacts and compiled SQL [default: the project's target-path, else target]
     #[arg(long, global = true, value_name = "DIR", env = "DBT_TARGET_PATH", hide_env_values = true)]
     pub target_path: Option<PathBuf>,
@@ -77,6 +83,19 @@ pub struct GlobalArguments {
 
     #[command(flatten)]
     pub accepted: AcceptedArguments,
+}
+
+/// Reads a time as people write it: a number of seconds, minutes or hours.
+fn waiting_time(text: &str) -> Result<Duration, String> {
+    let unit = text.trim_start_matches(|character: char| character.is_ascii_digit());
+    let number: u64 = text[..text.len() - unit.len()].parse().map_err(|_| "write it as 90s, 10m or 2h".to_owned())?;
+    let seconds = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err("write it as 90s, 10m or 2h".to_owned()),
+    };
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "that is too long".to_owned())
 }
 
 /// How the command talks.

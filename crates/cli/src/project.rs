@@ -27,6 +27,7 @@ pub fn load_options(global: &GlobalArguments) -> Result<LoadOptions, Diagnostic>
         vars: variables(global.vars.as_deref().unwrap_or_default())?,
         target_path: global.target_path.clone(),
         threads: global.threads.map(usize::from),
+        wait: global.wait,
     })
 }
 

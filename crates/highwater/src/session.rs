@@ -1,12 +1,16 @@
 //! A project, opened: read, parsed and resolved, with its database one call away.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::context::{self, Macros};
 use crate::diagnostics::Diagnostic;
 use crate::engine::Engine;
 use crate::manifest::{self, Manifest};
 use crate::project::{self, LoadOptions, Project};
+
+/// Between two attempts to open a database that another process has.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What every command starts from.
 pub struct Session {
@@ -41,7 +45,7 @@ impl Session {
         })
     }
 
-    /// The database, opened at the first call.
+    /// The database, opened at the first call. Another process that has it is waited for, as long as is said.
     ///
     /// # Errors
     /// When it cannot be opened: no file, no permission, in use by another process.
@@ -50,7 +54,14 @@ impl Session {
         if let Some(engine) = &*slot {
             return Ok(Arc::clone(engine));
         }
-        let engine = self.project.target.open()?;
+        let until = Instant::now() + self.project.wait;
+        let engine = loop {
+            match self.project.target.open() {
+                Ok(engine) => break engine,
+                Err(problem) if problem.code == "HW0131" && Instant::now() < until => std::thread::sleep(PAUSE),
+                Err(problem) => return Err(problem),
+            }
+        };
         *slot = Some(Arc::clone(&engine));
         Ok(engine)
     }

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::ast::Query;
 
-use crate::bind::{Findings, bind, normalised, unknown_table};
+use crate::bind::{Findings, bind, unknown_table};
 use crate::canonical::{canonical, canonical_text};
-use crate::dialect::quote;
 use crate::footprint::live;
 use crate::footprint::{Mutant, Partial, Reaches, Shape, Source, Target, Walk};
 use crate::sweep::sweep;
@@ -34,7 +33,9 @@ pub fn look_through(sql: &str, catalog: &dyn Catalog) -> Option<String> {
 /// The same with one rule got wrong on purpose, for tests that must notice.
 #[doc(hidden)]
 pub fn analyse_with(request: &Request<'_>, mutant: Option<Mutant>) -> Analysis {
-    let read = expand(request.sql, request.catalog).and_then(|text| parse(&text.sql).map(|query| (text, query)));
+    let dialect = request.catalog.dialect();
+    let read =
+        expand(request.sql, request.catalog).and_then(|text| parse(&text.sql, dialect).map(|query| (text, query)));
     let (text, query) = match read {
         Ok(read) => read,
         Err(finding) => return unread(request, finding),
@@ -62,7 +63,7 @@ fn unread(request: &Request<'_>, finding: Finding) -> Analysis {
         refusals: Vec::new(),
         unstable: vec![finding],
         notes: Vec::new(),
-        canonical: canonical_text(request.sql),
+        canonical: canonical_text(request.sql, request.catalog.dialect()),
     }
 }
 
@@ -120,10 +121,11 @@ fn target_of(request: &Request<'_>, tree: &Tree) -> Result<Option<Target>, Findi
             "",
         ));
     }
+    let dialect = tree.columns.dialect;
     let find = |name: &str| {
-        let position = request.output.iter().position(|column| column.name.eq_ignore_ascii_case(name));
+        let position = request.output.iter().position(|column| dialect.same_name(&column.name, name));
         // What stands at its place must be what we think: a star in another order would cut the table by another column.
-        let agrees = |position: &usize| tree.names[*position].eq_ignore_ascii_case(name);
+        let agrees = |position: &usize| dialect.same_name(&tree.names[*position], name);
         let position = position.filter(agrees);
         position.map(|position| (tree.output[position], &request.output[position])).ok_or_else(|| {
             problem(
@@ -138,7 +140,7 @@ fn target_of(request: &Request<'_>, tree: &Tree) -> Result<Option<Target>, Findi
         Partitioning::Whole => Ok(None),
         Partitioning::Interval { column: name, unit } => {
             let (id, facts) = find(name)?;
-            let data_type = normalised(&facts.data_type);
+            let data_type = dialect.reading().normalised(&facts.data_type);
             if data_type != "DATE" && !data_type.starts_with("TIMESTAMP") {
                 return Err(problem(
                     format!(
@@ -312,7 +314,7 @@ fn slice(tree: &Tree, reaches: &Reaches, drivers: Vec<Vec<Piece>>, text: &Expand
         pieces.push(Piece::Scan {
             table: text.sql[start..end].to_owned(),
             reach,
-            alias: (!scan.aliased).then(|| quote(&scan.alias)),
+            alias: (!scan.aliased).then(|| tree.columns.dialect.quote(&scan.alias)),
         });
         done = end;
     }

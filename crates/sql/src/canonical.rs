@@ -3,16 +3,17 @@
 use sha2::{Digest, Sha256};
 use sqlparser::ast::Query;
 
+use crate::Dialect;
+
 /// The query written out from its tree: no comments, no layout, keywords in one case. Names and literals stay as written.
 pub(crate) fn canonical(query: &Query) -> String {
     query.to_string()
 }
 
 /// A text without comments and layout, for queries that could not be parsed: tokens, or failing that the bare text.
-pub(crate) fn canonical_text(sql: &str) -> String {
-    use sqlparser::dialect::DuckDbDialect;
+pub(crate) fn canonical_text(sql: &str, dialect: Dialect) -> String {
     use sqlparser::tokenizer::{Token, Tokenizer};
-    match Tokenizer::new(&DuckDbDialect {}, sql).tokenize() {
+    match Tokenizer::new(dialect.reading().parser(), sql).tokenize() {
         Ok(tokens) => tokens
             .iter()
             .filter(|token| !matches!(token, Token::Whitespace(_)))

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::Dialect;
+
 /// A step of an interval partitioning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -86,6 +88,8 @@ pub enum FunctionKind {
     Volatile,
     /// A macro of the database, whose body we do not read.
     Macro,
+    /// Several rows of one.
+    Rows,
 }
 
 /// Where names in queries lead.
@@ -95,8 +99,11 @@ pub trait Catalog {
 
     /// What a function is, by its name in lower case; none when nobody knows.
     fn function(&self, name: &str) -> Option<FunctionKind> {
-        crate::functions::builtin(name)
+        Some(self.dialect().builtin(name))
     }
+
+    /// Whose SQL it is.
+    fn dialect(&self) -> Dialect;
 }
 
 /// A question to [`crate::analyse`].

@@ -14,22 +14,21 @@
 //! | `tree.rs` | our tree: a small algebra |
 //! | `footprint/` | one rule per operator |
 //! | `canonical.rs` | the meaning-preserving form |
-//! | `dialect.rs` | how DuckDB writes intervals, key hashes and fingerprints |
-//! | `functions.rs` | which functions fold, read the clock, or answer anew |
+//! | `dialect/` | what differs between engines: how they write and what they mean |
 
 mod analyse;
 mod bind;
 mod canonical;
-pub mod dialect;
+mod dialect;
 mod facts;
 mod footprint;
-pub mod functions;
 mod sweep;
 mod text;
 mod tree;
 
 pub use analyse::{analyse, analyse_with, look_through};
 pub use canonical::digest;
+pub use dialect::{Blurred, Dialect, Language};
 pub use facts::{
     Analysis, Catalog, ColumnType, Effect, Finding, FunctionKind, Group, IntervalUnit, Occurrence, Partitioning, Piece,
     Place, Probe, Reach, Request, Slice, Step, TableInfo, Term,

@@ -6,16 +6,17 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, Spanned, TableFactor, Visit, Visitor};
+use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, Spanned, TableFactor, Value, Visit, Visitor};
 use sqlparser::tokenizer::Span;
 
-use crate::bind::{Findings, SERIES, call, function_name, kind_of, unknown_table, unwatched_function};
+use crate::bind::{Findings, call, function_name, kind_of, unknown_table, unwatched_function};
 use crate::text::{Expanded, parts_of, span_of};
 use crate::{Catalog, Finding, FunctionKind};
 
 /// Adds what the sweep finds and binding did not.
 pub(crate) fn sweep(query: &Query, text: &Expanded, catalog: &dyn Catalog, findings: &mut Findings) {
-    let mut sweep = Sweep { text, catalog, common: common(query), refusals: Vec::new(), unstable: Vec::new() };
+    let mut sweep =
+        Sweep { text, catalog, common: common(query), refusals: Vec::new(), unstable: Vec::new(), text_follows: false };
     let _ = query.visit(&mut sweep);
     let Sweep { refusals, unstable, .. } = sweep;
     for (found, known) in [(refusals, &mut findings.refusals), (unstable, &mut findings.unstable)] {
@@ -50,6 +51,8 @@ struct Sweep<'s> {
     common: BTreeSet<String>,
     refusals: Vec<Finding>,
     unstable: Vec<Finding>,
+    /// Whether the expression met next is cast to text.
+    text_follows: bool,
 }
 
 impl Sweep<'_> {
@@ -63,10 +66,49 @@ impl Sweep<'_> {
         }
     }
 
+    /// Words and strings that stand for what passes: the day, the session, the place of a row.
+    fn passing(&mut self, expression: &Expr) {
+        let reading = self.catalog.dialect().reading();
+        let as_text = std::mem::take(&mut self.text_follows);
+        let found = match expression {
+            Expr::Identifier(name) if name.quote_style.is_none() && reading.is_special(&name.value) => {
+                Some(&name.value)
+            }
+            Expr::CompoundIdentifier(names) => names
+                .last()
+                .filter(|name| name.quote_style.is_none() && reading.is_special(&name.value))
+                .map(|name| &name.value),
+            Expr::Value(value) => match &value.value {
+                Value::SingleQuotedString(literal) if !as_text && reading.passes(literal) => Some(literal),
+                _ => None,
+            },
+            Expr::TypedString(typed) => match &typed.value.value {
+                Value::SingleQuotedString(literal) if reading.passes(literal) => Some(literal),
+                _ => None,
+            },
+            Expr::Cast { data_type, .. } => {
+                self.text_follows = reading.normalised(&data_type.to_string()) == "VARCHAR";
+                None
+            }
+            _ => None,
+        };
+        if let Some(word) = found {
+            self.unstable.push(Finding {
+                rule: "clock",
+                message: format!(
+                    "`{word}` stands for the present, the session or the place of a row, so the result changes without any \
+                     input changing; the model is rebuilt whole in every run"
+                ),
+                help: format!("if it is only a word, say so: '{word}'::text"),
+                place: self.text.place(expression.span()),
+            });
+        }
+    }
+
     fn table_function(&mut self, name: &ObjectName) {
         let function =
             name.0.last().map(|part| part.to_string().trim_matches('"').to_ascii_lowercase()).unwrap_or_default();
-        if !SERIES.contains(&function.as_str()) {
+        if !self.catalog.dialect().reading().is_series(&function) {
             self.unstable.push(unwatched_function(&function, self.text.place(span_of(name))));
         }
     }
@@ -100,6 +142,7 @@ impl Visitor for Sweep<'_> {
     }
 
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        self.passing(expression);
         if let Expr::Function(function) = expression {
             let name = function_name(function);
             let kind = kind_of(function, self.catalog);

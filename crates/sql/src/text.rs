@@ -3,12 +3,10 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{ObjectName, ObjectNamePart, Query, SetExpr, Statement, TableFactor, Visit, Visitor};
-use sqlparser::dialect::DuckDbDialect;
-use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Location, Span};
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
-use crate::dialect::quote;
-use crate::{Catalog, Finding, Place, TableInfo};
+use crate::{Catalog, Dialect, Finding, Place, TableInfo};
 
 /// How deep views may lie on each other.
 const DEEPEST_VIEW: usize = 60;
@@ -39,12 +37,27 @@ pub(crate) struct Expanded {
     lines: Vec<usize>,
 }
 
+/// The text's tokens, with names as the engine keeps them: from here on a name is what it is, however it was written.
+fn tokens(sql: &str, dialect: Dialect) -> Result<Vec<TokenWithSpan>, ParserError> {
+    let reading = dialect.reading();
+    let mut tokens = Tokenizer::new(reading.parser(), sql).tokenize_with_location()?;
+    for token in &mut tokens {
+        if let Token::Word(word) = &mut token.token
+            && let Some(kept) = reading.kept(&word.value, word.quote_style.is_some())
+        {
+            word.value = kept;
+        }
+    }
+    Ok(tokens)
+}
+
 /// Parses a text that must be one query.
-pub(crate) fn parse(sql: &str) -> Result<Query, Finding> {
-    let statements = Parser::new(&DuckDbDialect {})
-        .with_recursion_limit(DEEPEST_NESTING)
-        .try_with_sql(sql)
-        .and_then(|mut parser| parser.parse_statements())
+pub(crate) fn parse(sql: &str, dialect: Dialect) -> Result<Query, Finding> {
+    let statements = tokens(sql, dialect)
+        .and_then(|tokens| {
+            let parser = Parser::new(dialect.reading().parser()).with_recursion_limit(DEEPEST_NESTING);
+            parser.with_tokens_with_locations(tokens).parse_statements()
+        })
         .map_err(|error| unread(format!("the SQL could not be read: {error}")))?;
     match <[Statement; 1]>::try_from(statements) {
         Ok([Statement::Query(query)]) => Ok(*query),
@@ -85,11 +98,12 @@ impl Builder {
         common: &mut Vec<String>,
     ) -> Result<(), Finding> {
         let sql = sql.trim_end().trim_end_matches(';');
-        let query = parse(sql)?;
+        let dialect = catalog.dialect();
+        let query = parse(sql, dialect)?;
         let lines: Vec<usize> = std::iter::once(0).chain(sql.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        let (mentions, local) = mentions(&query);
+        let (mentions, local) = mentions(&query, dialect);
         let taken = |mention: &&Mention| {
-            mention.parts.len() == 1 && common.iter().any(|name| name.eq_ignore_ascii_case(&mention.parts[0]))
+            mention.parts.len() == 1 && common.iter().any(|name| dialect.same_name(name, &mention.parts[0]))
         };
         if let Some(mention) = mentions.iter().find(taken) {
             let (view, table) = (through.join(" and "), &mention.parts[0]);
@@ -113,7 +127,7 @@ impl Builder {
             self.glue("\n)");
             if !mention.aliased {
                 let name = mention.parts.last().map_or("", String::as_str);
-                self.glue(&format!(" as {}", quote(name)));
+                self.glue(&format!(" as {}", dialect.quote(name)));
             }
             done = end;
         }
@@ -184,12 +198,12 @@ struct Mention {
 }
 
 /// Every name in a `from`, in order of the text, that no common table expression of the query could stand for; and the names of these.
-fn mentions(query: &Query) -> (Vec<Mention>, Vec<String>) {
+fn mentions(query: &Query, dialect: Dialect) -> (Vec<Mention>, Vec<String>) {
     let mut visitor = Mentions { found: Vec::new(), local: Vec::new() };
     let _ = query.visit(&mut visitor);
     let Mentions { mut found, local } = visitor;
     found.retain(|mention| {
-        mention.parts.len() > 1 || !local.iter().any(|name| name.eq_ignore_ascii_case(&mention.parts[0]))
+        mention.parts.len() > 1 || !local.iter().any(|name| dialect.same_name(name, &mention.parts[0]))
     });
     found.sort_by_key(|mention| (mention.span.start.line, mention.span.start.column));
     (found, local)

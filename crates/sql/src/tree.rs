@@ -8,7 +8,36 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, Ident, visit_expressions, visit_expressions_mut};
 
+use crate::dialect::Dialect;
 use crate::{Finding, Place};
+
+/// The columns of a query, by number, and whose SQL it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Columns {
+    pub dialect: Dialect,
+    facts: Vec<ColumnFacts>,
+}
+
+impl Columns {
+    /// No columns yet.
+    pub fn new(dialect: Dialect) -> Self {
+        Self { dialect, facts: Vec::new() }
+    }
+
+    /// Gives a column a number.
+    pub fn add(&mut self, facts: ColumnFacts) -> Id {
+        self.facts.push(facts);
+        self.facts.len() - 1
+    }
+}
+
+impl std::ops::Deref for Columns {
+    type Target = [ColumnFacts];
+
+    fn deref(&self) -> &Self::Target {
+        &self.facts
+    }
+}
 
 /// A column's number.
 pub(crate) type Id = usize;
@@ -107,7 +136,7 @@ pub(crate) struct WindowFunction {
 /// A bound query.
 #[derive(Debug, Clone)]
 pub(crate) struct Tree {
-    pub columns: Vec<ColumnFacts>,
+    pub columns: Columns,
     pub scans: Vec<Scan>,
     pub root: Node,
     pub output: Vec<Id>,

@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use highwater_sql::{
-    Analysis, Catalog, ColumnType, Effect, Group, IntervalUnit, Partitioning, Piece, Reach, Request, Slice, TableInfo,
-    analyse,
+    Analysis, Catalog, ColumnType, Dialect, Effect, Group, IntervalUnit, Partitioning, Piece, Reach, Request, Slice,
+    TableInfo, analyse,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -32,6 +32,10 @@ fn main() {
 struct Tables(HashMap<String, TableInfo>);
 
 impl Catalog for Tables {
+    fn dialect(&self) -> Dialect {
+        Dialect::DuckDb
+    }
+
     fn table(&self, parts: &[String]) -> Option<TableInfo> {
         self.0.get(&parts.last()?.to_lowercase()).cloned()
     }

@@ -10,7 +10,10 @@ use crate::arguments::{GlobalArguments, OutputArguments, SelectionArguments};
 use crate::exit::{Exit, Outcome};
 use crate::project;
 use crate::ui::Ui;
-use crate::ui::words::{about, bad, count, faint, good, partitions, plural, strong, thousands, warn};
+use crate::ui::words::{about, bad, count, faint, good, partitions, strong, thousands, warn};
+
+/// A rebuild that reads fewer rows is not worth comparing with.
+const WORTH_SAYING: u64 = 100_000;
 
 /// Partitions of one model that are listed before it is summed up.
 const LISTED: usize = 8;
@@ -39,6 +42,39 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
         ui.answer(&screen(&plan, &exact::selection_words(&arguments.selection)))?;
     }
     Ok(if refused(&plan) > 0 { Exit::Failed } else { Exit::Ok })
+}
+
+/// What the work reads and takes, against a rebuild; nothing where that is hardly anything.
+fn reading(plan: &Plan) -> String {
+    let sum = |count: fn(&ModelPlan) -> u64| plan.models.iter().map(count).sum::<u64>();
+    let (rows, all) = (sum(|model| model.rows_read), sum(|model| model.rows_rebuild));
+    if all < WORTH_SAYING || plan.models.iter().all(|model| model.state == PlanState::New) {
+        return String::new();
+    }
+    let (bytes, bytes_all) = (sum(|model| model.bytes_read), sum(|model| model.bytes_rebuild));
+    let mut text =
+        format!("; reads about {} of {} rows ({} of {})", about(rows), about(all), size(bytes), size(bytes_all));
+    let timed = || plan.models.iter().filter_map(|model| model.milliseconds.zip(model.milliseconds_rebuild));
+    if timed().next().is_some() {
+        let (some, whole) = timed().fold((0, 0), |(some, whole), (a, b)| (some + a, whole + b));
+        let _ = write!(text, ", about {} against {} for a rebuild", seconds(some), seconds(whole));
+    }
+    text
+}
+
+/// Bytes, as people read them.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{} kB", bytes.div_ceil(1000)),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// Milliseconds, as seconds.
+fn seconds(milliseconds: u64) -> String {
+    let seconds = milliseconds as f64 / 1000.0;
+    if seconds < 10.0 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
 }
 
 /// Models that a run would refuse: it would fail, so does the plan.
@@ -91,6 +127,7 @@ fn verdict(plan: &Plan) -> String {
         let (some, all) = (about(plan.rows_dirty), about(plan.rows_total));
         let _ = write!(line, ": {} of {partitions}, about {some} of {all} rows", thousands(plan.dirty_count));
     }
+    line.push_str(&reading(plan));
     if refused(plan) > 0 {
         let _ = write!(line, "; {} refused", thousands(refused(plan)));
     }
@@ -151,6 +188,9 @@ fn list_partitions(model: &ModelPlan) -> bool {
 fn work(model: &ModelPlan, listed: bool) -> String {
     let causes = || model.causes.iter().map(|cause| cause.reason.as_str()).collect::<Vec<_>>().join("; ");
     match model.state {
+        PlanState::New if model.rows_read > 0 => {
+            format!("new: built whole from {}", count(model.rows_read, "row"))
+        }
         PlanState::New => "new: built whole".to_owned(),
         PlanState::Unchanged => "unchanged".to_owned(),
         PlanState::Waits => format!("looked at after {} rebuilt in this run", are(&model.waits_for)),
@@ -199,19 +239,35 @@ fn footer(out: &mut String, plan: &Plan, selection: &str, has_work: bool) {
     if has_work && unchanged > 0 {
         let _ = writeln!(out, "  unchanged: {}", count(unchanged, "model"));
     }
-    for model in plan.models.iter().filter(|model| model.null_rows > 0) {
-        if let Cut::Interval { column, unit } = &model.cut {
-            let verb = if model.null_rows == 1 { "has" } else { "have" };
-            let _ = writeln!(
-                out,
-                "  no {column}: {} of {} {verb} none (kept in the NULL {unit})",
-                format_args!("{} {}", thousands(model.null_rows), plural(model.null_rows, "row")),
-                model.label
-            );
-        }
+    for model in &plan.models {
+        odd_rows(out, model);
     }
     if plan.with_work > 0 {
         let hash = exact::short(&plan.hash);
         let _ = writeln!(out, "  plan {}   apply exactly this with: hw run{selection} --plan {hash}", strong(hash));
     }
+}
+
+/// Rows that people may not expect in the table: without a day, of days before its beginning, of days to come.
+fn odd_rows(out: &mut String, model: &ModelPlan) {
+    let Cut::Interval { column, unit } = &model.cut else { return };
+    let verb = |rows: u64, one: &'static str, many: &'static str| if rows == 1 { one } else { many };
+    let mut line = |rows: u64, head: &str, what: String| {
+        if rows > 0 {
+            let _ = writeln!(out, "  {head}: {} of {} {what}", count(rows, "row"), model.label);
+        }
+    };
+    let nulls = model.null_rows;
+    line(nulls, &format!("no {column}"), format!("{} none (kept in the NULL {unit})", verb(nulls, "has", "have")));
+    let (early, future) = (model.early_rows, model.future_rows);
+    line(
+        early,
+        "before begin",
+        format!("{} of {unit}s before it (kept: a rebuild has them)", verb(early, "is", "are")),
+    );
+    line(
+        future,
+        "to come",
+        format!("{} of {unit}s that have not begun (kept: a rebuild has them)", verb(future, "is", "are")),
+    );
 }

@@ -13,7 +13,7 @@ fn says_what_a_run_would_do_and_why() {
     --- stdout
     1 of 1 exact model has work
 
-      daily_revenue  exact by day  new: built whole
+      daily_revenue  exact by day  new: built whole from 3 rows
 
       plan [PLAN]   apply exactly this with: hw run --plan [PLAN]
     "#);

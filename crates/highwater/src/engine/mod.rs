@@ -6,6 +6,7 @@
 //! | `postgres/` | PostgreSQL, over its own protocol |
 //! | `ddl/` | how each engine makes, renames and removes tables and views |
 //! | `error.rs` | what an engine answers when it cannot |
+//! | `occupant.rs` | the process that has a database file open |
 //! | `relation.rs` | names of tables and views, quoted |
 //! | `table.rs` | query results small enough to show |
 
@@ -14,14 +15,18 @@ use std::collections::HashMap;
 mod ddl;
 mod duckdb;
 mod error;
+mod occupant;
 mod postgres;
 mod relation;
 mod table;
+
+use highwater_sql::Dialect;
 
 pub use self::ddl::{Ddl, ddl};
 pub use self::duckdb::DuckDb;
 pub use self::postgres::{Postgres, Settings as PostgresSettings};
 pub use error::{Cause, EngineError, MissingColumn, Obstacle};
+pub(crate) use occupant::occupant;
 pub use relation::{Relation, RelationKind, quote_identifier, quote_literal};
 pub use table::{Cell, Column, Table};
 
@@ -120,6 +125,9 @@ pub trait Connection: Send {
     fn comments(&mut self, _relation: &Relation) -> Result<Comments, EngineError> {
         Ok(Comments::default())
     }
+
+    /// Whose SQL it reads.
+    fn dialect(&self) -> Dialect;
 
     /// Starts a transaction as the engine does it when nothing else is said.
     ///

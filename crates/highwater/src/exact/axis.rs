@@ -1,10 +1,9 @@
 //! How a table is cut, in SQL: the partition a row belongs to, membership in a set of partitions, and labels.
 //!
-//! A partition's id is an interval start (`TIMESTAMP`, or NULL for rows without event time) or a key hash (`UBIGINT`); a table that is not
+//! A partition's id is an interval start (`timestamp`, or NULL for rows without event time) or a key hash; a table that is not
 //! cut is the one partition 0. Every membership test here is NULL-safe: a plain `in` leaves the rows of the partition NULL behind.
 
-use highwater_sql::dialect::{interval, key_hash, quote};
-use highwater_sql::{IntervalUnit, Partitioning};
+use highwater_sql::{Dialect, IntervalUnit, Partitioning};
 
 use super::report::Cut;
 
@@ -13,15 +12,17 @@ use super::report::Cut;
 pub(crate) struct Axis {
     /// By what.
     pub partitioning: Partitioning,
+    /// In whose SQL.
+    pub dialect: Dialect,
 }
 
 impl Axis {
     /// The partition of a row, as an expression over the table's columns.
     pub fn partition(&self) -> String {
         match &self.partitioning {
-            Partitioning::Interval { column, unit } => interval(&quote(column), *unit),
-            Partitioning::Key { columns } => key_hash(&quoted(columns)),
-            Partitioning::Whole => "0::ubigint".to_owned(),
+            Partitioning::Interval { column, unit } => self.dialect.interval(&self.dialect.quote(column), *unit),
+            Partitioning::Key { columns } => self.dialect.key_hash(&quoted(self.dialect, columns)),
+            Partitioning::Whole => whole(self.dialect),
         }
     }
 
@@ -37,7 +38,7 @@ impl Axis {
 
     /// The type of partition ids.
     pub fn id_type(&self) -> &'static str {
-        if self.unit().is_some() { "timestamp" } else { "ubigint" }
+        if self.unit().is_some() { "timestamp" } else { self.dialect.key_type() }
     }
 
     /// The step, of a table cut by time.
@@ -56,15 +57,8 @@ impl Axis {
     /// The label of a partition id, as an expression over the id. Keys are shown by their values elsewhere.
     pub fn label(&self, id: &str) -> String {
         let Some(unit) = self.unit() else { return format!("cast({id} as varchar)") };
-        let format = match unit {
-            IntervalUnit::Hour => "%Y-%m-%d %H:00",
-            IntervalUnit::Day => "%Y-%m-%d",
-            IntervalUnit::Month => "%Y-%m",
-            IntervalUnit::Year => "%Y",
-        };
-        format!(
-            "coalesce(case when isfinite({id}) then strftime({id}, '{format}') else cast({id} as varchar) end, 'NULL')"
-        )
+        let label = self.dialect.interval_label(id, unit);
+        format!("coalesce(case when isfinite({id}) then {label} else cast({id} as varchar) end, 'NULL')")
     }
 
     /// For reports.
@@ -77,6 +71,11 @@ impl Axis {
     }
 }
 
+/// The id of the one partition of what is not cut.
+pub(crate) fn whole(dialect: Dialect) -> String {
+    format!("cast(0 as {})", dialect.key_type())
+}
+
 /// Whether an id is in the column `p` of a table, NULL included. Always true or false, so that it can be negated.
 pub(crate) fn within(id: &str, set: &str) -> String {
     format!(
@@ -86,6 +85,6 @@ pub(crate) fn within(id: &str, set: &str) -> String {
 }
 
 /// Columns in double quotes.
-pub(crate) fn quoted(columns: &[String]) -> Vec<String> {
-    columns.iter().map(|column| quote(column)).collect()
+pub(crate) fn quoted(dialect: Dialect, columns: &[String]) -> Vec<String> {
+    columns.iter().map(|column| dialect.quote(column)).collect()
 }

@@ -1,17 +1,24 @@
 //! A run of one model, from looking to committing.
 //!
-//! Everything happens in one transaction on one snapshot. Looking writes nothing; the fence is raised only when there is something to write, and
-//! it fails if another run of the model has committed since the snapshot. So a run that finds nothing new leaves no trace at all.
+//! Everything happens in one transaction on one snapshot. Looking writes nothing; the lease is taken only when there is something to build, and the
+//! fence raised only when there is something to write. It fails if another run of the model has committed since the snapshot. So a run that finds
+//! nothing new leaves no trace at all.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use highwater_sql::Finding;
+
+use crate::engine::EngineError;
+
+use super::cost::{self, FEW_ROWS, Timed, spoken};
 use super::detect::{Observation, record};
 use super::dirty::listed;
 use super::error::ExactError;
 use super::foresee::Shown;
 use super::job::Job;
+use super::lease::{self, Holder, Lease, Taken};
 use super::ledger::{self, ModelRow, RunRow};
-use super::look::{Choice, Look, kept, look, refuse, schema_change};
+use super::look::{Choice, Look, broken_promises, kept, look, refuse, schema_change};
 use super::model::RunIdentity;
 use super::prepare::{Analyse, Prepared, prepare};
 use super::report::{Mode, SwapReport};
@@ -24,50 +31,118 @@ struct Done {
     commit: bool,
 }
 
-/// Runs a model; see [`super::run`].
-pub(crate) fn build(job: &mut Job, run: &RunIdentity, analyse: Analyse) -> Result<SwapReport, ExactError> {
-    job.connection.begin().map_err(|error| job.error(error))?;
-    let outcome = attempt(job, run, analyse).and_then(|done| {
-        if done.commit {
-            job.drop_temporary()?;
-            job.connection.commit().map_err(|error| job.error(error))?;
-        } else {
-            job.connection.rollback().map_err(|error| job.error(error))?;
-        }
-        Ok(done.report)
-    });
-    if outcome.is_err() {
-        ledger::rollback(job);
-    }
-    outcome
+/// What a build is part of.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    run: &'a RunIdentity,
+    /// The model's epoch in this transaction's snapshot.
+    epoch: u64,
+    /// Seconds that finding the changes took.
+    detect_seconds: f64,
+    /// When building began.
+    began: Instant,
 }
 
-fn attempt(job: &mut Job, run: &RunIdentity, analyse: Analyse) -> Result<Done, ExactError> {
+/// How an attempt ended.
+enum Attempt {
+    /// With a report.
+    Done(Box<SwapReport>),
+    /// A lease was taken that someone had left behind: everything has to be looked at anew, under that lease.
+    Again(Lease),
+    /// Another run builds the model.
+    Held(Holder),
+}
+
+/// Runs a model; see [`super::run`].
+pub(crate) fn build(job: &mut Job, run: &RunIdentity, analyse: Analyse) -> Result<SwapReport, ExactError> {
+    job.moment = run.started_at;
+    let patience = job.writers.as_ref().map_or(Duration::ZERO, |writers| writers.wait);
+    let until = Instant::now() + patience;
+    let mut lease = None;
+    loop {
+        job.begin()?;
+        let outcome = attempt(job, run, analyse, lease.take());
+        if !matches!(outcome, Ok(Attempt::Done(_))) {
+            ledger::rollback(job);
+        }
+        match outcome? {
+            Attempt::Done(report) => return Ok(*report),
+            Attempt::Again(taken) => lease = Some(taken),
+            Attempt::Held(holder) => {
+                if !lease::wait(job, until)? {
+                    return Err(ExactError::Held { model: job.label.clone(), holder: Box::new(holder) });
+                }
+            }
+        }
+    }
+}
+
+/// One transaction: looks, takes the lease if there is something to do, does it, and ends the transaction.
+fn attempt(job: &mut Job, run: &RunIdentity, analyse: Analyse, lease: Option<Lease>) -> Result<Attempt, ExactError> {
     let started = Instant::now();
     let mut prepared = prepare(job, &run.engine_version, analyse)?;
-    if !ledger::fenced(job)? {
+    let mut epoch = ledger::epoch(job)?;
+    if epoch.is_none() {
         // The fence must stand before the snapshot it guards is taken.
         job.connection.rollback().map_err(|error| job.error(error))?;
         ledger::create(job, run)?;
-        job.connection.begin().map_err(|error| job.error(error))?;
+        job.begin()?;
         prepared = prepare(job, &run.engine_version, analyse)?;
+        epoch = ledger::epoch(job)?;
     }
+    let epoch = epoch.ok_or_else(|| job.broken("it has no row in the fence"))?;
     let look = look(job, &prepared, &[])?;
     refuse(job, &prepared, &look)?;
     let detect_seconds = started.elapsed().as_secs_f64();
-    let mut done = act(job, &prepared, &look, run)?;
+    job.reach("looked");
+    let _lease = match lease {
+        _ if look.choice == Choice::Nothing => None,
+        Some(lease) => Some(lease),
+        None => match lease::take(job, run)? {
+            Taken::Mine(lease) => Some(lease),
+            Taken::LeftBehind(lease) => return Ok(Attempt::Again(lease)),
+            Taken::Held(holder) => return Ok(Attempt::Held(holder)),
+        },
+    };
+    job.reach("leased");
+    let mut done = act(job, &prepared, &look, Work { run, epoch, detect_seconds, began: Instant::now() })?;
     done.report.detect_seconds = detect_seconds;
+    if done.commit {
+        job.drop_temporary()?;
+        job.reach("committing");
+        commit(job, run)?;
+        job.reach("committed");
+    } else {
+        job.connection.rollback().map_err(|error| job.error(error))?;
+    }
     done.report.seconds = started.elapsed().as_secs_f64();
-    Ok(done)
+    Ok(Attempt::Done(Box::new(done.report)))
+}
+
+/// Commits. When the answer is lost, the ledger says whether the commit was done.
+fn commit(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
+    let Err(source) = job.connection.commit() else { return Ok(()) };
+    if !matches!(source, EngineError::Lost { .. }) || job.writers.is_none() {
+        return Err(job.error(source));
+    }
+    match lease::committed(job, run) {
+        Some(true) => Ok(()),
+        Some(false) => Err(job.error(source)),
+        None => Err(ExactError::Doubtful { model: job.label.clone(), source }),
+    }
 }
 
 /// Builds, compares, swaps and records what the look called for.
-fn act(job: &mut Job, prepared: &Prepared, look: &Look, run: &RunIdentity) -> Result<Done, ExactError> {
+fn act(job: &mut Job, prepared: &Prepared, look: &Look, work: Work) -> Result<Done, ExactError> {
+    let Work { run, epoch, .. } = work;
     match &look.choice {
         Choice::Nothing => Ok(Done { report: report(job, prepared, look, Mode::Unchanged)?, commit: false }),
         Choice::Note => {
-            ledger::fence(job)?;
+            ledger::fence(job, epoch)?;
             record(job, prepared, &look.observations, false, run)?;
+            if let Some(day) = look.audited {
+                ledger::write_audit(job, day)?;
+            }
             ledger::write_run(job, &RunRow { what: "unchanged", ..RunRow::default() }, run)?;
             Ok(Done { report: report(job, prepared, look, Mode::Unchanged)?, commit: true })
         }
@@ -75,16 +150,14 @@ fn act(job: &mut Job, prepared: &Prepared, look: &Look, run: &RunIdentity) -> Re
             let (Some(dirty), Some(parts)) = (&look.dirty, &prepared.analysis.slice) else {
                 return Err(job.broken("there is no slice to build"));
             };
-            ledger::fence(job)?;
             let filter = Filter::new(job, &prepared.axis, &dirty.set, dirty.null)?;
             let query = slice(job, &prepared.axis, parts, &filter)?;
-            finish(job, prepared, look, run, &query, Mode::Incremental)
+            finish(job, prepared, look, work, &query, Mode::Incremental)
         }
         Choice::New | Choice::Whole { .. } => {
-            ledger::fence(job)?;
             let query = format!("select * from (\n{}\n) as q", prepared.text);
             let mode = if look.choice == Choice::New { Mode::New } else { Mode::Whole };
-            finish(job, prepared, look, run, &query, mode)
+            finish(job, prepared, look, work, &query, mode)
         }
     }
 }
@@ -93,10 +166,11 @@ fn finish(
     job: &mut Job,
     prepared: &Prepared,
     look: &Look,
-    run: &RunIdentity,
+    work: Work,
     query: &str,
     mode: Mode,
 ) -> Result<Done, ExactError> {
+    let Work { run, epoch, .. } = work;
     let scope = look.dirty.as_ref().filter(|_| mode == Mode::Incremental);
     let staged = stage(job, prepared, query, scope, look.here.as_deref(), look.salt)?;
     // Keys of partitions that are about to lose their rows can be named only now.
@@ -108,16 +182,24 @@ fn finish(
         }
         None => Vec::new(),
     };
+    job.reach("staged");
+    // Not before: a run that sleeps while it builds must not keep others out once its lease is over.
+    ledger::fence(job, epoch)?;
     let known = look.known.clone().unwrap_or(ModelRow {
         logic_version: String::new(),
         logic: serde_json::Value::Null,
         salt: look.salt,
         change_seq: 0,
+        audited: job.today(),
     });
     let swapped = swap::swap(job, prepared, &staged, look.target.kind, &known, run)?;
     let fresh = look.dirty.is_none() || look.observations.iter().any(|observation| !observation.seen);
     let news = look.observations.iter().any(Observation::news);
-    let commit = swapped.recorded > 0 || swapped.recreated || news || known.logic_version != prepared.logic_version;
+    let commit = swapped.recorded > 0
+        || swapped.recreated
+        || news
+        || look.audited.is_some()
+        || known.logic_version != prepared.logic_version;
     let mut report = SwapReport { dirty: shown, ..report_of(prepared, look, mode, swapped) };
     if commit {
         record(job, prepared, &look.observations, fresh, run)?;
@@ -126,6 +208,7 @@ fn finish(
             logic: prepared.logic.clone(),
             salt: look.salt,
             change_seq: known.change_seq + u64::from(swapped.recorded > 0),
+            audited: look.audited.unwrap_or(if scope.is_none() { job.today() } else { known.audited }),
         };
         let word = if mode == Mode::New {
             "new"
@@ -135,10 +218,46 @@ fn finish(
             "incremental"
         };
         ledger::write_model(job, &row, word, run)?;
-        ledger::write_run(job, &run_row(&report, word), run)?;
+        let build_seconds = work.began.elapsed().as_secs_f64();
+        outdone(job, prepared, &mut report, work, build_seconds)?;
+        let row = RunRow {
+            detect_seconds: work.detect_seconds,
+            build_seconds,
+            forecast: look.forecast,
+            ..run_row(&report, word)
+        };
+        ledger::write_run(job, &row, run)?;
     }
     totals(job, prepared, &mut report)?;
     Ok(Done { report, commit })
+}
+
+/// Says so when building everything would have been cheaper three times in a row.
+fn outdone(
+    job: &mut Job,
+    prepared: &Prepared,
+    report: &mut SwapReport,
+    work: Work,
+    build_seconds: f64,
+) -> Result<(), ExactError> {
+    if report.mode != Mode::Incremental || kept(job, prepared)?.rows < FEW_ROWS {
+        return Ok(());
+    }
+    let last = Timed { dirty: report.dirty_count as f64, build: build_seconds, detect: work.detect_seconds };
+    if let Some((took, rebuild)) = cost::history(job)?.outdone(last) {
+        report.findings.push(Finding {
+            rule: "rebuild-cheaper",
+            message: format!(
+                "a rebuild would have been cheaper three times in a row: {} against {} to find and build what changed",
+                spoken(rebuild),
+                spoken(took)
+            ),
+            help: "declare a cheaper detector for its sources (hw help HW0514), or set meta.highwater.policy to full"
+                .to_owned(),
+            place: None,
+        });
+    }
+    Ok(())
 }
 
 fn run_row(report: &SwapReport, what: &'static str) -> RunRow {
@@ -150,6 +269,7 @@ fn run_row(report: &SwapReport, what: &'static str) -> RunRow {
         unchanged: report.unchanged_count,
         deleted: report.rows_deleted,
         inserted: report.rows_inserted,
+        ..RunRow::default()
     }
 }
 
@@ -165,6 +285,7 @@ fn report_of(prepared: &Prepared, look: &Look, mode: Mode, swapped: Swapped) -> 
         _ => (None, Vec::new()),
     };
     findings.extend(prepared.analysis.notes.iter().cloned());
+    findings.extend(broken_promises(prepared, look));
     let dirty_count = match (mode, &look.dirty) {
         (Mode::Incremental, Some(dirty)) => dirty.count,
         _ => swapped.considered,
@@ -186,9 +307,13 @@ fn report_of(prepared: &Prepared, look: &Look, mode: Mode, swapped: Swapped) -> 
         schema_change: if mode == Mode::Whole { schema_change(prepared, look) } else { None },
         recreated: swapped.recreated,
         excluded_null_rows: 0,
+        early_rows: 0,
+        future_rows: 0,
         latest: None,
         findings,
         detect_seconds: 0.0,
+        foreseen_seconds: look.forecast.foreseen,
+        rebuild_seconds: look.forecast.rebuild,
         seconds: 0.0,
     }
 }
@@ -200,6 +325,7 @@ fn totals(job: &mut Job, prepared: &Prepared, report: &mut SwapReport) -> Result
     report.partition_count = kept.partitions;
     report.rows_total = kept.rows;
     report.excluded_null_rows = kept.null_rows;
+    (report.early_rows, report.future_rows) = (kept.early_rows, kept.future_rows);
     report.latest = kept.latest;
     Ok(())
 }

@@ -2,7 +2,6 @@
 //!
 //! Every term of the analysis carries the changed groups of one input through its steps. What arrives is dirty, with the term as its reason.
 
-use highwater_sql::dialect::key_hash;
 use highwater_sql::{Effect, Finding, Group, Term};
 
 use super::axis::Axis;
@@ -45,7 +44,7 @@ pub(crate) fn dirty(
     let id_type = prepared.axis.id_type();
     let why = job.store(
         "why",
-        &format!("select null::{id_type} as p, 0::bigint as term, 0::bigint as rows_before, 0::bigint as rows_now where false"),
+        &format!("select cast(null as {id_type}) as p, 0::bigint as term, 0::bigint as rows_before, 0::bigint as rows_now where false"),
     )?;
     for (index, term) in prepared.analysis.terms.iter().enumerate() {
         let input = &prepared.inputs[prepared.term_inputs[index]];
@@ -54,7 +53,7 @@ pub(crate) fn dirty(
         let arrived = walk(job, index, term, set)?;
         match &term.effect {
             Effect::All(finding) => {
-                if job.count(&format!("select count(*) from (from {arrived} limit 1)"))? > 0 {
+                if job.count(&format!("select count(*) from (select 1 from {arrived} limit 1) as arrived"))? > 0 {
                     all.push((input.label.clone(), finding.clone()));
                 }
             }
@@ -167,9 +166,9 @@ pub(crate) fn labelled(job: &mut Job, axis: &Axis, ids: &str, shown: &[Shown]) -
         Cut::Interval { .. } => format!("select p, {} as label, {order} as place from {ids}", axis.label("p")),
         Cut::Whole => format!("select p, 'the table' as label, {order} as place from {ids}"),
         Cut::Key { .. } => {
-            let looked_up: Vec<String> = shown.iter().map(|shown| key_labels(shown, ids)).collect();
+            let looked_up: Vec<String> = shown.iter().map(|shown| key_labels(axis, shown, ids)).collect();
             let found = if looked_up.is_empty() {
-                "select null::ubigint as p, null::varchar as label where false".to_owned()
+                format!("select cast(null as {}) as p, null::varchar as label where false", axis.dialect.key_type())
             } else {
                 looked_up.join(" union all ")
             };
@@ -184,8 +183,8 @@ pub(crate) fn labelled(job: &mut Job, axis: &Axis, ids: &str, shown: &[Shown]) -
     job.store("labels", &query)
 }
 
-fn key_labels(shown: &Shown, ids: &str) -> String {
-    let hash = key_hash(&shown.expressions);
+fn key_labels(axis: &Axis, shown: &Shown, ids: &str) -> String {
+    let hash = axis.dialect.key_hash(&shown.expressions);
     let text: Vec<String> =
         shown.expressions.iter().map(|expression| format!("coalesce(cast({expression} as varchar), 'NULL')")).collect();
     format!(

@@ -7,6 +7,8 @@ use highwater_sql::Finding;
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::engine::EngineError;
 
+use super::lease::Holder;
+
 /// A finding with the text its place points into.
 #[derive(Debug, Clone)]
 pub struct LocatedFinding {
@@ -68,6 +70,34 @@ pub enum ExactError {
         model: String,
         /// The engine's own words.
         source: EngineError,
+    },
+    /// Another run builds the model, and did not finish in the time that was to be waited.
+    #[error("{model} is being built by another run")]
+    Held {
+        /// The model's label.
+        model: String,
+        /// Who.
+        holder: Box<Holder>,
+    },
+    /// The connection was lost while committing, and the ledger cannot be asked whether that was done.
+    #[error("nobody knows whether {model} was committed: {source}")]
+    Doubtful {
+        /// The model's label.
+        model: String,
+        /// What the engine said to the commit.
+        source: EngineError,
+    },
+    /// The detector declared of a table cannot be used.
+    #[error("{model} reads {table}, which cannot be detect: {detect}: {problem}")]
+    Detector {
+        /// The model's label.
+        model: String,
+        /// The table's.
+        table: String,
+        /// The word in its declaration.
+        detect: &'static str,
+        /// Why not.
+        problem: String,
     },
     /// Columns changed and `on_schema_change` is `fail`.
     #[error("the columns of {model} changed: {change}")]
@@ -138,6 +168,15 @@ impl ExactError {
                 .note(source.to_string())
                 .note("nothing was changed by this run")
                 .help("run again when the other run has finished"),
+            Self::Detector { table, detect, problem, .. } => unusable_detector(table, detect, problem),
+            Self::Held { holder, .. } => Diagnostic::error("HW0512", self.to_string())
+                .note(holder.to_string())
+                .note("nothing was changed by this run")
+                .help("wait for it with --wait 10m, or run again when it has finished"),
+            Self::Doubtful { source, .. } => Diagnostic::error("HW0513", self.to_string())
+                .note(source.to_string())
+                .note("either everything of this model was swapped or nothing, and the ledger says the same")
+                .help("run again: what was committed is not built twice"),
             Self::SchemaChange { .. } => Diagnostic::error("HW0506", self.to_string())
                 .note("on_schema_change is fail, and nothing was touched")
                 .help("rebuild with --full-refresh, or let the table take the new columns with on_schema_change: append_new_columns"),
@@ -184,6 +223,14 @@ fn located(mut diagnostic: Diagnostic, findings: &[LocatedFinding]) -> Diagnosti
         }
     }
     diagnostic
+}
+
+fn unusable_detector(table: &str, detect: &str, problem: &str) -> Diagnostic {
+    Diagnostic::error("HW0514", format!("{table} cannot be detect: {detect}"))
+        .note(problem)
+        .help("name a column of whole numbers that are given out in the order of commits")
+        .help("say `commit_order: true` if nothing is ever stamped earlier and committed later, as when a single job loads the table")
+        .help("or declare nothing: a fingerprint relies on no promise")
 }
 
 fn grain(error: &ExactError, columns: &[String], examples: &[(String, u64)], duplicates: u64) -> Diagnostic {

@@ -4,6 +4,7 @@ use highwater_sql::{Effect, Group, Partitioning, Term};
 
 use super::axis::Axis;
 use super::detect::feed::{self, Parent};
+use super::detect::part;
 use super::dirty::plural;
 use super::error::ExactError;
 use super::job::Job;
@@ -147,9 +148,17 @@ fn detector(job: &Job, input: &Input) -> (String, Option<String>) {
         0 => format!("row count{by}"),
         _ => format!("fingerprint of {}{by}", plural(columns, "column")),
     };
+    if let Some(declared) = &input.declared {
+        let audited = declared.audit_days.map_or_else(String::new, |_| format!(", and {fingerprint} in turns"));
+        let detector = format!("{} by {}{audited}", declared.detect.word(), declared.version);
+        return (detector, Some(declared.contract(&part(&input.probe.group))));
+    }
     let Some(exact) = job.around.parent(&input.relation) else { return (fingerprint, None) };
-    let parent =
-        Parent { unique_id: exact.unique_id.clone(), axis: Axis { partitioning: exact.partitioning() }, change_seq: 0 };
+    let parent = Parent {
+        unique_id: exact.unique_id.clone(),
+        axis: Axis { partitioning: exact.partitioning(), dialect: job.dialect },
+        change_seq: 0,
+    };
     let promise = format!("sees what runs of {0} wrote; a change by hand is mended by {0}'s next run", input.label);
     let detector = match feed::groups(&parent, &input.probe.group) {
         Some(_) => format!("swap feed of {}", input.label),

@@ -1,11 +1,10 @@
 //! Foresee: what a parent's planned work will change in its children, before it has been done.
 
-use highwater_sql::dialect::quote;
 use highwater_sql::{Group, Partitioning};
 
 use crate::engine::Relation;
 
-use super::axis::Axis;
+use super::axis::{Axis, quoted};
 use super::detect::feed::{self, Parent};
 use super::detect::{Observation, group_id};
 use super::error::ExactError;
@@ -51,7 +50,7 @@ pub(crate) fn foresee(
         let delta = job.store(
             &format!("foreseen_{index}"),
             &format!(
-                "select distinct p, null::bigint as rows_before, null::bigint as rows_now from ({groups}){before}"
+                "select distinct p, null::bigint as rows_before, null::bigint as rows_now from ({groups}) as groups{before}"
             ),
         )?;
         observation.changed = job.count(&format!("select count(*) from {delta}"))?;
@@ -67,11 +66,13 @@ pub(crate) fn foresee(
 fn groups(input: &Input, set: &str, axis: &Axis) -> String {
     let parent = Parent { unique_id: String::new(), axis: axis.clone(), change_seq: 0 };
     match feed::groups(&parent, &input.probe.group) {
-        Some(groups) => format!("select {groups} as p from (select p as {} from {set})", axis.ledger_column()),
+        Some(groups) => {
+            format!("select {groups} as p from (select p as {} from {set}) as parents", axis.ledger_column())
+        }
         // The keys of rows that will be there cannot be known; those that are there now are the best guess.
         None => format!(
             "select {} as p from {} where {}",
-            group_id(&input.probe.group),
+            group_id(axis.dialect, &input.probe.group),
             input.relation.sql(),
             axis.within(set)
         ),
@@ -96,7 +97,7 @@ impl Shown {
     /// A table that has the output's columns.
     pub fn output(table: String, axis: &Axis) -> Self {
         let expressions = match &axis.partitioning {
-            Partitioning::Key { columns } => columns.iter().map(|column| quote(column)).collect(),
+            Partitioning::Key { columns } => quoted(axis.dialect, columns),
             _ => Vec::new(),
         };
         Self { table, expressions }

@@ -1,8 +1,13 @@
 //! One piece of work on one model: the connection, the names of its temporary tables, and errors that say which model it was.
 
+use highwater_sql::Dialect;
+use jiff::Timestamp;
+
 use crate::engine::{Cell, Column, Connection, EngineError, Relation, Table};
 
 use super::error::ExactError;
+use super::failpoint;
+use super::lease::Writers;
 use super::model::{ExactModel, Surroundings};
 
 /// A model being worked on.
@@ -15,11 +20,20 @@ pub(crate) struct Job<'a> {
     pub around: &'a Surroundings,
     /// The word for it in messages.
     pub label: String,
+    /// What is to be known about others who write the same tables; none in tests that are alone.
+    pub writers: Option<Writers>,
+    /// The moment of the run, by which audits take turns.
+    pub moment: Timestamp,
+    /// Whose SQL the session reads.
+    pub dialect: Dialect,
     prefix: String,
     temporary: Vec<String>,
     /// A way to look for changes that is not enough.
     #[cfg(test)]
     pub naive: Option<super::detect::fingerprint::Naive>,
+    /// Called at every step that has a name.
+    #[cfg(test)]
+    pub reached: Option<&'a mut dyn FnMut(&str)>,
 }
 
 impl<'a> Job<'a> {
@@ -31,27 +45,63 @@ impl<'a> Job<'a> {
         prefix: &str,
     ) -> Self {
         let label = around.label(&model.relation);
+        let dialect = connection.dialect();
         Self {
             connection,
             model,
             around,
             label,
+            writers: None,
+            moment: Timestamp::now(),
+            dialect,
             prefix: prefix.to_owned(),
             temporary: Vec::new(),
             #[cfg(test)]
             naive: None,
+            #[cfg(test)]
+            reached: None,
         }
+    }
+
+    /// Says that the work has got to a step at which tests may want to stop it.
+    pub fn reach(&mut self, step: &str) {
+        failpoint::reach(step, &self.label);
+        #[cfg(test)]
+        if let Some(reached) = &mut self.reached {
+            reached(step);
+        }
+    }
+
+    /// The day of the run, in days since 1970.
+    pub fn today(&self) -> i64 {
+        self.moment.as_second().div_euclid(24 * 60 * 60)
+    }
+
+    /// Whether promises about a table are checked: always, but in a test that must notice when they are not.
+    pub fn audits(&self) -> bool {
+        #[cfg(test)]
+        return self.naive != Some(super::detect::fingerprint::Naive::NoAudit);
+        #[cfg(not(test))]
+        true
+    }
+
+    /// Whether rows that share the newest version seen are passed over: never, but in a test that must notice it.
+    pub fn strictly_beyond(&self) -> bool {
+        #[cfg(test)]
+        return self.naive == Some(super::detect::fingerprint::Naive::BeyondTheVersion);
+        #[cfg(not(test))]
+        false
     }
 
     /// The name of one of this job's temporary tables, in SQL.
     pub fn temp(&self, name: &str) -> String {
-        format!("temp.main.{}_{name}", self.prefix)
+        self.connection.temporary(&format!("{}_{name}", self.prefix)).sql()
     }
 
     /// Fills a temporary table from a query, replacing what stood there, and returns its name in SQL.
     pub fn store(&mut self, name: &str, query: &str) -> Result<String, ExactError> {
         let table = self.temp(name);
-        self.execute(&format!("create or replace temp table {table} as {query}"))?;
+        self.execute(&self.dialect.store(&table, query))?;
         if !self.temporary.contains(&table) {
             self.temporary.push(table.clone());
         }
@@ -64,6 +114,11 @@ impl<'a> Job<'a> {
             self.execute(&format!("drop table if exists {table}"))?;
         }
         Ok(())
+    }
+
+    /// Starts a transaction that reads one snapshot throughout.
+    pub fn begin(&mut self) -> Result<(), ExactError> {
+        self.connection.begin_snapshot().map_err(|error| self.error(error))
     }
 
     /// Runs a statement; returns the rows it changed.

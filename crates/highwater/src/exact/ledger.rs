@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `ledger` | ledger | its version |
 //! | `fence` | model | an epoch that every writing run raises: two runs at once cannot both commit |
+//! | `leases` | model | who is building it, and how long that counts |
 //! | `models` | model | logic, salt, number of its last change |
 //! | `partitions` | partition | rows, fingerprint, number of its last change; a partition that lost all rows stays, with none |
 //! | `inputs` | model and probe | how far an input has been seen |
@@ -17,33 +18,47 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::engine::{Cell, Relation, quote_identifier, quote_literal};
+use crate::engine::{Cell, EngineError, Relation, quote_identifier, quote_literal};
 
+use super::cost::Forecast;
 use super::error::ExactError;
 use super::job::{Job, number};
 use super::model::RunIdentity;
 
-/// The version this code writes.
-const VERSION: i128 = 1;
+/// The version this code writes. The first had no leases, no tokens of detectors and no times of runs.
+const VERSION: i128 = 2;
 
 const TABLES: &str = "
-create schema if not exists {ledger};
 create table if not exists {ledger}.ledger (version integer, created_at timestamp);
 create table if not exists {ledger}.fence (model varchar, epoch bigint);
+create table if not exists {ledger}.leases (
+    model varchar, run_id varchar, host varchar, process bigint, token varchar, since timestamp, expires_at timestamp);
 create table if not exists {ledger}.models (
-    model varchar, relation varchar, logic_version varchar, logic varchar, salt ubigint, change_seq bigint,
-    mode varchar, run_id varchar, invocation_id varchar, built_at timestamp);
+    model varchar, relation varchar, logic_version varchar, logic varchar, salt bigint, change_seq bigint,
+    mode varchar, run_id varchar, invocation_id varchar, built_at timestamp, audited bigint);
 create table if not exists {ledger}.partitions (
-    model varchar, interval_start timestamp, key_hash ubigint, row_count bigint, fingerprint hugeint,
+    model varchar, interval_start timestamp, key_hash {key}, row_count bigint, fingerprint {sum},
     logic_version varchar, run_id varchar, changed_seq bigint);
 create table if not exists {ledger}.inputs (
-    model varchar, probe varchar, relation varchar, detector varchar, parent varchar, seen_seq bigint, run_id varchar);
+    model varchar, probe varchar, relation varchar, detector varchar, parent varchar, seen_seq bigint, run_id varchar,
+    token varchar);
 create table if not exists {ledger}.fingerprints (
-    model varchar, probe varchar, interval_start timestamp, key_hash ubigint, row_count bigint, fingerprint hugeint);
+    model varchar, probe varchar, interval_start timestamp, key_hash {key}, row_count bigint, fingerprint {sum});
 create table if not exists {ledger}.runs (
     run_id varchar, invocation_id varchar, model varchar, started_at timestamp, finished_at timestamp, what varchar, reason varchar,
-    dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint);
-insert into {ledger}.ledger select {version}, {now} where not exists (from {ledger}.ledger);
+    dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint,
+    detect_seconds double precision, build_seconds double precision, foreseen_seconds double precision, rebuild_seconds double precision);
+";
+
+/// What a ledger of the first version lacks.
+const UPGRADE: &str = "
+alter table {ledger}.models add column if not exists audited bigint;
+alter table {ledger}.inputs add column if not exists token varchar;
+alter table {ledger}.runs add column if not exists detect_seconds double precision;
+alter table {ledger}.runs add column if not exists build_seconds double precision;
+alter table {ledger}.runs add column if not exists foreseen_seconds double precision;
+alter table {ledger}.runs add column if not exists rebuild_seconds double precision;
+update {ledger}.ledger set version = {version};
 ";
 
 /// What the ledger knows of a model.
@@ -57,6 +72,8 @@ pub(crate) struct ModelRow {
     pub salt: u64,
     /// Number of its last change.
     pub change_seq: u64,
+    /// The day up to which its table was compared with the ledger, in days since 1970.
+    pub audited: i64,
 }
 
 /// What a run did, for the ledger's own record.
@@ -76,6 +93,12 @@ pub(crate) struct RunRow {
     pub deleted: u64,
     /// Rows inserted.
     pub inserted: u64,
+    /// Seconds that finding the changes took.
+    pub detect_seconds: f64,
+    /// Seconds that building and swapping took.
+    pub build_seconds: f64,
+    /// What they were foreseen to be, and what a build of everything would take.
+    pub forecast: Forecast,
 }
 
 /// The ledger's schema in the database of a relation, in SQL.
@@ -85,25 +108,26 @@ pub(crate) fn schema(relation: &Relation) -> String {
 
 /// Whether the database of a relation holds a ledger. Fails on one from a later version.
 pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactError> {
-    let found = job.count(&format!(
-        "select count(*) from duckdb_tables() where lower(database_name) = lower({}) and schema_name = 'highwater' \
-         and table_name in ('ledger', 'fence', 'models', 'partitions', 'inputs', 'fingerprints', 'runs')",
-        quote_literal(&relation.database)
+    let found = job.count(&job.dialect.count_tables(
+        &quote_literal(&relation.database),
+        "'highwater'",
+        "'ledger', 'fence', 'leases', 'models', 'partitions', 'inputs', 'fingerprints', 'runs'",
     ))?;
-    if found < 7 {
+    if found < 8 {
         return Ok(false);
     }
     let table = job.query(&format!("select max(version) from {}.ledger", schema(relation)))?;
     match table.scalar().and_then(Cell::as_integer) {
         Some(found) if found > VERSION => Err(ExactError::NewerLedger { found, known: VERSION }),
-        version => Ok(version.is_some()),
+        // An earlier one is brought up to ours before anything else is done with it.
+        version => Ok(version == Some(VERSION)),
     }
 }
 
 /// The row of a model, by its unique id; the ledger must exist.
 pub(crate) fn model(job: &mut Job, relation: &Relation, unique_id: &str) -> Result<Option<ModelRow>, ExactError> {
     let table = job.query(&format!(
-        "select logic_version, logic, salt, change_seq from {}.models where model = {}",
+        "select logic_version, logic, salt, change_seq, coalesce(audited, 0) from {}.models where model = {}",
         schema(relation),
         quote_literal(unique_id)
     ))?;
@@ -112,18 +136,23 @@ pub(crate) fn model(job: &mut Job, relation: &Relation, unique_id: &str) -> Resu
         logic: serde_json::from_str(&row[1].to_string()).unwrap_or(Value::Null),
         salt: number(&row[2]),
         change_seq: number(&row[3]),
+        audited: row[4].as_integer().and_then(|day| i64::try_from(day).ok()).unwrap_or(0),
     }))
 }
 
-/// Whether the model has its row in the fence, so that [`fence`] will find it.
-pub(crate) fn fenced(job: &mut Job) -> Result<bool, ExactError> {
+/// The model's epoch, if it has its rows in the fence and among the leases.
+pub(crate) fn epoch(job: &mut Job) -> Result<Option<u64>, ExactError> {
     let relation = job.model.relation.clone();
-    Ok(exists(job, &relation)?
-        && job.count(&format!(
-            "select count(*) from {}.fence where model = {}",
-            schema(&relation),
-            quote_literal(&job.model.unique_id)
-        ))? > 0)
+    if !exists(job, &relation)? {
+        return Ok(None);
+    }
+    let [rows, epoch] = job.numbers(&format!(
+        "select count(*), max(fence.epoch) from {0}.fence as fence join {0}.leases as leases on fence.model = leases.model \
+         where fence.model = {1}",
+        schema(&relation),
+        quote_literal(&job.model.unique_id)
+    ))?;
+    Ok((rows > 0).then_some(epoch))
 }
 
 /// Creates the ledger and the model's row in the fence, in a transaction of its own. Several runs may do so at once: who comes second waits.
@@ -144,23 +173,44 @@ pub(crate) fn create(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError>
 fn create_once(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
     job.connection.begin().map_err(|error| job.error(error))?;
     let ledger = schema(&job.model.relation);
-    let tables = TABLES
-        .replace("{ledger}", &ledger)
-        .replace("{version}", &VERSION.to_string())
-        .replace("{now}", &moment(run.started_at));
     let model = quote_literal(&job.model.unique_id);
-    let result = job
-        .execute(&tables)
-        .and_then(|_| {
-            job.execute(&format!(
-                "insert into {ledger}.fence select {model}, 0 where not exists (from {ledger}.fence where model = {model})"
-            ))
-        })
+    let rows = format!(
+        "insert into {ledger}.fence select {model}, 0 where not exists (select 1 from {ledger}.fence where model = {model}); \
+         insert into {ledger}.leases (model) select {model} where not exists (select 1 from {ledger}.leases where model = {model})"
+    );
+    let result = make_tables(job, run)
+        .and_then(|()| job.execute(&rows))
         .and_then(|_| job.connection.commit().map_err(|error| job.error(error)));
     if result.is_err() {
         rollback(job);
     }
     result
+}
+
+/// Makes the tables of the ledger, or brings those of an earlier version up to date. What is as it should be is not locked.
+fn make_tables(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
+    let relation = job.model.relation.clone();
+    if exists(job, &relation)? {
+        return Ok(());
+    }
+    let ledger = schema(&relation);
+    let dialect = job.dialect;
+    let written = |text: &str| {
+        text.replace("{ledger}", &ledger)
+            .replace("{version}", &VERSION.to_string())
+            .replace("{now}", &moment(run.started_at))
+            .replace("{key}", dialect.key_type())
+            .replace("{sum}", dialect.sum_type())
+    };
+    job.execute(&dialect.create_schema(&relation.database, "highwater"))?;
+    job.execute(&written(TABLES))?;
+    if job.count(&format!("select count(*) from {ledger}.ledger where version < {VERSION}"))? > 0 {
+        job.execute(&written(UPGRADE))?;
+    }
+    job.execute(&written(
+        "insert into {ledger}.ledger select {version}, {now} where not exists (select 1 from {ledger}.ledger)",
+    ))?;
+    Ok(())
 }
 
 /// Gives up a transaction that failed. What failed is what matters; a failed commit has no transaction left to roll back.
@@ -170,14 +220,19 @@ pub(crate) fn rollback(job: &mut Job) {
     }
 }
 
-/// Raises the model's epoch. A run that has committed since this transaction's snapshot, or is about to, makes this fail.
-pub(crate) fn fence(job: &mut Job) -> Result<(), ExactError> {
+/// Raises the model's epoch from what it was in this transaction's snapshot. A run that has committed since, or is about to, makes this fail.
+pub(crate) fn fence(job: &mut Job, epoch: u64) -> Result<(), ExactError> {
     let raised = job.execute(&format!(
-        "update {}.fence set epoch = epoch + 1 where model = {}",
+        "update {}.fence set epoch = epoch + 1 where model = {} and epoch = {epoch}",
         schema(&job.model.relation),
         quote_literal(&job.model.unique_id)
     ))?;
-    if raised == 0 { Err(job.broken("it has no row in the fence")) } else { Ok(()) }
+    if raised == 0 {
+        let message = format!("its epoch is no longer {epoch}");
+        return Err(job.error(EngineError::Conflict { message }));
+    }
+    job.reach("fenced");
+    Ok(())
 }
 
 /// Replaces the model's row.
@@ -186,7 +241,8 @@ pub(crate) fn write_model(job: &mut Job, row: &ModelRow, mode: &str, run: &RunId
     let model = quote_literal(&job.model.unique_id);
     job.execute(&format!("delete from {ledger}.models where model = {model}"))?;
     job.execute(&format!(
-        "insert into {ledger}.models values ({model}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
+        "insert into {ledger}.models (model, relation, logic_version, logic, salt, change_seq, mode, run_id, invocation_id, built_at, audited) \
+         values ({model}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
         quote_literal(&job.model.relation.sql()),
         quote_literal(&row.logic_version),
         quote_literal(&row.logic.to_string()),
@@ -195,9 +251,16 @@ pub(crate) fn write_model(job: &mut Job, row: &ModelRow, mode: &str, run: &RunId
         quote_literal(mode),
         quote_literal(&run.run_id),
         quote_literal(&run.invocation_id),
-        moment(run.started_at)
+        moment(run.started_at),
+        row.audited
     ))?;
     Ok(())
+}
+
+/// Writes down that a model's table was compared with the ledger up to a day.
+pub(crate) fn write_audit(job: &mut Job, day: i64) -> Result<(), ExactError> {
+    let (ledger, model) = (schema(&job.model.relation), quote_literal(&job.model.unique_id));
+    job.execute(&format!("update {ledger}.models set audited = {day} where model = {model}")).map(drop)
 }
 
 /// Records the run.
@@ -205,7 +268,9 @@ pub(crate) fn write_run(job: &mut Job, row: &RunRow, run: &RunIdentity) -> Resul
     let reason = row.reason.as_deref().map_or_else(|| "null".to_owned(), quote_literal);
     let finished = crate::clock::now().unwrap_or(run.started_at);
     job.execute(&format!(
-        "insert into {}.runs values ({}, {}, {}, {}, {}, {}, {reason}, {}, {}, {}, {}, {})",
+        "insert into {}.runs (run_id, invocation_id, model, started_at, finished_at, what, reason, dirty, replaced, \
+         unchanged, rows_deleted, rows_inserted, detect_seconds, build_seconds, foreseen_seconds, rebuild_seconds) \
+         values ({}, {}, {}, {}, {}, {}, {reason}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
         schema(&job.model.relation),
         quote_literal(&run.run_id),
         quote_literal(&run.invocation_id),
@@ -217,13 +282,22 @@ pub(crate) fn write_run(job: &mut Job, row: &RunRow, run: &RunIdentity) -> Resul
         row.replaced,
         row.unchanged,
         row.deleted,
-        row.inserted
+        row.inserted,
+        row.detect_seconds,
+        row.build_seconds,
+        seconds(row.forecast.foreseen),
+        seconds(row.forecast.rebuild)
     ))?;
     Ok(())
 }
 
+/// Seconds as a literal; NULL where nobody knows them.
+fn seconds(seconds: Option<f64>) -> String {
+    seconds.map_or_else(|| "null".to_owned(), |seconds| seconds.to_string())
+}
+
 /// A moment as a literal, in UTC.
-fn moment(timestamp: Timestamp) -> String {
+pub(super) fn moment(timestamp: Timestamp) -> String {
     let utc = timestamp.to_zoned(jiff::tz::TimeZone::UTC).datetime();
     format!("timestamp '{} {}'", utc.date(), utc.time())
 }

@@ -16,20 +16,6 @@ use super::prepare::Input;
 /// Raised whenever the rules behind dirty sets, slices or fingerprints change: what was built by other rules is built anew.
 const RULES: u32 = 2;
 
-/// Settings of the session that change what a query means.
-const SETTINGS: [&str; 10] = [
-    "calendar",
-    "default_collation",
-    "default_null_order",
-    "default_order",
-    "ieee_floating_point_ops",
-    "integer_division",
-    "null_order",
-    "old_implicit_casting",
-    "order_by_non_integer_literal",
-    "scalar_subquery_error_on_multiple_rows",
-];
-
 /// Everything that decides what a partition holds besides the data, part by part, so that a run can say which part changed.
 pub(super) fn logic(
     job: &mut Job,
@@ -40,10 +26,7 @@ pub(super) fn logic(
     engine_version: &str,
 ) -> Result<Value, ExactError> {
     let zone = job.query("select current_setting('TimeZone')")?;
-    let settings = job.query(&format!(
-        "select name, value from duckdb_settings() where name in ('{}') order by name",
-        SETTINGS.join("', '")
-    ))?;
+    let settings = job.query(job.dialect.settings())?;
     let settings: serde_json::Map<String, Value> =
         settings.rows.iter().map(|row| (row[0].to_string(), json!(row[1].to_string()))).collect();
     let mut sources = serde_json::Map::new();

@@ -5,6 +5,8 @@ use highwater_sql::{Finding, Partitioning};
 use crate::engine::{Column, RelationKind, quote_literal};
 use crate::manifest::Policy;
 
+use super::cost::{self, FEW_ROWS, Forecast, spoken};
+use super::detect::audit::due;
 use super::detect::{Observation, observe};
 use super::dirty::{Dirty, dirty};
 use super::error::ExactError;
@@ -13,10 +15,14 @@ use super::job::{Job, number};
 use super::ledger::{self, ModelRow};
 use super::logic::{column_change, columns_of, logic_change, pairs};
 use super::prepare::{Prepared, located};
+use super::slice::Filter;
 use super::swap::{changed_by_hand, partitions};
 
 /// Tables of at most so many partitions are never rebuilt whole for cost's sake: there is nothing to gain.
 pub(crate) const FEW_PARTITIONS: u64 = 8;
+
+/// What happened to a table that the ledger knows and the database does not have.
+pub(crate) const GONE: &str = "its table is gone: it was dropped, or renamed by hand";
 
 /// What stands where the model's table should be.
 pub(crate) struct Target {
@@ -34,14 +40,18 @@ pub(crate) struct Look {
     pub known: Option<ModelRow>,
     /// Salt of the fingerprints.
     pub salt: u64,
-    /// Fingerprints of the table, when it has the right columns.
+    /// Fingerprints of the table, when it has the right columns: of all partitions, or at least of those that will be built.
     pub here: Option<String>,
+    /// The day up to which the table was compared with the ledger, if that went on.
+    pub audited: Option<i64>,
     /// What the inputs' detectors said; empty for a model that is built whole every time.
     pub observations: Vec<Observation>,
     /// What is dirty; none when everything is built for another reason.
     pub dirty: Option<Dirty>,
     /// Whether it is built only because a parent is going to be.
     pub awaited: bool,
+    /// What building takes, by what it took before.
+    pub forecast: Forecast,
     /// What to do.
     pub choice: Choice,
 }
@@ -88,7 +98,6 @@ pub(crate) fn look(job: &mut Job, prepared: &Prepared, foreseen: &Foreseen) -> R
     let target = target(job)?;
     let salt = known.as_ref().map_or_else(new_salt, |known| known.salt);
     let same_columns = target.kind == Some(RelationKind::Table) && same_columns(&target.columns, &prepared.output);
-    let here = if same_columns { Some(partitions(job, prepared, "here", &relation.sql(), salt)?) } else { None };
     let forced = forced(job, prepared, known.as_ref(), &target, same_columns);
     let mut observations = if prepared.analysis.unstable.is_empty() {
         observe(job, prepared, salt, forced.is_some())?
@@ -98,21 +107,73 @@ pub(crate) fn look(job: &mut Job, prepared: &Prepared, foreseen: &Foreseen) -> R
     let awaited = if forced.is_none() { foresee(job, prepared, &mut observations, foreseen)? } else { None };
     let waits = awaited.is_some();
     let forced = forced.or_else(|| awaited.map(|parent| Choice::whole(format!("{parent} is built whole first"))));
-    let mut look =
-        Look { target, known, salt, here, observations, dirty: None, awaited: waits, choice: Choice::Nothing };
+    let mut look = Look {
+        target,
+        known,
+        salt,
+        here: None,
+        audited: None,
+        observations,
+        dirty: None,
+        awaited: waits,
+        forecast: Forecast::default(),
+        choice: Choice::Nothing,
+    };
     if let Some(choice) = forced {
         look.choice = choice;
+        if same_columns {
+            look.here = Some(partitions(job, prepared, "here", &relation.sql(), "true", salt)?);
+        }
         return Ok(look);
     }
-    let by_hand = match &look.here {
-        Some(here) => Some(changed_by_hand(job, prepared, here)?),
-        None => None,
-    };
-    let by_hand = by_hand.filter(|(_, count)| *count > 0).map(|(table, _)| table);
+    let by_hand = compare_table(job, prepared, &mut look)?;
     let dirty = dirty(job, prepared, &look.observations, by_hand.as_deref())?;
-    look.choice = choose(job, prepared, &look.observations, &dirty)?;
+    let size = if dirty.count > 0 { size(job, prepared, &dirty)? } else { Size::default() };
+    if dirty.count > 0 {
+        look.forecast = cost::history(job)?.forecast(dirty.count, size.partitions);
+    }
+    let audited = look.audited.is_some();
+    look.choice = choose(job, prepared, &look.observations, &dirty, size, look.forecast)?;
+    if look.here.is_none() && !matches!(look.choice, Choice::Nothing | Choice::Note) {
+        // The rest of the table is not this run's turn.
+        let rows = match &look.choice {
+            Choice::Incremental => Filter::new(job, &prepared.axis, &dirty.set, dirty.null)?.result(&prepared.axis),
+            _ => "true".to_owned(),
+        };
+        look.here = Some(partitions(job, prepared, "here", &relation.sql(), &rows, salt)?);
+    }
     look.dirty = Some(dirty);
+    if audited && look.choice == Choice::Nothing {
+        look.choice = Choice::Note;
+    }
     Ok(look)
+}
+
+/// Compares the table with what the last swaps wrote: all of it, or with `audit` the partitions whose turn it is, unless the number of rows already
+/// says that it was changed by hand. Returns the table of partitions that differ, if any do.
+fn compare_table(job: &mut Job, prepared: &Prepared, look: &mut Look) -> Result<Option<String>, ExactError> {
+    let relation = job.model.relation.clone();
+    let audited = look.known.as_ref().map_or(0, |known| known.audited);
+    let due = due(audited, job.today(), job.model.audit_days);
+    if job.model.audit_days.is_none() || !same_count(job, prepared)? {
+        let here = partitions(job, prepared, "here", &relation.sql(), "true", look.salt)?;
+        let (table, count) = changed_by_hand(job, prepared, &here, |_| "true".to_owned())?;
+        look.here = Some(here);
+        return Ok((count > 0).then_some(table));
+    }
+    let Some(due) = due else { return Ok(None) };
+    let dialect = job.dialect;
+    look.audited = Some(job.today());
+    let rows = due.condition(job.dialect, &prepared.axis.partition());
+    let here = partitions(job, prepared, "audited", &relation.sql(), &rows, look.salt)?;
+    let (table, count) = changed_by_hand(job, prepared, &here, |id| due.condition(dialect, id))?;
+    Ok((count > 0).then_some(table))
+}
+
+/// Whether the table has as many rows as the ledger says.
+fn same_count(job: &mut Job, prepared: &Prepared) -> Result<bool, ExactError> {
+    let rows = job.count(&format!("select count(*) from {}", job.model.relation.sql()))?;
+    Ok(rows == kept(job, prepared)?.rows)
 }
 
 /// What stands where the model's table should be.
@@ -134,9 +195,10 @@ pub(crate) fn same_columns(one: &[Column], other: &[Column]) -> bool {
         })
 }
 
+/// Below 2^63: not every engine has unsigned numbers.
 fn new_salt() -> u64 {
     let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
-    high ^ low.rotate_left(32)
+    (high ^ low.rotate_left(32)) >> 1
 }
 
 /// Why everything has to be built before any input is compared, if so.
@@ -148,7 +210,8 @@ fn forced(
     same_columns: bool,
 ) -> Option<Choice> {
     let known = match (target.kind, known) {
-        (None, _) => return Some(Choice::New),
+        (None, None) => return Some(Choice::New),
+        (None, Some(_)) => return Some(Choice::whole(GONE)),
         (Some(RelationKind::View | RelationKind::MaterializedView), _) => {
             return Some(Choice::whole("a view stands where its table should be"));
         }
@@ -176,6 +239,8 @@ fn choose(
     prepared: &Prepared,
     observations: &[Observation],
     dirty: &Dirty,
+    size: Size,
+    forecast: Forecast,
 ) -> Result<Choice, ExactError> {
     let unseen = prepared.inputs.iter().zip(observations).find(|(_, observation)| !observation.seen);
     if let Some((input, _)) = unseen {
@@ -202,21 +267,46 @@ fn choose(
     match job.model.policy {
         Policy::Full => Ok(Choice::whole("its policy is full")),
         Policy::Incremental | Policy::Strict => Ok(Choice::Incremental),
-        Policy::Auto => {
-            let all = job.count(&format!(
-                "select count(*) from (select {0} from {1}.partitions where model = {2} and row_count > 0 union select p from {3})",
-                prepared.axis.ledger_column(),
-                ledger::schema(&job.model.relation),
-                quote_literal(&job.model.unique_id),
-                dirty.set
-            ))?;
-            let cut = prepared.axis.cut();
-            Ok(if all > FEW_PARTITIONS && dirty.count * 2 > all {
-                Choice::whole(format!("{} of {all} are dirty, more than half", cut.count(dirty.count)))
+        Policy::Auto => Ok(by_cost(prepared, dirty, size, forecast)),
+    }
+}
+
+/// How large a table is: partitions, the dirty ones without rows included, and rows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    partitions: u64,
+    rows: u64,
+}
+
+fn size(job: &mut Job, prepared: &Prepared, dirty: &Dirty) -> Result<Size, ExactError> {
+    let [partitions, rows] = job.numbers(&format!(
+        "select count(*), sum(n)::bigint from (select p, max(n) as n from (select {0} as p, row_count as n from {1}.partitions \
+         where model = {2} and row_count > 0 union all select p, 0 from {3}) as both_of group by p) as all_of",
+        prepared.axis.ledger_column(),
+        ledger::schema(&job.model.relation),
+        quote_literal(&job.model.unique_id),
+        dirty.set
+    ))?;
+    Ok(Size { partitions, rows })
+}
+
+/// What is cheaper: by the times of builds before, where they tell something, else by half of the partitions.
+fn by_cost(prepared: &Prepared, dirty: &Dirty, size: Size, forecast: Forecast) -> Choice {
+    let words = || format!("{} of {}", prepared.axis.cut().count(dirty.count), size.partitions);
+    if size.partitions <= FEW_PARTITIONS {
+        return Choice::Incremental;
+    }
+    match forecast {
+        Forecast { foreseen: Some(foreseen), rebuild: Some(rebuild) } if size.rows >= FEW_ROWS => {
+            if foreseen > rebuild {
+                let (foreseen, rebuild) = (spoken(foreseen), spoken(rebuild));
+                Choice::whole(format!("{} are dirty: about {foreseen}, and {rebuild} for everything", words()))
             } else {
                 Choice::Incremental
-            })
+            }
         }
+        _ if dirty.count * 2 > size.partitions => Choice::whole(format!("{} are dirty, more than half", words())),
+        _ => Choice::Incremental,
     }
 }
 
@@ -241,6 +331,30 @@ pub(crate) fn refuse(job: &Job, prepared: &Prepared, look: &Look) -> Result<(), 
     Ok(())
 }
 
+/// What was promised of inputs and turned out not to be so.
+pub(crate) fn broken_promises(prepared: &Prepared, look: &Look) -> Vec<Finding> {
+    let broken = prepared.inputs.iter().zip(&look.observations).filter_map(|(input, observation)| {
+        let (words, declared) = (observation.broken.as_ref()?, input.declared.as_ref()?);
+        Some(Finding {
+            rule: "broken-promise",
+            message: format!(
+                "{} is declared {}, but {words}: all of it was looked at",
+                input.label,
+                declared.detect.word()
+            ),
+            help: format!("find out who writes {} like that, or declare it detect: fingerprint", input.label),
+            place: None,
+        })
+    });
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in broken {
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    findings
+}
+
 /// How the columns of the table will change, if they will.
 pub(crate) fn schema_change(prepared: &Prepared, look: &Look) -> Option<String> {
     let now = pairs(&prepared.output);
@@ -262,6 +376,10 @@ pub(crate) struct Kept {
     pub rows: u64,
     /// Rows without event time.
     pub null_rows: u64,
+    /// Rows of intervals that begin before `begin`.
+    pub early_rows: u64,
+    /// Rows of intervals that begin after the run.
+    pub future_rows: u64,
     /// Label of the latest interval with rows.
     pub latest: Option<String>,
 }
@@ -272,11 +390,16 @@ pub(crate) struct Kept {
 /// When the ledger cannot be read.
 pub(crate) fn kept(job: &mut Job, prepared: &Prepared) -> Result<Kept, ExactError> {
     let by_time = prepared.axis.unit().is_some();
+    let early = match &job.model.begin {
+        Some(begin) if by_time => format!("interval_start < cast({} as timestamp)", quote_literal(begin)),
+        _ => "false".to_owned(),
+    };
+    let future = if by_time { format!("interval_start > {}", ledger::moment(job.moment)) } else { "false".to_owned() };
     let (null, latest) = if by_time {
         (
             "interval_start is null",
             format!(
-                "(select {} from (select max(interval_start) as p from mine) where p is not null)",
+                "(select {} from (select max(interval_start) as p from mine) as newest where p is not null)",
                 prepared.axis.label("p")
             ),
         )
@@ -285,7 +408,8 @@ pub(crate) fn kept(job: &mut Job, prepared: &Prepared) -> Result<Kept, ExactErro
     };
     let table = job.query(&format!(
         "with mine as (select * from {}.partitions where model = {} and row_count > 0) \
-         select count(*), sum(row_count)::bigint, (sum(row_count) filter ({null}))::bigint, {latest} from mine",
+         select count(*), sum(row_count)::bigint, (sum(row_count) filter ({null}))::bigint, {latest}, \
+         (sum(row_count) filter ({early}))::bigint, (sum(row_count) filter ({future}))::bigint from mine",
         ledger::schema(&job.model.relation),
         quote_literal(&job.model.unique_id)
     ))?;
@@ -294,6 +418,8 @@ pub(crate) fn kept(job: &mut Job, prepared: &Prepared) -> Result<Kept, ExactErro
         partitions: number(&row[0]),
         rows: number(&row[1]),
         null_rows: number(&row[2]),
+        early_rows: number(&row[4]),
+        future_rows: number(&row[5]),
         latest: row[3].as_text().map(str::to_owned),
     })
 }

@@ -16,19 +16,27 @@
 //! | `detect/` | what changed in the inputs |
 //! | `dirty.rs` | which partitions that dirties, and why |
 //! | `slice.rs` | the query for those partitions only |
+//! | `cost.rs`, `reads.rs` | what a build takes and reads, against a build of everything |
 //! | `swap.rs` | staging, comparing, replacing |
 //! | `ledger.rs` | the tables in schema `highwater` |
+//! | `declare.rs` | what is declared of inputs |
+//! | `lease.rs` | who is building a model |
+//! | `failpoint.rs` | where tests stop a run |
 //! | `axis.rs` | partitions in SQL |
 //! | `job.rs` | the connection and temporary tables of one piece of work |
 
 pub(crate) mod axis;
 mod build;
+mod cost;
+mod declare;
 mod detect;
 pub(crate) mod dirty;
 mod error;
 mod explain;
+pub mod failpoint;
 pub(crate) mod foresee;
 pub(crate) mod job;
+mod lease;
 pub(crate) mod ledger;
 pub(crate) mod logic;
 pub(crate) mod look;
@@ -36,13 +44,16 @@ mod model;
 mod names;
 mod plan;
 pub(crate) mod prepare;
+mod reads;
 mod report;
 mod slice;
 pub(crate) mod swap;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use declare::{Declared, Detect, declared};
 pub use error::{ExactError, LocatedFinding};
+pub use lease::{Holder, TIME_TO_LIVE, Writers};
 pub use model::{ExactModel, ExactParent, Functions, RunIdentity, Surroundings, ViewText};
 pub use report::{
     Class, Cut, DirtyPartition, ExplainedInput, Explanation, LISTED, Mode, ModelPlan, Plan, PlanCause, PlanState,
@@ -68,7 +79,7 @@ pub enum PlannedModel {
     },
 }
 
-/// Brings a model's table to what a full rebuild would hold now, in one transaction.
+/// Brings a model's table to what a full rebuild would hold now, in one transaction. With `writers`, other runs of the model are waited for.
 ///
 /// # Errors
 /// See [`ExactError`]; the database is as it was then.
@@ -77,8 +88,11 @@ pub fn run(
     model: &ExactModel,
     around: &Surroundings,
     run: &RunIdentity,
+    writers: Option<&Writers>,
 ) -> Result<SwapReport, ExactError> {
-    build::build(&mut Job::new(connection, model, around, "hw"), run, &analyse)
+    let mut job = Job::new(connection, model, around, "hw");
+    job.writers = writers.cloned();
+    build::build(&mut job, run, &analyse)
 }
 
 /// What [`run`] would do with models, parents first. Writes nothing.

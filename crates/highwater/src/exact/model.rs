@@ -11,6 +11,8 @@ use serde::Serialize;
 use crate::engine::Relation;
 use crate::manifest::{BatchSize, Policy};
 
+use super::declare::Declared;
+
 /// A model on the exact strategy, compiled.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExactModel {
@@ -24,10 +26,15 @@ pub struct ExactModel {
     pub event_time: Option<String>,
     /// `batch_size`; with `event_time` it makes the model one of intervals.
     pub batch_size: Option<BatchSize>,
+    /// `begin`: rows before it are kept as a rebuild keeps them, but counted.
+    pub begin: Option<String>,
     /// `unique_key`: the grain, and without event time the partitioning.
     pub unique_key: Vec<String>,
     /// `meta.highwater.policy`.
     pub policy: Policy,
+    /// `meta.highwater.audit` of the model: days within which every partition of its table is compared with the ledger once; without it,
+    /// all are at every run.
+    pub audit_days: Option<u32>,
     /// `on_schema_change`, as written (`fail` is the only word that stops a run; any other lets the table take the new columns).
     pub on_schema_change: String,
     /// Rebuild whole, whatever the ledger says.
@@ -74,6 +81,8 @@ pub struct Surroundings {
     pub views: IndexMap<Relation, ViewText>,
     /// Exact models.
     pub exact: IndexMap<Relation, ExactParent>,
+    /// What is declared of tables, about how their changes may be found.
+    pub detectors: IndexMap<Relation, Declared>,
     /// The words for tables in messages (`raw_orders`); without one a table goes by its identifier.
     pub labels: IndexMap<Relation, String>,
     /// The database's functions.
@@ -135,6 +144,11 @@ impl Surroundings {
     /// The view of this name, if it is one of the project's.
     pub fn view(&self, relation: &Relation) -> Option<&ViewText> {
         find(&self.views, relation)
+    }
+
+    /// What is declared of a table; nothing of one that swaps fill, for they tell what changed.
+    pub(crate) fn declared(&self, relation: &Relation) -> Option<&Declared> {
+        find(&self.detectors, relation).filter(|_| self.parent(relation).is_none())
     }
 
     /// The exact model of this name, if it is one.

@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use highwater_sql::{Catalog, FunctionKind, TableInfo};
+use highwater_sql::{Catalog, Dialect, FunctionKind, TableInfo};
 
-use crate::engine::{Column, Connection, Relation};
+use crate::engine::{Cell, Column, Connection, Relation};
 
 use super::error::ExactError;
 use super::job::Job;
@@ -15,15 +15,18 @@ use super::prepare::column_type;
 /// Where unqualified names lead.
 pub(super) struct Places {
     database: String,
-    schema: String,
+    /// Schemas, best first.
+    schemas: Vec<String>,
+    dialect: Dialect,
 }
 
 impl Places {
-    /// The session's own database and schema.
+    /// The session's own database and schemas.
     pub fn new(job: &mut Job) -> Result<Self, ExactError> {
-        let table = job.query("select current_database(), current_schema()")?;
-        let text = |index: usize| table.rows.first().map(|row| row[index].to_string()).unwrap_or_default();
-        Ok(Self { database: text(0), schema: text(1) })
+        let table = job.query(job.dialect.search_path())?;
+        let database = table.rows.first().map(|row| row[0].to_string()).unwrap_or_default();
+        let schemas = table.rows.iter().map(|row| row[1].to_string()).collect();
+        Ok(Self { database, schemas, dialect: job.dialect })
     }
 
     /// What a name of one to three parts may mean, best first.
@@ -31,9 +34,11 @@ impl Places {
         match parts {
             [database, schema, name] => vec![Relation::new(database, schema, name)],
             [first, name] => {
-                vec![Relation::new(&self.database, first, name), Relation::new(first, "main", name)]
+                let own = Relation::new(&self.database, first, name);
+                let default = self.dialect.default_schema().map(|schema| Relation::new(first, schema, name));
+                std::iter::once(own).chain(default).collect()
             }
-            [name] => vec![Relation::new(&self.database, &self.schema, name)],
+            [name] => self.schemas.iter().map(|schema| Relation::new(&self.database, schema, name)).collect(),
             _ => Vec::new(),
         }
     }
@@ -57,17 +62,10 @@ struct Collated {
 /// Asks the database which of its tables and views may have a collation. Where any table has, any view may.
 fn collated(connection: &mut dyn Connection) -> Collated {
     let everywhere = Collated { by_default: true, relations: Vec::new() };
-    let Ok(default) = connection.query("select coalesce(current_setting('default_collation'), '')") else {
-        return everywhere;
-    };
-    let by_default = default.scalar().is_some_and(|value| !value.to_string().is_empty());
-    let found = connection.query(
-        "with made as (select database_name, schema_name, table_name as name, sql, false as is_view from duckdb_tables() \
-         union all select database_name, schema_name, view_name, sql, true from duckdb_views() where not internal) \
-         select database_name, schema_name, name from made \
-         where sql ilike '%collate%' or (is_view and (select bool_or(sql ilike '%collate%') from made))",
-    );
-    let Ok(table) = found else { return everywhere };
+    let blurred = connection.dialect().blurred();
+    let Ok(default) = connection.query(blurred.everywhere) else { return everywhere };
+    let by_default = default.scalar() != Some(&Cell::Boolean(false));
+    let Ok(table) = connection.query(blurred.relations) else { return everywhere };
     let relations = table.rows.iter().map(|row| (row[0].to_string(), row[1].to_string(), row[2].to_string()));
     Collated { by_default, relations: relations.collect() }
 }
@@ -81,6 +79,11 @@ impl<'a> Cached<'a> {
     /// With what is known already.
     pub fn with(connection: &'a mut dyn Connection, columns: HashMap<Relation, Vec<Column>>) -> Self {
         Self { connection, columns, collated: None }
+    }
+
+    /// Whose SQL the session reads.
+    pub fn dialect(&self) -> Dialect {
+        self.connection.dialect()
     }
 
     /// What has been asked for so far.
@@ -106,6 +109,7 @@ impl<'a> Cached<'a> {
     /// The engine does not tell a column's collation, only the text that made its table. A view, or a table whose text names one, may have
     /// one in any text column; so does everything while one is the default.
     fn with_collation(&mut self, relation: &Relation, mut columns: Vec<Column>) -> Vec<Column> {
+        let dialect = self.dialect();
         let known = self.collated.get_or_insert_with(|| collated(self.connection));
         let named = |(database, schema, name): &(String, String, String)| {
             database.eq_ignore_ascii_case(&relation.database)
@@ -113,7 +117,7 @@ impl<'a> Cached<'a> {
                 && name.eq_ignore_ascii_case(&relation.identifier)
         };
         if known.by_default || known.relations.iter().any(named) {
-            for column in columns.iter_mut().filter(|column| column.data_type.eq_ignore_ascii_case("varchar")) {
+            for column in columns.iter_mut().filter(|column| dialect.is_text(&column.data_type)) {
                 column.data_type.push_str(" COLLATE unknown");
             }
         }
@@ -124,10 +128,10 @@ impl<'a> Cached<'a> {
     /// no list of ours can know.
     fn function(&mut self, around: &Surroundings, name: &str) -> FunctionKind {
         let kind = around.functions.0.get_or_init(|| functions(self.connection)).get(name).copied();
-        let listed = builtin(name);
+        let listed = self.dialect().builtin(name);
         match (listed, kind) {
             (_, Some(FunctionKind::Macro)) => FunctionKind::Macro,
-            (FunctionKind::Scalar, Some(kind)) if !UNREMARKABLE.contains(&name) => kind,
+            (FunctionKind::Scalar, Some(kind)) if !self.dialect().is_unremarkable(name) => kind,
             _ => listed,
         }
     }
@@ -138,54 +142,23 @@ impl<'a> Cached<'a> {
     }
 }
 
-/// Functions that the engine lists among aggregates because they need a window, or among those that answer anew though they do not.
-const UNREMARKABLE: &[&str] = &[
-    "cume_dist",
-    "dense_rank",
-    "error",
-    "fill",
-    "first_value",
-    "lag",
-    "last_value",
-    "lead",
-    "nth_value",
-    "ntile",
-    "percent_rank",
-    "rank",
-    "rank_dense",
-    "row_number",
-    "stats",
-];
-
-/// What our own lists say of a function.
-fn builtin(name: &str) -> FunctionKind {
-    highwater_sql::functions::builtin(name).unwrap_or(FunctionKind::Scalar)
-}
-
-/// The engine's functions by name. Macros that come with the engine are as known as its functions; those of the database are not.
+/// The engine's functions by name.
 fn functions(connection: &mut dyn Connection) -> HashMap<String, FunctionKind> {
-    let table = connection.query(
-        "select function_name, function_type, stability from duckdb_functions() \
-         where not internal or function_type in ('scalar', 'aggregate') order by internal desc",
-    );
-    let rows = table.map(|table| table.rows).unwrap_or_else(|error| {
+    let question = connection.dialect().functions();
+    let rows = connection.query(question).map(|table| table.rows).unwrap_or_else(|error| {
         tracing::debug!(%error, "functions");
         Vec::new()
     });
-    let mut functions = HashMap::new();
-    for row in &rows {
-        let kind = match (row[1].as_text(), row[2].as_text()) {
-            (Some("aggregate"), _) => FunctionKind::Aggregate,
-            (Some("scalar"), Some("CONSISTENT")) => FunctionKind::Scalar,
-            (Some("scalar"), Some("CONSISTENT_WITHIN_QUERY")) => FunctionKind::Clock,
-            (Some("scalar"), _) => FunctionKind::Volatile,
-            (Some("macro" | "table_macro"), _) => FunctionKind::Macro,
-            _ => continue,
-        };
-        // Not by the engine: a macro of the database may go by the name of the function that would do it.
-        functions.insert(row[0].to_string().to_lowercase(), kind);
-    }
-    functions
+    let kind = |word: &str| match word {
+        "scalar" => FunctionKind::Scalar,
+        "aggregate" => FunctionKind::Aggregate,
+        "rows" => FunctionKind::Rows,
+        "clock" => FunctionKind::Clock,
+        "volatile" => FunctionKind::Volatile,
+        _ => FunctionKind::Macro,
+    };
+    // Folded here: a macro of the database may go by the name of the function that would do it there.
+    rows.iter().map(|row| (row[0].to_string().to_lowercase(), kind(&row[1].to_string()))).collect()
 }
 
 /// The catalog the analysis asks: views of the project first, then what the database has.
@@ -210,6 +183,10 @@ impl Catalog for Tables<'_> {
             }
         }
         None
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.places.dialect
     }
 
     fn function(&self, name: &str) -> Option<FunctionKind> {

@@ -11,9 +11,10 @@ use super::foresee::{Shown, Work, among};
 use super::job::{Job, number};
 use super::ledger;
 use super::logic::sha256;
-use super::look::{Choice, Look, kept, look, refuse, target};
+use super::look::{Choice, GONE, Look, broken_promises, kept, look, refuse, target};
 use super::model::{ExactModel, RunIdentity, Surroundings};
 use super::prepare::{Prepared, prepare};
+use super::reads::{self, Reads};
 use super::report::{ModelPlan, Plan, PlanCause, PlanState, PlannedPartition};
 
 /// The analysis of a model's query; tests give their own.
@@ -44,6 +45,7 @@ pub(crate) fn plan(
             PlannedModel::Rebuilt { relation, .. } => ahead.unknown.push((relation.clone(), around.label(relation))),
             PlannedModel::Exact(model) => {
                 let mut job = Job::new(connection, model, around, &format!("hw_{index}"));
+                job.moment = run.started_at;
                 let (plan, failed) = match one(&mut job, run, analyse, &mut ahead) {
                     Ok(plan) => (plan, false),
                     Err(error @ ExactError::NewerLedger { .. }) => {
@@ -69,7 +71,7 @@ pub(crate) fn plan(
 }
 
 fn begin(connection: &mut dyn Connection) -> Result<(), ExactError> {
-    connection.begin().map_err(|source| ExactError::Engine { model: "plan".to_owned(), source })
+    connection.begin_snapshot().map_err(|source| ExactError::Engine { model: "plan".to_owned(), source })
 }
 
 /// Plans one model and takes down what its children may expect.
@@ -90,7 +92,8 @@ fn one(job: &mut Job, run: &RunIdentity, analyse: AnalyseModel, ahead: &mut Ahea
     };
     if !ours || standing.is_none() {
         ahead.work.push((relation, Work::Everything));
-        return Ok(first(job, &prepared, standing));
+        let reads = reads::first(job, &prepared)?;
+        return Ok(read(first(job, &prepared, standing, ours), reads));
     }
     let look = look(job, &prepared, &ahead.work)?;
     if let Err(error) = refuse(job, &prepared, &look) {
@@ -119,7 +122,7 @@ fn one(job: &mut Job, run: &RunIdentity, analyse: AnalyseModel, ahead: &mut Ahea
 
 /// A plan that says nothing yet.
 fn blank(job: &Job, state: PlanState) -> ModelPlan {
-    let cut = super::axis::Axis { partitioning: job.model.partitioning() }.cut();
+    let cut = super::axis::Axis { partitioning: job.model.partitioning(), dialect: job.dialect }.cut();
     ModelPlan {
         unique_id: job.model.unique_id.clone(),
         label: job.label.clone(),
@@ -131,11 +134,19 @@ fn blank(job: &Job, state: PlanState) -> ModelPlan {
         partition_count: 0,
         rows_dirty: 0,
         rows_total: 0,
+        rows_read: 0,
+        rows_rebuild: 0,
+        bytes_read: 0,
+        bytes_rebuild: 0,
+        milliseconds: None,
+        milliseconds_rebuild: None,
         causes: Vec::new(),
         whole: None,
         waits_for: Vec::new(),
         estimate: false,
         null_rows: 0,
+        early_rows: 0,
+        future_rows: 0,
         findings: Vec::new(),
         problem: None,
         content: sha256(&job.model.sql),
@@ -153,8 +164,9 @@ fn stuck(job: &Job, state: PlanState, error: &ExactError) -> ModelPlan {
 }
 
 /// A model that has no table of ours yet.
-fn first(job: &Job, prepared: &Prepared, standing: Option<RelationKind>) -> ModelPlan {
+fn first(job: &Job, prepared: &Prepared, standing: Option<RelationKind>, ours: bool) -> ModelPlan {
     let whole = match standing {
+        None if ours => Some(GONE.to_owned()),
         None => None,
         Some(RelationKind::View | RelationKind::MaterializedView) => {
             Some("a view stands where its table should be".to_owned())
@@ -181,6 +193,7 @@ fn describe(job: &mut Job, prepared: &Prepared, look: &Look) -> Result<ModelPlan
         Choice::Note | Choice::Nothing => (PlanState::Unchanged, None, Vec::new()),
     };
     findings.extend(prepared.analysis.notes.iter().cloned());
+    findings.extend(broken_promises(prepared, look));
     let mut plan = ModelPlan {
         cut: prepared.axis.cut(),
         whole,
@@ -188,6 +201,8 @@ fn describe(job: &mut Job, prepared: &Prepared, look: &Look) -> Result<ModelPlan
         partition_count: kept.partitions,
         rows_total: kept.rows,
         null_rows: kept.null_rows,
+        early_rows: kept.early_rows,
+        future_rows: kept.future_rows,
         estimate: look.observations.iter().any(|observation| observation.foreseen) || look.awaited,
         ..blank(job, state)
     };
@@ -196,6 +211,14 @@ fn describe(job: &mut Job, prepared: &Prepared, look: &Look) -> Result<ModelPlan
         dirty_part(job, prepared, look, dirty, &mut plan)?;
         ids = content(job, dirty)?;
     }
+    if matches!(state, PlanState::Whole | PlanState::Dirty) {
+        let dirty = look.dirty.as_ref().filter(|_| state == PlanState::Dirty);
+        plan = read(plan, reads::reads(job, prepared, &look.observations, dirty)?);
+        let milliseconds = |seconds: Option<f64>| seconds.map(|seconds| (seconds * 1000.0).round() as u64);
+        plan.milliseconds_rebuild = milliseconds(look.forecast.rebuild);
+        plan.milliseconds =
+            if state == PlanState::Whole { plan.milliseconds_rebuild } else { milliseconds(look.forecast.foreseen) };
+    }
     if state == PlanState::Whole {
         plan.dirty_count = kept.partitions.max(plan.dirty_count);
         plan.rows_dirty = kept.rows;
@@ -203,6 +226,12 @@ fn describe(job: &mut Job, prepared: &Prepared, look: &Look) -> Result<ModelPlan
     let text = json!([plan.unique_id, plan.state, plan.whole, prepared.logic_version, ids]);
     plan.content = sha256(&text.to_string());
     Ok(plan)
+}
+
+/// A plan with what it reads.
+fn read(plan: ModelPlan, reads: Reads) -> ModelPlan {
+    let Reads { rows, rows_all, bytes, bytes_all } = reads;
+    ModelPlan { rows_read: rows, rows_rebuild: rows_all, bytes_read: bytes, bytes_rebuild: bytes_all, ..plan }
 }
 
 /// Counts, first partitions and causes of a dirty set.

@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use highwater_sql::dialect::quote;
-use highwater_sql::{Analysis, ColumnType, Finding, Partitioning, Place, Probe, Request, look_through};
+use highwater_sql::{Analysis, ColumnType, Dialect, Finding, Partitioning, Place, Probe, Request, look_through};
 use serde_json::Value;
 
 use crate::diagnostics::SourceFile;
 use crate::engine::{Column, Relation};
 
 use super::axis::Axis;
+use super::declare::Declared;
 use super::error::{ExactError, LocatedFinding};
 use super::job::Job;
 use super::logic::{logic, sha256};
@@ -52,6 +52,8 @@ pub(crate) struct Input {
     pub relation: Relation,
     /// The word for it.
     pub label: String,
+    /// How its writers promise to write it, when they do; of tables that swaps fill no promise is needed.
+    pub declared: Option<Declared>,
     /// What is hashed per row: the columns, and the sign of zero where two equal values may differ.
     pub hashed: Vec<String>,
 }
@@ -78,7 +80,7 @@ pub(crate) fn look(job: &mut Job, engine_version: &str, analyse: Analyse) -> Res
     let text = look_through(&job.model.sql, &catalog).unwrap_or_else(|| embedded(job.model).to_owned());
     let known = catalog.session.into_inner().into_columns();
     let output = describe(job, &text)?;
-    let axis = Axis { partitioning: named_as_in(job.model.partitioning(), &output) };
+    let axis = Axis { partitioning: named_as_in(job.model.partitioning(), &output), dialect: job.dialect };
     check_columns(job, &axis.partitioning, &output)?;
     let types: Vec<ColumnType> = output.iter().map(column_type).collect();
     let session = RefCell::new(Cached::with(job.connection, known));
@@ -87,6 +89,7 @@ pub(crate) fn look(job: &mut Job, engine_version: &str, analyse: Analyse) -> Res
         analyse(&Request { sql: &job.model.sql, catalog: &catalog, output: &types, partitioning: &axis.partitioning });
     let mut cached = catalog.session.into_inner();
     let (inputs, term_inputs) = inputs(&analysis, &places, job.around, &mut cached);
+    check_detectors(job, &inputs)?;
     refuse_itself(job, &inputs, &mut analysis);
     let logic = logic(job, &axis, &types, &analysis, &inputs, engine_version)?;
     let logic_version = sha256(&logic.to_string());
@@ -126,6 +129,21 @@ pub(crate) fn located(job: &Job, findings: &[Finding]) -> Vec<LocatedFinding> {
 
 fn source(label: &str, text: &str) -> Arc<SourceFile> {
     Arc::new(SourceFile { path: format!("{label} (compiled)"), text: text.to_owned() })
+}
+
+/// Whether the columns that detectors were declared with can do what is asked of them.
+fn check_detectors(job: &mut Job, inputs: &[Input]) -> Result<(), ExactError> {
+    for input in inputs {
+        let Some(declared) = &input.declared else { continue };
+        let columns = job.columns(&input.relation)?;
+        declared.check(&columns).map_err(|problem| ExactError::Detector {
+            model: job.label.clone(),
+            table: input.label.clone(),
+            detect: declared.detect.word(),
+            problem,
+        })?;
+    }
+    Ok(())
 }
 
 /// A query that reads the table it fills has no rebuild to be equal to: what it yields depends on what was there before.
@@ -209,7 +227,8 @@ fn inputs(
             inputs.push(Input {
                 id: probe_id(&term.probe),
                 label: around.label(&relation),
-                hashed: hashed(&term.probe.columns, &columns),
+                declared: around.declared(&relation).cloned(),
+                hashed: hashed(cached.dialect(), &term.probe.columns, &columns),
                 probe: term.probe.clone(),
                 relation,
             });
@@ -223,30 +242,13 @@ fn probe_id(probe: &Probe) -> String {
     sha256(&text)[..16].to_owned()
 }
 
-/// What to hash for columns so that two rows with one hash are one row to every query. Zero and minus zero are equal, and so are one month and
-/// thirty days, but queries can tell them apart.
-pub(crate) fn hashed(names: &[String], columns: &[Column]) -> Vec<String> {
-    let mut expressions = Vec::new();
-    for name in names {
-        let quoted = quote(name);
-        let data_type = columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
-        match data_type.map(|column| column.data_type.to_uppercase()).unwrap_or_default() {
-            data_type if data_type == "DOUBLE" || data_type == "FLOAT" => {
-                expressions.push(format!("signbit({quoted})"));
-                expressions.push(quoted);
-            }
-            // Within lists and structs a sign of zero cannot be asked for, but shows in the text.
-            data_type if ["DOUBLE", "FLOAT"].iter().any(|part| data_type.contains(part)) => {
-                expressions.push(format!("cast({quoted} as varchar)"));
-                expressions.push(quoted);
-            }
-            data_type if data_type.contains("INTERVAL") || data_type.contains("TIME WITH TIME ZONE") => {
-                expressions.push(format!("cast({quoted} as varchar)"));
-            }
-            _ => expressions.push(quoted),
-        }
-    }
-    expressions
+/// What to hash for columns so that two rows with one hash are one row to every query.
+pub(crate) fn hashed(dialect: Dialect, names: &[String], columns: &[Column]) -> Vec<String> {
+    let images = names.iter().map(|name| {
+        let column = columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+        dialect.image(&dialect.quote(name), column.map(|column| column.data_type.as_str()).unwrap_or_default())
+    });
+    images.flatten().collect()
 }
 
 /// Names of columns.

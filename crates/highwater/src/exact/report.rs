@@ -96,12 +96,20 @@ pub struct SwapReport {
     pub recreated: bool,
     /// Rows without event time; they are kept, in the partition NULL.
     pub excluded_null_rows: u64,
+    /// Rows of intervals that begin before `begin`; they are kept, as a rebuild keeps them.
+    pub early_rows: u64,
+    /// Rows of intervals that begin after the run; they are kept, too.
+    pub future_rows: u64,
     /// The latest interval with rows, as its label.
     pub latest: Option<String>,
     /// What the analysis had to say: why partitions had to be widened, ties.
     pub findings: Vec<Finding>,
     /// Seconds that finding the changes took.
     pub detect_seconds: f64,
+    /// Seconds that building the dirty partitions was foreseen to take, by what it took before; with three samples.
+    pub foreseen_seconds: Option<f64>,
+    /// Seconds that building everything takes, by what it took before.
+    pub rebuild_seconds: Option<f64>,
     /// Seconds in all.
     pub seconds: f64,
 }
@@ -169,6 +177,18 @@ pub struct ModelPlan {
     pub rows_dirty: u64,
     /// Rows now in the table.
     pub rows_total: u64,
+    /// Rows of the inputs that would be read, about.
+    pub rows_read: u64,
+    /// Rows that a build of everything reads.
+    pub rows_rebuild: u64,
+    /// Bytes that would be read, in the columns used, about.
+    pub bytes_read: u64,
+    /// Bytes that a build of everything reads.
+    pub bytes_rebuild: u64,
+    /// Milliseconds that building would take, by what it took before.
+    pub milliseconds: Option<u64>,
+    /// Milliseconds that a build of everything takes.
+    pub milliseconds_rebuild: Option<u64>,
     /// The tables behind the dirty partitions.
     pub causes: Vec<PlanCause>,
     /// Why everything would be built.
@@ -179,6 +199,10 @@ pub struct ModelPlan {
     pub estimate: bool,
     /// Rows without event time; they are kept, in the partition NULL.
     pub null_rows: u64,
+    /// Rows of intervals that begin before `begin`; they are kept, as a rebuild keeps them.
+    pub early_rows: u64,
+    /// Rows of intervals that begin after now; they are kept, too.
+    pub future_rows: u64,
     /// What the analysis had to say.
     pub findings: Vec<Finding>,
     /// Why nothing can be said about it.

@@ -1,7 +1,6 @@
 //! The slice of a query that builds the dirty partitions only: its scans wrapped in filters, and a filter on the result's own partitions.
 
-use highwater_sql::dialect::{interval, key_hash, quote};
-use highwater_sql::{IntervalUnit, Partitioning, Piece, Reach, Slice};
+use highwater_sql::{Dialect, IntervalUnit, Partitioning, Piece, Reach, Slice};
 
 use super::axis::Axis;
 use super::error::ExactError;
@@ -14,6 +13,7 @@ const RANGES: usize = 500;
 pub(crate) struct Filter {
     set: String,
     unit: Option<IntervalUnit>,
+    dialect: Dialect,
     null: bool,
     /// Half-open ranges of moments that make up the dirty intervals; none when they are too many, or out of the calendar's reach.
     ranges: Option<Vec<(String, String)>>,
@@ -29,7 +29,7 @@ impl Filter {
             Some(unit) => ranges(job, set, unit)?,
             None => None,
         };
-        Ok(Self { set: set.to_owned(), unit: axis.unit(), null, ranges })
+        Ok(Self { set: set.to_owned(), unit: axis.unit(), dialect: axis.dialect, null, ranges })
     }
 
     /// Whether the interval of an expression is dirty.
@@ -52,7 +52,11 @@ impl Filter {
                 }
             }
             None => {
-                any.push(format!("{} in (select p from {} where p is not null)", interval(expression, unit), self.set));
+                any.push(format!(
+                    "{} in (select p from {} where p is not null)",
+                    self.dialect.interval(expression, unit),
+                    self.set
+                ));
             }
         }
         if self.null {
@@ -64,7 +68,7 @@ impl Filter {
     /// Whether a row of the result, or of the table, is in one of the partitions.
     pub fn result(&self, axis: &Axis) -> String {
         match &axis.partitioning {
-            Partitioning::Interval { column, unit } => self.interval(&quote(column), *unit),
+            Partitioning::Interval { column, unit } => self.interval(&self.dialect.quote(column), *unit),
             Partitioning::Key { .. } => format!("{} in (select p from {})", axis.partition(), self.set),
             Partitioning::Whole => "true".to_owned(),
         }
@@ -77,9 +81,11 @@ impl Filter {
                 Some(unit) => self.interval(expression, unit),
                 None => "true".to_owned(),
             },
-            Reach::Key { expressions } => format!("{} in (select p from {})", key_hash(expressions), self.set),
+            Reach::Key { expressions } => {
+                format!("{} in (select p from {})", self.dialect.key_hash(expressions), self.set)
+            }
             Reach::Driven { expressions, driver } => match drivers.get(*driver) {
-                Some(table) => format!("{} in (select p from {table})", key_hash(expressions)),
+                Some(table) => format!("{} in (select p from {table})", self.dialect.key_hash(expressions)),
                 None => "true".to_owned(),
             },
         }
@@ -114,15 +120,15 @@ impl Filter {
 fn ranges(job: &mut Job, set: &str, unit: IntervalUnit) -> Result<Option<Vec<(String, String)>>, ExactError> {
     let word = unit.word();
     let odd = job.count(&format!(
-        "select count(*) from {set} where p is not null and not coalesce(isfinite(p) and year(p) between 1 and 9998, false)"
+        "select count(*) from {set} where p is not null and not coalesce(isfinite(p) and extract(year from p) between 1 and 9998, false)"
     ))?;
     if odd > 0 {
         return Ok(None);
     }
     let table = job.query(&format!(
-        "with marked as (select p, p is distinct from lag(p) over (order by p asc) + interval 1 {word} as starts from {set} where p is not null), \
+        "with marked as (select p, p is distinct from lag(p) over (order by p asc) + interval '1 {word}' as starts from {set} where p is not null), \
          grouped as (select p, count(*) filter (starts) over (order by p asc) as run from marked) \
-         select cast(min(p) as varchar), cast(max(p) + interval 1 {word} as varchar) from grouped group by run order by min(p) asc \
+         select cast(min(p) as varchar), cast(max(p) + interval '1 {word}' as varchar) from grouped group by run order by min(p) asc \
          limit {}",
         RANGES + 1
     ))?;

@@ -3,8 +3,6 @@
 //! With D a cover of the partitions that differ and S the slice of D, `(V - σ_D V) + S` is the rebuild. Partitions whose staged fingerprint
 //! equals the table's are not written, and nothing downstream runs because of them.
 
-use highwater_sql::dialect::fingerprint;
-
 use crate::engine::{RelationKind, quote_literal};
 
 use super::axis::{quoted, within};
@@ -41,11 +39,13 @@ pub(crate) struct Staged {
     stage: String,
     /// Temporary table `(p, n_here, n_new, f_new, write, record)`.
     diff: String,
+    /// Whether the table is there, with the right columns.
+    standing: bool,
     /// What it came to, once written.
     pub outcome: Swapped,
 }
 
-/// Fingerprints of a table that has the output's columns: temporary table `(p, n, f)`.
+/// Fingerprints of the rows that pass a condition, in a table that has the output's columns: temporary table `(p, n, f)`.
 ///
 /// # Errors
 /// When the table cannot be read.
@@ -54,34 +54,42 @@ pub(crate) fn partitions(
     prepared: &Prepared,
     name: &str,
     table: &str,
+    rows: &str,
     salt: u64,
 ) -> Result<String, ExactError> {
     let names: Vec<String> = prepared.output.iter().map(|column| column.name.clone()).collect();
     job.store(
         name,
         &format!(
-            "select * from (select {}, {} from {table} group by 1) as taken(p, n, f)",
+            "select * from (select {}, {} from {table} where {rows} group by 1) as taken(p, n, f)",
             prepared.axis.partition(),
-            fingerprint(&hashed(&names, &prepared.output), salt)
+            job.dialect.fingerprint(&hashed(job.dialect, &names, &prepared.output), salt)
         ),
     )
 }
 
-/// The partitions whose content is not what the ledger says: temporary table `(p, rows_before, rows_now)` and their number.
+/// The partitions whose content is not what the ledger says, among those whose id passes a condition: temporary table
+/// `(p, rows_before, rows_now)` and their number.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn changed_by_hand(job: &mut Job, prepared: &Prepared, here: &str) -> Result<(String, u64), ExactError> {
+pub(crate) fn changed_by_hand(
+    job: &mut Job,
+    prepared: &Prepared,
+    here: &str,
+    among: impl Fn(&str) -> String,
+) -> Result<(String, u64), ExactError> {
     let table = job.store(
         "by_hand",
         &format!(
             "select p, coalesce(sum(n) filter (not now), 0)::bigint as rows_before, coalesce(sum(n) filter (now), 0)::bigint as rows_now \
              from (select p, n, f, true as now from {here} \
-             union all select {}, row_count, fingerprint, false from {}.partitions where model = {} and row_count > 0) \
+             union all select {}, row_count, fingerprint, false from {}.partitions where model = {} and row_count > 0 and {}) as sides \
              group by p having count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f)",
             prepared.axis.ledger_column(),
             ledger::schema(&job.model.relation),
-            quote_literal(&job.model.unique_id)
+            quote_literal(&job.model.unique_id),
+            among(prepared.axis.ledger_column())
         ),
     )?;
     let count = job.count(&format!("select count(*) from {table}"))?;
@@ -102,7 +110,7 @@ pub(crate) fn stage(
     salt: u64,
 ) -> Result<Staged, ExactError> {
     let stage = job.store("stage", query)?;
-    let new = partitions(job, prepared, "new", &stage, salt)?;
+    let new = partitions(job, prepared, "new", &stage, "true", salt)?;
     if let Some(dirty) = dirty {
         let outside = job.count(&format!("select count(*) from {new} where not {}", within("p", &dirty.set)))?;
         if outside > 0 {
@@ -142,7 +150,12 @@ pub(crate) fn stage(
         "select count(*), count(*) filter (write), count(*) filter (record), sum(n_here) filter (write), sum(n_new) filter (write) from {diff}"
     ))?;
     let recreated = here.is_none() || (dirty.is_none() && replaced * 2 > considered);
-    Ok(Staged { stage, diff, outcome: Swapped { considered, replaced, recorded, deleted, inserted, recreated } })
+    Ok(Staged {
+        stage,
+        diff,
+        standing: here.is_some(),
+        outcome: Swapped { considered, replaced, recorded, deleted, inserted, recreated },
+    })
 }
 
 /// Writes what differs: data, then partitions in the ledger. Returns the staged outcome, with row counts as written.
@@ -165,19 +178,18 @@ pub(crate) fn swap(
             0
         };
         if let Some(kind @ (RelationKind::View | RelationKind::MaterializedView)) = kind {
-            job.execute(&format!("drop {} {}", kind.sql(), job.model.relation.sql()))?;
+            job.execute(&job.dialect.remove(kind.sql(), &job.model.relation.sql()))?;
         }
-        job.execute(&format!(
-            "create or replace table {} as select * from {}",
-            job.model.relation.sql(),
-            staged.stage
-        ))?;
+        let query = format!("select * from {}", staged.stage);
+        job.execute(&job.dialect.replace(&job.model.relation.sql(), &query, staged.standing))?;
         outcome.deleted = rows_before;
         outcome.inserted = job.count(&format!("select count(*) from {}", staged.stage))?;
     } else if outcome.replaced > 0 {
         replace(job, prepared, staged)?;
     }
+    job.reach("inserted");
     record(job, prepared, staged, known, run)?;
+    job.reach("recorded");
     check_grain(job, staged, outcome)?;
     Ok(outcome)
 }
@@ -187,9 +199,10 @@ fn replace(job: &mut Job, prepared: &Prepared, staged: &Staged) -> Result<(), Ex
     let write = job.store("write", &format!("select p from {} where write", staged.diff))?;
     let null = job.count(&format!("select count(*) from {write} where p is null"))? > 0;
     let filter = Filter::new(job, &prepared.axis, &write, null)?.result(&prepared.axis);
-    let columns = quoted(&column_names(&prepared.output)).join(", ");
+    let columns = quoted(job.dialect, &column_names(&prepared.output)).join(", ");
     let table = job.model.relation.sql();
     let deleted = job.execute(&format!("delete from {table} where {filter}"))?;
+    job.reach("deleted");
     let inserted =
         job.execute(&format!("insert into {table} ({columns}) select {columns} from {} where {filter}", staged.stage))?;
     if (deleted, inserted) != (staged.outcome.deleted, staged.outcome.inserted) {
@@ -242,16 +255,19 @@ fn check_grain(job: &mut Job, staged: &Staged, outcome: Swapped) -> Result<(), E
         return Ok(());
     }
     let columns = job.model.unique_key.clone();
-    let keys = quoted(&columns);
+    let keys = quoted(job.dialect, &columns);
     let list = keys.join(", ");
     let staged_keys = if outcome.recreated {
         "true".to_owned()
     } else {
-        format!("hash({list}) in (select hash({list}) from {})", staged.stage)
+        {
+            let hash = job.dialect.key_hash(&keys);
+            format!("{hash} in (select {hash} from {})", staged.stage)
+        }
     };
     let text: Vec<String> = keys.iter().map(|key| format!("coalesce(cast({key} as varchar), 'NULL')")).collect();
     let duplicates = job.query(&format!(
-        "select {}, rows, count(*) over () from (select {list}, count(*) as rows from {} where {staged_keys} group by {list} having count(*) > 1) \
+        "select {}, rows, count(*) over () from (select {list}, count(*) as rows from {} where {staged_keys} group by {list} having count(*) > 1) as repeated \
          order by 1 limit {EXAMPLES}",
         text.join(" || ', ' || "),
         job.model.relation.sql()

@@ -57,6 +57,7 @@ pub fn load(options: &LoadOptions) -> Result<Project, Vec<Diagnostic>> {
         query_comment: extras.query_comment,
         flags: extras.flags,
         target,
+        wait: options.wait,
         invocation_id: uuid::Uuid::new_v4().to_string(),
         warnings,
     })

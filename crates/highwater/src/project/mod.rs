@@ -26,6 +26,7 @@ pub mod yaml;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -56,6 +57,8 @@ pub struct LoadOptions {
     pub target_path: Option<PathBuf>,
     /// Threads, instead of the target's own number.
     pub threads: Option<usize>,
+    /// How long to wait for another run that has the database or builds the same model.
+    pub wait: Duration,
 }
 
 /// A project and everything around it. Its own `dbt_project.yml` and files are its main package, whose fields can be
@@ -78,6 +81,8 @@ pub struct Project {
     pub target: Target,
     /// Where artifacts go; absolute.
     pub target_path: PathBuf,
+    /// How long to wait for another run that has the database or builds the same model.
+    pub wait: Duration,
     /// A new one for every load.
     pub invocation_id: String,
     /// What was strange but bearable while reading.

@@ -1,5 +1,7 @@
 //! The seam to the exact strategy: what it is asked, in terms of the manifest, and what its answer means for a run.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use super::execute::selected_nodes;
@@ -9,11 +11,12 @@ use super::worker::{Outcome, Shared, Task};
 use super::{Command, RunOptions};
 use crate::context::SharedConnection;
 use crate::diagnostics::Diagnostic;
-use crate::engine::{EngineError, RelationKind};
+use crate::engine::{Relation, RelationKind};
 use crate::exact::{
     self, ExactError, ExactModel, ExactParent, Mode, PlannedModel, RunIdentity, Surroundings, SwapReport, ViewText,
+    Writers,
 };
-use crate::manifest::{Node, ResourceType, graph};
+use crate::manifest::{Config, Node, ResourceType, graph};
 use crate::session::Session;
 
 /// Brings an exact model's table to what a rebuild would hold.
@@ -25,16 +28,14 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     let model = exact_model(node, &task.compiled.sql, shared.options.full_refresh);
     let around = surroundings(shared, task.connection, &[node])?;
     let run = identity(shared);
+    let writers = Writers::new(Arc::clone(&shared.engine), shared.session.project.wait);
     task.record(&task.compiled.sql);
     let report = again_on_conflict(|| {
-        exact::run(lock(task.connection).as_mut(), &model, &around, &run).map_err(|error| match error.engine_error() {
-            Some(
-                engine @ (EngineError::Conflict { .. }
-                | EngineError::Locked { .. }
-                | EngineError::Open { .. }
-                | EngineError::Lost { .. }),
-            ) => Failure::Engine(engine.clone()),
-            Some(engine) if matches!(error, ExactError::Unbound { .. }) => Failure::Engine(engine.clone()),
+        let built = exact::run(lock(task.connection).as_mut(), &model, &around, &run, Some(&writers));
+        built.map_err(|error| match error.engine_error() {
+            Some(engine) if Failure::is_nobodys(engine) || matches!(error, ExactError::Unbound { .. }) => {
+                Failure::Engine(engine.clone())
+            }
             _ => Failure::Told(error.diagnostic()),
         })
     })?;
@@ -86,6 +87,12 @@ fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
         sql: sql.to_owned(),
         event_time: config.text("event_time").map(str::to_owned),
         batch_size: config.batch_size(),
+        audit_days: config
+            .highwater("audit")
+            .and_then(serde_json::Value::as_u64)
+            .and_then(|days| u32::try_from(days).ok())
+            .filter(|days| *days > 0),
+        begin: config.text("begin").map(str::to_owned),
         unique_key: config.texts("unique_key"),
         policy: config.policy(),
         on_schema_change: config.text("on_schema_change").unwrap_or("ignore").to_owned(),
@@ -109,9 +116,11 @@ fn surroundings(
     for id in above.keys().chain(&ids) {
         if let Some(source) = manifest.sources.get(id) {
             around.labels.insert(source.relation.clone(), source.name.clone());
+            declare(&mut around, &source.relation, &source.name, &source.config, source.loaded_at_field.as_deref())?;
         }
         let Some(node) = manifest.nodes.get(id) else { continue };
         around.labels.insert(node.relation.clone(), node.name.clone());
+        declare(&mut around, &node.relation, &node.name, &node.config, None)?;
         if node.resource_type != ResourceType::Model {
             continue;
         }
@@ -123,6 +132,25 @@ fn surroundings(
         }
     }
     Ok(around)
+}
+
+/// Takes down what is declared about finding the changes of a table.
+fn declare(
+    around: &mut Surroundings,
+    relation: &Relation,
+    name: &str,
+    config: &Config,
+    loaded_at: Option<&str>,
+) -> Result<(), Diagnostic> {
+    let declared = exact::declared(config, loaded_at).map_err(|problem| {
+        Diagnostic::error("HW0514", format!("the detector declared for {name} cannot be used"))
+            .note(problem)
+            .help("correct meta.highwater of it: hw help HW0514 shows what can be written there")
+    })?;
+    if let Some(declared) = declared {
+        around.detectors.insert(relation.clone(), declared);
+    }
+    Ok(())
 }
 
 fn exact_parent(node: &Node) -> ExactParent {

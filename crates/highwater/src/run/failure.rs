@@ -47,6 +47,11 @@ impl Failure {
         }
     }
 
+    /// Whether an engine's error is no model's fault, and is told in other words than its own.
+    pub(crate) fn is_nobodys(error: &EngineError) -> bool {
+        special(error).is_some()
+    }
+
     /// What the user sees when no node is to blame.
     pub(crate) fn told(self) -> Diagnostic {
         match self {

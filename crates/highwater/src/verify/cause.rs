@@ -37,8 +37,8 @@ fn named(job: &mut Job, prepared: &Prepared, verdict: &mut Verdict) -> Result<()
     // The labels of the mismatches, in their order, are still there.
     let labels = job.temp("labels");
     let kept = job.store("mismatches", &format!("select p, place from {labels}"))?;
-    let here = partitions(job, prepared, "here", &relation.sql(), known.salt)?;
-    let (by_hand, _) = changed_by_hand(job, prepared, &here)?;
+    let here = partitions(job, prepared, "here", &relation.sql(), "true", known.salt)?;
+    let (by_hand, _) = changed_by_hand(job, prepared, &here, |_| "true".to_owned())?;
     mark(job, verdict, &kept, &format!("select p from {by_hand}"), Cause::ChangedByHand)?;
     // What the next run would find, in an engine of the version that the ledger knows.
     let then = Prepared { logic: known.logic.clone(), logic_version: known.logic_version.clone(), ..prepared.clone() };

@@ -3,7 +3,7 @@
 //! Sums of binary fractions depend on the order of their rows, which a rebuild may choose anew. Such columns go into the hashes with nine
 //! significant digits; where the sums differ, rows are paired by their other columns and their fractions compared by relative tolerance.
 
-use highwater_sql::dialect::{fingerprint, quote};
+use highwater_sql::Dialect;
 
 use crate::engine::{Cell, Column};
 use crate::exact::ExactError;
@@ -46,7 +46,7 @@ pub(crate) fn compare(
         &format!(
             "select p, coalesce(sum(n) filter (here), 0)::bigint as n_here, coalesce(sum(n) filter (not here), 0)::bigint as n_there, \
              count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f) as differs \
-             from (select p, n, f, true as here from {here} union all select p, n, f, false from {there}) group by p"
+             from (select p, n, f, true as here from {here} union all select p, n, f, false from {there}) as sides group by p"
         ),
     )?;
     [verdict.compared] = job.numbers(&format!("select count(*) from {differ}"))?;
@@ -79,27 +79,24 @@ pub(crate) fn compare(
 /// Row count and sum of row hashes per partition: a temporary table `(p, n, f)`.
 fn sums(job: &mut Job, axis: &Axis, name: &str, table: &str, columns: &[Column]) -> Result<String, ExactError> {
     let exact: Vec<String> =
-        columns.iter().filter(|column| !fraction(column)).map(|column| column.name.clone()).collect();
-    let mut expressions = hashed(&exact, columns);
-    expressions.extend(columns.iter().filter(|column| fraction(column)).map(|column| rounded(&quote(&column.name))));
+        columns.iter().filter(|column| !fraction(job, column)).map(|column| column.name.clone()).collect();
+    let dialect = job.dialect;
+    let mut expressions = hashed(dialect, &exact, columns);
+    let fractions = columns.iter().filter(|column| fraction(job, column));
+    expressions.extend(fractions.map(|column| dialect.rounded(&dialect.quote(&column.name))));
     job.store(
         name,
         &format!(
             "select * from (select {}, {} from {table} group by 1) as taken(p, n, f)",
             axis.partition(),
-            fingerprint(&expressions, SALT)
+            dialect.fingerprint(&expressions, SALT)
         ),
     )
 }
 
 /// Whether a column holds binary fractions.
-fn fraction(column: &Column) -> bool {
-    matches!(column.data_type.to_uppercase().as_str(), "DOUBLE" | "FLOAT")
-}
-
-/// Nine significant digits; zero has no sign.
-fn rounded(column: &str) -> String {
-    format!("printf('%.8e', case when {column} = 0 then 0 else {column} end::double)")
+fn fraction(job: &Job, column: &Column) -> bool {
+    job.dialect.is_fraction(&column.data_type)
 }
 
 /// Rows of the suspect partitions that stand on one side only.
@@ -120,17 +117,23 @@ impl Rows {
         suspects: &str,
         options: &VerifyOptions,
     ) -> Result<Self, ExactError> {
-        let columns: Vec<String> = sides.columns.iter().map(|column| quote(&column.name)).collect();
+        let dialect = job.dialect;
+        let columns: Vec<String> = sides.columns.iter().map(|column| dialect.quote(&column.name)).collect();
         let columns = columns.join(", ");
         let partition = axis.partition();
         let side = |table: &str| {
             format!("select {columns}, {partition} as \"hw p\" from {table} where {}", axis.within(suspects))
         };
         let (here, there) = (side(&sides.table), side(&sides.rebuild));
-        let only_here = job.store("left_here", &format!("({here}) except all ({there})"))?;
-        let only_there = job.store("left_there", &format!("({there}) except all ({here})"))?;
-        let tolerant = sides.columns.iter().any(fraction);
-        if !tolerant {
+        let tolerant = sides.columns.iter().any(|column| fraction(job, column));
+        let (here, there) = if sides.columns.iter().all(|column| equatable(dialect, column)) {
+            (format!("({here}) except all ({there})"), format!("({there}) except all ({here})"))
+        } else {
+            (here, there)
+        };
+        let only_here = job.store("left_here", &here)?;
+        let only_there = job.store("left_there", &there)?;
+        if !tolerant && sides.columns.iter().all(|column| equatable(dialect, column)) {
             let renamed = |table: &str| format!("select {columns}, \"hw p\" as p from {table}");
             return Ok(Self {
                 only_here: job.store("only_here", &renamed(&only_here))?,
@@ -144,43 +147,61 @@ impl Rows {
     /// Takes away the rows that have a partner: equal in all other columns, and close in their fractions. Rows are paired in the order of
     /// their fractions, which is the pairing with the least distance for one such column.
     fn paired(job: &mut Job, columns: &[Column], here: &str, there: &str, tolerance: f64) -> Result<Self, ExactError> {
-        let names = |wanted: bool| -> Vec<String> {
-            columns.iter().filter(|column| fraction(column) == wanted).map(|column| quote(&column.name)).collect()
-        };
-        let (fractions, mut others) = (names(true), names(false));
-        others.push("\"hw p\"".to_owned());
+        let dialect = job.dialect;
+        let (fractions, others): (Vec<&Column>, Vec<&Column>) =
+            columns.iter().partition(|column| fraction(job, column));
+        let fractions: Vec<String> = fractions.iter().map(|column| dialect.quote(&column.name)).collect();
+        let mut images: Vec<String> =
+            others.iter().map(|column| dialect.equatable(&dialect.quote(&column.name), &column.data_type)).collect();
+        images.push("\"hw p\"".to_owned());
+        let order = if fractions.is_empty() { "1".to_owned() } else { fractions.join(", ") };
+        let keys: Vec<String> =
+            images.iter().enumerate().map(|(at, image)| format!("{image} as \"hw {at}\"")).collect();
         let numbered = |table: &str| {
             format!(
-                "select *, row_number() over (partition by {} order by {}) as \"hw n\" from {table}",
-                others.join(", "),
-                fractions.join(", ")
+                "select *, {}, {} as \"hw h\", row_number() over (partition by {} order by {order}) as \"hw n\" from {table}",
+                keys.join(", "),
+                dialect.key_hash(&images),
+                images.join(", ")
             )
         };
         let numbered_here = job.store("numbered_here", &numbered(here))?;
         let numbered_there = job.store("numbered_there", &numbered(there))?;
-        let mut conditions: Vec<String> =
-            others.iter().map(|other| format!("a.{other} is not distinct from b.{other}")).collect();
-        conditions.push("a.\"hw n\" = b.\"hw n\"".to_owned());
-        conditions.extend(fractions.iter().map(|name| close(name, tolerance)));
+        // The hash is there to be joined on; not every engine can join by what treats NULL as a value.
+        let mut conditions = vec!["a.\"hw h\" = b.\"hw h\" and a.\"hw n\" = b.\"hw n\"".to_owned()];
+        conditions.extend((0..images.len()).map(|at| format!("a.\"hw {at}\" is not distinct from b.\"hw {at}\"")));
+        conditions.extend(fractions.iter().map(|name| close(dialect, name, tolerance)));
+        let names: Vec<String> = columns.iter().map(|column| dialect.quote(&column.name)).collect();
         let unpaired = |one: &str, other: &str| {
             format!(
-                "select * exclude (\"hw p\", \"hw n\"), \"hw p\" as p from {one} as a where not exists (select 1 from {other} as b where {})",
+                "select {}, \"hw p\" as p from {one} as a where not exists (select 1 from {other} as b where {})",
+                names.join(", "),
                 conditions.join(" and ")
             )
         };
         Ok(Self {
             only_here: job.store("only_here", &unpaired(&numbered_here, &numbered_there))?,
             only_there: job.store("only_there", &unpaired(&numbered_there, &numbered_here))?,
-            tolerant: true,
+            tolerant: !fractions.is_empty(),
         })
     }
 }
 
+/// Whether a column can be compared as it is.
+fn equatable(dialect: Dialect, column: &Column) -> bool {
+    let name = dialect.quote(&column.name);
+    dialect.equatable(&name, &column.data_type) == name
+}
+
 /// Whether two fractions are one: the same, or finite and close.
-fn close(name: &str, tolerance: f64) -> String {
+fn close(dialect: Dialect, name: &str, tolerance: f64) -> String {
+    let (a, b) = (format!("a.{name}"), format!("b.{name}"));
+    let (first, second) = (dialect.double(&a), dialect.double(&b));
     format!(
-        "(a.{name} is not distinct from b.{name} or coalesce(isfinite(a.{name}) and isfinite(b.{name}) \
-         and abs(a.{name}::double - b.{name}::double) <= {tolerance:e} * greatest(abs(a.{name}::double), abs(b.{name}::double)), false))"
+        "({a} is not distinct from {b} or coalesce({} and {} \
+         and abs({first} - {second}) <= {tolerance:e} * greatest(abs({first}), abs({second})), false))",
+        dialect.is_finite(&a),
+        dialect.is_finite(&b)
     )
 }
 
@@ -232,9 +253,18 @@ fn examples(
         "from {rows} as rows join {labels} as labels on rows.p is not distinct from labels.p where labels.place = {place}"
     );
     let count = job.count(&format!("select count(*) {here}"))?;
-    let columns: Vec<String> =
-        sides.columns.iter().map(|column| format!("cast(rows.{} as varchar)", quote(&column.name))).collect();
-    let table = job.query(&format!("select {} {here} order by all limit {}", columns.join(", "), options.examples))?;
+    let columns: Vec<String> = sides
+        .columns
+        .iter()
+        .map(|column| format!("cast(rows.{} as varchar)", job.dialect.quote(&column.name)))
+        .collect();
+    let order: Vec<String> = (1..=columns.len()).map(|place| place.to_string()).collect();
+    let table = job.query(&format!(
+        "select {} {here} order by {} limit {}",
+        columns.join(", "),
+        order.join(", "),
+        options.examples
+    ))?;
     let text = |cell: &Cell| if cell.is_null() { None } else { Some(cell.to_string()) };
     Ok((count, table.rows.iter().map(|row| row.iter().map(text).collect()).collect()))
 }

@@ -43,7 +43,7 @@ pub fn verify(
 
 /// As [`verify`], with the analysis that says whether the query may be compared at all.
 pub(crate) fn verified(job: &mut Job, options: &VerifyOptions, analyse: Analyse) -> Result<Verdict, ExactError> {
-    job.connection.begin().map_err(|error| job.error(error))?;
+    job.begin()?;
     let verdict = within(job, options, analyse);
     ledger::rollback(job);
     verdict

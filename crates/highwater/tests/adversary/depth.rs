@@ -1,6 +1,6 @@
 //! Long and deep queries: the analysis of each has to come to an end, within the stack and with an answer of a size that can be run.
 
-use highwater_sql::{Analysis, Catalog, ColumnType, IntervalUnit, Partitioning, Request, TableInfo, analyse};
+use highwater_sql::{Analysis, Catalog, ColumnType, Dialect, IntervalUnit, Partitioning, Request, TableInfo, analyse};
 
 struct Tables;
 
@@ -9,6 +9,10 @@ fn column(name: &str, data_type: &str) -> ColumnType {
 }
 
 impl Catalog for Tables {
+    fn dialect(&self) -> Dialect {
+        Dialect::DuckDb
+    }
+
     fn table(&self, parts: &[String]) -> Option<TableInfo> {
         let columns = vec![column("ts", "TIMESTAMP"), column("k", "INTEGER"), column("x", "INTEGER")];
         (parts.last()? == "o").then_some(TableInfo::Table { columns })

@@ -74,6 +74,8 @@ impl Case {
             event_time: size.map(|_| column.to_owned()),
             batch_size: size,
             unique_key: if size.is_none() { column.split('+').map(str::to_owned).collect() } else { Vec::new() },
+            begin: None,
+            audit_days: None,
             policy: Policy::Incremental,
             on_schema_change: "ignore".into(),
             full_refresh: false,
@@ -109,7 +111,7 @@ impl Case {
                 started_at: "2024-03-10T00:00:00Z".parse().expect("moment"),
                 engine_version: "case".into(),
             };
-            let report = match exact::run(session.as_mut(), &model, &self.around(), &identity) {
+            let report = match exact::run(session.as_mut(), &model, &self.around(), &identity, None) {
                 Ok(report) => report,
                 Err(ExactError::Refused { findings, .. }) => {
                     return Ok(findings.iter().map(|found| format!("refused: {}", found.finding.rule)).collect());

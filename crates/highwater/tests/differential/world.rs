@@ -106,7 +106,7 @@ impl World {
             started_at: "2024-03-10T00:00:00Z".parse().expect("moment"),
             engine_version: "trial".into(),
         };
-        exact::run(self.session.as_mut(), &exact_model(model), &self.around, &run)
+        exact::run(self.session.as_mut(), &exact_model(model), &self.around, &run, None)
     }
 
     /// Rows that only the table or only the query has, as text.
@@ -177,6 +177,8 @@ fn exact_model(model: &Model) -> ExactModel {
         event_time,
         batch_size,
         unique_key,
+        begin: None,
+        audit_days: None,
         policy: Policy::Incremental,
         on_schema_change: "ignore".into(),
         full_refresh: false,

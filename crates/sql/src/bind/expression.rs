@@ -11,8 +11,9 @@ use sqlparser::ast::{
 
 use super::query::Bound;
 use super::scope::{Found, Scope};
-use super::{Binder, Environment, MOST_BINDINGS, type_of};
-use crate::tree::{ColumnFacts, Id, Node, WindowFunction, column, columns_of, columns_of_all, field_of, is_reserved};
+use super::{Binder, Environment, MOST_BINDINGS};
+use crate::dialect::{comparable, type_of};
+use crate::tree::{Columns, Id, Node, WindowFunction, column, columns_of, columns_of_all, field_of, is_reserved};
 use crate::{Catalog, Finding, FunctionKind, Place};
 
 /// How deep one select-list alias may lean on another.
@@ -29,6 +30,8 @@ pub(super) struct Names<'n> {
     pub environment: Option<&'n Rc<Environment>>,
     /// Columns of the select list by alias, to fall back on.
     pub aliases: &'n [(String, Expr)],
+    /// The same where an alias is a whole grouping key.
+    pub key_aliases: &'n [(String, Expr)],
     /// Whether aggregates make sense here.
     pub grouped: bool,
     /// Whether this is the condition on groups.
@@ -64,7 +67,16 @@ impl Binder<'_> {
         environment: Option<&Rc<Environment>>,
         outer: &[&Scope],
     ) -> Result<Option<Expr>, Finding> {
-        let names = Names { scope, outer, environment, aliases: &[], grouped: false, having: false, windows: &[] };
+        let names = Names {
+            scope,
+            outer,
+            environment,
+            aliases: &[],
+            key_aliases: &[],
+            grouped: false,
+            having: false,
+            windows: &[],
+        };
         let mut parts = Parts::default();
         let bound = self.deciding(|binder| binder.expression(expression, &names, &mut parts))?;
         Ok((parts.subqueries.is_empty() && parts.windows.is_empty()).then_some(bound))
@@ -114,7 +126,7 @@ impl Binder<'_> {
                 .iter()
                 .zip(&bound.output)
                 .filter(|(wanted, _)| !columns_of(wanted).is_empty())
-                .filter_map(|(wanted, id)| super::comparable(wanted, &column(*id), &self.columns))
+                .filter_map(|(wanted, id)| comparable(wanted, &column(*id), &self.columns))
                 .collect();
             bound.source = None;
             let Bound { node, .. } = bound;
@@ -125,7 +137,8 @@ impl Binder<'_> {
 
     fn call(&mut self, function: &Function) -> Result<FunctionKind, Finding> {
         let name = function_name(function);
-        if matches!(name.as_str(), "unnest" | "unlist" | "generate_subscripts") {
+        let kind = kind_of(function, self.catalog);
+        if kind == Some(FunctionKind::Rows) || self.dialect().reading().makes_rows(&name) {
             return Err(self.finding(
                 "unnest",
                 &format!("{name}() in the select list makes several rows of one; any change rebuilds the whole table"),
@@ -133,7 +146,6 @@ impl Binder<'_> {
                 function,
             ));
         }
-        let kind = kind_of(function, self.catalog);
         let Some(finding) = call(kind, &name, self.place(function.span())) else {
             return Ok(kind.unwrap_or(FunctionKind::Scalar));
         };
@@ -162,7 +174,7 @@ pub(crate) fn kind_of(function: &Function, catalog: &dyn Catalog) -> Option<Func
 /// What has to be said about calling a function: a refusal if it is volatile, else a reason to rebuild in every run.
 pub(crate) fn call(kind: Option<FunctionKind>, name: &str, place: Option<Place>) -> Option<Finding> {
     let (rule, message, help) = match kind {
-        Some(FunctionKind::Scalar | FunctionKind::Aggregate) => return None,
+        Some(FunctionKind::Scalar | FunctionKind::Aggregate | FunctionKind::Rows) => return None,
         Some(FunctionKind::Volatile) => (
             "volatile",
             format!("{name}() answers anew at every call, so no two rebuilds need agree"),
@@ -235,6 +247,10 @@ impl Resolver<'_, '_> {
             Expr::Identifier(name) if is_reserved(&name.value) => {}
             Expr::Identifier(_) | Expr::CompoundIdentifier(_) => *expression = self.name(expression)?,
             Expr::CompoundFieldAccess { access_chain, .. } => {
+                let dotted = access_chain.iter().any(|access| matches!(access, AccessExpr::Dot(_)));
+                if dotted && !self.binder.dialect().reading().has_fields() {
+                    return Err(self.binder.unbound("a field of a composite value has no rule", expression));
+                }
                 for access in access_chain {
                     if let AccessExpr::Dot(Expr::Identifier(field)) = access {
                         *access = field_of(field);
@@ -302,11 +318,10 @@ impl Resolver<'_, '_> {
     /// A window with its name followed to its definition.
     fn window(&self, over: &WindowType, depth: usize) -> Option<WindowSpec> {
         let defined = |name: &Ident| {
-            let found = self
-                .names
-                .windows
-                .iter()
-                .find(|NamedWindowDefinition(other, _)| other.value.eq_ignore_ascii_case(&name.value))?;
+            let found =
+                self.names.windows.iter().find(|NamedWindowDefinition(other, _)| {
+                    self.binder.dialect().same_name(&other.value, &name.value)
+                })?;
             match &found.1 {
                 NamedWindowExpr::NamedWindow(base) if depth < 20 => {
                     self.window(&WindowType::NamedWindow(base.clone()), depth + 1)
@@ -401,12 +416,13 @@ impl Resolver<'_, '_> {
             _ => Vec::new(),
         };
         let names = self.names;
+        let dialect = self.binder.dialect();
         if path.len() > 2 {
             self.binder.qualified.extend(path[1..].iter().map(|part| part.value.to_ascii_lowercase()));
         }
         if let (true, [single], Some(Ok(own))) =
             (names.having, path.as_slice(), lookup(names.scope, &path, &self.binder.columns, names.outer))
-            && let Some((_, aliased)) = names.aliases.iter().find(|(name, _)| name.eq_ignore_ascii_case(&single.value))
+            && let Some((_, aliased)) = names.aliases.iter().find(|(name, _)| dialect.same_name(name, &single.value))
             && self.alias_depth == 0
         {
             // Here an alias goes before a column of its name, unless that is grouped by: both may be meant. The third keeps the
@@ -421,7 +437,7 @@ impl Resolver<'_, '_> {
             return found.map_err(|message| self.binder.unbound(message, expression));
         }
         if let [single] = path.as_slice()
-            && let Some((_, aliased)) = names.aliases.iter().find(|(name, _)| name.eq_ignore_ascii_case(&single.value))
+            && let Some((_, aliased)) = names.aliases.iter().find(|(name, _)| dialect.same_name(name, &single.value))
         {
             self.binder.bindings += 1;
             if self.alias_depth >= DEEPEST_ALIAS || self.binder.bindings > MOST_BINDINGS {
@@ -446,18 +462,22 @@ impl Resolver<'_, '_> {
 }
 
 /// A path of names as a column, or a field of one.
-fn lookup(scope: &Scope, path: &[Ident], columns: &[ColumnFacts], outer: &[&Scope]) -> Option<Result<Expr, String>> {
+fn lookup(scope: &Scope, path: &[Ident], columns: &Columns, outer: &[&Scope]) -> Option<Result<Expr, String>> {
     let (first, rest) = path.split_first()?;
     // table.column.field, with schema and database before the table left out of account.
     for skip in 0..path.len().saturating_sub(1) {
         let (table, tail) = (&path[skip], &path[skip + 1..]);
         if scope.has_table(&table.value) {
             match scope.by_table(&table.value, &tail[0].value) {
+                Found::One(_) if tail.len() > 1 && !columns.dialect.reading().has_fields() => {}
                 Found::One(id) => return Some(Ok(field(id, &tail[1..]))),
                 Found::Many => return Some(Err(format!("`{}.{}` is ambiguous", table.value, tail[0].value))),
                 Found::Nothing => {}
             }
         }
+    }
+    if !rest.is_empty() && !columns.dialect.reading().has_fields() {
+        return None;
     }
     match scope.by_name(&first.value) {
         Found::One(id) if !rest.is_empty() => match has_fields(columns[id].data_type.as_deref()) {

@@ -8,13 +8,10 @@ use sqlparser::ast::{
 
 use super::query::Bound;
 use super::scope::Scope;
-use super::{Binder, Environment, MOST_BINDINGS, MOST_SCANS, normalised};
+use super::{Binder, Environment, MOST_BINDINGS, MOST_SCANS};
 use crate::text::{parts_of, span_of};
 use crate::tree::{Id, JoinKind, Node, Scan};
-use crate::{Finding, FunctionKind, Place, TableInfo};
-
-/// Functions that make rows from their arguments alone.
-pub(crate) const SERIES: &[&str] = &["generate_series", "range", "unnest", "generate_subscripts", "repeat_row"];
+use crate::{Dialect, Finding, FunctionKind, Place, TableInfo};
 
 /// A relation and the names it answers to.
 pub(super) type Relation = (Node, Scope);
@@ -50,9 +47,7 @@ impl Binder<'_> {
             }
             result = Some(relation);
         }
-        Ok(result.unwrap_or_else(|| {
-            (Node::Constant { sql: Some("select 1".to_owned()), ids: Vec::new() }, Scope::default())
-        }))
+        Ok(result.unwrap_or_else(|| nothing(self.dialect())))
     }
 
     /// One table. With something before it, the two are crossed, or the table looks at the rows before it (lateral).
@@ -64,9 +59,13 @@ impl Binder<'_> {
         before: Option<Relation>,
     ) -> Result<Relation, Finding> {
         match factor {
-            TableFactor::Derived { subquery, alias, sample: None, .. } => {
-                let left_scope = before.as_ref().map(|(_, scope)| scope.clone()).unwrap_or_default();
-                let mut scopes = vec![&left_scope];
+            TableFactor::Derived { lateral, subquery, alias, sample: None, .. } => {
+                let left_scope =
+                    before.as_ref().map_or_else(|| Scope::empty(self.dialect()), |(_, scope)| scope.clone());
+                let mut scopes = Vec::new();
+                if *lateral || self.dialect().reading().is_lateral() {
+                    scopes.push(&left_scope);
+                }
                 scopes.extend(outer);
                 let hits = self.outer_hits;
                 let bound = self.query(subquery, environment.cloned(), &scopes)?;
@@ -81,19 +80,19 @@ impl Binder<'_> {
                 Ok(crossed(before, relation))
             }
             TableFactor::Table { name, alias, args: Some(args), .. } => {
-                let (left, left_scope) = before.unwrap_or_else(nothing);
+                let (left, left_scope) = before.unwrap_or_else(|| nothing(self.dialect()));
                 let reads = args.args.iter().any(|argument| self.mentions_columns(argument));
                 self.arguments_given(&args.args, reads, &left_scope, environment, outer, factor)?;
                 self.series(name, factor, alias.as_ref(), (left, left_scope), reads)
             }
             TableFactor::Function { name, args, alias, .. } => {
-                let (left, left_scope) = before.unwrap_or_else(nothing);
+                let (left, left_scope) = before.unwrap_or_else(|| nothing(self.dialect()));
                 let reads = args.iter().any(|argument| self.mentions_columns(argument));
                 self.arguments_given(args, reads, &left_scope, environment, outer, factor)?;
                 self.series(name, factor, alias.as_ref(), (left, left_scope), reads)
             }
             TableFactor::UNNEST { alias, array_exprs, .. } => {
-                let (left, scope) = before.unwrap_or_else(nothing);
+                let (left, scope) = before.unwrap_or_else(|| nothing(self.dialect()));
                 self.given(array_exprs, &scope, environment, outer, factor)?;
                 Ok(self.expanded(left, scope, alias.as_ref(), "unnest"))
             }
@@ -134,7 +133,7 @@ impl Binder<'_> {
     ) -> Result<Relation, Finding> {
         let parts = parts_of(name).unwrap_or_default();
         if let [single] = parts.as_slice()
-            && let Some(found) = find_cte(environment, single)
+            && let Some(found) = find_cte(self.dialect(), environment, single)
         {
             return self.common(&found, alias, name);
         }
@@ -143,7 +142,10 @@ impl Binder<'_> {
             self.findings.unstable.push(finding.clone());
             return Err(finding);
         };
-        if columns.iter().any(|column| column.data_type.to_ascii_uppercase().contains(" COLLATE ")) {
+        let blurred = |data_type: &str| {
+            data_type.to_ascii_uppercase().contains(" COLLATE ") || self.dialect().reading().is_blurred(data_type)
+        };
+        if columns.iter().any(|column| blurred(&column.data_type)) {
             return Err(self.unbound(format!("under the collation of {name}, texts that differ are equal"), name));
         }
         if self.scans.len() >= MOST_SCANS {
@@ -151,7 +153,9 @@ impl Binder<'_> {
         }
         let ids: Vec<Id> = columns
             .iter()
-            .map(|column| self.new_column(column.name.clone(), Some(normalised(&column.data_type))))
+            .map(|column| {
+                self.new_column(column.name.clone(), Some(self.dialect().reading().normalised(&column.data_type)))
+            })
             .collect();
         let default = parts.last().cloned().unwrap_or_default();
         let site = self.text.range(span_of(name)).unwrap_or((0, 0));
@@ -165,7 +169,7 @@ impl Binder<'_> {
             place: self.place(span_of(name)),
         };
         let named: Vec<(Id, String)> = ids.into_iter().zip(columns.into_iter().map(|column| column.name)).collect();
-        let scope = renamed(&scan.alias, named, alias);
+        let scope = renamed(self.dialect(), &scan.alias, named, alias);
         self.scans.push(scan);
         Ok((Node::Scan(self.scans.len() - 1), scope))
     }
@@ -177,7 +181,7 @@ impl Binder<'_> {
         alias: Option<&TableAlias>,
         at: &ObjectName,
     ) -> Result<Relation, Finding> {
-        if found.recursive && refers_to(&found.cte.query, &found.cte.alias.name.value) {
+        if found.recursive && refers_to(self.dialect(), &found.cte.query, &found.cte.alias.name.value) {
             return Err(self.finding(
                 "recursion",
                 "a recursive query reaches as far as its data does; any change of an input rebuilds the whole table",
@@ -192,13 +196,13 @@ impl Binder<'_> {
         let bound = self.query(&found.cte.query, found.outer.clone(), &[])?;
         let names = with_names(&bound, Some(&found.cte.alias));
         let default = &found.cte.alias.name;
-        let scope = renamed(&alias.map_or(default, |alias| &alias.name).value, names, alias);
+        let scope = renamed(self.dialect(), &alias.map_or(default, |alias| &alias.name).value, names, alias);
         Ok((bound.node, scope))
     }
 
     pub(super) fn named(&mut self, bound: Bound, alias: Option<&TableAlias>) -> Relation {
         let names = with_names(&bound, None);
-        let scope = renamed(alias.map_or("", |alias| &alias.name.value), names, alias);
+        let scope = renamed(self.dialect(), alias.map_or("", |alias| &alias.name.value), names, alias);
         (bound.node, scope)
     }
 
@@ -215,7 +219,7 @@ impl Binder<'_> {
         };
         let ids: Vec<Id> = bound.names.iter().map(|name| self.new_column(name.clone(), None)).collect();
         let named = ids.iter().copied().zip(bound.names.iter().cloned()).collect();
-        let scope = left_scope.and(renamed(alias.map_or("", |alias| &alias.name.value), named, alias));
+        let scope = left_scope.and(renamed(self.dialect(), alias.map_or("", |alias| &alias.name.value), named, alias));
         let node = self.depend(left, bound, ids);
         Ok((node, scope))
     }
@@ -230,7 +234,7 @@ impl Binder<'_> {
         reads_columns: bool,
     ) -> Result<Relation, Finding> {
         let function = name.0.last().map(|part| part.to_string().to_ascii_lowercase()).unwrap_or_default();
-        if !SERIES.contains(&function.as_str()) {
+        if !self.dialect().reading().is_series(&function) {
             let finding = unwatched_function(&function, self.place(span_of(name)));
             self.findings.unstable.push(finding.clone());
             return Err(finding);
@@ -246,7 +250,9 @@ impl Binder<'_> {
         let text = format!("select * from {sql} as hw_series({})", crate::tree::column_name(id));
         let constant = Node::Constant { sql: Some(text), ids: vec![id] };
         let label = alias.map_or(function.as_str(), |alias| &alias.name.value);
-        let scope = Scope::of(label, &[(id, function.clone())]);
+        let name =
+            self.dialect().reading().series_column(&function, alias.map(|alias| alias.name.value.as_str())).to_owned();
+        let scope = Scope::of(self.dialect(), label, &[(id, name)]);
         Ok(match left {
             Node::Constant { ref ids, .. } if ids.is_empty() => (constant, scope),
             left => crossed(Some((left, left_scope)), (constant, scope)),
@@ -310,11 +316,14 @@ impl Binder<'_> {
             Some(alias) if !alias.columns.is_empty() => {
                 alias.columns.iter().map(|column| column.name.value.clone()).collect()
             }
-            _ => vec![function.to_owned()],
+            _ => {
+                let alias = alias.map(|alias| alias.name.value.as_str());
+                vec![self.dialect().reading().series_column(function, alias).to_owned()]
+            }
         };
         let ids: Vec<Id> = names.iter().map(|name| self.new_column(name.clone(), None)).collect();
         let named: Vec<(Id, String)> = ids.iter().copied().zip(names).collect();
-        let scope = scope.and(Scope::of(alias.map_or(function, |alias| &alias.name.value), &named));
+        let scope = scope.and(Scope::of(self.dialect(), alias.map_or(function, |alias| &alias.name.value), &named));
         (Node::Expand { input: Box::new(left), ids }, scope)
     }
 }
@@ -355,8 +364,8 @@ fn is_join_word(factor: &TableFactor) -> bool {
     })
 }
 
-fn nothing() -> Relation {
-    (Node::Constant { sql: Some("select 1".to_owned()), ids: Vec::new() }, Scope::default())
+fn nothing(dialect: Dialect) -> Relation {
+    (Node::Constant { sql: Some("select 1".to_owned()), ids: Vec::new() }, Scope::empty(dialect))
 }
 
 fn crossed(before: Option<Relation>, relation: Relation) -> Relation {
@@ -386,20 +395,20 @@ fn with_names(bound: &Bound, alias: Option<&TableAlias>) -> Vec<(Id, String)> {
         .collect()
 }
 
-fn renamed(label: &str, names: Vec<(Id, String)>, alias: Option<&TableAlias>) -> Scope {
+fn renamed(dialect: Dialect, label: &str, names: Vec<(Id, String)>, alias: Option<&TableAlias>) -> Scope {
     let listed = alias.map(|alias| alias.columns.as_slice()).unwrap_or_default();
     let names: Vec<(Id, String)> = names
         .into_iter()
         .enumerate()
         .map(|(index, (id, name))| (id, listed.get(index).map_or(name, |column| column.name.value.clone())))
         .collect();
-    Scope::of(label, &names)
+    Scope::of(dialect, label, &names)
 }
 
-fn find_cte(environment: Option<&Rc<Environment>>, name: &str) -> Option<Rc<Environment>> {
+fn find_cte(dialect: Dialect, environment: Option<&Rc<Environment>>, name: &str) -> Option<Rc<Environment>> {
     let mut current = environment;
     while let Some(found) = current {
-        if found.cte.alias.name.value.eq_ignore_ascii_case(name) {
+        if dialect.same_name(&found.cte.alias.name.value, name) {
             return Some(Rc::clone(found));
         }
         current = found.outer.as_ref();
@@ -407,10 +416,10 @@ fn find_cte(environment: Option<&Rc<Environment>>, name: &str) -> Option<Rc<Envi
     None
 }
 
-fn refers_to(query: &Query, name: &str) -> bool {
+fn refers_to(dialect: Dialect, query: &Query, name: &str) -> bool {
     let mut found = false;
     let _ = sqlparser::ast::visit_relations(query, |relation: &ObjectName| {
-        found |= parts_of(relation).is_some_and(|parts| parts.len() == 1 && parts[0].eq_ignore_ascii_case(name));
+        found |= parts_of(relation).is_some_and(|parts| parts.len() == 1 && dialect.same_name(&parts[0], name));
         std::ops::ControlFlow::<()>::Continue(())
     });
     found

@@ -7,8 +7,9 @@ use sqlparser::ast::{Expr, Join, JoinConstraint, JoinOperator, TableFactor};
 use super::expression::conjuncts;
 use super::from::Relation;
 use super::scope::{Found, Scope};
-use super::{Binder, Environment, comparable};
+use super::{Binder, Environment};
 use crate::Finding;
+use crate::dialect::comparable;
 use crate::text::parts_of;
 use crate::tree::{Id, JoinKind, Node, column, columns_of};
 
@@ -42,9 +43,11 @@ impl Binder<'_> {
         let left_scope = left.1.clone();
         let mut scopes = vec![&left_scope];
         scopes.extend(outer);
-        if let TableFactor::Derived { subquery, alias, sample: None, .. } = &join.relation {
+        if let TableFactor::Derived { lateral, subquery, alias, sample: None, .. } = &join.relation {
+            let sees = *lateral || self.dialect().reading().is_lateral();
+            let scopes = if sees { scopes.as_slice() } else { outer };
             let hits = self.outer_hits;
-            let bound = self.query(subquery, environment.cloned(), &scopes)?;
+            let bound = self.query(subquery, environment.cloned(), scopes)?;
             if self.outer_hits > hits {
                 let relation = self.lateral(Some(left), bound, alias.as_ref(), subquery)?;
                 return self.condition_of_lateral(relation, constraint, join, environment, outer);
@@ -90,6 +93,7 @@ impl Binder<'_> {
     ) -> Result<Relation, Finding> {
         let ((left, mut left_scope), (right, mut right_scope)) = (left, right);
         let mut conditions: Vec<Expr> = Vec::new();
+        let mut merged: Vec<Id> = Vec::new();
         match constraint {
             JoinConstraint::On(expression) => {
                 let both = left_scope.clone().and(right_scope.clone());
@@ -106,8 +110,9 @@ impl Binder<'_> {
                         return Err(self.unbound(format!("`{name}` is not one column on either side"), join));
                     };
                     conditions.push(equals(column(a), column(b)));
-                    let hidden =
-                        if matches!(sides, Sides::Right) { (&mut left_scope, a) } else { (&mut right_scope, b) };
+                    let right = matches!(sides, Sides::Right);
+                    let hidden = if right { (&mut left_scope, a) } else { (&mut right_scope, b) };
+                    merged.push(if right { b } else { a });
                     hidden
                         .0
                         .columns
@@ -118,6 +123,14 @@ impl Binder<'_> {
             }
             JoinConstraint::None => {}
         }
+        let first = self.dialect().reading().merged_first();
+        let scope_of = |left: Scope, right: Scope| {
+            let mut scope = left.and(right);
+            if first {
+                scope.lead(&merged);
+            }
+            scope
+        };
         if let JoinOperator::AsOf { match_condition, .. } = &join.join_operator {
             let both = left_scope.clone().and(right_scope.clone());
             self.row_expression(match_condition, &both, environment, outer)?;
@@ -129,7 +142,7 @@ impl Binder<'_> {
                 other.id = *id;
             }
             let node = Node::Depend { input: Box::new(left), on: Box::new(right), equalities, ids: fresh };
-            return Ok((node, left_scope.and(right_scope)));
+            return Ok((node, scope_of(left_scope, right_scope)));
         }
         let (kind, first, second) = match sides {
             Sides::Inner => (JoinKind::Inner, left, right),
@@ -147,21 +160,20 @@ impl Binder<'_> {
                     "use a left join from the side that has the event time, or union the two sides",
                     join,
                 );
-                let scope = left_scope.and(right_scope);
+                let scope = scope_of(left_scope, right_scope);
                 let output: Vec<Id> = scope.columns.iter().map(|column| column.id).collect();
                 let names: Vec<String> = scope.columns.iter().map(|column| column.name.clone()).collect();
                 let bound = self.opaque(vec![left, right], output, names, finding);
-                let columns = scope.columns.into_iter().zip(&bound.output);
-                let columns = columns.map(|(mut column, id)| {
+                let mut scope = scope;
+                for (column, id) in scope.columns.iter_mut().zip(&bound.output) {
                     column.id = *id;
-                    column
-                });
-                return Ok((bound.node, Scope { columns: columns.collect() }));
+                }
+                return Ok((bound.node, scope));
             }
         };
         let (equalities, others, complete) = self.split(conditions, &first, &second);
         let node = Node::Join { kind, left: Box::new(first), right: Box::new(second), equalities, others, complete };
-        Ok((node, left_scope.and(right_scope)))
+        Ok((node, scope_of(left_scope, right_scope)))
     }
 
     /// Parts conditions into equalities between the two sides, conditions of these two alone, and whether nothing was left over.

@@ -8,7 +8,6 @@
 //! | `from.rs` | tables, subqueries, table functions |
 //! | `join.rs` | joins |
 //! | `expression.rs` | names, aggregates, windows and subqueries within expressions |
-//! | `types.rs` | types, as far as keys need them |
 //!
 //! What has no rule becomes [`Node::Opaque`] or, when not even its names can be resolved, a [`Finding`] for the whole query. Both
 //! are right, only wider.
@@ -19,7 +18,6 @@ mod join;
 mod query;
 mod scope;
 mod select;
-mod types;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -28,12 +26,11 @@ use sqlparser::ast::{Cte, Query, Spanned};
 use sqlparser::tokenizer::Span;
 
 use crate::text::Expanded;
-use crate::tree::{ColumnFacts, Id, Scan, Tree};
-use crate::{Catalog, Finding, Place};
+use crate::tree::{ColumnFacts, Columns, Id, Scan, Tree};
+use crate::{Catalog, Dialect, Finding, Place};
 
 pub(crate) use expression::{call, function_name, kind_of};
-pub(crate) use from::{SERIES, unknown_table, unwatched_function};
-pub(crate) use types::{cast_to, comparable, normalised, type_of};
+pub(crate) use from::{unknown_table, unwatched_function};
 
 /// More mentions of tables than this, and binding gives up: common table expressions that use each other twice grow without end.
 const MOST_SCANS: usize = 400;
@@ -53,7 +50,7 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
     let mut binder = Binder {
         catalog,
         text,
-        columns: Vec::new(),
+        columns: Columns::new(catalog.dialect()),
         scans: Vec::new(),
         findings: Findings::default(),
         outer_hits: 0,
@@ -115,7 +112,7 @@ struct Environment {
 struct Binder<'a> {
     catalog: &'a dyn Catalog,
     text: &'a Expanded,
-    columns: Vec<ColumnFacts>,
+    columns: Columns,
     scans: Vec<Scan>,
     findings: Findings,
     /// How often a name was found in a scope outside its query: what makes a subquery correlated.
@@ -138,8 +135,11 @@ struct Binder<'a> {
 
 impl Binder<'_> {
     fn new_column(&mut self, name: impl Into<String>, data_type: Option<String>) -> Id {
-        self.columns.push(ColumnFacts { name: name.into(), data_type });
-        self.columns.len() - 1
+        self.columns.add(ColumnFacts { name: name.into(), data_type })
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.columns.dialect
     }
 
     /// Runs a part of the binding whose names all count as deciding something.

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use sqlparser::ast::{Expr, LimitClause, Query, SetExpr, SetOperator, SetQuantifier, Value};
 
 use super::scope::Scope;
-use super::{Binder, Environment, cast_to};
+use super::{Binder, Environment};
 use crate::Finding;
+use crate::dialect::cast_to;
 use crate::tree::{Id, Node, SetKind, column, column_name};
 
 /// A bound query: its rows and its columns in order.
@@ -112,7 +113,8 @@ impl Binder<'_> {
                     return Err(self.unbound("values that are computed from other rows have no rule", query));
                 }
                 let width = values.rows.first().map_or(0, |row| row.content.len());
-                let names: Vec<String> = (0..width).map(|index| format!("col{index}")).collect();
+                let names: Vec<String> =
+                    (0..width).map(|index| self.dialect().reading().values_column(index)).collect();
                 let ids: Vec<Id> = names.iter().map(|name| self.new_column(name.clone(), None)).collect();
                 let list = ids.iter().map(|id| column_name(*id)).collect::<Vec<_>>().join(", ");
                 let sql = Some(format!("select * from ({values}) as hw_values({list})"));
@@ -133,12 +135,14 @@ impl Binder<'_> {
         if casts.iter().all(Option::is_none) {
             return (node, output);
         }
+        let dialect = self.dialect();
         let items: Vec<(Id, Expr)> = output
             .iter()
             .zip(casts)
             .map(|(id, cast)| {
                 let facts = self.columns[*id].clone();
-                let item = cast.as_ref().map_or_else(|| column(*id), |data_type| cast_to(column(*id), data_type));
+                let item =
+                    cast.as_ref().map_or_else(|| column(*id), |data_type| cast_to(dialect, column(*id), data_type));
                 (self.new_column(facts.name, cast.or(facts.data_type)), item)
             })
             .collect();
@@ -158,7 +162,7 @@ impl Binder<'_> {
             matches!(quantifier, SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName);
         let all = matches!(quantifier, SetQuantifier::All | SetQuantifier::AllByName);
         let right_output = if by_name {
-            let find = |name: &String| right.names.iter().position(|other| other.eq_ignore_ascii_case(name));
+            let find = |name: &String| right.names.iter().position(|other| self.dialect().same_name(other, name));
             let positions: Option<Vec<usize>> = left.names.iter().map(find).collect();
             match positions {
                 Some(positions) if positions.len() == right.output.len() => {
@@ -182,7 +186,10 @@ impl Binder<'_> {
         let mut ids = Vec::new();
         for ((left, right), name) in left.output.iter().zip(&right_output).zip(&left.names) {
             let types = [*left, *right].map(|id| self.columns[id].data_type.clone());
-            let common = common_type(types[0].as_deref(), types[1].as_deref());
+            let common = match &types {
+                [Some(left), Some(right)] => self.dialect().reading().common(left, right),
+                _ => None,
+            };
             let id = self.new_column(name.clone(), common.clone());
             if common.is_none() {
                 self.coerced.insert(id);
@@ -194,7 +201,7 @@ impl Binder<'_> {
                 self.coerced.insert(id);
             }
             let exact =
-                |name: &Option<String>| name.as_deref().is_some_and(|name| width(name).is_some() || name == "NULL");
+                |name: &Option<String>| name.as_deref().is_some_and(|name| INTEGERS.contains(&name) || name == "NULL");
             if within
                 || (types[0] != types[1] && !types.iter().all(exact) && !types.contains(&Some("NULL".to_owned())))
                 || common.is_none()
@@ -210,23 +217,7 @@ impl Binder<'_> {
     }
 }
 
-const WIDTHS: [&str; 4] = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT"];
-
-fn width(name: &str) -> Option<usize> {
-    WIDTHS.iter().position(|other| *other == name)
-}
-
-/// The type of a column whose branches have these; none when it takes more than we know to tell.
-fn common_type(left: Option<&str>, right: Option<&str>) -> Option<String> {
-    let (left, right) = (left?, right?);
-    Some(match (left, right) {
-        _ if left == right => left.to_owned(),
-        ("NULL", other) | (other, "NULL") => other.to_owned(),
-        ("DATE", "TIMESTAMP") | ("TIMESTAMP", "DATE") => "TIMESTAMP".to_owned(),
-        ("DOUBLE", other) | (other, "DOUBLE") if width(other).is_some() => "DOUBLE".to_owned(),
-        _ => WIDTHS[width(left)?.max(width(right)?)].to_owned(),
-    })
-}
+const INTEGERS: [&str; 4] = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT"];
 
 /// Whether an expression reads no row of anything.
 fn is_constant(expression: &Expr) -> bool {

@@ -14,7 +14,8 @@ use super::expression::{Names, Parts, Subquery, conjuncts, function_name};
 use super::join::sides_of_equality;
 use super::query::Bound;
 use super::scope::Scope;
-use super::{Binder, Environment, comparable, type_of};
+use super::{Binder, Environment};
+use crate::dialect::{comparable, type_of};
 use crate::text::parts_of;
 use crate::tree::{Id, JoinKind, Node, as_column, column, columns_of, substitute};
 use crate::{Catalog, Finding, FunctionKind};
@@ -41,18 +42,20 @@ impl Binder<'_> {
         self.refuse_unknown_clauses(select)?;
         let (from, scope) = self.from(&select.from, environment, outer)?;
         let items = self.items(select, &scope)?;
-        let aliases: Vec<(String, Expr)> = items
+        let written: Vec<(String, Expr)> = items
             .iter()
             .filter_map(|item| match item {
                 Item::Written(expression, name) => Some((name.clone(), (**expression).clone())),
                 Item::Column(..) => None,
             })
             .collect();
+        let aliases = if self.dialect().reading().reuses_aliases() { written.as_slice() } else { &[] };
         let names = Names {
             scope: &scope,
             outer,
             environment,
-            aliases: &aliases,
+            aliases,
+            key_aliases: &written,
             grouped: false,
             having: false,
             windows: &select.named_window,
@@ -324,6 +327,9 @@ impl Binder<'_> {
                 }
                 Expr::Tuple(parts) if parts.is_empty() => {}
                 other => {
+                    // A whole key can be a name of the select list everywhere.
+                    let whole = matches!(other, Expr::Identifier(_));
+                    let names = &Names { aliases: if whole { names.key_aliases } else { names.aliases }, ..*names };
                     let mut parts = Parts::default();
                     let bound = self.expression(other, names, &mut parts)?;
                     if !parts.subqueries.is_empty() || !parts.windows.is_empty() {
@@ -385,7 +391,7 @@ impl Binder<'_> {
                     // Here, unlike elsewhere, an alias goes before a column of its name.
                     let aliased = match key {
                         Expr::Identifier(name) => {
-                            bound.names.iter().position(|other| other.eq_ignore_ascii_case(&name.value))
+                            bound.names.iter().position(|other| self.dialect().same_name(other, &name.value))
                         }
                         Expr::Value(_) => return Err(self.unbound("a position in distinct on has no rule", key)),
                         _ => None,
@@ -421,7 +427,10 @@ impl Binder<'_> {
         for item in &select.projection {
             match item {
                 SelectItem::UnnamedExpr(expression) => {
-                    items.push(Item::Written(Box::new(expression.clone()), default_name(expression)));
+                    items.push(Item::Written(
+                        Box::new(expression.clone()),
+                        self.dialect().reading().default_name(expression),
+                    ));
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
                     items.push(Item::Written(Box::new(expr.clone()), alias.value.clone()));
@@ -466,13 +475,15 @@ impl Binder<'_> {
             Some(RenameSelectItem::Single(item)) => vec![item],
             Some(RenameSelectItem::Multiple(items)) => items.iter().collect(),
         };
+        let dialect = self.dialect();
+        let same = |one: &str, other: &str| dialect.same_name(one, other);
         for (id, name) in columns {
-            if left_out.iter().any(|other| other.eq_ignore_ascii_case(&name)) {
+            if left_out.iter().any(|other| same(other, &name)) {
                 continue;
             }
             let replaced = options.opt_replace.iter().flat_map(|replace| &replace.items);
-            let replaced = replaced.into_iter().find(|item| item.column_name.value.eq_ignore_ascii_case(&name));
-            let renamed = renames.iter().find(|item| item.ident.value.eq_ignore_ascii_case(&name));
+            let replaced = replaced.into_iter().find(|item| same(&item.column_name.value, &name));
+            let renamed = renames.iter().find(|item| same(&item.ident.value, &name));
             items.push(match (replaced, renamed) {
                 (Some(element), _) => Item::Written(Box::new(element.expr.clone()), name),
                 (None, Some(item)) => Item::Column(id, item.alias.value.clone()),
@@ -517,16 +528,6 @@ fn with_keys(expression: &Expr, keys: &BTreeMap<String, Id>) -> Expr {
     let mut result = substitute(expression, &|_| None);
     let _ = sqlparser::ast::VisitMut::visit(&mut result, &mut Keys(keys));
     result
-}
-
-/// The name the engine gives a column without an alias, as far as later names can refer to it.
-fn default_name(expression: &Expr) -> String {
-    match expression {
-        Expr::Identifier(name) => name.value.clone(),
-        Expr::CompoundIdentifier(names) => names.last().map(|name| name.value.clone()).unwrap_or_default(),
-        Expr::Nested(inner) => default_name(inner),
-        other => other.to_string().to_lowercase(),
-    }
 }
 
 /// Whether an expression folds rows, subqueries and windows within it aside.

@@ -8,16 +8,15 @@
 //! - **Fallback**: everything.
 
 use super::{Partial, Reaches, Shape, Source, Target, Walk};
-use crate::dialect::quote;
 use crate::tree::{Id, Node};
 use crate::{Effect, Finding, Reach};
 
-use sqlparser::ast::{Expr, Ident};
+use sqlparser::ast::Expr;
 
 /// A table's own column, for SQL that reads the table directly.
 pub(super) fn own_column(walk: &Walk<'_>, scan: usize, id: Id) -> Option<Expr> {
     let known = walk.tree.scans[scan].ids.contains(&id);
-    known.then(|| Expr::Identifier(Ident::with_quote('"', walk.tree.columns[id].name.clone())))
+    known.then(|| walk.tree.columns.dialect.reading().own_name(&walk.tree.columns[id].name))
 }
 
 /// Whether the table's own columns make up the target.
@@ -86,6 +85,6 @@ pub(super) fn restrict_scan(walk: &Walk<'_>, scan: usize, target: &Target, sourc
 }
 
 /// A table's name in SQL.
-pub(super) fn table_sql(parts: &[String]) -> String {
-    parts.iter().map(|part| quote(part)).collect::<Vec<_>>().join(".")
+pub(super) fn table_sql(walk: &Walk<'_>, parts: &[String]) -> String {
+    parts.iter().map(|part| walk.tree.columns.dialect.quote(part)).collect::<Vec<_>>().join(".")
 }

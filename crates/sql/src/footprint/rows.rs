@@ -11,7 +11,6 @@ use sqlparser::ast::Expr;
 
 use super::row::{own_column, table_sql};
 use super::{Reaches, Target, Walk};
-use crate::dialect;
 use crate::tree::{Id, JoinKind, Node, SetKind, column_name, columns_of, columns_of_all};
 use crate::{Piece, Step};
 
@@ -29,11 +28,10 @@ pub(super) fn step(walk: &Walk<'_>, node: &Node, target: &Target, keys: &[Expr])
         return None;
     }
     let slice = target.sql(&walk.tree.columns, &|_| None);
-    let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
     let sql = format!(
         "select distinct {slice} as p from ({}) as hw_rows where {} in (select p from {CHANGED})",
         unmarked(walk, &rows),
-        dialect::key_hash(&texts)
+        walk.tree.columns.dialect.key_hash(&parts_of_key(walk, keys))
     );
     let names: Vec<&str> = columns_of_all(keys).into_iter().map(|id| walk.tree.columns[id].name.as_str()).collect();
     Some(Step { sql, reason: names.join(", ") })
@@ -42,8 +40,10 @@ pub(super) fn step(walk: &Walk<'_>, node: &Node, target: &Target, keys: &[Expr])
 /// The keys that occur in the rows let through by `reaches`.
 pub(super) fn driver(walk: &Walk<'_>, node: &Node, keys: &[Expr], reaches: &Reaches) -> Option<Vec<Piece>> {
     let rows = rows(walk, node, &columns_of_all(keys))?;
-    let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
-    let sql = format!("select distinct {} as p from ({rows}) as hw_rows", dialect::key_hash(&texts));
+    let sql = format!(
+        "select distinct {} as p from ({rows}) as hw_rows",
+        walk.tree.columns.dialect.key_hash(&parts_of_key(walk, keys))
+    );
     let mut pieces = Vec::new();
     for (index, part) in sql.split(MARK).enumerate() {
         if index % 2 == 0 {
@@ -52,7 +52,7 @@ pub(super) fn driver(walk: &Walk<'_>, node: &Node, keys: &[Expr], reaches: &Reac
         }
         let scan: usize = part.parse().ok()?;
         pieces.push(Piece::Scan {
-            table: table_sql(&walk.tree.scans[scan].table),
+            table: table_sql(walk, &walk.tree.scans[scan].table),
             reach: reaches.get(&scan).cloned().flatten().map(|reach| vec![reach]),
             alias: Some("hw_scan".to_owned()),
         });
@@ -60,11 +60,16 @@ pub(super) fn driver(walk: &Walk<'_>, node: &Node, keys: &[Expr], reaches: &Reac
     Some(pieces)
 }
 
+/// The parts of a key, in SQL.
+fn parts_of_key(walk: &Walk<'_>, keys: &[Expr]) -> Vec<String> {
+    Target::key(keys.to_vec()).key_sql(&walk.tree.columns, &|_| None)
+}
+
 fn unmarked(walk: &Walk<'_>, sql: &str) -> String {
     sql.split(MARK)
         .enumerate()
         .map(|(index, part)| match part.parse::<usize>() {
-            Ok(scan) if index % 2 == 1 => format!("{} as hw_scan", table_sql(&walk.tree.scans[scan].table)),
+            Ok(scan) if index % 2 == 1 => format!("{} as hw_scan", table_sql(walk, &walk.tree.scans[scan].table)),
             _ => part.to_owned(),
         })
         .collect()

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use sqlparser::ast::{CastKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Value};
 
-use crate::bind::{normalised, type_of};
-use crate::dialect;
-use crate::tree::{ColumnFacts, Id, as_column, column, columns_of, columns_of_all, substitute};
+use crate::dialect::type_of;
+use crate::tree::{Columns, Id, as_column, column, columns_of, columns_of_all, substitute};
 use crate::{Group, IntervalUnit};
 
 /// How values become names of slices.
@@ -67,7 +66,7 @@ impl Target {
     }
 
     /// Whether rows that agree on these expressions are always in the same slice.
-    pub fn determined_by(&self, partition: &[Expr], columns: &[ColumnFacts]) -> bool {
+    pub fn determined_by(&self, partition: &[Expr], columns: &Columns) -> bool {
         let bare: BTreeSet<Id> = partition.iter().filter_map(as_column).collect();
         self.expressions.iter().all(|expression| {
             columns_of(expression).is_subset(&bare)
@@ -82,20 +81,15 @@ impl Target {
     }
 
     /// The value that names the slice, as SQL over columns named by `write`.
-    pub fn sql(&self, columns: &[ColumnFacts], write: &dyn Fn(Id) -> Option<Expr>) -> String {
+    pub fn sql(&self, columns: &Columns, write: &dyn Fn(Id) -> Option<Expr>) -> String {
         match self.shape {
-            Shape::Interval(unit) => dialect::interval(&self.interval_sql(unit, columns, write), unit),
-            Shape::Key => dialect::key_hash(&self.key_sql(columns, write)),
+            Shape::Interval(unit) => columns.dialect.interval(&self.interval_sql(unit, columns, write), unit),
+            Shape::Key => columns.dialect.key_hash(&self.key_sql(columns, write)),
         }
     }
 
     /// The group in which to look for changes, over a table's own columns.
-    pub fn group(
-        &self,
-        columns: &[ColumnFacts],
-        write: &dyn Fn(Id) -> Option<Expr>,
-        name: &dyn Fn(Id) -> String,
-    ) -> Group {
+    pub fn group(&self, columns: &Columns, write: &dyn Fn(Id) -> Option<Expr>, name: &dyn Fn(Id) -> String) -> Group {
         match self.shape {
             Shape::Interval(unit) => Group::Interval {
                 expression: self.interval_sql(unit, columns, write),
@@ -107,27 +101,24 @@ impl Target {
     }
 
     /// The moment, in SQL, not yet truncated.
-    pub fn interval_sql(
-        &self,
-        unit: IntervalUnit,
-        columns: &[ColumnFacts],
-        write: &dyn Fn(Id) -> Option<Expr>,
-    ) -> String {
+    pub fn interval_sql(&self, unit: IntervalUnit, columns: &Columns, write: &dyn Fn(Id) -> Option<Expr>) -> String {
         substitute(&bare_moment(&self.expressions[0], unit, columns), write).to_string()
     }
 
     /// The parts of the key, in SQL, cast to the types that count.
-    pub fn key_sql(&self, columns: &[ColumnFacts], write: &dyn Fn(Id) -> Option<Expr>) -> Vec<String> {
+    pub fn key_sql(&self, columns: &Columns, write: &dyn Fn(Id) -> Option<Expr>) -> Vec<String> {
         self.expressions
             .iter()
             .zip(&self.types)
             .map(|(expression, wanted)| {
                 let sql = substitute(expression, write).to_string();
+                let reading = columns.dialect.reading();
+                let own = type_of(expression, columns);
                 match wanted {
-                    Some(wanted) if type_of(expression, columns).as_deref() != Some(normalised(wanted).as_str()) => {
-                        format!("cast({sql} as {wanted})")
+                    Some(wanted) if own != Some(reading.normalised(wanted)) => {
+                        reading.key_part(format!("cast({sql} as {wanted})"), Some(&reading.normalised(wanted)))
                     }
-                    _ => sql,
+                    _ => reading.key_part(sql, own.as_deref()),
                 }
             })
             .collect()
@@ -142,12 +133,12 @@ fn unwrapped(expression: &Expr) -> &Expr {
 }
 
 /// The moment under truncations that are no coarser than `unit`: truncating it gives the same interval.
-pub(crate) fn bare_moment(expression: &Expr, unit: IntervalUnit, columns: &[ColumnFacts]) -> Expr {
+pub(crate) fn bare_moment(expression: &Expr, unit: IntervalUnit, columns: &Columns) -> Expr {
     let clear = |inner: &Expr| matches!(type_of(inner, columns).as_deref(), Some("TIMESTAMP" | "DATE"));
     match expression {
         Expr::Nested(inner) => bare_moment(inner, unit, columns),
         Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. } if clear(expr) => {
-            match normalised(&data_type.to_string()).as_str() {
+            match columns.dialect.reading().normalised(&data_type.to_string()).as_str() {
                 "DATE" if unit != IntervalUnit::Hour => bare_moment(expr, unit, columns),
                 "TIMESTAMP" => bare_moment(expr, unit, columns),
                 _ => expression.clone(),

@@ -11,6 +11,7 @@ use arrow::datatypes::{
     TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::util::display::array_value_to_string;
+use highwater_sql::Dialect;
 use jiff::civil;
 
 use self::errors::{is_missing, message_of, statement_error};
@@ -95,6 +96,10 @@ struct Session {
 }
 
 impl Connection for Session {
+    fn dialect(&self) -> Dialect {
+        Dialect::DuckDb
+    }
+
     fn execute(&mut self, sql: &str) -> Result<u64, EngineError> {
         let changed = self.session.execute(sql, []).map_err(|error| statement_error(&error, sql))?;
         Ok(changed as u64)

@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use highwater_sql::Dialect;
 use postgres::{Client, SimpleQueryMessage, Statement};
 
 use super::super::{Cell, Column, Connection, EngineError, Relation, RelationKind, Table};
@@ -122,6 +123,10 @@ impl Session {
 }
 
 impl Connection for Session {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
     fn execute(&mut self, sql: &str) -> Result<u64, EngineError> {
         let answers = self.simple(sql)?;
         let changed = answers.iter().rev().find_map(|answer| match answer {

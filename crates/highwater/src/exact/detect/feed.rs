@@ -2,11 +2,10 @@
 //!
 //! It sees what Highwater wrote. A parent that was changed by hand is mended by its own next run, and the mending is what comes down the feed.
 
-use highwater_sql::dialect::quote;
-use highwater_sql::{Group, IntervalUnit, Partitioning};
+use highwater_sql::{Dialect, Group, IntervalUnit, Partitioning};
 
 use crate::engine::quote_literal;
-use crate::exact::axis::Axis;
+use crate::exact::axis::{Axis, whole};
 use crate::exact::error::ExactError;
 use crate::exact::job::Job;
 use crate::exact::ledger;
@@ -35,7 +34,7 @@ pub(crate) fn parent(job: &mut Job, input: &Input) -> Result<Option<Parent>, Exa
     }
     Ok(ledger::model(job, &own, &exact.unique_id)?.map(|row| Parent {
         unique_id: exact.unique_id.clone(),
-        axis: Axis { partitioning: exact.partitioning() },
+        axis: Axis { partitioning: exact.partitioning(), dialect: job.dialect },
         change_seq: row.change_seq,
     }))
 }
@@ -43,13 +42,15 @@ pub(crate) fn parent(job: &mut Job, input: &Input) -> Result<Option<Parent>, Exa
 /// The group of a partition of the parent, as an expression over the ledger's `partitions`; none when partitions do not lie within groups.
 pub(crate) fn groups(parent: &Parent, group: &Group) -> Option<String> {
     match (group, &parent.axis.partitioning) {
-        (Group::Whole, _) => Some("0::ubigint".to_owned()),
+        (Group::Whole, _) => Some(whole(parent.axis.dialect)),
         (Group::Interval { column: Some(column), unit, .. }, Partitioning::Interval { column: own, unit: step })
             if column.eq_ignore_ascii_case(own) && rank(*step) <= rank(*unit) =>
         {
             Some(format!("date_trunc('{}', interval_start)", unit.word()))
         }
-        (Group::Key { expressions }, Partitioning::Key { columns }) if same_columns(expressions, columns) => {
+        (Group::Key { expressions }, Partitioning::Key { columns })
+            if same_columns(parent.axis.dialect, expressions, columns) =>
+        {
             Some("key_hash".to_owned())
         }
         _ => None,
@@ -65,10 +66,10 @@ fn rank(unit: IntervalUnit) -> u8 {
     }
 }
 
-fn same_columns(expressions: &[String], columns: &[String]) -> bool {
+fn same_columns(dialect: Dialect, expressions: &[String], columns: &[String]) -> bool {
     expressions.len() == columns.len()
         && expressions.iter().zip(columns).all(|(expression, column)| {
-            expression.eq_ignore_ascii_case(column) || expression.eq_ignore_ascii_case(&quote(column))
+            expression.eq_ignore_ascii_case(column) || expression.eq_ignore_ascii_case(&dialect.quote(column))
         })
 }
 

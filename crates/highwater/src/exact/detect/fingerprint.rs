@@ -3,11 +3,10 @@
 //! A fingerprint is (row count, sum of salted row hashes) over the columns that the query uses and the rows that pass its filter. Inserts,
 //! updates, deletes and moves between groups all show; nothing is asked of those who write the input.
 
-use highwater_sql::Group;
-use highwater_sql::dialect::{fingerprint, interval, key_hash};
+use highwater_sql::{Dialect, Group};
 
 use crate::engine::quote_literal;
-use crate::exact::axis::within;
+use crate::exact::axis::{whole, within};
 use crate::exact::error::ExactError;
 use crate::exact::job::Job;
 use crate::exact::ledger;
@@ -21,45 +20,68 @@ pub(crate) enum Naive {
     PostImagesOnly,
     /// Rules 1, 17: only groups beyond the newest one seen, as a filter on `max()` does.
     BeyondTheNewest,
+    /// Versions: only rows beyond the newest version seen, without those that share it.
+    BeyondTheVersion,
+    /// Versions: promises are taken for kept.
+    NoAudit,
 }
 
 /// The group of a row, as an expression over the input's columns.
-pub(crate) fn group_id(group: &Group) -> String {
+pub(crate) fn group_id(dialect: Dialect, group: &Group) -> String {
     match group {
-        Group::Interval { expression, unit, .. } => interval(expression, *unit),
-        Group::Key { expressions } => key_hash(expressions),
-        Group::Whole => "0::ubigint".to_owned(),
+        Group::Interval { expression, unit, .. } => dialect.interval(expression, *unit),
+        Group::Key { expressions } => dialect.key_hash(expressions),
+        Group::Whole => whole(dialect),
     }
 }
 
 /// The column of the ledger that holds group ids.
-fn ledger_column(group: &Group) -> &'static str {
+pub(super) fn ledger_column(group: &Group) -> &'static str {
     if matches!(group, Group::Interval { .. }) { "interval_start" } else { "key_hash" }
 }
 
 /// Takes the input's fingerprints as they are now: a temporary table `(p, n, f)`.
 pub(crate) fn take(job: &mut Job, input: &Input, index: usize, salt: u64) -> Result<String, ExactError> {
-    let filter = input.probe.filter.as_ref().map_or_else(String::new, |filter| format!(" where ({filter}\n)"));
+    take_where(job, input, &format!("now_{index}"), salt, None)
+}
+
+/// Takes the fingerprints of those rows of an input that pass a condition: a temporary table `(p, n, f)` of the given name.
+pub(super) fn take_where(
+    job: &mut Job,
+    input: &Input,
+    name: &str,
+    salt: u64,
+    rows: Option<&str>,
+) -> Result<String, ExactError> {
+    let conditions: Vec<String> =
+        [input.probe.filter.as_deref(), rows].into_iter().flatten().map(|text| format!("({text}\n)")).collect();
+    let filter = if conditions.is_empty() { String::new() } else { format!(" where {}", conditions.join(" and ")) };
     let query = format!(
         "select * from (select {}, {} from {}{filter} group by 1) as taken(p, n, f)",
-        group_id(&input.probe.group),
-        fingerprint(&input.hashed, salt),
+        group_id(job.dialect, &input.probe.group),
+        job.dialect.fingerprint(&input.hashed, salt),
         input.relation.sql()
     );
-    job.store(&format!("now_{index}"), &query)
+    job.store(name, &query)
 }
 
 /// The query for groups that differ from those stored: `(p, rows_before, rows_now)`. Grouping, unlike joining, takes NULL for a value.
 pub(crate) fn changed(job: &Job, input: &Input, now: &str) -> String {
+    changed_among(job, input, &input.id, now, None)
+}
+
+/// The same, against what is stored under a name, and only where the stored group passes a condition.
+pub(super) fn changed_among(job: &Job, input: &Input, probe: &str, now: &str, stored: Option<&str>) -> String {
     format!(
         "select p, coalesce(sum(n) filter (not now), 0)::bigint as rows_before, coalesce(sum(n) filter (now), 0)::bigint as rows_now \
          from (select p, n, f, true as now from {now} \
-         union all select {}, row_count, fingerprint, false from {}.fingerprints where model = {} and probe = {}) \
+         union all select {}, row_count, fingerprint, false from {}.fingerprints where model = {} and probe = {} and {}) as sides \
          group by p having (count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f)){}",
         ledger_column(&input.probe.group),
         ledger::schema(&job.model.relation),
         quote_literal(&job.model.unique_id),
-        quote_literal(&input.id),
+        quote_literal(probe),
+        stored.unwrap_or("true"),
         looked_at(job, input)
     )
 }
@@ -73,7 +95,7 @@ fn looked_at(_: &Job, _: &Input) -> &'static str {
 #[cfg(test)]
 fn looked_at(job: &Job, input: &Input) -> String {
     match job.naive {
-        None => String::new(),
+        None | Some(Naive::BeyondTheVersion | Naive::NoAudit) => String::new(),
         Some(Naive::PostImagesOnly) => " and bool_or(now)".to_owned(),
         Some(Naive::BeyondTheNewest) => format!(
             " and p > (select max({}) from {}.fingerprints where model = {} and probe = {})",

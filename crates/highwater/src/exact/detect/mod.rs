@@ -4,9 +4,13 @@
 //! | --- | --- | --- |
 //! | `feed.rs` | swap feed: what the swaps of another exact model recorded | the ledger |
 //! | `fingerprint.rs` | row count and sum of row hashes per group, compared with those stored | the input |
+//! | `versions.rs` | rows at or beyond the newest version seen, where that is declared | those rows |
+//! | `audit.rs` | whose turn it is to be looked at whatever the versions say | |
 
+pub(crate) mod audit;
 pub(crate) mod feed;
 pub(crate) mod fingerprint;
+mod versions;
 
 use crate::engine::{Cell, quote_literal};
 
@@ -17,6 +21,8 @@ use super::model::RunIdentity;
 use super::prepare::{Input, Prepared};
 use feed::Parent;
 pub(crate) use fingerprint::group_id;
+use versions::Token;
+pub(crate) use versions::part;
 
 /// What a detector found out about one input.
 #[derive(Debug, Clone)]
@@ -39,12 +45,30 @@ pub(crate) struct Observation {
     now: Option<String>,
     /// What the ledger says it has seen of the parent.
     seen_seq: Option<u64>,
+    /// How the promise that its detector relies on turned out to be broken.
+    pub broken: Option<String>,
+    /// How far its versions have been seen now, with the table of the rows to remember; and what the ledger says of that.
+    versions: Option<(Token, String)>,
+    seen_token: Option<Token>,
 }
 
 impl Observation {
+    /// The groups as they are now, all of them: temporary table `(p, n, f)`, if the input was scanned.
+    pub fn counted(&self) -> Option<&str> {
+        self.now.as_deref().filter(|_| self.seen_token.is_none())
+    }
+
+    /// The exact model behind the table.
+    pub fn parent(&self) -> Option<&Parent> {
+        self.parent.as_ref()
+    }
+
     /// Whether there is anything that the ledger does not know yet.
     pub fn news(&self) -> bool {
-        !self.seen || self.changed > 0 || self.parent.as_ref().map(|parent| parent.change_seq) != self.seen_seq
+        !self.seen
+            || self.changed > 0
+            || self.parent.as_ref().map(|parent| parent.change_seq) != self.seen_seq
+            || self.versions.as_ref().map(|(token, _)| token) != self.seen_token.as_ref()
     }
 }
 
@@ -82,6 +106,9 @@ fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: boo
         seen_seq: seen.as_ref().and_then(|seen| seen.parent.as_ref().map(|_| seen.seq)),
         parent,
         now: None,
+        broken: None,
+        versions: None,
+        seen_token: seen.as_ref().and_then(|seen| seen.token.clone()),
     };
     match (&observation.parent, feedable, seen) {
         // What was swapped in since: no need to look at the rows.
@@ -92,6 +119,16 @@ fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: boo
         (Some(_), Some(_), None) => {}
         // Nothing was swapped in since: whatever the grouping, its rows are what they were.
         (Some(parent), None, Some(seen)) if parent.change_seq == seen.seq => {}
+        (None, _, Some(Seen { token: Some(token), .. })) if input.declared.is_some() => {
+            let declared = input.declared.clone().ok_or_else(|| job.broken("no detector is declared"))?;
+            let found = versions::observe(job, input, &declared, &token, index, salt)?;
+            if let Some(query) = found.changed {
+                compared(job, &mut observation, index, &query)?;
+            }
+            observation.now = found.now;
+            observation.broken = found.broken;
+            observation.versions = Some((found.token, found.tail));
+        }
         (_, _, seen) => {
             let now = fingerprint::take(job, input, index, salt)?;
             if seen.is_some() {
@@ -99,6 +136,9 @@ fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: boo
                 compared(job, &mut observation, index, &query)?;
             }
             observation.now = Some(now);
+            if let (None, Some(declared)) = (&observation.parent, &input.declared) {
+                observation.versions = Some(versions::begin(job, input, declared, index, salt)?);
+            }
         }
     }
     Ok(observation)
@@ -119,11 +159,12 @@ struct Seen {
     fed: bool,
     parent: Option<String>,
     seq: u64,
+    token: Option<Token>,
 }
 
 fn last_seen(job: &mut Job, input: &Input) -> Result<Option<Seen>, ExactError> {
     let table = job.query(&format!(
-        "select detector, parent, seen_seq from {}.inputs where model = {} and probe = {}",
+        "select detector, parent, seen_seq, token from {}.inputs where model = {} and probe = {}",
         ledger::schema(&job.model.relation),
         quote_literal(&job.model.unique_id),
         quote_literal(&input.id)
@@ -135,6 +176,8 @@ fn last_seen(job: &mut Job, input: &Input) -> Result<Option<Seen>, ExactError> {
             Cell::Null => 0,
             cell => number(cell),
         },
+        // One that another version wrote is one that was not written.
+        token: row[3].as_text().and_then(|text| serde_json::from_str(text).ok()),
     }))
 }
 
@@ -164,6 +207,9 @@ pub(crate) fn record(
         if let Some(now) = &observation.now {
             fingerprint::record(job, input, now, observation.delta.as_deref().filter(|_| !fresh))?;
         }
+        if let Some((_, tail)) = &observation.versions {
+            versions::record(job, input, tail)?;
+        }
         if !fresh {
             job.execute(&format!("delete from {schema}.inputs where model = {model} and probe = {probe}"))?;
         }
@@ -171,10 +217,24 @@ pub(crate) fn record(
             || ("null".to_owned(), "null".to_owned()),
             |parent| (quote_literal(&parent.unique_id), parent.change_seq.to_string()),
         );
+        let token = observation.versions.as_ref().map_or_else(
+            || Ok("null".to_owned()),
+            |(token, _)| {
+                serde_json::to_string(token)
+                    .map(|text| quote_literal(&text))
+                    .map_err(|error| job.broken(error.to_string()))
+            },
+        )?;
+        let word = match &input.declared {
+            _ if observation.fed => "feed",
+            Some(declared) if observation.versions.is_some() => declared.detect.word(),
+            _ => "fingerprint",
+        };
         job.execute(&format!(
-            "insert into {schema}.inputs values ({model}, {probe}, {}, '{}', {parent}, {seq}, {})",
+            "insert into {schema}.inputs (model, probe, relation, detector, parent, seen_seq, run_id, token) \
+             values ({model}, {probe}, {}, '{}', {parent}, {seq}, {}, {token})",
             quote_literal(&input.relation.sql()),
-            if observation.fed { "feed" } else { "fingerprint" },
+            word,
             quote_literal(&run.run_id)
         ))?;
     }

@@ -275,7 +275,7 @@ fn walk(seed: u64, steps: u32, models: &[Known], naive: Option<Naive>) -> Option
 }
 
 /// One walk, or as many as `HIGHWATER_WALKS` says.
-fn seeds() -> std::ops::Range<u64> {
+pub(super) fn seeds() -> std::ops::Range<u64> {
     0..std::env::var("HIGHWATER_WALKS").ok().and_then(|walks| walks.parse().ok()).unwrap_or(1)
 }
 

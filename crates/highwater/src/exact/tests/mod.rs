@@ -1,9 +1,13 @@
 //! The machinery on real DuckDB files, with analyses written by hand where a test wants to know exactly
 //! what it asks for, and read from the query where the whole is on trial.
 
+mod costs;
+mod detectors;
 mod differential;
+mod drift;
 mod functions;
 mod plans;
 mod swaps;
 mod walks;
 pub(crate) mod world;
+mod writers;

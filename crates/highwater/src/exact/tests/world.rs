@@ -1,6 +1,7 @@
 //! A small shop in a database file: orders, customers, and exact models over them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use highwater_sql::{
     Analysis, Effect, Finding, Group, IntervalUnit, Mutant, Occurrence, Piece, Probe, Reach, Request, Slice, Step, Term,
@@ -17,12 +18,14 @@ use crate::manifest::{BatchSize, Policy};
 /// A database file that goes away with the test.
 pub struct World {
     _folder: tempfile::TempDir,
-    pub engine: DuckDb,
+    pub engine: Arc<DuckDb>,
     pub session: Box<dyn Connection>,
     pub around: Surroundings,
     pub path: PathBuf,
     /// A way to look for changes that is not enough, for tests that must notice.
     pub naive: Option<Naive>,
+    /// Days since the first run.
+    pub day: i64,
     runs: u32,
 }
 
@@ -31,7 +34,7 @@ impl World {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("shop.duckdb");
-        let engine = DuckDb::open(&path, "set threads = 1").expect("database");
+        let engine = Arc::new(DuckDb::open(&path, "set threads = 1").expect("database"));
         let mut session = engine.connect().expect("session");
         session
             .execute(
@@ -39,7 +42,7 @@ impl World {
                  create table raw_customers (customer_id integer, region varchar)",
             )
             .expect("tables");
-        Self { _folder: folder, engine, session, around: Surroundings::default(), path, naive: None, runs: 0 }
+        Self { _folder: folder, engine, session, around: Surroundings::default(), path, naive: None, day: 0, runs: 0 }
     }
 
     /// Three days of orders, two of them without a day, and two customers.
@@ -79,7 +82,8 @@ impl World {
         RunIdentity {
             run_id: format!("run-{}", self.runs),
             invocation_id: "invocation".into(),
-            started_at: "2026-02-10T00:00:00Z".parse::<Timestamp>().expect("moment"),
+            started_at: "2026-02-10T00:00:00Z".parse::<Timestamp>().expect("moment")
+                + jiff::SignedDuration::from_hours(24 * self.day),
             engine_version: "duckdb-test".into(),
         }
     }
@@ -182,6 +186,8 @@ fn model(name: &str, sql: &str) -> ExactModel {
         sql: sql.to_owned(),
         event_time: None,
         batch_size: None,
+        begin: None,
+        audit_days: None,
         unique_key: Vec::new(),
         policy: Policy::Incremental,
         on_schema_change: "append_new_columns".into(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Place, Target, wrong};
 use crate::diagnostics::{Diagnostic, SourceFile};
-use crate::engine::{DuckDb, Engine, EngineError, quote_identifier, quote_literal};
+use crate::engine::{DuckDb, Engine, EngineError, occupant, quote_identifier, quote_literal};
 use crate::project::yaml::{self, Yaml};
 
 /// Extensions that are part of the library.
@@ -39,9 +39,9 @@ pub(super) fn open(target: &Target, path: &Path, prologue: &str) -> Result<Arc<d
         Ok(engine) => Ok(Arc::new(engine)),
         Err(EngineError::Locked { path, message }) => {
             Err(Diagnostic::error("HW0131", format!("another process is using {path}"))
-                .note(message)
+                .note(occupant(&message).unwrap_or(message))
                 .note("DuckDB lets one process at a time open a file for writing")
-                .help("close the other one (a DuckDB shell, a notebook, another run) and try again"))
+                .help("close the other one (a DuckDB shell, a notebook, another run), or wait for it with --wait 10m"))
         }
         Err(other) => {
             Err(Diagnostic::error("HW0130", format!("cannot open the database of the target `{}`", target.name))

@@ -1,4 +1,4 @@
-//! Types, as far as keys need them: two hashes can be compared only when both sides have the same type.
+//! DuckDB's types, as far as keys need them: two hashes can be compared only when both sides have the same type.
 
 use sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Value,
@@ -7,7 +7,7 @@ use sqlparser::ast::{
 use crate::tree::{ColumnFacts, as_column};
 
 /// A type's name without what does not matter to a comparison of hashes.
-pub(crate) fn normalised(data_type: &str) -> String {
+pub(in crate::dialect) fn normalised(data_type: &str) -> String {
     // The labels of an enum are values: their case counts.
     if data_type.trim_start().get(..4).is_some_and(|start| start.eq_ignore_ascii_case("enum")) {
         return data_type.trim().to_owned();
@@ -35,7 +35,7 @@ pub(crate) fn normalised(data_type: &str) -> String {
 
 /// Two expressions that are compared, written so that equal values have equal hashes; none when that takes more than we know. A hash
 /// depends on the type: that of -1 is another as `SMALLINT` and as `BIGINT`.
-pub(crate) fn comparable(left: &Expr, right: &Expr, columns: &[ColumnFacts]) -> Option<(Expr, Expr)> {
+pub(in crate::dialect) fn comparable(left: &Expr, right: &Expr, columns: &[ColumnFacts]) -> Option<(Expr, Expr)> {
     let (own, other) = (type_of(left, columns)?, type_of(right, columns)?);
     if own == other {
         return Some((left.clone(), right.clone()));
@@ -48,7 +48,7 @@ pub(crate) fn comparable(left: &Expr, right: &Expr, columns: &[ColumnFacts]) -> 
 }
 
 /// The expression, cast.
-pub(crate) fn cast_to(expression: Expr, data_type: &str) -> Expr {
+fn cast_to(expression: Expr, data_type: &str) -> Expr {
     Expr::Cast {
         kind: CastKind::Cast,
         expr: Box::new(expression),
@@ -57,8 +57,25 @@ pub(crate) fn cast_to(expression: Expr, data_type: &str) -> Expr {
     }
 }
 
+const WIDTHS: [&str; 4] = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT"];
+
+fn width(name: &str) -> Option<usize> {
+    WIDTHS.iter().position(|other| *other == name)
+}
+
+/// The type of a column whose branches have these; none when it takes more than we know to tell.
+pub(in crate::dialect) fn common(left: &str, right: &str) -> Option<String> {
+    Some(match (left, right) {
+        _ if left == right => left.to_owned(),
+        ("NULL", other) | (other, "NULL") => other.to_owned(),
+        ("DATE", "TIMESTAMP") | ("TIMESTAMP", "DATE") => "TIMESTAMP".to_owned(),
+        ("DOUBLE", other) | (other, "DOUBLE") if width(other).is_some() => "DOUBLE".to_owned(),
+        _ => WIDTHS[width(left)?.max(width(right)?)].to_owned(),
+    })
+}
+
 /// The type of an expression; none when it takes more than we know to tell.
-pub(crate) fn type_of(expression: &Expr, columns: &[ColumnFacts]) -> Option<String> {
+pub(in crate::dialect) fn type_of(expression: &Expr, columns: &[ColumnFacts]) -> Option<String> {
     match expression {
         Expr::Identifier(_) => columns.get(as_column(expression)?)?.data_type.clone(),
         Expr::Nested(inner) => type_of(inner, columns),

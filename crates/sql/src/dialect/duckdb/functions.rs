@@ -3,7 +3,7 @@
 use crate::FunctionKind;
 
 /// Functions that fold rows. Checked against the engine's own list by a test of the library.
-pub const AGGREGATES: &[&str] = &[
+const AGGREGATES: &[&str] = &[
     "any_value",
     "approx_count_distinct",
     "approx_quantile",
@@ -148,9 +148,28 @@ const CLOCK: &[&str] = &[
     "version",
 ];
 
+/// Functions that the engine lists among aggregates because they need a window, or among those that answer anew though they do not.
+pub(super) const UNREMARKABLE: &[&str] = &[
+    "cume_dist",
+    "dense_rank",
+    "error",
+    "fill",
+    "first_value",
+    "lag",
+    "last_value",
+    "lead",
+    "nth_value",
+    "ntile",
+    "percent_rank",
+    "rank",
+    "rank_dense",
+    "row_number",
+    "stats",
+];
+
 /// What a function of this name is, from the lists above; everything else is taken for a scalar function.
-pub fn builtin(name: &str) -> Option<FunctionKind> {
-    Some(if AGGREGATES.contains(&name) {
+pub(super) fn builtin(name: &str) -> FunctionKind {
+    if AGGREGATES.contains(&name) {
         FunctionKind::Aggregate
     } else if VOLATILE.contains(&name) {
         FunctionKind::Volatile
@@ -158,5 +177,5 @@ pub fn builtin(name: &str) -> Option<FunctionKind> {
         FunctionKind::Clock
     } else {
         FunctionKind::Scalar
-    })
+    }
 }

@@ -1,0 +1,266 @@
+//! Versions: rows at or beyond the newest version seen, for tables whose writers promise to give every row they write a new one.
+//!
+//! Looking only beyond the newest version would lose rows that share it and were committed later. So the rows that have exactly that version
+//! are remembered by their fingerprint (the tail), and compared again. What has changed is then decided by the full fingerprints of the groups
+//! in question: of those in which a new version turned up, and of those whose audit is due.
+
+use highwater_sql::Group;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Cell, quote_literal};
+use crate::exact::axis::within;
+use crate::exact::declare::{Declared, Detect};
+use crate::exact::dirty::plural;
+use crate::exact::error::ExactError;
+use crate::exact::job::{Job, number};
+use crate::exact::ledger;
+use crate::exact::prepare::Input;
+
+use super::audit::{Due, due};
+use super::fingerprint::{self, group_id};
+
+/// How far a table's versions have been seen; kept in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Token {
+    /// The newest version, as text; none when there was no row.
+    version: Option<String>,
+    /// Rows of the table.
+    rows: u64,
+    /// Rows of the table that had that version, or none at all.
+    tail: u64,
+    /// The day up to which the audit went, in days since 1970.
+    audited: i64,
+}
+
+/// What was found.
+pub(super) struct Seen {
+    /// Temporary table `(p, n, f)` of the groups that were looked at; none when no group was.
+    pub now: Option<String>,
+    /// The query for groups that differ from those stored: `(p, rows_before, rows_now)`.
+    pub changed: Option<String>,
+    /// How far versions have been seen now.
+    pub token: Token,
+    /// Temporary table `(p, n, f)` of the rows to remember by their fingerprint.
+    pub tail: String,
+    /// How the promise turned out to be broken, if it did.
+    pub broken: Option<String>,
+}
+
+/// The name of the tail among the probes of the ledger.
+pub(super) fn tail_id(input: &Input) -> String {
+    format!("{}/tail", input.id)
+}
+
+/// The newest version and the number of rows.
+struct Newest {
+    version: Option<String>,
+    rows: u64,
+}
+
+/// Rows at or beyond a version, and those without one.
+fn beyond(job: &Job, declared: &Declared, version: Option<&str>) -> String {
+    let column = job.dialect.quote(&declared.version);
+    let operator = if job.strictly_beyond() { ">" } else { ">=" };
+    version.map_or_else(
+        || "true".to_owned(),
+        |version| format!("({column} {operator} {} or {column} is null)", quote_literal(version)),
+    )
+}
+
+/// The fingerprints of rows, whether they pass the query's filter or not: one that does not may have passed it before it was written anew.
+fn take_all(job: &mut Job, input: &Input, name: &str, salt: u64, rows: &str) -> Result<String, ExactError> {
+    let mut unfiltered = input.clone();
+    unfiltered.probe.filter = None;
+    fingerprint::take_where(job, &unfiltered, name, salt, Some(rows))
+}
+
+fn newest(job: &mut Job, input: &Input, declared: &Declared) -> Result<Newest, ExactError> {
+    let table = input.relation.sql();
+    let found =
+        job.query(&format!("select cast(max({}) as varchar) from {table}", job.dialect.quote(&declared.version)))?;
+    let version = found.scalar().and_then(Cell::as_text).map(str::to_owned);
+    // A count of everything is answered without reading the rows.
+    let rows = job.count(&format!("select count(*) from {table}"))?;
+    Ok(Newest { version, rows })
+}
+
+/// What to remember of a table that is seen for the first time, or anew: the token and the table of the tail.
+///
+/// # Errors
+/// When the table cannot be read.
+pub(super) fn begin(
+    job: &mut Job,
+    input: &Input,
+    declared: &Declared,
+    index: usize,
+    salt: u64,
+) -> Result<(Token, String), ExactError> {
+    let newest = newest(job, input, declared)?;
+    remember(job, input, declared, index, salt, newest)
+}
+
+fn remember(
+    job: &mut Job,
+    input: &Input,
+    declared: &Declared,
+    index: usize,
+    salt: u64,
+    newest: Newest,
+) -> Result<(Token, String), ExactError> {
+    let rows = beyond(job, declared, newest.version.as_deref());
+    let tail = take_all(job, input, &format!("tail_{index}"), salt, &rows)?;
+    let count = job.count(&format!("select count(*) from {} where {rows}", input.relation.sql()))?;
+    let token = Token { version: newest.version, rows: newest.rows, tail: count, audited: job.today() };
+    Ok((token, tail))
+}
+
+/// Looks at a table that was seen before.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn observe(
+    job: &mut Job,
+    input: &Input,
+    declared: &Declared,
+    before: &Token,
+    index: usize,
+    salt: u64,
+) -> Result<Seen, ExactError> {
+    let rows = beyond(job, declared, before.version.as_deref());
+    let newer = take_all(job, input, &format!("newer_{index}"), salt, &rows)?;
+    let query =
+        format!("select p from ({}) as changed", fingerprint::changed_among(job, input, &tail_id(input), &newer, None));
+    let touched = job.store(&format!("touched_{index}"), &query)?;
+    let newest = newest(job, input, declared)?;
+    let count = job.count(&format!("select count(*) from {} where {rows}", input.relation.sql()))?;
+    let mut broken = shrunk(job, declared, before, &newest, count);
+    let days = if job.audits() { declared.audit_days } else { None };
+    let due = due(before.audited, job.today(), days);
+    let (mut token, tail) = remember(job, input, declared, index, salt, newest)?;
+    if due.is_none() {
+        token.audited = before.audited;
+    }
+    let looked = if broken.is_some() {
+        Some(everything(job, input, index, salt)?)
+    } else {
+        match some(job, input, index, salt, &touched, due.as_ref())? {
+            Some((now, changed)) => match unversioned(job, input, declared, &changed, &touched)? {
+                Some(words) => {
+                    broken = Some(words);
+                    Some(everything(job, input, index, salt)?)
+                }
+                None => Some((now, changed)),
+            },
+            None => None,
+        }
+    };
+    let (now, changed) = looked.unzip();
+    Ok(Seen { now, changed, token, tail, broken })
+}
+
+/// Groups that changed although none of their rows has a new version, where that was promised not to happen.
+fn unversioned(
+    job: &mut Job,
+    input: &Input,
+    declared: &Declared,
+    changed: &str,
+    touched: &str,
+) -> Result<Option<String>, ExactError> {
+    if declared.detect == Detect::RowVersion && !declared.no_deletes {
+        return Ok(None);
+    }
+    let count =
+        job.count(&format!("select count(*) from ({changed}) as changed where not {}", within("p", touched)))?;
+    let groups = plural(count, &part(&input.probe.group));
+    Ok((count > 0).then(|| format!("{groups} changed without a new {}", declared.version)))
+}
+
+/// What a table is looked at by.
+pub(crate) fn part(group: &Group) -> String {
+    match group {
+        Group::Interval { unit, .. } => unit.word().to_owned(),
+        Group::Key { expressions } => expressions.join(", ").replace('"', ""),
+        Group::Whole => "table".to_owned(),
+    }
+}
+
+/// Rows that are gone although none ever goes: the newest version fell, or rows were written once and are fewer now.
+fn shrunk(job: &Job, declared: &Declared, before: &Token, newest: &Newest, beyond: u64) -> Option<String> {
+    if !job.audits() {
+        return None;
+    }
+    if before.version.is_some() && newest.version.is_none() {
+        return Some("all rows are gone".to_owned());
+    }
+    let kept = before.rows.saturating_sub(before.tail) + beyond;
+    let is_short = declared.detect == Detect::AppendOnly && newest.rows != kept;
+    is_short.then(|| format!("{} rows where {kept} should be", newest.rows))
+}
+
+/// The fingerprints of all groups, and the query for those that differ.
+fn everything(job: &mut Job, input: &Input, index: usize, salt: u64) -> Result<(String, String), ExactError> {
+    let now = fingerprint::take_where(job, input, &format!("now_{index}"), salt, None)?;
+    let changed = fingerprint::changed_among(job, input, &input.id, &now, None);
+    Ok((now, changed))
+}
+
+/// The fingerprints of the groups that were touched or are due, and the query for those that differ.
+fn some(
+    job: &mut Job,
+    input: &Input,
+    index: usize,
+    salt: u64,
+    touched: &str,
+    due: Option<&Due>,
+) -> Result<Option<(String, String)>, ExactError> {
+    if due.is_none() && job.count(&format!("select count(*) from {touched}"))? == 0 {
+        return Ok(None);
+    }
+    let dialect = job.dialect;
+    let among = |id: &str| {
+        let touched = within(id, touched);
+        due.map_or(touched.clone(), |due| format!("({touched} or {})", due.condition(dialect, id)))
+    };
+    let mut rows = among(&group_id(dialect, &input.probe.group));
+    if due.is_none() {
+        rows.push_str(&envelope(job, &input.probe.group, touched)?);
+    }
+    let now = fingerprint::take_where(job, input, &format!("now_{index}"), salt, Some(&rows))?;
+    let stored = among(fingerprint::ledger_column(&input.probe.group));
+    let changed = fingerprint::changed_among(job, input, &input.id, &now, Some(&stored));
+    Ok(Some((now, changed)))
+}
+
+/// A range on the raw column around a few intervals: by it the engine skips blocks, which membership does not let it.
+fn envelope(job: &mut Job, group: &Group, touched: &str) -> Result<String, ExactError> {
+    let Group::Interval { expression, unit, .. } = group else { return Ok(String::new()) };
+    let table = job.query(&format!(
+        "select cast(min(p) as varchar), cast(max(p) + interval '1 {}' as varchar), count(*) - count(p) from {touched} \
+         where p is null or (isfinite(p) and extract(year from p) between 1 and 9998)",
+        unit.word()
+    ))?;
+    let odd = job.count(&format!(
+        "select count(*) from {touched} where p is null or not (isfinite(p) and extract(year from p) between 1 and 9998)"
+    ))?;
+    match table.rows.first().map(Vec::as_slice) {
+        Some([from, to, nulls]) if odd == 0 && number(nulls) == 0 && !from.is_null() => Ok(format!(
+            " and cast({expression} as timestamp) >= timestamp '{from}' and cast({expression} as timestamp) < timestamp '{to}'"
+        )),
+        _ => Ok(String::new()),
+    }
+}
+
+/// Writes down how far versions have been seen: the rows to remember. The token goes with the input's own row.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub(super) fn record(job: &mut Job, input: &Input, tail: &str) -> Result<(), ExactError> {
+    let schema = ledger::schema(&job.model.relation);
+    let (model, probe) = (quote_literal(&job.model.unique_id), quote_literal(&tail_id(input)));
+    job.execute(&format!("delete from {schema}.fingerprints where model = {model} and probe = {probe}"))?;
+    job.execute(&format!(
+        "insert into {schema}.fingerprints (model, probe, {}, row_count, fingerprint) select {model}, {probe}, p, n, f from {tail}",
+        fingerprint::ledger_column(&input.probe.group)
+    ))?;
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! A ledger and a table that have come apart, and rows that people may not expect to be there.
+
+use super::world::{World, daily};
+use crate::exact::Mode;
+
+#[test]
+fn a_table_is_compared_in_turns_where_that_is_enough() {
+    let mut world = World::with_orders();
+    let mut known = daily();
+    known.model.audit_days = Some(3);
+    world.run_and_compare(&known);
+    world.sql("update daily set revenue = revenue + 1 where day = '2026-02-02'");
+    let mut mended = None;
+    for day in 0..=3 {
+        world.day = day;
+        let report = world.run(&known).expect("a run");
+        if world.difference(&known).is_empty() {
+            mended = mended.or(Some((day, report.replaced_count)));
+        }
+    }
+    let (day, replaced) = mended.expect("every day has had its turn");
+    assert!((1..=3).contains(&day) && replaced == 1, "{mended:?}");
+    let before = world.ledger();
+    assert_eq!(world.run_and_compare(&known).mode, Mode::Unchanged);
+    assert_eq!(world.ledger(), before, "a second run on one day writes nothing");
+    // Another number of rows shows at once.
+    world.sql("delete from daily where day = '2026-02-03'");
+    assert_eq!(world.run_and_compare(&known).replaced_count, 1);
+    // What changes in the sources is built whatever the turn.
+    world.sql("update raw_orders set amount = 0 where order_id = 3; insert into raw_orders values (8, 1, '2026-02-20', 1, null)");
+    assert_eq!(world.run_and_compare(&known).replaced_count, 2);
+}
+
+#[test]
+fn a_table_brought_back_from_a_copy_is_mended_day_by_day() {
+    let mut world = World::with_orders();
+    let known = daily();
+    world.run_and_compare(&known);
+    world.sql("create table copy as from daily");
+    world.sql("update raw_orders set amount = 1 where order_id = 3");
+    world.run_and_compare(&known);
+    world.sql("drop table daily; alter table copy rename to daily");
+    let report = world.run_and_compare(&known);
+    assert_eq!((report.mode, report.replaced_count), (Mode::Incremental, 1));
+}
+
+#[test]
+fn a_ledger_brought_back_from_a_copy_is_believed_no_further_than_it_goes() {
+    let mut world = World::with_orders();
+    let known = daily();
+    world.run_and_compare(&known);
+    let tables = ["models", "partitions", "inputs", "fingerprints", "runs"];
+    for table in tables {
+        world.sql(&format!("create table copy_{table} as from highwater.{table}"));
+    }
+    world.sql("update raw_orders set amount = 1 where order_id = 3; delete from raw_orders where order_id = 4");
+    world.run_and_compare(&known);
+    for table in tables {
+        world.sql(&format!("delete from highwater.{table}; insert into highwater.{table} from copy_{table}"));
+    }
+    world.sql("update raw_orders set amount = 2 where order_id = 1");
+    let report = world.run_and_compare(&known);
+    assert_eq!((report.mode, report.dirty_count), (Mode::Incremental, 3));
+}
+
+#[test]
+fn an_earlier_ledger_is_brought_up_to_date() {
+    let mut world = World::with_orders();
+    let known = daily();
+    world.run_and_compare(&known);
+    world.sql("drop table highwater.leases; update highwater.ledger set version = 1");
+    for (table, columns) in [
+        ("models", &["audited"][..]),
+        ("inputs", &["token"]),
+        ("runs", &["detect_seconds", "build_seconds", "foreseen_seconds", "rebuild_seconds"]),
+    ] {
+        for column in columns {
+            world.sql(&format!("alter table highwater.{table} drop column {column}"));
+        }
+    }
+    world.sql("update raw_orders set amount = 1 where order_id = 3");
+    let report = world.run_and_compare(&known);
+    assert_eq!((report.mode, report.replaced_count), (Mode::Incremental, 1));
+    assert_eq!(world.rows("select version from highwater.ledger"), "2");
+}
+
+#[test]
+fn rows_before_the_beginning_and_of_days_to_come_are_counted() {
+    let mut world = World::with_orders();
+    let mut known = daily();
+    known.model.begin = Some("2026-02-02".into());
+    world.sql("insert into raw_orders values (7, 1, '2026-12-15', 5, null)");
+    let report = world.run_and_compare(&known);
+    assert_eq!((report.excluded_null_rows, report.early_rows, report.future_rows), (1, 1, 1));
+}

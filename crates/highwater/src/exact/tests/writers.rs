@@ -1,0 +1,275 @@
+//! Several runs of one model at once: who waits, who is told what, and who cannot commit.
+
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use super::world::{Known, World, daily};
+use crate::engine::{Cell, Column, Connection, DuckDb, Engine, EngineError, Relation, RelationKind, Table};
+use crate::exact::build::build;
+use crate::exact::job::Job;
+use crate::exact::{ExactError, Mode, RunIdentity, Surroundings, SwapReport, Writers};
+
+fn identity(run: &str) -> RunIdentity {
+    RunIdentity {
+        run_id: run.to_owned(),
+        invocation_id: "invocation".into(),
+        started_at: jiff::Timestamp::UNIX_EPOCH,
+        engine_version: "duckdb-test".into(),
+    }
+}
+
+fn writers(engine: &Arc<DuckDb>, wait: Duration) -> Writers {
+    Writers::new(Arc::clone(engine) as Arc<dyn Engine>, wait)
+}
+
+/// What happens to a run that is stopped on its way.
+struct Interrupted<'a> {
+    engine: Arc<DuckDb>,
+    around: &'a Surroundings,
+    known: &'a Known,
+}
+
+impl<'a> Interrupted<'a> {
+    fn new(world: &'a World, known: &'a Known) -> Self {
+        Self { engine: Arc::clone(&world.engine), around: &world.around, known }
+    }
+
+    /// Runs `first`, stops it at a step, does something else, and lets it go on.
+    fn at(&self, step: &str, meanwhile: impl FnOnce() + Send) -> Result<SwapReport, ExactError> {
+        let (arrived, wait_for_it) = channel();
+        let (go_on, told_to) = channel::<()>();
+        std::thread::scope(|scope| {
+            let first = scope.spawn(move || {
+                let mut session = self.engine.connect().expect("session");
+                let mut stop = |name: &str| {
+                    if name == step {
+                        arrived.send(()).expect("someone waits");
+                        told_to.recv().expect("someone tells");
+                    }
+                };
+                let mut job = Job::new(session.as_mut(), &self.known.model, self.around, "hw");
+                job.writers = Some(writers(&self.engine, Duration::ZERO));
+                job.reached = Some(&mut stop);
+                build(&mut job, &identity("first"), &|_| self.known.analysis.clone())
+            });
+            wait_for_it.recv().expect("the step is reached");
+            meanwhile();
+            go_on.send(()).expect("the first run listens");
+            first.join().expect("no panic")
+        })
+    }
+
+    /// Runs on a session of its own, from beginning to end.
+    fn other(&self, wait: Duration) -> Result<SwapReport, ExactError> {
+        let mut session = self.engine.connect().expect("session");
+        let mut job = Job::new(session.as_mut(), &self.known.model, self.around, "hw");
+        job.writers = Some(writers(&self.engine, wait));
+        build(&mut job, &identity("second"), &|_| self.known.analysis.clone())
+    }
+
+    fn sql(&self, sql: &str) {
+        self.engine.connect().expect("session").execute(sql).expect(sql);
+    }
+}
+
+/// A shop whose model has work to do.
+fn with_work() -> (World, Known) {
+    let mut world = World::with_orders();
+    let known = daily();
+    world.run_and_compare(&known);
+    world.sql("insert into raw_orders values (7, 1, '2026-02-02', 5, null)");
+    (world, known)
+}
+
+#[test]
+fn a_second_run_is_told_who_builds_the_model() {
+    let (mut world, known) = with_work();
+    let runs = Interrupted::new(&world, &known);
+    let report = runs.at("staged", || {
+        let error = runs.other(Duration::from_millis(250)).expect_err("the first run builds it");
+        let diagnostic = error.diagnostic();
+        let text = format!("{}\n{}", diagnostic.title, diagnostic.notes.join("\n"));
+        let text =
+            regex::Regex::new(r"on \S+ \(process \d+\)").expect("a pattern").replace(&text, "on HOST (process N)");
+        let text = regex::Regex::new(r"\d{4}-\S+ \d\d:\d\d:\d\d").expect("a pattern").replace(&text, "MOMENT");
+        insta::assert_snapshot!(text, @r"
+        daily is being built by another run
+        run first on HOST (process N) has been building it since MOMENT UTC
+        nothing was changed by this run
+        ");
+    });
+    assert_eq!(report.expect("the first run goes on").replaced_count, 1);
+    world.compare(&known);
+}
+
+#[test]
+fn a_second_run_waits_and_finds_the_work_done() {
+    let (mut world, known) = with_work();
+    let runs = Interrupted::new(&world, &known);
+    std::thread::scope(|scope| {
+        let mut second = None;
+        let report = runs.at("staged", || {
+            second = Some(scope.spawn(|| runs.other(Duration::from_secs(60))));
+            std::thread::sleep(Duration::from_millis(300));
+        });
+        assert_eq!(report.expect("the first run").replaced_count, 1);
+        let report = second.expect("started").join().expect("no panic").expect("the second run");
+        assert_eq!(report.mode, Mode::Unchanged);
+    });
+    world.compare(&known);
+}
+
+/// The first run sleeps until its lease is over; the second takes it, and commits.
+fn overtaken(step: &str) -> (World, Known, Result<SwapReport, ExactError>) {
+    let (world, known) = with_work();
+    let result = {
+        let runs = Interrupted::new(&world, &known);
+        runs.at(step, || {
+            runs.sql("update highwater.leases set expires_at = timestamp '2000-01-01'");
+            runs.sql("insert into raw_orders values (8, 1, '2026-02-02', 5, null)");
+            assert_eq!(runs.other(Duration::ZERO).expect("the second run takes over").replaced_count, 1);
+        })
+    };
+    (world, known, result)
+}
+
+#[test]
+fn a_run_that_wakes_up_after_its_lease_was_taken_cannot_commit() {
+    for step in ["leased", "staged"] {
+        let (mut world, known, result) = overtaken(step);
+        assert!(matches!(result, Err(ExactError::Conflict { .. })), "{step}: {result:?}");
+        world.compare(&known);
+        assert_eq!(world.rows("select run_id from highwater.runs order by all"), "run-1\nsecond");
+        assert_eq!(world.run_and_compare(&known).mode, Mode::Unchanged);
+    }
+}
+
+/// Two transactions that fill the same new day: nothing they write is the same row.
+fn fill_a_day(world: &mut World, fenced: bool) -> Result<(), EngineError> {
+    let mut sessions = [world.engine.connect()?, world.engine.connect()?];
+    for session in &mut sessions {
+        session.begin()?;
+        session.query("select count(*) from daily")?;
+    }
+    for session in &mut sessions {
+        if fenced {
+            session.execute("update highwater.fence set epoch = epoch + 1 where model = 'model.shop.daily'")?;
+        }
+        session.execute("delete from daily where day = '2026-03-01'; insert into daily values ('2026-03-01', 1, 1)")?;
+        session.commit()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn without_the_fence_both_would_commit() {
+    let (mut world, _) = with_work();
+    assert!(matches!(fill_a_day(&mut world, true), Err(EngineError::Conflict { .. })));
+    assert_eq!(world.rows("select orders from daily where day = '2026-03-01'"), "1");
+    world.sql("delete from daily where day = '2026-03-01'");
+    fill_a_day(&mut world, false).expect("nothing is in the way");
+    assert_eq!(world.rows("select orders from daily where day = '2026-03-01'"), "1\n1");
+}
+
+#[test]
+fn a_lease_is_given_back_and_nothing_to_do_takes_none() {
+    let (world, known) = with_work();
+    let runs = Interrupted::new(&world, &known);
+    assert!(runs.other(Duration::ZERO).expect("a run").changed);
+    assert_eq!(runs.other(Duration::ZERO).expect("a run").mode, Mode::Unchanged);
+    let mut session = world.engine.connect().expect("session");
+    let table = session.query("select count(*) from highwater.leases where run_id is not null").expect("leases");
+    assert_eq!(table.scalar().and_then(Cell::as_integer), Some(0));
+}
+
+#[test]
+fn a_lease_is_renewed_for_as_long_as_the_work_takes() {
+    let (world, known) = with_work();
+    let runs = Interrupted::new(&world, &known);
+    let mut others = |step: &str| {
+        if step == "staged" {
+            std::thread::sleep(Duration::from_millis(600));
+            assert!(matches!(runs.other(Duration::ZERO), Err(ExactError::Held { .. })));
+        }
+    };
+    let mut first = world.engine.connect().expect("session");
+    let mut job = Job::new(first.as_mut(), &known.model, &world.around, "hw");
+    job.writers = Some(Writers { time_to_live: Duration::from_millis(150), ..writers(&world.engine, Duration::ZERO) });
+    job.reached = Some(&mut others);
+    build(&mut job, &identity("first"), &|_| known.analysis.clone()).expect("the first run");
+}
+
+/// A session whose commits are not answered: done all the same, or not.
+struct Lossy<'a> {
+    session: &'a mut dyn Connection,
+    done: bool,
+}
+
+impl Connection for Lossy<'_> {
+    fn dialect(&self) -> highwater_sql::Dialect {
+        self.session.dialect()
+    }
+
+    fn execute(&mut self, sql: &str) -> Result<u64, EngineError> {
+        self.session.execute(sql)
+    }
+
+    fn query(&mut self, sql: &str) -> Result<Table, EngineError> {
+        self.session.query(sql)
+    }
+
+    fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, EngineError> {
+        self.session.columns(relation)
+    }
+
+    fn describe(&mut self, sql: &str) -> Result<Vec<Column>, EngineError> {
+        self.session.describe(sql)
+    }
+
+    fn temporary(&self, identifier: &str) -> Relation {
+        self.session.temporary(identifier)
+    }
+
+    fn schemas(&mut self, database: &str) -> Result<Vec<String>, EngineError> {
+        self.session.schemas(database)
+    }
+
+    fn kind(&mut self, relation: &Relation) -> Result<Option<RelationKind>, EngineError> {
+        self.session.kind(relation)
+    }
+
+    fn relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, EngineError> {
+        self.session.relations(database, schema)
+    }
+
+    fn commit(&mut self) -> Result<(), EngineError> {
+        if self.done {
+            self.session.commit()?;
+        } else {
+            self.session.rollback()?;
+        }
+        Err(EngineError::Lost { message: "server closed the connection unexpectedly".into() })
+    }
+}
+
+#[test]
+fn a_commit_whose_answer_was_lost_is_looked_up_in_the_ledger() {
+    for done in [true, false] {
+        let (mut world, known) = with_work();
+        let before = world.rows("from daily");
+        let writers = writers(&world.engine, Duration::ZERO);
+        let mut lossy = Lossy { session: world.session.as_mut(), done };
+        let mut job = Job::new(&mut lossy, &known.model, &world.around, "hw");
+        job.writers = Some(writers);
+        let result = build(&mut job, &identity("lost"), &|_| known.analysis.clone());
+        if done {
+            assert_eq!(result.expect("the ledger has it").replaced_count, 1);
+        } else {
+            assert!(matches!(result, Err(ExactError::Engine { source: EngineError::Lost { .. }, .. })), "{result:?}");
+            assert_eq!(world.rows("from daily"), before);
+            assert!(world.run_and_compare(&known).changed);
+        }
+        assert_eq!(world.run_and_compare(&known).mode, Mode::Unchanged);
+    }
+}

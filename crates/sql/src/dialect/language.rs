@@ -1,0 +1,118 @@
+//! What a dialect must be able to say: the fragments of SQL in which engines differ, and the questions to their catalogues.
+//!
+//! Everything else that the exact strategy runs is written once, in SQL that all of them read: subqueries in `from` have an alias,
+//! nothing begins with `from`, casts are `cast(... as ...)`.
+
+use crate::{FunctionKind, IntervalUnit};
+
+/// Under which of a database's columns texts that differ may be equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blurred {
+    /// A query with one value, true when every text column may be.
+    pub everywhere: &'static str,
+    /// A query for the tables and views of which some column may be: database, schema, name.
+    pub relations: &'static str,
+}
+
+/// What an engine's SQL looks like where engines differ.
+pub trait Language: Sync {
+    /// The engine's name, as adapters have it.
+    fn name(&self) -> &'static str;
+
+    /// An identifier, quoted.
+    fn quote(&self, name: &str) -> String {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+
+    /// Whether two identifiers, as the engine keeps them, are one name.
+    fn same_name(&self, one: &str, other: &str) -> bool;
+
+    // Partitions and fingerprints.
+
+    /// The type of key hashes: what [`Language::key_hash`] yields.
+    fn key_type(&self) -> &'static str;
+
+    /// The type of sums of row hashes: wide enough never to wrap.
+    fn sum_type(&self) -> &'static str;
+
+    /// The start of the interval an expression falls into, as `timestamp`; NULL stays NULL.
+    fn interval(&self, expression: &str, unit: IntervalUnit) -> String {
+        format!("date_trunc('{}', cast({expression} as timestamp))", unit.word())
+    }
+
+    /// The label of an interval start: `2026-02-01`, `2026-02-01 10:00`. For finite moments only.
+    fn interval_label(&self, start: &str, unit: IntervalUnit) -> String;
+
+    /// The hash that stands for a key. Keys that are equal have one hash, whatever the engine's notion of equal is; others may share one.
+    fn key_hash(&self, expressions: &[String]) -> String;
+
+    /// Row count and sum of salted row hashes over some expressions: `count(*), ...`, as `bigint` and [`Language::sum_type`]. The salt is
+    /// below 2^63.
+    fn fingerprint(&self, expressions: &[String], salt: u64) -> String;
+
+    /// What of a column goes into fingerprints: expressions that differ whenever any query could tell two values apart.
+    fn image(&self, column: &str, data_type: &str) -> Vec<String>;
+
+    /// Whether a type holds binary fractions, sums of which depend on the order of their rows.
+    fn is_fraction(&self, data_type: &str) -> bool;
+
+    /// A binary fraction to nine significant digits, as text; zero has no sign.
+    fn rounded(&self, fraction: &str) -> String;
+
+    /// A binary fraction of the widest kind.
+    fn double(&self, fraction: &str) -> String;
+
+    /// Whether a binary fraction is a number, and not infinite.
+    fn is_finite(&self, fraction: &str) -> String;
+
+    /// A column for comparing whole rows by `except all` and `is not distinct from`: itself, unless its type has no equality.
+    fn equatable(&self, column: &str, _data_type: &str) -> String {
+        column.to_owned()
+    }
+
+    // Statements.
+
+    /// Fills a temporary table from a query, replacing what stood there.
+    fn store(&self, table: &str, query: &str) -> String;
+
+    /// Makes a schema, in SQL, if it is not there. Several sessions may do so at once.
+    fn create_schema(&self, database: &str, schema: &str) -> String;
+
+    /// Makes a table anew from a query. `standing` says whether one is there, with these columns: what hangs on it is kept then.
+    fn replace(&self, table: &str, query: &str, standing: bool) -> String;
+
+    /// Removes a view or a table, by the word for what it is.
+    fn remove(&self, kind: &str, name: &str) -> String;
+
+    // Questions to the catalogue.
+
+    /// A query for the places an unqualified name is looked for, best first: database, schema.
+    fn search_path(&self) -> &'static str;
+
+    /// The schema that a name of two parts may leave out, `database.table`.
+    fn default_schema(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// A query for the number of a schema's tables that have one of these names. The database and the names are literals, in SQL.
+    fn count_tables(&self, database: &str, schema: &str, names: &str) -> String;
+
+    /// A query for settings of the session that change what a query means: name, value.
+    fn settings(&self) -> &'static str;
+
+    /// Where texts that differ may be equal.
+    fn blurred(&self) -> Blurred;
+
+    /// Whether a type holds text, which a collation may blur.
+    fn is_text(&self, data_type: &str) -> bool;
+
+    /// A query for the engine's functions: name, and `scalar`, `aggregate`, `rows`, `clock`, `volatile` or `macro`. A name may
+    /// come twice, the later row counts.
+    fn functions(&self) -> &'static str;
+
+    /// What a function of this name is, by our own lists; everything they do not have is taken for a scalar function.
+    fn builtin(&self, name: &str) -> FunctionKind;
+
+    /// Whether the catalogue calls a function by more than it is, so that our own lists count.
+    fn is_unremarkable(&self, name: &str) -> bool;
+}
