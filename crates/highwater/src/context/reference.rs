@@ -10,7 +10,7 @@ use super::relation::{CTE_PREFIX, RelationValue};
 use super::scene::{Frame, Running, lock};
 use super::unit_test::Mock;
 use super::window_condition;
-use crate::engine::{Relation, quote_identifier};
+use crate::engine::{Relation, quote_identifier, quote_literal};
 use crate::manifest::{ColumnProperties, Config, Manifest, Node, RefCall, ResourceType, SourceNode};
 use crate::project::suggest;
 
