@@ -42,25 +42,29 @@ fn catalog(session: &Session, nodes: Map<String, Value>, sources: Map<String, Va
 /// One table or view with its columns; none when it is not there.
 fn entry(connection: &mut dyn Connection, unique_id: &str, relation: &Relation) -> Result<Option<Value>, EngineError> {
     let Some(kind) = connection.kind(relation)? else { return Ok(None) };
-    let comments = connection.comments(relation)?;
+    let remarks = connection.remarks(relation)?;
     let columns: Map<String, Value> = connection
         .columns(relation)?
         .into_iter()
         .zip(1..)
         .map(|(column, index): (_, u64)| {
-            let comment = comments.columns.get(&column.name);
+            let comment = remarks.columns.get(&column.name);
             let entry = json!({ "type": column.data_type, "index": index, "name": column.name, "comment": comment });
             (column.name, entry)
         })
         .collect();
     Ok(Some(json!({
         "metadata": {
-            "type": if kind == RelationKind::View { "VIEW" } else { "BASE TABLE" },
+            "type": match kind {
+                RelationKind::Table => "BASE TABLE",
+                RelationKind::View => "VIEW",
+                RelationKind::MaterializedView => "MATERIALIZED VIEW",
+            },
             "schema": relation.schema,
             "name": relation.identifier,
             "database": relation.database,
-            "comment": comments.relation,
-            "owner": null,
+            "comment": remarks.comment,
+            "owner": remarks.owner,
         },
         "columns": columns,
         "stats": {

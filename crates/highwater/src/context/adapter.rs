@@ -116,7 +116,9 @@ impl Adapter {
         Ok(Some(match name {
             "execute" | "add_query" => execute(running, arguments)?,
             "get_relation" => self.get_relation(running, arguments)?,
-            "load_relation" => existing(running, &RelationValue::from_value(arguments.required(0, "relation")?)?)?,
+            "load_relation" => {
+                self.existing(running, &RelationValue::from_value(arguments.required(0, "relation")?)?)?
+            }
             "get_columns_in_relation" | "get_columns_in_table" => {
                 let relation = RelationValue::from_value(arguments.required(0, "relation")?)?;
                 list(columns(running, &relation)?.iter().map(ColumnValue::of).collect())
@@ -148,7 +150,9 @@ impl Adapter {
             "list_schemas" => list(schemas(running, &self.place(arguments)?.0)?.into_iter().map(Value::from).collect()),
             "check_schema_exists" => {
                 let (database, schema) = self.place(arguments)?;
-                Value::from(schemas(running, &database)?.iter().any(|known| known.eq_ignore_ascii_case(&schema)))
+                let ddl = ddl(&self.0.scene.project.target.adapter);
+                let wanted = ddl.known_by(&schema);
+                Value::from(schemas(running, &database)?.iter().any(|known| ddl.known_by(known) == wanted))
             }
             "valid_snapshot_target" | "assert_valid_snapshot_target_given_strategy" => {
                 check_snapshot(running, arguments)?
@@ -159,7 +163,7 @@ impl Adapter {
                     arguments.text(0, "schema")?,
                     arguments.text(1, "name")?,
                 );
-                Value::from(!existing(running, &place)?.is_none())
+                Value::from(!self.existing(running, &place)?.is_none())
             }
             _ => return Ok(None),
         }))
@@ -184,7 +188,7 @@ impl Adapter {
             arguments.text(1, "schema")?,
             arguments.text(2, "identifier")?,
         );
-        existing(running, &place)
+        self.existing(running, &place)
     }
 
     fn method(&self, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
@@ -292,6 +296,19 @@ impl Adapter {
         Ok(Some(none()))
     }
 
+    /// The relation with its kind, as the database has it; none when there is no such relation.
+    fn existing(&self, running: &Running, place: &RelationValue) -> Result<Value, Error> {
+        let (Some(database), Some(schema), Some(identifier)) = (place.database(), place.schema(), place.identifier())
+        else {
+            return Ok(none());
+        };
+        let ddl = ddl(&self.0.scene.project.target.adapter);
+        let wanted = ddl.known_by(identifier);
+        let found = running.on_connection(|connection| connection.relations(database, schema))?;
+        let found = found.iter().find(|(relation, _)| ddl.known_by(&relation.identifier) == wanted);
+        Ok(found.map_or_else(none, |(relation, kind)| RelationValue::of(relation, Some(*kind)).into_value()))
+    }
+
     /// Makes columns of text longer where the other relation's are. Text without a length fits everywhere.
     fn expand(&self, running: &Running, arguments: &Arguments) -> Result<Value, Error> {
         let from = columns(running, &RelationValue::from_value(arguments.required(0, "from_relation")?)?)?;
@@ -303,17 +320,6 @@ impl Adapter {
         }
         Ok(none())
     }
-}
-
-/// The relation with its kind, as the database has it; none when there is no such relation.
-fn existing(running: &Running, place: &RelationValue) -> Result<Value, Error> {
-    let (Some(database), Some(schema), Some(identifier)) = (place.database(), place.schema(), place.identifier())
-    else {
-        return Ok(none());
-    };
-    let found = running.on_connection(|connection| connection.relations(database, schema))?;
-    let found = found.iter().find(|(relation, _)| relation.identifier.eq_ignore_ascii_case(identifier));
-    Ok(found.map_or_else(none, |(relation, kind)| RelationValue::of(relation, Some(*kind)).into_value()))
 }
 
 /// `table`, `view`, `materialized view`; what the relation says of itself, or else what the database says.

@@ -22,9 +22,17 @@ impl ColumnValue {
         Value::from_object(Self { name: column.name.clone(), data_type: column.data_type.clone() })
     }
 
-    /// The type without what is in parentheses, lower case.
+    /// The type without what is in parentheses: `timestamp without time zone` of `timestamp(3) without time zone`.
+    fn plain_type(&self) -> String {
+        match self.data_type.split_once('(') {
+            Some((before, rest)) => format!("{before}{}", rest.split_once(')').map_or("", |(_, after)| after)),
+            None => self.data_type.clone(),
+        }
+    }
+
+    /// The same in lower case.
     fn family(&self) -> String {
-        self.data_type.split('(').next().unwrap_or_default().trim().to_ascii_lowercase()
+        self.plain_type().trim().to_ascii_lowercase()
     }
 
     /// The numbers in the parentheses of the type: `[18, 3]` of `DECIMAL(18,3)`.
@@ -75,7 +83,7 @@ impl ColumnValue {
         let size = |index: usize| self.sizes().get(index).map_or(Value::from(()), |size| Value::from(*size));
         Some(match name {
             "name" | "column" => Value::from(self.name.as_str()),
-            "dtype" => Value::from(self.family().to_ascii_uppercase()),
+            "dtype" => Value::from(self.plain_type()),
             "data_type" => Value::from(self.data_type.as_str()),
             "quoted" => Value::from(quote_identifier(&self.name)),
             "char_size" if self.is_string() => size(0),
@@ -99,8 +107,13 @@ impl ColumnValue {
                 }
                 Value::from(self.sizes().first().copied().unwrap_or(256))
             }
-            // DuckDB's text has no length: nothing ever needs to be widened.
-            "can_expand_to" => Value::from(false),
+            "can_expand_to" => {
+                let other = arguments.required(0, "other_column")?;
+                let other = other.downcast_object_ref::<Self>().filter(|other| other.is_string() && self.is_string());
+                // Text without a length fits everywhere, and everything into it.
+                let sizes = other.and_then(|other| Some((*self.sizes().first()?, *other.sizes().first()?)));
+                Value::from(sizes.is_some_and(|(here, there)| here < there))
+            }
             "literal" => Value::from(format!("{}::{}", arguments.required(0, "value")?, self.data_type)),
             _ => return class_method(name, arguments),
         }))

@@ -10,8 +10,6 @@
 //! | `relation.rs` | names of tables and views, quoted |
 //! | `table.rs` | query results small enough to show |
 
-use std::collections::HashMap;
-
 mod ddl;
 mod duckdb;
 mod error;
@@ -27,17 +25,8 @@ pub use self::duckdb::DuckDb;
 pub use self::postgres::{Postgres, Settings as PostgresSettings};
 pub use error::{Cause, EngineError, MissingColumn, Obstacle};
 pub(crate) use occupant::occupant;
-pub use relation::{Relation, RelationKind, quote_identifier, quote_literal};
+pub use relation::{Relation, RelationKind, Remarks, quote_identifier, quote_literal};
 pub use table::{Cell, Column, Table};
-
-/// What people have said about a table or view.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Comments {
-    /// On the whole.
-    pub relation: Option<String>,
-    /// On its columns, by name.
-    pub columns: HashMap<String, String>,
-}
 
 /// A place where data lives. Connections are independent sessions on it.
 pub trait Engine: Send + Sync {
@@ -76,6 +65,14 @@ pub trait Connection: Send {
     /// The engine's own message.
     fn create_as(&mut self, sql: &str) -> Result<u64, EngineError> {
         self.execute(sql)
+    }
+
+    /// Adds rows to a table: comma-separated values, in quotes where they are not NULL, without a header. Returns their number.
+    ///
+    /// # Errors
+    /// The engine's own message; always, when the engine reads files by itself and has no need of it.
+    fn copy_in(&mut self, table: &Relation, _columns: &[&str], _csv: &str) -> Result<u64, EngineError> {
+        Err(EngineError::statement("the engine takes no rows from its clients", format!("copy {table}")))
     }
 
     /// Runs one query and returns its rows, in memory.
@@ -118,12 +115,12 @@ pub trait Connection: Send {
     /// The engine's own message.
     fn relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, EngineError>;
 
-    /// The comments on a table or view and on its columns, these by name.
+    /// What the engine keeps about a relation besides its columns; nothing where it keeps nothing, or there is no such relation.
     ///
     /// # Errors
     /// The engine's own message.
-    fn comments(&mut self, _relation: &Relation) -> Result<Comments, EngineError> {
-        Ok(Comments::default())
+    fn remarks(&mut self, _relation: &Relation) -> Result<Remarks, EngineError> {
+        Ok(Remarks::default())
     }
 
     /// Whose SQL it reads.

@@ -1,5 +1,7 @@
 //! Names of tables and views, and how they are quoted.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 /// A table or a view: `"database"."schema"."identifier"`.
@@ -24,6 +26,17 @@ pub enum RelationKind {
     /// A stored query with the rows it gave when it was last refreshed.
     #[serde(rename = "materialized_view")]
     MaterializedView,
+}
+
+/// What people have said about a relation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remarks {
+    /// Whose it is.
+    pub owner: Option<String>,
+    /// The comment on it.
+    pub comment: Option<String>,
+    /// Comments on its columns, by name.
+    pub columns: HashMap<String, String>,
 }
 
 impl RelationKind {

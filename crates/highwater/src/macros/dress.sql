@@ -1,7 +1,7 @@
 {# What is done to a table or view once its rows are right: indexes, grants, comments. #}
 
 {% macro highwater_dress(relation, replaced, rebuilt) %}
-  {%- if rebuilt and relation.is_table -%}{% do create_indexes(relation) %}{%- endif -%}
+  {%- if rebuilt and not relation.is_view -%}{% do create_indexes(relation) %}{%- endif -%}
   {% do apply_grants(relation, config.get('grants'), should_revoke=should_revoke(replaced, full_refresh_mode=rebuilt)) %}
   {% do persist_docs(relation, model) %}
 {% endmacro %}

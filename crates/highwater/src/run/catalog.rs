@@ -7,13 +7,22 @@ use crate::engine::{Connection, Ddl, EngineError, Relation, RelationKind};
 
 type Names = HashMap<String, RelationKind>;
 
-/// Tables and views by schema and name, in lower case: the engine does not tell cases apart.
-#[derive(Debug, Default)]
+/// Tables and views by schema and name, as the engine tells names apart.
 pub(crate) struct Catalog {
+    ddl: &'static dyn Ddl,
     schemas: Mutex<HashMap<(String, String), Names>>,
 }
 
 impl Catalog {
+    /// A catalog in which nothing has been looked up yet.
+    pub(crate) fn new(ddl: &'static dyn Ddl) -> Self {
+        Self { ddl, schemas: Mutex::default() }
+    }
+
+    fn key(&self, database: &str, schema: &str) -> (String, String) {
+        (self.ddl.known_by(database), self.ddl.known_by(schema))
+    }
+
     fn schemas(&self) -> MutexGuard<'_, HashMap<(String, String), Names>> {
         self.schemas.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -29,8 +38,9 @@ impl Catalog {
     ) -> Result<(), EngineError> {
         for (database, schema) in schemas {
             let found = connection.relations(database, schema)?;
-            let names = found.into_iter().map(|(relation, kind)| (relation.identifier.to_lowercase(), kind)).collect();
-            self.schemas().insert(key(database, schema), names);
+            let names =
+                found.into_iter().map(|(relation, kind)| (self.ddl.known_by(&relation.identifier), kind)).collect();
+            self.schemas().insert(self.key(database, schema), names);
         }
         Ok(())
     }
@@ -44,20 +54,20 @@ impl Catalog {
         connection: &mut dyn Connection,
         relation: &Relation,
     ) -> Result<Option<RelationKind>, EngineError> {
-        if !self.schemas().contains_key(&key(&relation.database, &relation.schema)) {
+        if !self.schemas().contains_key(&self.key(&relation.database, &relation.schema)) {
             self.load(connection, &BTreeSet::from([(relation.database.clone(), relation.schema.clone())]))?;
         }
         let schemas = self.schemas();
-        let names = schemas.get(&key(&relation.database, &relation.schema));
-        Ok(names.and_then(|names| names.get(&relation.identifier.to_lowercase())).copied())
+        let names = schemas.get(&self.key(&relation.database, &relation.schema));
+        Ok(names.and_then(|names| names.get(&self.ddl.known_by(&relation.identifier))).copied())
     }
 
     /// Notes what a name stands for from now on.
     pub(crate) fn note(&self, relation: &Relation, kind: Option<RelationKind>) {
-        if let Some(names) = self.schemas().get_mut(&key(&relation.database, &relation.schema)) {
+        if let Some(names) = self.schemas().get_mut(&self.key(&relation.database, &relation.schema)) {
             match kind {
-                Some(kind) => names.insert(relation.identifier.to_lowercase(), kind),
-                None => names.remove(&relation.identifier.to_lowercase()),
+                Some(kind) => names.insert(self.ddl.known_by(&relation.identifier), kind),
+                None => names.remove(&self.ddl.known_by(&relation.identifier)),
             };
         }
     }
@@ -71,10 +81,6 @@ impl Catalog {
         self.note(relation, kind);
         Ok(())
     }
-}
-
-fn key(database: &str, schema: &str) -> (String, String) {
-    (database.to_lowercase(), schema.to_lowercase())
 }
 
 /// Creates the schemas that are missing.
@@ -91,7 +97,7 @@ pub(crate) fn create_schemas(
         if !existing.contains_key(database.as_str()) {
             existing.insert(database, connection.schemas(database)?);
         }
-        if !existing[database.as_str()].iter().any(|known| ddl.same_name(known, schema)) {
+        if !existing[database.as_str()].iter().any(|known| ddl.known_by(known) == ddl.known_by(schema)) {
             connection.execute(&ddl.create_schema(database, schema))?;
         }
     }

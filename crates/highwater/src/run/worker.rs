@@ -16,7 +16,7 @@ use super::{Event, Level, RunOptions};
 use crate::artifacts;
 use crate::context::{Compiled, Compiler, Flags, Message, Messages, SharedConnection};
 use crate::diagnostics::Diagnostic;
-use crate::engine::{Connection, Engine, RelationKind, Table};
+use crate::engine::{Connection, Ddl, Engine, RelationKind, Table};
 use crate::exact::Functions;
 use crate::manifest::{Node, ResourceType};
 use crate::session::Session;
@@ -49,6 +49,7 @@ impl<'a> Shared<'a> {
         selected: &IndexSet<String>,
     ) -> Result<Self, Diagnostic> {
         let engine = session.engine()?;
+        let catalog = Catalog::new(engine.ddl());
         let started_at = crate::clock::now().map_err(|text| {
             Diagnostic::error("HW0414", format!("{} is no moment: {text}", crate::clock::VARIABLE))
                 .help("write it as 2026-02-01T10:00:00Z, or unset it")
@@ -82,7 +83,7 @@ impl<'a> Shared<'a> {
             events,
             engine,
             compiler,
-            catalog: Catalog::default(),
+            catalog,
             started_at,
             functions: Functions::default(),
             compiled: Mutex::default(),
@@ -228,6 +229,15 @@ impl Outcome {
     /// dbt's `OK`, for what is now a table or a view.
     pub(crate) fn built(kind: RelationKind, rows: Option<u64>) -> Self {
         Self { message: Some("OK".to_owned()), kind: Some(kind), rows, ..Self::default() }
+    }
+
+    /// The same with the verb of the statement that did it, where the engine answers with verbs.
+    pub(crate) fn by(self, verb: &'static str, ddl: &dyn Ddl) -> Self {
+        if !ddl.answers_verbs() {
+            return self;
+        }
+        let message = self.rows.map_or_else(|| verb.to_owned(), |rows| format!("{verb} {rows}"));
+        Self { message: Some(message), code: Some(verb), ..self }
     }
 }
 

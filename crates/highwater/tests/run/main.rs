@@ -1,4 +1,5 @@
-//! Running projects on real DuckDB files: small projects written out in the tests, results as inline snapshots.
+//! Running projects on real databases: small projects written out in the tests, results as inline snapshots. DuckDB where
+//! nothing else is said.
 //!
 //! | file | what |
 //! | --- | --- |
@@ -8,6 +9,8 @@
 //! | `seeds.rs` | CSV files |
 //! | `data_tests.rs` | tests, severities, kept rows |
 //! | `hooks.rs` | hooks of models and of the project |
+//! | `everywhere.rs` | the same projects on every engine |
+//! | `postgres.rs` | what only Postgres has, and what can happen to a connection |
 //! | `show.rs` | compiling and showing |
 //! | `snapshots.rs` | snapshots |
 //! | `microbatch.rs` | models in batches of event time |
@@ -19,12 +22,14 @@
 mod artifacts;
 mod contracts;
 mod data_tests;
+mod everywhere;
 mod exact;
 mod external;
 mod hooks;
 mod incremental;
 mod microbatch;
 mod models;
+mod postgres;
 mod project;
 mod seeds;
 mod show;

@@ -4,33 +4,70 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use highwater::engine::{DuckDb, Engine};
+use highwater::engine::{DuckDb, Engine, Postgres, PostgresSettings};
 use highwater::project::LoadOptions;
 use highwater::run::{Command, Event, RunOptions, RunResults, execute};
 use highwater::session::Session;
 
-/// A project `shop` with its database `shop.duckdb` beside it.
+/// A project `shop` with a database of its own.
 pub struct Project {
     folder: tempfile::TempDir,
+    /// The database when it is not the file `shop.duckdb` beside the project.
+    server: Option<highwater_testbed::Database>,
 }
 
 impl Project {
-    /// A project with these files; `dbt_project.yml` and `profiles.yml` are there already.
+    /// A project on DuckDB with these files; `dbt_project.yml` and `profiles.yml` are there already.
     pub fn new(files: &[(&str, &str)]) -> Self {
-        let project = Self { folder: tempfile::tempdir().expect("folder") };
-        let database = project.path("shop.duckdb");
+        Self::on(None, files)
+    }
+
+    /// The same on Postgres.
+    pub fn postgres(files: &[(&str, &str)]) -> Self {
+        Self::on(Some(highwater_testbed::postgres()), files)
+    }
+
+    /// The same on every engine there is.
+    pub fn everywhere(files: &[(&str, &str)]) -> Vec<Self> {
+        let servers = highwater_testbed::every_postgres().into_iter().map(Some);
+        std::iter::once(None).chain(servers).map(|server| Self::on(server, files)).collect()
+    }
+
+    fn on(server: Option<highwater_testbed::Database>, files: &[(&str, &str)]) -> Self {
+        let project = Self { folder: tempfile::tempdir().expect("folder"), server };
+        let target = match &project.server {
+            None => {
+                format!("type: duckdb\npath: '{}'\nschema: main\nthreads: 1", project.path("shop.duckdb").display())
+            }
+            Some(server) => server.target("main", 1),
+        };
         project.write("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\n");
-        project.write(
-            "profiles.yml",
-            &format!(
-                "shop:\n  target: dev\n  outputs:\n    dev: {{type: duckdb, path: '{}', schema: main, threads: 1}}\n",
-                database.display()
-            ),
-        );
+        let target = target.trim_end().replace('\n', "\n      ");
+        project.write("profiles.yml", &format!("shop:\n  target: dev\n  outputs:\n    dev:\n      {target}\n"));
         for (path, text) in files {
             project.write(path, text);
         }
         project
+    }
+
+    /// The database on its server.
+    pub fn server(&self) -> &highwater_testbed::Database {
+        self.server.as_ref().expect("a project on Postgres")
+    }
+
+    /// The database, beside the project.
+    fn engine(&self) -> Box<dyn Engine> {
+        match &self.server {
+            None => Box::new(DuckDb::open(&self.path("shop.duckdb"), "").expect("database")),
+            Some(server) => {
+                let settings = PostgresSettings::new(server.host, server.port, server.user, &server.name);
+                let password = Some(server.password.to_owned());
+                let name = "beside".to_owned();
+                let settings =
+                    PostgresSettings { password, application_name: name, search_path: Some("main".into()), ..settings };
+                Box::new(Postgres::open(settings).expect("database"))
+            }
+        }
     }
 
     /// A path inside the folder.
@@ -102,8 +139,7 @@ impl Project {
 
     /// Asks the database; one line per row.
     pub fn query(&self, sql: &str) -> String {
-        let engine = DuckDb::open(&self.path("shop.duckdb"), "").expect("database");
-        let table = engine.connect().expect("session").query(sql).unwrap_or_else(|error| panic!("{error}"));
+        let table = self.engine().connect().expect("session").query(sql).unwrap_or_else(|error| panic!("{error}"));
         let rows = table.rows.iter().map(|row| {
             let cells = row.iter().map(|cell| if cell.is_null() { "NULL".to_owned() } else { cell.to_string() });
             cells.collect::<Vec<_>>().join(" | ")
@@ -113,15 +149,14 @@ impl Project {
 
     /// Changes the database behind the project's back.
     pub fn execute(&self, sql: &str) {
-        let engine = DuckDb::open(&self.path("shop.duckdb"), "").expect("database");
-        engine.connect().expect("session").execute(sql).unwrap_or_else(|error| panic!("{error}"));
+        self.engine().connect().expect("session").execute(sql).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Everything in the database: `main.orders table`.
     pub fn relations(&self) -> String {
         self.query(
             "select table_schema || '.' || table_name || ' ' || case table_type when 'VIEW' then 'view' else 'table' end \
-             from information_schema.tables where table_schema <> 'highwater' order by 1",
+             from information_schema.tables where table_schema not in ('highwater', 'information_schema', 'pg_catalog') order by 1",
         )
     }
 }

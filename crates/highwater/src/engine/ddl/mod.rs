@@ -18,9 +18,19 @@ pub trait Ddl: Sync {
         None
     }
 
-    /// Whether two names mean the same thing.
-    fn same_name(&self, one: &str, other: &str) -> bool {
-        one.eq_ignore_ascii_case(other)
+    /// What a name is known by: names for which it is the same mean the same thing.
+    fn known_by(&self, name: &str) -> String {
+        name.to_lowercase()
+    }
+
+    /// Whether a statement is answered by its verb and a number of rows (`SELECT 5`), which results then repeat.
+    fn answers_verbs(&self) -> bool {
+        false
+    }
+
+    /// Whether there are views that keep their rows.
+    fn has_materialized_views(&self) -> bool {
+        false
     }
 
     /// Makes a schema, unless there is one.

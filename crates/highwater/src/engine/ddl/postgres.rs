@@ -12,8 +12,16 @@ impl Ddl for Postgres {
     }
 
     // Names are quoted, so that their case counts.
-    fn same_name(&self, one: &str, other: &str) -> bool {
-        one == other
+    fn known_by(&self, name: &str) -> String {
+        name.to_owned()
+    }
+
+    fn answers_verbs(&self) -> bool {
+        true
+    }
+
+    fn has_materialized_views(&self) -> bool {
+        true
     }
 
     // A session sees one database, and schemas cannot be named with it.

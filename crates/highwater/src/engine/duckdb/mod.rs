@@ -16,7 +16,7 @@ use jiff::civil;
 
 use self::errors::{is_missing, message_of, statement_error};
 use super::{
-    Cell, Column, Comments, Connection, Engine, EngineError, Obstacle, Relation, RelationKind, Table, quote_literal,
+    Cell, Column, Connection, Engine, EngineError, Obstacle, Relation, RelationKind, Remarks, Table, quote_literal,
 };
 
 /// A DuckDB database: a file, or memory.
@@ -161,7 +161,7 @@ impl Connection for Session {
             .map(|(_, kind)| kind))
     }
 
-    fn comments(&mut self, relation: &Relation) -> Result<Comments, EngineError> {
+    fn remarks(&mut self, relation: &Relation) -> Result<Remarks, EngineError> {
         let place = |name: &str| {
             format!(
                 "lower(database_name) = lower({}) and lower(schema_name) = lower({}) and lower({name}) = lower({})",
@@ -177,16 +177,16 @@ impl Connection for Session {
             place("view_name"),
             place("table_name")
         ))?;
-        let mut comments = Comments::default();
+        let mut remarks = Remarks::default();
         for row in table.rows.iter().filter(|row| !row[1].is_null()) {
             match &row[0] {
-                Cell::Null => comments.relation = Some(row[1].to_string()),
+                Cell::Null => remarks.comment = Some(row[1].to_string()),
                 column => {
-                    comments.columns.insert(column.to_string(), row[1].to_string());
+                    remarks.columns.insert(column.to_string(), row[1].to_string());
                 }
             }
         }
-        Ok(comments)
+        Ok(remarks)
     }
 
     fn relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, EngineError> {

@@ -38,6 +38,18 @@ pub(super) fn columns(relation: &Relation) -> String {
     )
 }
 
+/// Owner and comment of a relation, then name and comment of each column that has one.
+pub(super) fn remarks(relation: &Relation) -> String {
+    let object = object(relation);
+    format!(
+        "select 0 as place, pg_get_userbyid(relowner)::text as name, obj_description(oid, 'pg_class') as comment \
+         from pg_class where oid = {object} \
+         union all select attnum, attname::text, col_description(attrelid, attnum) from pg_attribute \
+         where attrelid = {object} and attnum > 0 and not attisdropped and col_description(attrelid, attnum) is not null \
+         order by place"
+    )
+}
+
 /// The names of types.
 pub(super) fn format_types(types: impl Iterator<Item = (u32, i32)>) -> String {
     let rows: Vec<String> =

@@ -8,12 +8,13 @@
 //! so failures are remembered here and a `commit` after one is refused.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use highwater_sql::Dialect;
 use postgres::{Client, SimpleQueryMessage, Statement};
 
-use super::super::{Cell, Column, Connection, EngineError, Relation, RelationKind, Table};
+use super::super::{Cell, Column, Connection, EngineError, Relation, RelationKind, Remarks, Table, quote_identifier};
 use super::settings::Settings;
 use super::{catalog, cells, errors};
 
@@ -136,6 +137,17 @@ impl Connection for Session {
         Ok(changed.unwrap_or(0))
     }
 
+    fn copy_in(&mut self, table: &Relation, columns: &[&str], csv: &str) -> Result<u64, EngineError> {
+        let names: Vec<String> = columns.iter().map(|name| quote_identifier(name)).collect();
+        let sql = format!("copy {table} ({}) from stdin with (format csv)", names.join(", "));
+        self.attempt(&sql, |client| {
+            let mut writer = client.copy_in(&sql)?;
+            // What the server has against the rows it says at the end.
+            let _ = writer.write_all(csv.as_bytes());
+            writer.finish()
+        })
+    }
+
     fn query(&mut self, sql: &str) -> Result<Table, EngineError> {
         let may_be_several = sql.trim_end().trim_end_matches(';').contains(';');
         let statement = match self.prepare(sql, may_be_several)? {
@@ -199,6 +211,18 @@ impl Connection for Session {
             Some((Relation::new(&self.settings.database, row[0].to_string(), row[1].to_string()), kind))
         });
         Ok(found.collect())
+    }
+
+    fn remarks(&mut self, relation: &Relation) -> Result<Remarks, EngineError> {
+        if !self.is_here(&relation.database) {
+            return Ok(Remarks::default());
+        }
+        let table = self.query(&catalog::remarks(relation))?;
+        let text = |cell: &Cell| cell.as_text().map(str::to_owned);
+        let mut rows = table.rows.iter();
+        let Some(first) = rows.next() else { return Ok(Remarks::default()) };
+        let columns = rows.filter_map(|row| Some((text(&row[1])?, text(&row[2])?))).collect();
+        Ok(Remarks { owner: text(&first[1]), comment: text(&first[2]), columns })
     }
 
     fn begin(&mut self) -> Result<(), EngineError> {

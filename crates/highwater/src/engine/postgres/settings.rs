@@ -32,6 +32,23 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// A place and a user, and nothing else said.
+    pub fn new(host: impl Into<String>, port: u16, user: impl Into<String>, database: impl Into<String>) -> Self {
+        Self {
+            host: host.into(),
+            port,
+            user: user.into(),
+            password: None,
+            database: database.into(),
+            connect_timeout: Duration::from_secs(10),
+            retries: 1,
+            keepalives_idle: None,
+            search_path: None,
+            role: None,
+            application_name: "hw".to_owned(),
+        }
+    }
+
     /// `host:port/database`, for messages.
     pub fn place(&self) -> String {
         format!("{}:{}/{}", self.host, self.port, self.database)

@@ -4,19 +4,8 @@ use super::*;
 use crate::engine::{Cell, Relation, RelationKind};
 
 fn settings(database: &Database) -> Settings {
-    Settings {
-        host: database.host.to_owned(),
-        port: database.port,
-        user: database.user.to_owned(),
-        password: Some(database.password.to_owned()),
-        database: database.name.clone(),
-        connect_timeout: Duration::from_secs(10),
-        retries: 0,
-        keepalives_idle: None,
-        search_path: None,
-        role: None,
-        application_name: "hw".to_owned(),
-    }
+    let settings = Settings::new(database.host, database.port, database.user, &database.name);
+    Settings { password: Some(database.password.to_owned()), retries: 0, ..settings }
 }
 
 fn engine(database: &Database) -> Postgres {

@@ -8,9 +8,6 @@ use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::engine::{Engine, EngineError, Obstacle, Postgres, PostgresSettings};
 use crate::project::yaml::Yaml;
 
-/// How the server's lists of sessions call us when the target does not say.
-const APPLICATION: &str = "hw";
-
 /// What is particular to Postgres, and the name of the database.
 pub(super) fn read(file: &Arc<SourceFile>, yaml: &Yaml) -> Result<(Place, String), Diagnostic> {
     let required = |key: &str, what: &str| yaml.text_of(key).ok_or_else(|| missing(file, yaml, key, what));
@@ -20,18 +17,20 @@ pub(super) fn read(file: &Arc<SourceFile>, yaml: &Yaml) -> Result<(Place, String
     encryption(file, yaml)?;
     let seconds = "a number of seconds";
     let idle: u64 = number(file, yaml, "keepalives_idle", 0, seconds)?;
+    let host = required("host", "name or address of the server")?;
+    let port = number(file, yaml, "port", 5432, "a port, for instance 5432")?;
+    let user = required("user", "whom to sign in as")?;
+    let plain = PostgresSettings::new(host, port, user, &database);
+    let filled = |key: &str| yaml.text_of(key).filter(|text| !text.trim().is_empty());
     let settings = PostgresSettings {
-        host: required("host", "name or address of the server")?,
-        port: number(file, yaml, "port", 5432, "a port, for instance 5432")?,
-        user: required("user", "whom to sign in as")?,
         password: yaml.text_of("password").or_else(|| yaml.text_of("pass")),
-        database: database.clone(),
         connect_timeout: Duration::from_secs(number(file, yaml, "connect_timeout", 10, seconds)?),
-        retries: number(file, yaml, "retries", 1, "a whole number, for instance 1")?,
+        retries: number(file, yaml, "retries", plain.retries, "a whole number, for instance 1")?,
         keepalives_idle: (idle > 0).then(|| Duration::from_secs(idle)),
-        search_path: yaml.text_of("search_path").filter(|path| !path.trim().is_empty()),
-        role: yaml.text_of("role").filter(|role| !role.trim().is_empty()),
-        application_name: yaml.text_of("application_name").unwrap_or_else(|| APPLICATION.to_owned()),
+        search_path: filled("search_path"),
+        role: filled("role"),
+        application_name: filled("application_name").unwrap_or_else(|| plain.application_name.clone()),
+        ..plain
     };
     Ok((Place::Postgres(settings), database))
 }

@@ -20,7 +20,7 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     if existing != Some(RelationKind::Table) || full_refresh(task) {
         let rows = table::rebuild(task)?;
         super::dress(task, RelationKind::Table, existing.is_some(), true)?;
-        return Ok(Outcome::built(RelationKind::Table, Some(rows)));
+        return Ok(Outcome::built(RelationKind::Table, Some(rows)).by("SELECT", task.shared.engine.ddl()));
     }
     let staged = task.shared.engine.ddl().suffixed(&relation.identifier, "__dbt_tmp");
     let staged_value = context::temporary_relation_value(&staged);
@@ -31,7 +31,8 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     let rows = task.execute(&task.macro_text(&strategy, &[change(task, staged_value, &columns)])?)?;
     task.aside(&format!("drop table if exists {staged}"))?;
     super::dress(task, RelationKind::Table, true, false)?;
-    Ok(Outcome::built(RelationKind::Table, Some(rows)))
+    let verb = if strategy.contains("merge") { "MERGE" } else { "INSERT" };
+    Ok(Outcome::built(RelationKind::Table, Some(rows)).by(verb, task.shared.engine.ddl()))
 }
 
 /// The macro of the strategy that the model names; looked for at every run, the first one included.

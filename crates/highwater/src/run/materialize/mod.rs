@@ -4,9 +4,10 @@
 //! | --- | --- | --- |
 //! | `view.rs` | `view` | a stored query |
 //! | `table.rs` | `table` | rows, built beside the old ones and swapped in |
+//! | `materialized_view.rs` | `materialized_view` | a stored query with its rows |
 //! | `incremental.rs` | `incremental` | rows, of which a run adds or replaces some |
 //! | `schema_change.rs` | | what an incremental model does when its columns change |
-//! | `seed.rs` | seeds | the rows of a CSV file |
+//! | `seed/` | seeds | the rows of a CSV file |
 //! | `custom.rs` | snapshots, any other word | whatever a materialization written in Jinja does |
 //!
 //! Ephemeral models leave nothing: the compiler puts their text into the models that read them. The strategy `exact`
@@ -17,9 +18,10 @@
 
 mod custom;
 mod incremental;
+mod materialized_view;
 mod schema_change;
 mod seed;
-mod seed_types;
+
 mod table;
 mod view;
 
@@ -52,6 +54,7 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
         return custom::build(task, found);
     }
     let build = builder(task)?;
+    fits_name(task)?;
     run_hooks(task, Moment::Before, false)?;
     let outcome = in_transaction(task.connection, || {
         task.forget_script();
@@ -91,12 +94,27 @@ fn builder(task: &Task<'_>) -> Result<Builder, Diagnostic> {
         "view" => Ok(view::build),
         "table" => Ok(table::build),
         "incremental" => Ok(incremental::build),
+        "materialized_view" => Ok(materialized_view::build),
         other => Err(Diagnostic::error("HW0416", format!("no materialization '{other}' was found"))
             .note("built in are view, table, incremental, ephemeral and seed")
             .help(format!(
-                "correct `materialized` of {}, or write a macro `materialization {other}, adapter='duckdb'`",
-                node.name
+                "correct `materialized` of {}, or write a macro `materialization {other}, adapter='{}'`",
+                node.name,
+                task.shared.engine.adapter()
             ))),
+    }
+}
+
+/// Refuses a name that the engine would cut without a word.
+fn fits_name(task: &Task<'_>) -> Result<(), Diagnostic> {
+    let name = &task.node.relation.identifier;
+    match task.shared.engine.ddl().longest_name() {
+        Some(longest) if name.len() > longest => {
+            Err(Diagnostic::error("HW0423", format!("Relation name '{name}' is longer than {longest} characters"))
+                .note(format!("{} cuts longer names, and two of them could become one", task.shared.engine.title()))
+                .help("give the node a shorter `alias`"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     let replaced = kind(task, &task.node.relation)?.is_some();
     let rows = rebuild(task)?;
     super::dress(task, RelationKind::Table, replaced, true)?;
-    Ok(Outcome::built(RelationKind::Table, Some(rows)))
+    Ok(Outcome::built(RelationKind::Table, Some(rows)).by("SELECT", task.shared.engine.ddl()))
 }
 
 /// Puts the rows of the model's query in the place of whatever has its name. To be called in a transaction.

@@ -19,7 +19,7 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     task.execute(&sql)?;
     table::swap(task, relation, &draft, RelationKind::View)?;
     super::dress(task, RelationKind::View, replaced, true)?;
-    Ok(Outcome::built(RelationKind::View, None))
+    Ok(Outcome::built(RelationKind::View, None).by("CREATE VIEW", task.shared.engine.ddl()))
 }
 
 /// Puts a view in the place of whatever has the name. To be called in a transaction.

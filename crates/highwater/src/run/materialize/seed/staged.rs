@@ -1,0 +1,113 @@
+//! Seeds of an engine that reads files itself.
+//!
+//! The file is read once, as text, into a temporary table; types are found there ([`super::staged_types`]) and the rows
+//! cast on their way into the table.
+
+use super::super::table;
+use super::staged_types::{self, Inferred};
+use super::{Rows, Task, configured_types, unreadable};
+use crate::diagnostics::Diagnostic;
+use crate::engine::{EngineError, Relation, quote_identifier, quote_literal};
+use crate::run::failure::Failure;
+
+/// A file in a temporary table.
+pub(super) struct Staged {
+    table: Relation,
+    columns: Vec<SeedColumn>,
+}
+
+/// Reads the file and finds the types of its columns.
+pub(super) fn read(task: &Task<'_>) -> Result<Staged, Failure> {
+    let table = stage(task)?;
+    let columns = typed_columns(task, &table)?;
+    Ok(Staged { table, columns })
+}
+
+impl Staged {
+    fn query(&self) -> String {
+        let values: Vec<String> = self.columns.iter().map(SeedColumn::value).collect();
+        format!("select\n    {}\nfrom {}", values.join(",\n    "), self.table)
+    }
+}
+
+impl Rows for Staged {
+    fn names(&self) -> Vec<&str> {
+        self.columns.iter().map(|column| column.name.as_str()).collect()
+    }
+
+    fn build(&self, task: &Task<'_>, relation: &Relation) -> Result<u64, Failure> {
+        table::replace(task, relation, &format!("as (\n{}\n)", self.query()))
+    }
+
+    fn insert(&self, task: &Task<'_>, relation: &Relation) -> Result<u64, Failure> {
+        let names: Vec<String> = self.names().into_iter().map(quote_identifier).collect();
+        task.execute(&format!("insert into {relation} ({})\n{}", names.join(", "), self.query()))
+    }
+
+    fn clean_up(&self, task: &Task<'_>) -> Result<(), Failure> {
+        task.connection().execute(&format!("drop table if exists {}", self.table))?;
+        Ok(())
+    }
+}
+
+/// A column of the file, and what its values become.
+struct SeedColumn {
+    name: String,
+    data_type: String,
+    inferred: bool,
+}
+
+impl SeedColumn {
+    /// The expression that turns the text into the value.
+    fn value(&self) -> String {
+        let name = quote_identifier(&self.name);
+        match (self.inferred, self.data_type.as_str()) {
+            (true, "VARCHAR") => name,
+            (true, data_type) => format!("cast({} as {data_type}) as {name}", staged_types::meant(&name)),
+            (false, data_type) => format!("cast({name} as {data_type}) as {name}"),
+        }
+    }
+}
+
+/// Reads the file as text.
+fn stage(task: &Task<'_>) -> Result<Relation, Failure> {
+    let node = task.node;
+    let path = node.root.join(&node.original_file_path);
+    let staged = task.connection().temporary(&format!("{}__csv", node.relation.identifier));
+    let sql = format!(
+        "create or replace temp table {staged} as select * from read_csv({}, all_varchar = true, header = true, \
+         delim = {}, quote = {}, escape = '\"', nullstr = '', skip = 0)",
+        quote_literal(&path.to_string_lossy()),
+        quote_literal(node.config.text("delimiter").unwrap_or(",")),
+        quote_literal(node.config.text("quote").unwrap_or("\""))
+    );
+    match task.connection().execute(&sql) {
+        Ok(_) => Ok(staged),
+        Err(EngineError::Statement { message, .. }) => Err(refused(task, &message).into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn refused(task: &Task<'_>, message: &str) -> Diagnostic {
+    let mut lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut diagnostic = unreadable(task, lines.next().unwrap_or_default());
+    // What follows are the engine's own settings, which nobody who writes a seed can change.
+    for line in lines.take_while(|line| !line.starts_with("Possible") && !line.starts_with("file ")) {
+        diagnostic = diagnostic.note(line);
+    }
+    diagnostic
+}
+
+fn typed_columns(task: &Task<'_>, staged: &Relation) -> Result<Vec<SeedColumn>, Failure> {
+    let names: Vec<String> = task.connection().columns(staged)?.into_iter().map(|column| column.name).collect();
+    let configured = configured_types(task);
+    let inferred = staged_types::infer(task.connection().as_mut(), staged, &names)?;
+    Ok(names
+        .into_iter()
+        .zip(inferred)
+        .map(|(name, inferred)| match configured.get(&name.to_lowercase()) {
+            Some(data_type) => SeedColumn { name, data_type: data_type.clone(), inferred: false },
+            None => SeedColumn { name, data_type: Inferred::sql(inferred).to_owned(), inferred: true },
+        })
+        .collect())
+}

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Builds a dbt project twice, with hw and with dbt, and compares every table.
+
+    scripts/compare-with-dbt.py CHECKOUT --profile NAME [--hw HW] [--dbt DBT] [--command build] [--runs 1] [-- FLAG ...]
+
+CHECKOUT is any dbt project, its packages installed. It is copied twice into a temporary folder and run there unmodified on a
+DuckDB file of its own; only the profile is ours. Flags behind -- are given to both tools (--vars, --exclude, --full-refresh ...).
+--between FILE names a Python file with a function `arrive(connection, run)`: new data, before the second run and every later one.
+
+Prints one line for every table that differs, then how many are equal. Leaves with 1 when one differs.
+Needs the Python package duckdb, and dbt-duckdb for dbt.
+"""
+
+import argparse
+import runpy
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import duckdb
+
+SKIPPED = shutil.ignore_patterns(".git", "target", "logs", "*.duckdb", "*.duckdb.wal", ".venv")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkout", type=Path)
+    parser.add_argument("--profile", required=True, help="name of the profile that dbt_project.yml asks for")
+    parser.add_argument("--hw", default="hw")
+    parser.add_argument("--dbt", default="dbt")
+    parser.add_argument("--command", default="build", help="commands, separated by commas: seed,run,test")
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--between", type=Path)
+    parser.add_argument("--keep", type=Path, help="folder to work in, kept afterwards")
+    parser.add_argument("--schema", default="main")
+    parser.add_argument("flags", nargs="*")
+    return parser.parse_args()
+
+
+def profile(name, schema, database):
+    return f"{name}:\n  target: dev\n  outputs:\n    dev: {{type: duckdb, path: '{database}', schema: {schema}, threads: 2}}\n"
+
+
+def run(tool, binary, folder, options):
+    """Runs the commands as often as asked; what failed is told, and compared all the same."""
+    arrive = runpy.run_path(str(options.between))["arrive"] if options.between else None
+    for number in range(options.runs):
+        if number and arrive:
+            with duckdb.connect(str(folder / "work.duckdb")) as connection:
+                arrive(connection, number)
+        for command in options.command.split(","):
+            line = [binary, *command.split(), "--profiles-dir", ".", *options.flags]
+            done = subprocess.run(line, cwd=folder, capture_output=True, text=True)
+            (folder / f"{tool}-{command}-{number}.log").write_text(done.stdout + done.stderr)
+            if done.returncode:
+                print(f"{tool} {command}, run {number + 1}: exit code {done.returncode}")
+
+
+def tables(connection):
+    query = "select table_schema, table_name, table_type from information_schema.tables where table_catalog = 'work'"
+    return {(schema, name): kind for schema, name, kind in connection.execute(query).fetchall() if schema != "highwater"}
+
+
+def content(connection, place):
+    name = ".".join('"' + part.replace('"', '""') + '"' for part in ("work", *place))
+    try:
+        columns = [column[:2] for column in connection.execute(f"describe {name}").fetchall()]
+        return columns, sorted(map(repr, connection.execute(f"select * from {name}").fetchall()))
+    except duckdb.Error as error:
+        return [], [f"cannot be read: {str(error)[:150]}"]
+
+
+def compare(folders):
+    connections = {}
+    for tool, folder in folders.items():
+        connections[tool] = duckdb.connect()
+        connections[tool].execute(f"attach '{folder / 'work.duckdb'}' as work (read_only)")
+        connections[tool].execute("use work")
+    found = {tool: tables(connection) for tool, connection in connections.items()}
+    equal, every = 0, sorted(set(found["hw"]) | set(found["dbt"]))
+    for place in every:
+        shown = ".".join(place)
+        if any(place not in found[tool] for tool in found):
+            print(f"{shown}: only built by", " and ".join(tool for tool in found if place in found[tool]))
+            continue
+        (hw_columns, hw_rows), (dbt_columns, dbt_rows) = (content(connections[tool], place) for tool in ("hw", "dbt"))
+        if found["hw"][place] != found["dbt"][place]:
+            print(f"{shown}: {found['hw'][place]} and {found['dbt'][place]}")
+        elif hw_columns != dbt_columns:
+            print(f"{shown}: columns differ\n  hw  {hw_columns}\n  dbt {dbt_columns}")
+        elif hw_rows != dbt_rows:
+            print(f"{shown}: rows differ, {len(hw_rows)} and {len(dbt_rows)}")
+            for tool, own, other in (("hw ", hw_rows, dbt_rows), ("dbt", dbt_rows, hw_rows)):
+                others = set(other)
+                print(f"  {tool}", [row for row in own if row not in others][:2])
+        else:
+            equal += 1
+    print(f"{equal} of {len(every)} tables equal")
+    return equal == len(every)
+
+
+def main():
+    options = arguments()
+    root = options.keep or Path(tempfile.mkdtemp(prefix="highwater-compare-"))
+    folders = {}
+    for tool, binary in (("hw", options.hw), ("dbt", options.dbt)):
+        folder = folders[tool] = (root / tool).resolve()
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(options.checkout, folder, ignore=SKIPPED)
+        (folder / "profiles.yml").write_text(profile(options.profile, options.schema, folder / "work.duckdb"))
+        run(tool, binary, folder, options)
+    same = compare(folders)
+    if not options.keep:
+        shutil.rmtree(root, ignore_errors=True)
+    sys.exit(0 if same else 1)
+
+
+if __name__ == "__main__":
+    main()
