@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlparser::ast::Query;
+use sqlparser::tokenizer::Span;
 
 use crate::bind::{Findings, bind, unknown_table};
 use crate::canonical::{canonical, canonical_text};
+use crate::footprint::clock::{Clocks, clocks};
 use crate::footprint::live;
-use crate::footprint::{Mutant, Partial, Reaches, Shape, Source, Target, Walk};
+use crate::footprint::{Margin, Mutant, Partial, Reaches, Shape, Source, Target, Walk};
 use crate::sweep::sweep;
 use crate::text::{Expanded, expand, parse, tables};
-use crate::tree::{Scan, Tree, column};
+use crate::tree::{Id, Scan, Tree, column};
 use crate::{
-    Analysis, Catalog, Effect, Finding, Group, Occurrence, Partitioning, Piece, Place, Probe, Reach, Request, Slice,
-    TableInfo, Term,
+    Analysis, Catalog, ColumnType, Effect, Finding, Group, Occurrence, Partitioning, Piece, Place, Probe, Reach,
+    Request, Slice, TableInfo, Term,
 };
 
 /// Finds out what a query's slices read and what its changes reach.
@@ -41,15 +43,23 @@ pub fn analyse_with(request: &Request<'_>, mutant: Option<Mutant>) -> Analysis {
         Err(finding) => return unread(request, finding),
     };
     let (tree, mut findings) = bind(&query, &text, request.catalog);
-    sweep(&query, &text, request.catalog, &mut findings);
-    let answer = match tree {
+    let (answer, harmless) = match tree {
         Ok(tree) => match target_of(request, &tree) {
-            Ok(target) => followed(&Walk { tree: &tree, mutant }, target.as_ref(), &text),
-            Err(finding) => unfollowed(&query, &text, request, finding),
+            Ok(target) => {
+                let read: Vec<Span> = findings.clocks.iter().map(|(span, _)| *span).collect();
+                let clocks = clocks(&tree, &read);
+                (followed(&Walk { tree: &tree, mutant }, target.as_ref(), &clocks, &text), clocks.harmless)
+            }
+            Err(finding) => (unfollowed(&query, &text, request, finding), Vec::new()),
         },
-        Err(finding) => unfollowed(&query, &text, request, finding),
+        Err(finding) => (unfollowed(&query, &text, request, finding), Vec::new()),
     };
-    let Findings { refusals, unstable } = findings;
+    let places: Vec<Option<Place>> =
+        findings.clocks.iter().filter(|(span, _)| harmless.contains(span)).map(|(_, place)| place.clone()).collect();
+    findings.unstable.retain(|finding| finding.rule != "clock" || !places.contains(&finding.place));
+    sweep(&query, &text, request.catalog, &harmless, &mut findings);
+    let Findings { refusals, unstable, .. } = findings;
+    let refusals = [refusals, answer.refusals].concat();
     let unstable = [unstable, answer.unstable].concat();
     Analysis { refusals, unstable, canonical: canonical(&query), ..answer }
 }
@@ -86,6 +96,7 @@ fn unfollowed(query: &Query, text: &Expanded, request: &Request<'_>, finding: Fi
                 table: parts.clone(),
                 columns: columns.into_iter().map(|column| column.name).collect(),
                 filter: None,
+                moving: false,
                 group: Group::Whole,
             },
             steps: Vec::new(),
@@ -115,6 +126,17 @@ fn unfollowed(query: &Query, text: &Expanded, request: &Request<'_>, finding: Fi
 fn target_of(request: &Request<'_>, tree: &Tree) -> Result<Option<Target>, Finding> {
     let problem =
         |message: String, help: &str| Finding { rule: "partitioning", message, help: help.to_owned(), place: None };
+    if let Some((id, facts)) = mistaken(request, tree) {
+        return Err(problem(
+            format!(
+                "`{}` was taken for {}, but is {}: so much for what is known of types here; any change rebuilds the whole table",
+                facts.name,
+                tree.columns[id].data_type.as_deref().unwrap_or("unknown"),
+                facts.data_type
+            ),
+            "cast the column to its type, and report the expression",
+        ));
+    }
     if tree.output.len() != request.output.len() {
         return Err(problem(
             "the columns of the result could not be followed; any change rebuilds the whole table".into(),
@@ -154,6 +176,7 @@ fn target_of(request: &Request<'_>, tree: &Tree) -> Result<Option<Target>, Findi
                 expressions: vec![column(id)],
                 types: vec![None],
                 coerced: false,
+                margin: Margin::default(),
             }))
         }
         Partitioning::Key { columns } => {
@@ -163,12 +186,33 @@ fn target_of(request: &Request<'_>, tree: &Tree) -> Result<Option<Target>, Findi
                 expressions: found.iter().map(|(id, _)| column(*id)).collect(),
                 types: found.iter().map(|(_, facts)| Some(facts.data_type.clone())).collect(),
                 coerced: false,
+                margin: Margin::default(),
             }))
         }
     }
 }
 
-fn followed(walk: &Walk<'_>, target: Option<&Target>, text: &Expanded) -> Analysis {
+/// A column of the result whose type the engine sees otherwise: keys could not be told by their hashes.
+fn mistaken<'r>(request: &'r Request<'_>, tree: &Tree) -> Option<(Id, &'r ColumnType)> {
+    let reading = tree.columns.dialect.reading();
+    let mut pairs = tree.output.iter().zip(request.output);
+    pairs.find_map(|(id, facts)| {
+        let known = tree.columns[*id].data_type.as_deref().filter(|known| !matches!(*known, "NULL" | "UNKNOWN"))?;
+        (reading.normalised(known) != reading.normalised(&facts.data_type)).then_some((*id, facts))
+    })
+}
+
+/// The types of the result's columns as they are told from the query alone, for a test that asks the engine, too.
+#[doc(hidden)]
+pub fn output_types(request: &Request<'_>) -> Vec<Option<String>> {
+    let read = expand(request.sql, request.catalog)
+        .and_then(|text| parse(&text.sql, request.catalog.dialect()).map(|query| (text, query)));
+    let Ok((text, query)) = read else { return Vec::new() };
+    let (tree, _) = bind(&query, &text, request.catalog);
+    tree.map(|tree| tree.output.iter().map(|id| tree.columns[*id].data_type.clone()).collect()).unwrap_or_default()
+}
+
+fn followed(walk: &Walk<'_>, target: Option<&Target>, clocks: &Clocks, text: &Expanded) -> Analysis {
     let tree = walk.tree;
     let (partials, reaches, drivers) = match target {
         Some(target) => {
@@ -191,6 +235,7 @@ fn followed(walk: &Walk<'_>, target: Option<&Target>, text: &Expanded) -> Analys
         partials.extend(forgotten(walk, &partials));
     }
     let (columns, filters) = (live::columns(tree), live::filters(walk));
+    let blind = walk.mutant == Some(Mutant::ClockStandsStill);
     let terms: Vec<Term> = partials
         .into_iter()
         .map(|Partial { scan, group, steps, effect }| {
@@ -204,7 +249,11 @@ fn followed(walk: &Walk<'_>, target: Option<&Target>, text: &Expanded) -> Analys
                     .filter(|id| used(id))
                     .map(|id| tree.columns[*id].name.clone())
                     .collect(),
-                filter: filters.get(&scan).filter(|filters| !filters.is_empty()).map(|filters| filters.join(" and ")),
+                filter: filters
+                    .get(&scan)
+                    .filter(|filters| !(filters.is_empty() || blind && clocks.moving.contains(&scan)))
+                    .map(|filters| filters.join(" and ")),
+                moving: clocks.moving.contains(&scan),
                 group,
             };
             Term { occurrence: scan, probe, steps, effect }
@@ -226,25 +275,10 @@ fn followed(walk: &Walk<'_>, target: Option<&Target>, text: &Expanded) -> Analys
         occurrences,
         slice: reaches.map(|reaches| slice(tree, &reaches, drivers, text)),
         terms,
-        refusals: Vec::new(),
+        refusals: live::ties(tree),
         unstable: Vec::new(),
-        notes: live::ties(tree).into_iter().map(|(name, place, column)| tie(tree, &name, place, column)).collect(),
+        notes: Vec::new(),
         canonical: String::new(),
-    }
-}
-
-fn tie(tree: &Tree, name: &str, place: Option<Place>, column: usize) -> Finding {
-    let column = &tree.columns[column].name;
-    Finding {
-        rule: "ties",
-        message: format!(
-            "{name}() may meet rows that its order does not tell apart; nobody decides which of them comes first, and two \
-             rebuilds may differ"
-        ),
-        help: format!(
-            "let the order tell every two rows apart: add `{column}`, or a column that is unique within the partition"
-        ),
-        place,
     }
 }
 
@@ -296,9 +330,8 @@ fn slice(tree: &Tree, reaches: &Reaches, drivers: Vec<Vec<Piece>>, text: &Expand
         let site = sites.entry(scan.site).or_insert_with(|| Some(Vec::new()));
         match (reach, site.as_mut()) {
             (Some(reach), Some(known)) => {
-                if !known.contains(&reach) {
-                    known.push(reach);
-                }
+                let new: Vec<Reach> = reach.into_iter().filter(|reach| !known.contains(reach)).collect();
+                known.extend(new);
             }
             _ => *site = None,
         }

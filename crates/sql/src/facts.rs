@@ -97,6 +97,11 @@ pub trait Catalog {
     /// What a name of one to three parts stands for; none when nobody knows.
     fn table(&self, parts: &[String]) -> Option<TableInfo>;
 
+    /// Sets of columns of a table or a view of which somebody declared that no two rows agree in all of them.
+    fn unique_keys(&self, _parts: &[String]) -> Vec<Vec<String>> {
+        Vec::new()
+    }
+
     /// What a function is, by its name in lower case; none when nobody knows.
     fn function(&self, name: &str) -> Option<FunctionKind> {
         Some(self.dialect().builtin(name))
@@ -187,6 +192,8 @@ pub struct Probe {
     pub columns: Vec<String>,
     /// A filter over the table's columns, in SQL, that every row the query uses must pass.
     pub filter: Option<String>,
+    /// Whether the filter reads the clock: other rows pass it tomorrow though nobody touched the table.
+    pub moving: bool,
     /// How.
     pub group: Group,
 }
@@ -225,10 +232,14 @@ pub struct Term {
 /// Which rows of a scan the dirty partitions may read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Reach {
-    /// Rows whose expression lies in a dirty interval (interval mode only).
+    /// Rows whose expression lies in a dirty interval, or near one (interval mode only).
     Interval {
         /// The expression over the table's columns, in SQL, not yet truncated.
         expression: String,
+        /// So many intervals before a dirty one count, too.
+        back: u32,
+        /// So many intervals after a dirty one count, too.
+        ahead: u32,
     },
     /// Rows whose key is dirty (key mode only): `key_hash(expressions)` is in the dirty set.
     Key {
@@ -278,11 +289,11 @@ pub struct Analysis {
     pub terms: Vec<Term>,
     /// The query with its scans wrapped; none when it must run as it is.
     pub slice: Option<Slice>,
-    /// Why no rebuild of this query could ever be compared with another. Not empty: refuse to build.
+    /// Why no rebuild of this query could ever be compared with another: random numbers, ties that nobody broke. Not empty: refuse to build.
     pub refusals: Vec<Finding>,
     /// The query's answer changes without any input changing (it reads the clock, or could not be read at all): rebuild whole, every run.
     pub unstable: Vec<Finding>,
-    /// Things worth knowing: ties that decide, views that could not be looked through.
+    /// Things worth knowing, none of them a reason to build less or more.
     pub notes: Vec<Finding>,
     /// The meaning-preserving form: comments, layout and the case of keywords do not show in it. Views are expanded.
     pub canonical: String,

@@ -26,6 +26,8 @@ mod sweep;
 mod text;
 mod tree;
 
+#[doc(hidden)]
+pub use analyse::output_types;
 pub use analyse::{analyse, analyse_with, look_through};
 pub use canonical::digest;
 pub use dialect::{Blurred, Dialect, Language};

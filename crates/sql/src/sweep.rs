@@ -13,10 +13,10 @@ use crate::bind::{Findings, call, function_name, kind_of, unknown_table, unwatch
 use crate::text::{Expanded, parts_of, span_of};
 use crate::{Catalog, Finding, FunctionKind};
 
-/// Adds what the sweep finds and binding did not.
-pub(crate) fn sweep(query: &Query, text: &Expanded, catalog: &dyn Catalog, findings: &mut Findings) {
-    let mut sweep =
-        Sweep { text, catalog, common: common(query), refusals: Vec::new(), unstable: Vec::new(), text_follows: false };
+/// Adds what the sweep finds and binding did not. `harmless` are calls that are accounted for.
+pub(crate) fn sweep(query: &Query, text: &Expanded, catalog: &dyn Catalog, harmless: &[Span], findings: &mut Findings) {
+    let (refusals, unstable) = (Vec::new(), Vec::new());
+    let mut sweep = Sweep { text, catalog, common: common(query), harmless, refusals, unstable, text_follows: false };
     let _ = query.visit(&mut sweep);
     let Sweep { refusals, unstable, .. } = sweep;
     for (found, known) in [(refusals, &mut findings.refusals), (unstable, &mut findings.unstable)] {
@@ -49,6 +49,7 @@ struct Sweep<'s> {
     text: &'s Expanded,
     catalog: &'s dyn Catalog,
     common: BTreeSet<String>,
+    harmless: &'s [Span],
     refusals: Vec<Finding>,
     unstable: Vec<Finding>,
     /// Whether the expression met next is cast to text.
@@ -149,6 +150,7 @@ impl Visitor for Sweep<'_> {
             let place = self.text.place(function.span());
             match call(kind, &name, place) {
                 Some(finding) if kind == Some(FunctionKind::Volatile) => self.refusals.push(finding),
+                Some(_) if self.harmless.contains(&function.name.span()) => {}
                 Some(finding) => self.unstable.push(finding),
                 None => {}
             }

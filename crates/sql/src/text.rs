@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{ObjectName, ObjectNamePart, Query, SetExpr, Statement, TableFactor, Visit, Visitor};
+use sqlparser::ast::{ObjectName, ObjectNamePart, Query, SetExpr, Spanned, Statement, TableFactor, Visit, Visitor};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
@@ -35,6 +35,8 @@ pub(crate) struct Expanded {
     stretches: Vec<Stretch>,
     /// Byte offset of every line's start.
     lines: Vec<usize>,
+    /// Where the query of a view begins, and the view's name.
+    views: Vec<(usize, Vec<String>)>,
 }
 
 /// The text's tokens, with names as the engine keeps them: from here on a name is what it is, however it was written.
@@ -77,26 +79,27 @@ fn unread(message: String) -> Finding {
 
 /// Replaces the names of views by their queries, and the views in these, until only tables remain.
 pub(crate) fn expand(sql: &str, catalog: &dyn Catalog) -> Result<Expanded, Finding> {
-    let mut builder = Builder { sql: String::new(), stretches: Vec::new() };
+    let mut builder = Builder { sql: String::new(), stretches: Vec::new(), views: Vec::new() };
     builder.add(sql, catalog, &mut Vec::new(), &mut Vec::new())?;
     let lines = std::iter::once(0).chain(builder.sql.match_indices('\n').map(|(at, _)| at + 1)).collect();
-    Ok(Expanded { sql: builder.sql, stretches: builder.stretches, lines })
+    Ok(Expanded { sql: builder.sql, stretches: builder.stretches, lines, views: builder.views })
 }
 
 struct Builder {
     sql: String,
     stretches: Vec<Stretch>,
+    views: Vec<(usize, Vec<String>)>,
 }
 
 impl Builder {
-    /// `common` are the names of common table expressions in the texts around.
+    /// `common` are the names of common table expressions in the texts around. Returns where in the text the query begins.
     fn add(
         &mut self,
         sql: &str,
         catalog: &dyn Catalog,
         through: &mut Vec<String>,
         common: &mut Vec<String>,
-    ) -> Result<(), Finding> {
+    ) -> Result<usize, Finding> {
         let sql = sql.trim_end().trim_end_matches(';');
         let dialect = catalog.dialect();
         let query = parse(sql, dialect)?;
@@ -121,7 +124,9 @@ impl Builder {
             self.copy(sql, done, start, through);
             self.glue("(");
             through.push(label);
-            self.add(&inner, catalog, through, common)?;
+            let begins = self.sql.len();
+            let first = self.add(&inner, catalog, through, common)?;
+            self.views.push((begins + first, mention.parts.clone()));
             through.pop();
             // The line break ends a comment that the view's text may end with.
             self.glue("\n)");
@@ -133,7 +138,7 @@ impl Builder {
         }
         common.truncate(outside);
         self.copy(sql, done, sql.len(), through);
-        Ok(())
+        Ok(range(sql, &lines, query.span()).map_or(0, |(start, _)| start))
     }
 
     fn copy(&mut self, sql: &str, from: usize, to: usize, through: &[String]) {
@@ -168,6 +173,12 @@ impl Expanded {
         let own = start - stretch.start + stretch.origin;
         let length = (end - start).min(stretch.start + stretch.length - start);
         Some(Place { view: stretch.through.last().cloned(), start: own, end: own + length })
+    }
+
+    /// The view whose query begins at a span's first byte.
+    pub fn view(&self, span: Span) -> Option<&[String]> {
+        let (start, _) = self.range(span)?;
+        self.views.iter().find(|(begins, _)| *begins == start).map(|(_, parts)| parts.as_slice())
     }
 
     /// The views around a place, outermost first.

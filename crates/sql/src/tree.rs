@@ -102,8 +102,8 @@ pub(crate) enum Node {
     Expand { input: Box<Node>, ids: Vec<Id> },
     /// One row per combination of keys.
     Group { input: Box<Node>, keys: Vec<(Id, Expr)>, aggregates: Vec<(Id, Expr)> },
-    /// One row per combination of all columns, or of some.
-    Distinct { input: Box<Node>, on: Option<Vec<Expr>>, place: Option<Place> },
+    /// One row per combination of all columns.
+    Distinct { input: Box<Node> },
     /// The input's rows with values computed within partitions.
     Window { input: Box<Node>, functions: Vec<WindowFunction> },
     /// Rows of the branches; column `n` of the result is column `n` of each.
@@ -128,9 +128,59 @@ pub(crate) struct WindowFunction {
     pub partition: Vec<Expr>,
     /// Everything it reads, partition included.
     pub uses: BTreeSet<Id>,
-    /// For a function whose value depends on which of two tied rows comes first: its name, and the columns that tell rows apart.
-    pub ordered: Option<(String, BTreeSet<Id>)>,
+    /// For a function whose value depends on which of two tied rows comes first.
+    pub order: Option<Order>,
+    /// For a function that looks no further than fixed distances of time.
+    pub along: Option<Along>,
+    /// For a function whose value is one row's own, of some row of the partition.
+    pub carried: Option<Expr>,
+    /// Whether it numbers the rows of the partition from one.
+    pub numbers: bool,
     pub place: Option<Place>,
+}
+
+/// How far a window function looks, and along what.
+#[derive(Debug, Clone)]
+pub(crate) struct Along {
+    pub by: Expr,
+    pub back: Stretch,
+    pub ahead: Stretch,
+}
+
+/// A length of time: months, and seconds on top of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Stretch {
+    pub months: u32,
+    pub seconds: u64,
+}
+
+/// What a function goes by when it has to tell rows apart.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    /// The function's name.
+    pub name: String,
+    /// The expressions that tell rows apart.
+    pub by: Vec<Expr>,
+    /// What rows that tie must agree in, for their order not to matter; none: in all columns that are kept of them.
+    pub values: Option<Vec<Expr>>,
+}
+
+/// An aggregate whose value is that of one row, or of all in some order.
+#[derive(Debug, Clone)]
+pub(crate) struct Pick {
+    /// The aggregate's column.
+    pub id: Id,
+    pub order: Order,
+    pub place: Option<Place>,
+}
+
+/// Columns of a relation that were declared to tell its rows apart.
+#[derive(Debug, Clone)]
+pub(crate) struct Unique {
+    pub table: String,
+    pub key: BTreeSet<Id>,
+    /// All columns of the relation.
+    pub ids: BTreeSet<Id>,
 }
 
 /// A bound query.
@@ -150,7 +200,16 @@ pub(crate) struct Tree {
     pub barred: BTreeSet<Id>,
     /// Tables whose columns are named with schema and table, in lower case: their names must stay as they are.
     pub qualified: BTreeSet<String>,
+    /// What was declared to tell rows apart.
+    pub unique: Vec<Unique>,
+    /// Aggregates that take one row's value.
+    pub picks: Vec<Pick>,
+    /// Limits, each as a window over the rows it chooses among, and the columns that it keeps.
+    pub limits: Vec<Limited>,
 }
+
+/// See [`Tree::limits`].
+pub(crate) type Limited = (Node, WindowFunction, BTreeSet<Id>);
 
 const PREFIX: &str = "hw_c";
 

@@ -178,7 +178,8 @@ fn written(pieces: &[Piece]) -> String {
                 let conditions: Vec<String> = reach
                     .iter()
                     .map(|reach| match reach {
-                        Reach::Interval { expression } => format!("{expression} in D"),
+                        Reach::Interval { expression, back: 0, ahead: 0 } => format!("{expression} in D"),
+                        Reach::Interval { expression, back, ahead } => format!("{expression} in D -{back} +{ahead}"),
                         Reach::Key { expressions } => format!("key({}) in D", expressions.join(", ")),
                         Reach::Driven { expressions, driver } => {
                             format!("key({}) in driver {driver}", expressions.join(", "))

@@ -160,7 +160,8 @@ fn detector(job: &Job, input: &Input) -> (String, Option<String>) {
         change_seq: 0,
     };
     let promise = format!("sees what runs of {0} wrote; a change by hand is mended by {0}'s next run", input.label);
-    let detector = match feed::groups(&parent, &input.probe.group) {
+    let detector = match feed::fed(&parent, &input.probe) {
+        None if input.probe.moving => fingerprint,
         Some(_) => format!("swap feed of {}", input.label),
         None => format!("{fingerprint}, when a run has changed {}", input.label),
     };

@@ -85,6 +85,8 @@ pub struct Surroundings {
     pub detectors: IndexMap<Relation, Declared>,
     /// The words for tables in messages (`raw_orders`); without one a table goes by its identifier.
     pub labels: IndexMap<Relation, String>,
+    /// Columns that were declared to tell the rows of a table or a view apart.
+    pub unique: IndexMap<Relation, Vec<Vec<String>>>,
     /// The database's functions.
     pub functions: Functions,
 }
@@ -144,6 +146,13 @@ impl Surroundings {
     /// The view of this name, if it is one of the project's.
     pub fn view(&self, relation: &Relation) -> Option<&ViewText> {
         find(&self.views, relation)
+    }
+
+    /// What was declared unique in a table or a view. The key of an exact model is checked at every swap.
+    pub fn unique_keys(&self, relation: &Relation) -> Vec<Vec<String>> {
+        let own = self.parent(relation).map(|parent| parent.unique_key.clone()).filter(|key| !key.is_empty());
+        let declared = find(&self.unique, relation).cloned().unwrap_or_default();
+        own.into_iter().chain(declared).collect()
     }
 
     /// What is declared of a table; nothing of one that swaps fill, for they tell what changed.

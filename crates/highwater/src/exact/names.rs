@@ -1,11 +1,11 @@
 //! Names: where the tables and functions of a query lead. The catalog that the analysis asks.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use highwater_sql::{Catalog, Dialect, FunctionKind, TableInfo};
 
-use crate::engine::{Cell, Column, Connection, Relation};
+use crate::engine::{Cell, Column, Connection, Relation, quote_literal};
 
 use super::error::ExactError;
 use super::job::Job;
@@ -124,6 +124,25 @@ impl<'a> Cached<'a> {
         columns
     }
 
+    /// The keys that the database itself keeps to in a table.
+    fn constraints(&mut self, relation: &Relation) -> Vec<Vec<String>> {
+        let literal = quote_literal;
+        let asked = self.connection.query(&self.dialect().unique_keys(
+            &literal(&relation.database),
+            &literal(&relation.schema),
+            &literal(&relation.identifier),
+        ));
+        let table = asked.map(|table| table.rows).unwrap_or_else(|error| {
+            tracing::debug!(%relation, %error, "constraints");
+            Vec::new()
+        });
+        let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in &table {
+            keys.entry(row[0].to_string()).or_default().push(row[1].to_string());
+        }
+        keys.into_values().collect()
+    }
+
     /// What a function is. The engine is asked, because macros of the database hide its own functions, and extensions bring aggregates that
     /// no list of ours can know.
     fn function(&mut self, around: &Surroundings, name: &str) -> FunctionKind {
@@ -183,6 +202,19 @@ impl Catalog for Tables<'_> {
             }
         }
         None
+    }
+
+    fn unique_keys(&self, parts: &[String]) -> Vec<Vec<String>> {
+        for relation in self.places.candidates(parts) {
+            if self.around.view(&relation).is_some() {
+                return self.around.unique_keys(&relation);
+            }
+            let mut session = self.session.borrow_mut();
+            if !session.columns(&relation).is_empty() {
+                return [self.around.unique_keys(&relation), session.constraints(&relation)].concat();
+            }
+        }
+        Vec::new()
     }
 
     fn dialect(&self) -> Dialect {

@@ -227,7 +227,8 @@ fn inputs(
             inputs.push(Input {
                 id: probe_id(&term.probe),
                 label: around.label(&relation),
-                declared: around.declared(&relation).cloned(),
+                // No version tells that a row passes a filter today which it did not pass yesterday.
+                declared: around.declared(&relation).filter(|_| !term.probe.moving).cloned(),
                 hashed: hashed(cached.dialect(), &term.probe.columns, &columns),
                 probe: term.probe.clone(),
                 relation,

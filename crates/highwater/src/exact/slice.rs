@@ -34,23 +34,37 @@ impl Filter {
 
     /// Whether the interval of an expression is dirty.
     fn interval(&self, expression: &str, unit: IntervalUnit) -> String {
+        self.near(expression, unit, 0, 0)
+    }
+
+    /// Whether the interval of an expression is dirty, or so many intervals before or after a dirty one.
+    fn near(&self, expression: &str, unit: IntervalUnit, back: u32, ahead: u32) -> String {
         let moment = format!("cast({expression} as timestamp)");
         let mut any: Vec<String> = Vec::new();
+        let bound = |moment: &str, sign: char, count: u32| match count {
+            0 => format!("timestamp '{moment}'"),
+            _ => format!("timestamp '{moment}' {sign} interval '{count} {}'", unit.word()),
+        };
         match &self.ranges {
             Some(ranges) => {
                 let written: Vec<String> = ranges
                     .iter()
-                    .map(|(from, to)| format!("({moment} >= timestamp '{from}' and {moment} < timestamp '{to}')"))
+                    .map(|(from, to)| {
+                        format!("({moment} >= {} and {moment} < {})", bound(from, '-', back), bound(to, '+', ahead))
+                    })
                     .collect();
                 match (ranges.first(), ranges.last()) {
                     // The envelope is what blocks are skipped by; the ranges within it are what is right.
                     (Some((from, _)), Some((_, to))) if written.len() > 1 => any.push(format!(
-                        "({moment} >= timestamp '{from}' and {moment} < timestamp '{to}' and ({}))",
+                        "({moment} >= {} and {moment} < {} and ({}))",
+                        bound(from, '-', back),
+                        bound(to, '+', ahead),
                         written.join(" or ")
                     )),
                     _ => any.extend(written),
                 }
             }
+            None if back > 0 || ahead > 0 => return "true".to_owned(),
             None => {
                 any.push(format!(
                     "{} in (select p from {} where p is not null)",
@@ -77,8 +91,8 @@ impl Filter {
     /// Whether a scan's row may matter.
     fn reach(&self, reach: &Reach, drivers: &[String]) -> String {
         match reach {
-            Reach::Interval { expression } => match self.unit {
-                Some(unit) => self.interval(expression, unit),
+            Reach::Interval { expression, back, ahead } => match self.unit {
+                Some(unit) => self.near(expression, unit, *back, *ahead),
                 None => "true".to_owned(),
             },
             Reach::Key { expressions } => {

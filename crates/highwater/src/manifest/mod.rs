@@ -12,6 +12,7 @@
 //! | `patch.rs` | which entry is about which node; versions |
 //! | `generic_tests.rs` | tests of properties files, named as dbt names them |
 //! | `sources.rs` | sources |
+//! | `unique.rs` | all columns that were declared unique, of models and sources |
 //! | `configure.rs` | configuration merged, in dbt's order |
 //! | `resolve.rs` | what `ref` and `source` come to |
 //! | `exposures.rs` | exposures and metrics |
@@ -38,6 +39,7 @@ mod properties;
 mod resolve;
 pub mod select;
 mod sources;
+mod unique;
 mod unit_tests;
 
 pub use build::build;
@@ -46,3 +48,4 @@ pub use node::{
     Checksum, ColumnProperties, Dependencies, DocsBlock, Exposure, Fixture, MacroNode, Manifest, Metric, Node, Owner,
     RefCall, ResourceType, SourceNode, TestMetadata, UnitTest,
 };
+pub use unique::declared_keys;

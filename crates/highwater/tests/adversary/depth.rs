@@ -117,5 +117,11 @@ fn deep_nesting() {
         }));
         analysis(&format!("select ts, k, {}x{} as x from o", "(".repeat(levels), ")".repeat(levels)));
         analysis(&format!("select ts, k, {}x{} as x from o", "abs(".repeat(levels), ")".repeat(levels)));
+        analysis(&format!("select ts, k, length({}'b') as x from o", "'a' || ".repeat(levels)));
+        analysis(&format!(
+            "select ts, k, {}x{} as x from o",
+            "round(coalesce(".repeat(levels),
+            ", 1), 0)".repeat(levels)
+        ));
     }
 }

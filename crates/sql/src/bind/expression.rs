@@ -1,26 +1,42 @@
 //! Expressions: names become columns; aggregates, window functions and subqueries become columns of nodes of their own.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, Expr, Function, FunctionArguments, Ident, NamedWindowDefinition, NamedWindowExpr,
-    Query, Spanned, VisitMut, VisitorMut, WindowFrameUnits, WindowSpec, WindowType,
+    AccessExpr, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, LambdaSyntax,
+    NamedWindowDefinition, NamedWindowExpr, OneOrManyWithParens, Query, Spanned, VisitMut, VisitorMut, WindowSpec,
+    WindowType,
 };
+use sqlparser::tokenizer::Span;
 
 use super::query::Bound;
 use super::scope::{Found, Scope};
-use super::{Binder, Environment, MOST_BINDINGS};
+use super::{Binder, Environment, MOST_BINDINGS, frame, order};
 use crate::dialect::{comparable, type_of};
-use crate::tree::{Columns, Id, Node, WindowFunction, column, columns_of, columns_of_all, field_of, is_reserved};
+use crate::tree::{Columns, Id, Node, Pick, WindowFunction, column, columns_of, field_of, is_reserved};
 use crate::{Catalog, Finding, FunctionKind, Place};
 
 /// How deep one select-list alias may lean on another.
 const DEEPEST_ALIAS: usize = 20;
 
-/// Window functions that tell apart rows which their order does not.
-const PICKY: &[&str] = &["row_number", "first_value", "last_value", "nth_value", "ntile", "lag", "lead"];
+/// Functions that take a lambda; elsewhere `x -> y` looks into a document.
+const TAKE_LAMBDAS: &[&str] = &[
+    "list_transform",
+    "array_transform",
+    "list_apply",
+    "array_apply",
+    "apply",
+    "list_filter",
+    "array_filter",
+    "filter",
+    "list_reduce",
+    "array_reduce",
+    "reduce",
+];
+
+/// Aggregates that depend on the order in which rows come, and take none.
+const APPROXIMATE: &[&str] = &["approx_quantile", "approx_top_k", "reservoir_quantile"];
 
 /// What names an expression may use.
 #[derive(Clone, Copy)]
@@ -100,7 +116,8 @@ impl Binder<'_> {
         alias_depth: usize,
     ) -> Result<Expr, Finding> {
         let mut bound = expression.clone();
-        let mut resolver = Resolver { binder: self, names, parts, alias_depth, within_aggregate: 0 };
+        let (parameters, blind) = (Vec::new(), Vec::new());
+        let mut resolver = Resolver { binder: self, names, parts, alias_depth, within_aggregate: 0, parameters, blind };
         match bound.visit(&mut resolver) {
             ControlFlow::Continue(()) => Ok(bound),
             ControlFlow::Break(finding) => Err(*finding),
@@ -151,7 +168,10 @@ impl Binder<'_> {
         };
         match kind {
             Some(FunctionKind::Volatile) => self.findings.refusals.push(finding),
-            Some(FunctionKind::Clock) => self.findings.unstable.push(finding),
+            Some(FunctionKind::Clock) => {
+                self.findings.clocks.push((function.name.span(), finding.place.clone()));
+                self.findings.unstable.push(finding);
+            }
             _ => {
                 self.findings.unstable.push(finding.clone());
                 return Err(finding);
@@ -167,6 +187,7 @@ pub(crate) fn kind_of(function: &Function, catalog: &dyn Catalog) -> Option<Func
     let alone = matches!(&function.args, FunctionArguments::List(list) if list.args.len() == 1);
     match catalog.function(&name) {
         Some(FunctionKind::Scalar) if name == "age" && alone => Some(FunctionKind::Clock),
+        Some(FunctionKind::Aggregate) if APPROXIMATE.contains(&name.as_str()) => Some(FunctionKind::Volatile),
         kind => kind,
     }
 }
@@ -175,6 +196,13 @@ pub(crate) fn kind_of(function: &Function, catalog: &dyn Catalog) -> Option<Func
 pub(crate) fn call(kind: Option<FunctionKind>, name: &str, place: Option<Place>) -> Option<Finding> {
     let (rule, message, help) = match kind {
         Some(FunctionKind::Scalar | FunctionKind::Aggregate | FunctionKind::Rows) => return None,
+        Some(FunctionKind::Volatile) if APPROXIMATE.contains(&name) => (
+            "approximate",
+            format!(
+                "{name}() depends on the order in which rows come, which no table keeps, so no two rebuilds need agree"
+            ),
+            "use the exact function: quantile_cont(), quantile_disc(), or a count by value",
+        ),
         Some(FunctionKind::Volatile) => (
             "volatile",
             format!("{name}() answers anew at every call, so no two rebuilds need agree"),
@@ -221,6 +249,10 @@ struct Resolver<'r, 'b> {
     parts: &'r mut Parts,
     alias_depth: usize,
     within_aggregate: usize,
+    /// Parameters of the lambdas around, innermost last.
+    parameters: Vec<Vec<String>>,
+    /// Where lists are made whose order does not matter.
+    blind: Vec<Span>,
 }
 
 impl VisitorMut for Resolver<'_, '_> {
@@ -244,7 +276,8 @@ impl VisitorMut for Resolver<'_, '_> {
 impl Resolver<'_, '_> {
     fn enter(&mut self, expression: &mut Expr) -> Result<(), Finding> {
         match expression {
-            Expr::Identifier(name) if is_reserved(&name.value) => {}
+            Expr::Identifier(name) if is_reserved(&name.value) || self.is_parameter(name) => {}
+            Expr::CompoundIdentifier(names) if names.first().is_some_and(|name| self.is_parameter(name)) => {}
             Expr::Identifier(_) | Expr::CompoundIdentifier(_) => *expression = self.name(expression)?,
             Expr::CompoundFieldAccess { access_chain, .. } => {
                 let dotted = access_chain.iter().any(|access| matches!(access, AccessExpr::Dot(_)));
@@ -259,11 +292,11 @@ impl Resolver<'_, '_> {
             }
             Expr::Exists { subquery, .. } => {
                 let subquery = std::mem::replace(&mut **subquery, empty_query());
-                *expression = self.subquery(&subquery, Vec::new())?;
+                *expression = self.subquery(&subquery, Vec::new(), true)?;
             }
             Expr::Subquery(subquery) => {
                 let subquery = std::mem::replace(&mut **subquery, empty_query());
-                *expression = self.subquery(&subquery, Vec::new())?;
+                *expression = self.subquery(&subquery, Vec::new(), false)?;
             }
             Expr::InSubquery { expr, subquery, negated } => {
                 let subquery = std::mem::replace(&mut **subquery, empty_query());
@@ -273,7 +306,7 @@ impl Resolver<'_, '_> {
                 let sought = self.sought(&wanted);
                 self.binder.deciding = before;
                 let sought = if negated { sought.map(|_| Vec::new())? } else { sought? };
-                *expression = self.subquery(&subquery, sought)?;
+                *expression = self.subquery(&subquery, sought, true)?;
             }
             Expr::Function(function) => self.enter_function(function)?,
             Expr::BinaryOp { left, op, right } if doubtful(op, left) || doubtful(op, right) => {
@@ -283,7 +316,7 @@ impl Resolver<'_, '_> {
             Expr::Collate { .. } => {
                 return Err(self.binder.unbound("under a collation, texts that differ are equal", expression));
             }
-            Expr::Lambda(_) => return Err(self.binder.unbound("a lambda function has no rule", expression)),
+            Expr::Lambda(_) => self.enter_lambda(expression)?,
             Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => {
                 return Err(self.binder.unbound("a star within an expression has no rule", expression));
             }
@@ -296,9 +329,11 @@ impl Resolver<'_, '_> {
         if matches!(function.args, FunctionArguments::Subquery(_)) {
             return Err(self.binder.unbound("a query as an argument has no rule", function));
         }
-        if function_name(function) == "columns" {
+        let name = function_name(function);
+        if name == "columns" {
             return Err(self.binder.unbound("columns() has no rule", function));
         }
+        self.look_at_arguments(function, &name);
         if let Some(over) = &mut function.over {
             let spec = self.window(over, 0).ok_or_else(|| {
                 self.binder.unbound("this window has no definition that could be followed", &function.name)
@@ -311,6 +346,50 @@ impl Resolver<'_, '_> {
                 return Err(self.binder.unbound("an aggregate at this place has no rule", function));
             }
             self.within_aggregate += 1;
+        }
+        Ok(())
+    }
+
+    /// Marks what a function makes of its arguments: lambdas by their other spelling, lists whose order does not matter.
+    fn look_at_arguments(&mut self, function: &mut Function, name: &str) {
+        let (takes_lambdas, is_blind) = (TAKE_LAMBDAS.contains(&name), order::BLIND.contains(&name));
+        let FunctionArguments::List(list) = &mut function.args else { return };
+        for argument in &mut list.args {
+            match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Lambda(lambda))) if takes_lambdas => {
+                    lambda.syntax = LambdaSyntax::LambdaKeyword;
+                }
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Function(inner))) if is_blind => {
+                    self.blind.push(inner.name.span());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn is_parameter(&self, name: &Ident) -> bool {
+        self.parameters.iter().flatten().any(|parameter| parameter.eq_ignore_ascii_case(&name.value))
+    }
+
+    /// A lambda's parameters hide columns within it. What only looks like one is an arrow that looks into a document.
+    fn enter_lambda(&mut self, expression: &mut Expr) -> Result<(), Finding> {
+        let Expr::Lambda(lambda) = &*expression else { return Ok(()) };
+        let parameters: Vec<&Ident> = match &lambda.params {
+            OneOrManyWithParens::One(parameter) => vec![&parameter.name],
+            OneOrManyWithParens::Many(parameters) => parameters.iter().map(|parameter| &parameter.name).collect(),
+        };
+        match (lambda.syntax, parameters.as_slice()) {
+            (LambdaSyntax::LambdaKeyword, parameters) => {
+                self.parameters.push(parameters.iter().map(|name| name.value.clone()).collect());
+            }
+            (LambdaSyntax::Arrow, [column]) => {
+                let left = self.name(&Expr::Identifier((*column).clone()))?;
+                let right = lambda.body.clone();
+                *expression = Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::Arrow, right };
+            }
+            (LambdaSyntax::Arrow, _) => {
+                return Err(self.binder.unbound("this lambda function has no rule", expression));
+            }
         }
         Ok(())
     }
@@ -351,24 +430,38 @@ impl Resolver<'_, '_> {
     }
 
     fn leave(&mut self, expression: &mut Expr) -> Result<(), Finding> {
-        let Expr::Function(function) = expression else { return Ok(()) };
+        if let Expr::Lambda(_) = expression {
+            self.parameters.pop();
+        }
+        let Expr::Function(function) = &*expression else { return Ok(()) };
+        let place = self.binder.place(function.name.span());
+        let blind = self.blind.contains(&function.name.span());
         if let Some(WindowType::WindowSpec(spec)) = &function.over {
-            let place = self.binder.place(function.name.span());
             let name = function_name(function);
-            let partition = spec.partition_by.clone();
-            let by_rows = spec.window_frame.as_ref().is_some_and(|frame| frame.units == WindowFrameUnits::Rows);
-            let ordered = (by_rows || PICKY.contains(&name.as_str())).then(|| {
-                let order = spec.order_by.iter().map(|item| &item.expr);
-                (name.clone(), columns_of_all(order.chain(&spec.partition_by)))
+            let (data_type, uses) = (type_of(expression, &self.binder.columns), columns_of(expression));
+            let id = self.binder.new_column(name.clone(), data_type);
+            self.parts.windows.push(WindowFunction {
+                id,
+                partition: spec.partition_by.clone(),
+                uses,
+                order: order::of_window(function, spec, blind),
+                along: frame::along(spec),
+                carried: frame::carried(function, spec),
+                numbers: name == "row_number",
+                place,
             });
-            let uses: BTreeSet<Id> = columns_of(expression);
-            let id = self.binder.new_column(name, None);
-            self.parts.windows.push(WindowFunction { id, partition, uses, ordered, place });
+            *expression = column(id);
+        } else if self.names.grouped && matches!(function_name(function).as_str(), "grouping" | "grouping_id") {
+            // Which set a row belongs to: the group's own business.
+            let id = self.binder.new_column("grouping", None);
+            self.parts.aggregates.push((id, expression.clone()));
             *expression = column(id);
         } else if self.binder.catalog.function(&function_name(function)) == Some(FunctionKind::Aggregate) {
-            self.within_aggregate -= 1;
+            self.within_aggregate = self.within_aggregate.saturating_sub(1);
+            let order = order::of_aggregate(function, blind);
             let data_type = type_of(expression, &self.binder.columns);
             let id = self.binder.new_column("aggregate", data_type);
+            self.binder.picks.extend(order.map(|order| Pick { id, order, place }));
             self.parts.aggregates.push((id, expression.clone()));
             *expression = column(id);
         }
@@ -385,7 +478,7 @@ impl Resolver<'_, '_> {
         wanted.iter().map(|item| self.binder.expression_at(item, self.names, self.parts, self.alias_depth)).collect()
     }
 
-    fn subquery(&mut self, subquery: &Query, sought: Vec<Expr>) -> Result<Expr, Finding> {
+    fn subquery(&mut self, subquery: &Query, sought: Vec<Expr>, verdict: bool) -> Result<Expr, Finding> {
         let mut scopes = vec![self.names.scope];
         scopes.extend(self.names.outer);
         let hits = self.binder.outer_hits;
@@ -398,7 +491,12 @@ impl Resolver<'_, '_> {
         }
         // Not written in the subquery itself but in what is looked for: those rows matter only where nothing else ties them.
         let sought = if correlated { Vec::new() } else { sought };
-        let id = self.binder.new_column("subquery", None);
+        let data_type = match bound.output.as_slice() {
+            _ if verdict => Some("BOOLEAN".to_owned()),
+            [single] => self.binder.columns[*single].data_type.clone(),
+            _ => None,
+        };
+        let id = self.binder.new_column("subquery", data_type);
         self.parts.subqueries.push(Subquery { bound, ids: vec![id], sought, below_group: self.within_aggregate > 0 });
         Ok(column(id))
     }

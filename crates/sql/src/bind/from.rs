@@ -169,6 +169,7 @@ impl Binder<'_> {
             place: self.place(span_of(name)),
         };
         let named: Vec<(Id, String)> = ids.into_iter().zip(columns.into_iter().map(|column| column.name)).collect();
+        self.declare(&scan.table, &named);
         let scope = renamed(self.dialect(), &scan.alias, named, alias);
         self.scans.push(scan);
         Ok((Node::Scan(self.scans.len() - 1), scope))

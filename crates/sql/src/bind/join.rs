@@ -218,7 +218,7 @@ pub(super) fn sides_of_equality(expression: &Expr) -> Option<(&Expr, &Expr)> {
     }
 }
 
-fn equals(left: Expr, right: Expr) -> Expr {
+pub(super) fn equals(left: Expr, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op: sqlparser::ast::BinaryOperator::Eq, right: Box::new(right) }
 }
 

@@ -6,15 +6,21 @@
 //! | `query.rs` | queries, common table expressions, set operations, limits |
 //! | `select.rs` | one `select` block, from its tables to its columns |
 //! | `from.rs` | tables, subqueries, table functions |
+//! | `grouping.rs` | grouping sets |
 //! | `join.rs` | joins |
 //! | `expression.rs` | names, aggregates, windows and subqueries within expressions |
+//! | `frame.rs` | how far a window looks along its order |
+//! | `order.rs` | functions whose value depends on which of two rows comes first |
 //!
 //! What has no rule becomes [`Node::Opaque`] or, when not even its names can be resolved, a [`Finding`] for the whole query. Both
 //! are right, only wider.
 
 mod expression;
+mod frame;
 mod from;
+mod grouping;
 mod join;
+mod order;
 mod query;
 mod scope;
 mod select;
@@ -26,10 +32,11 @@ use sqlparser::ast::{Cte, Query, Spanned};
 use sqlparser::tokenizer::Span;
 
 use crate::text::Expanded;
-use crate::tree::{ColumnFacts, Columns, Id, Scan, Tree};
+use crate::tree::{ColumnFacts, Columns, Id, Limited, Pick, Scan, Tree, Unique};
 use crate::{Catalog, Dialect, Finding, Place};
 
 pub(crate) use expression::{call, function_name, kind_of};
+pub(crate) use frame::carried_by_group;
 pub(crate) use from::{unknown_table, unwatched_function};
 
 /// More mentions of tables than this, and binding gives up: common table expressions that use each other twice grow without end.
@@ -43,6 +50,8 @@ const MOST_BINDINGS: usize = 4_000;
 pub(crate) struct Findings {
     pub refusals: Vec<Finding>,
     pub unstable: Vec<Finding>,
+    /// Every mention of a function that reads the clock or the session: its name's span, and the place of what was said of it.
+    pub clocks: Vec<(Span, Option<Place>)>,
 }
 
 /// Binds an expanded query.
@@ -61,13 +70,16 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
         qualified: BTreeSet::new(),
         decisive: BTreeSet::new(),
         deciding: false,
+        unique: Vec::new(),
+        picks: Vec::new(),
+        limits: Vec::new(),
     };
     let marks = ["\u{1}", "{changed}"].into_iter().find(|mark| text.sql.contains(mark));
     let bound = match reserved(query).or_else(|| marks.map(|mark| mark.escape_debug().to_string())) {
         Some(name) => Err(binder.unbound(format!("`{name}` is a name that generated SQL uses"), query)),
         None => binder.query(query, None, &[]),
     };
-    let Binder { columns, scans, findings, decisive, coerced, barred, qualified, .. } = binder;
+    let Binder { columns, scans, findings, decisive, coerced, barred, qualified, unique, picks, limits, .. } = binder;
     (
         bound.map(|bound| Tree {
             columns,
@@ -79,6 +91,9 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
             coerced,
             barred,
             qualified,
+            unique,
+            picks,
+            limits,
         }),
         findings,
     )
@@ -131,6 +146,12 @@ struct Binder<'a> {
     decisive: BTreeSet<Id>,
     /// Whether names met now are of that kind.
     deciding: bool,
+    /// Columns that were declared to tell rows apart.
+    unique: Vec<Unique>,
+    /// Aggregates that take one row's value.
+    picks: Vec<Pick>,
+    /// Limits.
+    limits: Vec<Limited>,
 }
 
 impl Binder<'_> {
@@ -140,6 +161,18 @@ impl Binder<'_> {
 
     fn dialect(&self) -> Dialect {
         self.columns.dialect
+    }
+
+    /// Takes down what was declared unique in a table, or in a view that stands here with its text.
+    fn declare(&mut self, parts: &[String], columns: &[(Id, String)]) {
+        for key in self.catalog.unique_keys(parts) {
+            let same = |other: &String, name: &String| self.dialect().same_name(other, name);
+            let find = |name: &String| columns.iter().find(|(_, other)| same(other, name)).map(|(id, _)| *id);
+            if let Some(key) = key.iter().map(find).collect::<Option<BTreeSet<Id>>>().filter(|key| !key.is_empty()) {
+                let ids = columns.iter().map(|(id, _)| *id).collect();
+                self.unique.push(Unique { table: parts.last().cloned().unwrap_or_default(), key, ids });
+            }
+        }
     }
 
     /// Runs a part of the binding whose names all count as deciding something.

@@ -1,14 +1,17 @@
 //! Queries: common table expressions, set operations, values, limits.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use sqlparser::ast::{Expr, LimitClause, Query, SetExpr, SetOperator, SetQuantifier, Value};
+use sqlparser::ast::{
+    Distinct, Expr, LimitClause, OrderByKind, Query, SetExpr, SetOperator, SetQuantifier, Spanned, Value,
+};
 
 use super::scope::Scope;
 use super::{Binder, Environment};
 use crate::Finding;
 use crate::dialect::cast_to;
-use crate::tree::{Id, Node, SetKind, column, column_name};
+use crate::tree::{Id, Node, Order, SetKind, WindowFunction, column, column_name};
 
 /// A bound query: its rows and its columns in order.
 pub(super) struct Bound {
@@ -19,6 +22,16 @@ pub(super) struct Bound {
     pub source: Option<Node>,
     /// For a plain `select`: equalities of its filter between an inner expression and an outer one.
     pub correlations: Vec<(Expr, Expr)>,
+    /// What its `order by` goes by; none when that takes more than we know to tell.
+    pub order: Option<Vec<Expr>>,
+}
+
+impl Bound {
+    /// Without rows yet.
+    pub fn of(names: Vec<String>, source: Option<Node>, correlations: Vec<(Expr, Expr)>) -> Self {
+        let node = Node::Constant { sql: None, ids: Vec::new() };
+        Self { node, output: Vec::new(), names, source, correlations, order: None }
+    }
 }
 
 impl Binder<'_> {
@@ -37,7 +50,12 @@ impl Binder<'_> {
             environment = Some(Rc::new(Environment { cte: Rc::new(cte.clone()), recursive, outer: environment }));
         }
         let bound = self.set_expression(&query.body, environment.as_ref(), outer, query)?;
-        self.limited(query, bound)
+        let bound = self.limited(query, bound)?;
+        if let Some(view) = self.text.view(query.span()).map(<[String]>::to_vec) {
+            let columns: Vec<(Id, String)> = bound.output.iter().copied().zip(bound.names.iter().cloned()).collect();
+            self.declare(&view, &columns);
+        }
+        Ok(bound)
     }
 
     /// A limit keeps rows by comparing all of them: no slice of its result can be told from a slice of its input.
@@ -69,9 +87,42 @@ impl Binder<'_> {
             "take the first rows per partition instead: qualify row_number() over (partition by ... order by ...) <= n",
             query,
         );
-        let Bound { node, output, names, source, correlations } = bound;
+        let place = finding.place.clone();
+        if let (true, Some(by)) = (!zero && query.order_by.is_some(), self.order_of(query, &bound)) {
+            let order = Some(Order { name: "limit".to_owned(), by, values: None });
+            let first = WindowFunction {
+                id: 0,
+                partition: Vec::new(),
+                uses: BTreeSet::new(),
+                order,
+                along: None,
+                carried: None,
+                numbers: false,
+                place,
+            };
+            self.limits.push((bound.node.clone(), first, bound.output.iter().copied().collect()));
+        }
+        let Bound { node, output, names, source, correlations, .. } = bound;
         // A row-by-row lookup of the first match still depends on nothing but the rows with its key.
         Ok(Bound { source, correlations, ..self.opaque(vec![node], output, names, finding) })
+    }
+
+    /// What a query is ordered by: a plain select knows; a set operation is ordered by its columns.
+    fn order_of(&self, query: &Query, bound: &Bound) -> Option<Vec<Expr>> {
+        if bound.order.is_some() {
+            return bound.order.clone();
+        }
+        let OrderByKind::Expressions(items) = &query.order_by.as_ref()?.kind else { return None };
+        let dialect = self.dialect();
+        let named = |expression: &Expr| match expression {
+            Expr::Identifier(name) => bound.names.iter().position(|other| dialect.same_name(other, &name.value)),
+            Expr::Value(value) => match &value.value {
+                Value::Number(digits, _) => digits.parse::<usize>().ok().and_then(|at| at.checked_sub(1)),
+                _ => None,
+            },
+            _ => None,
+        };
+        items.iter().map(|item| bound.output.get(named(&item.expr)?).map(|id| column(*id))).collect()
     }
 
     /// A node without a rule, with fresh columns in place of the ones it had.
@@ -87,9 +138,7 @@ impl Binder<'_> {
         Bound {
             node: Node::Opaque { inputs, ids: ids.clone(), finding },
             output: ids,
-            names,
-            source: None,
-            correlations: Vec::new(),
+            ..Bound::of(names, None, Vec::new())
         }
     }
 
@@ -101,7 +150,11 @@ impl Binder<'_> {
         query: &Query,
     ) -> Result<Bound, Finding> {
         match body {
-            SetExpr::Select(select) => self.select(select, query.order_by.as_ref(), environment, outer),
+            SetExpr::Select(select) => {
+                // An order decides which rows there are only together with a limit or with `distinct on`.
+                let decides = query.limit_clause.is_some() || matches!(select.distinct, Some(Distinct::On(_)));
+                self.select(select, query.order_by.as_ref().filter(|_| decides), environment, outer)
+            }
             SetExpr::Query(inner) => self.query(inner, environment.cloned(), outer),
             SetExpr::SetOperation { left, op, set_quantifier, right } => {
                 let left = self.set_expression(left, environment, outer, query)?;
@@ -115,11 +168,16 @@ impl Binder<'_> {
                 let width = values.rows.first().map_or(0, |row| row.content.len());
                 let names: Vec<String> =
                     (0..width).map(|index| self.dialect().reading().values_column(index)).collect();
-                let ids: Vec<Id> = names.iter().map(|name| self.new_column(name.clone(), None)).collect();
+                let column = |at: usize| values.rows.iter().filter_map(move |row| row.content.get(at));
+                let reading = self.dialect().reading();
+                let types: Vec<Option<String>> =
+                    (0..width).map(|at| reading.type_of_values(&column(at).collect::<Vec<_>>())).collect();
+                let ids: Vec<Id> =
+                    names.iter().zip(types).map(|(name, found)| self.new_column(name.clone(), found)).collect();
                 let list = ids.iter().map(|id| column_name(*id)).collect::<Vec<_>>().join(", ");
                 let sql = Some(format!("select * from ({values}) as hw_values({list})"));
                 let node = Node::Constant { sql, ids: ids.clone() };
-                Ok(Bound { node, output: ids, names, source: None, correlations: Vec::new() })
+                Ok(Bound { node, output: ids, ..Bound::of(names, None, Vec::new()) })
             }
             _ => Err(self.unbound("this form of query has no rule", query)),
         }
@@ -213,7 +271,7 @@ impl Binder<'_> {
         }
         let branches = vec![self.cast(left.node, left.output, &wanted), self.cast(right.node, right_output, &wanted)];
         let node = Node::Set { branches, ids: ids.clone(), kind };
-        Ok(Bound { node, output: ids, names: left.names, source: None, correlations: Vec::new() })
+        Ok(Bound { node, output: ids, ..Bound::of(left.names, None, Vec::new()) })
     }
 }
 

@@ -5,19 +5,20 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use sqlparser::ast::{
-    Distinct, ExcludeSelectItem, Expr, Function, GroupByExpr, ObjectName, OrderBy, Query, RenameSelectItem, Select,
-    SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, Spanned, Value, Visit, Visitor,
+    Distinct, ExcludeSelectItem, Expr, GroupByExpr, Ident, ObjectName, OrderBy, OrderByKind, Query, RenameSelectItem,
+    Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, Spanned, Value, Visit, Visitor,
     WildcardAdditionalOptions,
 };
 
 use super::expression::{Names, Parts, Subquery, conjuncts, function_name};
-use super::join::sides_of_equality;
+use super::grouping::{alternatives, product};
+use super::join::{equals, sides_of_equality};
 use super::query::Bound;
 use super::scope::Scope;
 use super::{Binder, Environment};
 use crate::dialect::{comparable, type_of};
 use crate::text::parts_of;
-use crate::tree::{Id, JoinKind, Node, as_column, column, columns_of, substitute};
+use crate::tree::{Id, JoinKind, Node, Order, WindowFunction, as_column, column, columns_of, substitute};
 use crate::{Catalog, Finding, FunctionKind};
 
 /// A column of the select list, stars expanded.
@@ -27,6 +28,9 @@ enum Item {
     /// Written out.
     Written(Box<Expr>, String),
 }
+
+/// Above this many copies of a table, grouping sets are not written out: within each other they multiply.
+const MOST_COPIES: usize = 200;
 
 /// Above this many grouping expressions, `group by` is not taken apart.
 const MOST_KEYS: usize = 500;
@@ -199,12 +203,12 @@ impl Binder<'_> {
         let having = self.condition(select.having.as_ref(), &Names { having: true, ..*names }, &mut parts)?;
         let qualify = self.condition(select.qualify.as_ref(), names, &mut parts)?;
         let folded: BTreeSet<Id> = parts.aggregates.iter().map(|(id, _)| *id).collect();
-        let Some(keys) = self.keys(select, &columns, &folded, names)? else {
+        let Some(sets) = self.keys(select, &columns, &folded, names)? else {
             return Ok(self.grouping_sets(select, source, &columns));
         };
         let mut by_text: BTreeMap<String, Id> = BTreeMap::new();
-        let mut bound_keys = Vec::new();
-        for key in keys {
+        let mut bound_keys: Vec<(Id, Expr)> = Vec::new();
+        for key in sets.iter().flatten().cloned() {
             let text = plain_text(&key);
             if by_text.contains_key(&text) {
                 continue;
@@ -215,13 +219,26 @@ impl Binder<'_> {
             by_text.insert(text, id);
             bound_keys.push((id, key));
         }
+        let columns_of_keys: Vec<(Id, BTreeSet<Id>)> =
+            bound_keys.iter().map(|(id, key)| (*id, columns_of(key))).collect();
         let (below, above): (Vec<Subquery>, Vec<Subquery>) =
             parts.subqueries.into_iter().partition(|subquery| subquery.below_group);
         let mut node = source;
         for subquery in below {
             node = self.hang(node, value_of(subquery));
         }
-        node = Node::Group { input: Box::new(node), keys: bound_keys, aggregates: parts.aggregates };
+        node = match sets.as_slice() {
+            [_] => Node::Group { input: Box::new(node), keys: bound_keys, aggregates: parts.aggregates },
+            sets if sets.len() * node.scans().len() > MOST_COPIES => {
+                return Ok(self.grouping_sets(select, node, &columns));
+            }
+            sets => {
+                let place =
+                    |key: &Expr| bound_keys.iter().position(|(id, _)| by_text.get(&plain_text(key)) == Some(id));
+                let sets: Vec<Vec<usize>> = sets.iter().map(|set| set.iter().filter_map(place).collect()).collect();
+                self.grouped_by_sets(&node, &bound_keys, &sets, &parts.aggregates)
+            }
+        };
         let available = node.ids(&self.scans);
         let over_keys = |expression: &Expr| with_keys(expression, &by_text);
         for mut subquery in above {
@@ -231,14 +248,7 @@ impl Binder<'_> {
             subquery.bound.correlations.retain(|(_, outer)| columns_of(outer).is_subset(&available));
             node = self.hang(node, value_of(subquery));
         }
-        let windows = parts
-            .windows
-            .into_iter()
-            .map(|mut window| {
-                window.partition = window.partition.iter().map(over_keys).collect();
-                window
-            })
-            .collect();
+        let windows = parts.windows.into_iter().map(|window| over_group(window, &by_text, &columns_of_keys)).collect();
         if let Some(having) = having {
             node = Node::Filter {
                 input: Box::new(node),
@@ -253,7 +263,7 @@ impl Binder<'_> {
     fn finished(
         &mut self,
         mut node: Node,
-        windows: Vec<crate::tree::WindowFunction>,
+        windows: Vec<WindowFunction>,
         qualify: Option<Expr>,
         columns: Vec<(String, Expr)>,
     ) -> Bound {
@@ -274,7 +284,7 @@ impl Binder<'_> {
         let output = items.iter().map(|(id, _)| *id).collect();
         let names = columns.into_iter().map(|(name, _)| name).collect();
         let node = Node::Project { input: Box::new(node), items };
-        Bound { node, output, names, source: None, correlations: Vec::new() }
+        Bound { node, output, ..Bound::of(names, None, Vec::new()) }
     }
 
     fn columns_of_items(
@@ -292,67 +302,72 @@ impl Binder<'_> {
             .collect()
     }
 
-    /// The grouping keys, bound; none for grouping sets.
+    /// The sets of grouping keys, bound: one, but for grouping sets; none when they are too many to be written out.
     fn keys(
         &mut self,
         select: &Select,
         columns: &[(String, Expr)],
         aggregates: &BTreeSet<Id>,
         names: &Names<'_>,
-    ) -> Result<Option<Vec<Expr>>, Finding> {
+    ) -> Result<Option<Vec<Vec<Expr>>>, Finding> {
         let names = &Names { grouped: false, ..*names };
         let written = match &select.group_by {
             GroupByExpr::All(modifiers) if modifiers.is_empty() => {
                 let folded = |bound: &Expr| columns_of(bound).iter().any(|id| aggregates.contains(id));
                 let plain = columns.iter().filter(|(_, bound)| !folded(bound));
-                return Ok(Some(plain.map(|(_, bound)| bound.clone()).collect()));
+                return Ok(Some(vec![plain.map(|(_, bound)| bound.clone()).collect()]));
             }
             GroupByExpr::Expressions(keys, modifiers) if modifiers.is_empty() && keys.len() <= MOST_KEYS => keys,
             _ => return Ok(None),
         };
-        let mut keys = Vec::new();
-        for key in written {
-            match key {
-                Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => return Ok(None),
-                Expr::Function(function) if is_grouping(function) => return Ok(None),
-                Expr::Value(value) => {
-                    let position = match &value.value {
-                        Value::Number(digits, _) => digits.parse::<usize>().ok().and_then(|at| at.checked_sub(1)),
-                        _ => None,
-                    };
-                    let Some((_, bound)) = position.and_then(|position| columns.get(position)) else {
-                        return Err(self.unbound("this position in group by names no column", key));
-                    };
-                    keys.push(bound.clone());
-                }
-                Expr::Tuple(parts) if parts.is_empty() => {}
-                other => {
-                    // A whole key can be a name of the select list everywhere.
-                    let whole = matches!(other, Expr::Identifier(_));
-                    let names = &Names { aliases: if whole { names.key_aliases } else { names.aliases }, ..*names };
-                    let mut parts = Parts::default();
-                    let bound = self.expression(other, names, &mut parts)?;
-                    if !parts.subqueries.is_empty() || !parts.windows.is_empty() {
-                        return Err(self.unbound("a subquery in group by has no rule", other));
-                    }
-                    keys.push(bound);
+        let parts = written.iter().map(|part| alternatives(part).unwrap_or_else(|| vec![vec![part.clone()]]));
+        let Some(sets) = product(parts.collect()) else { return Ok(None) };
+        let bound = sets.iter().map(|set| {
+            let keys = set.iter().map(|key| self.key(key, columns, names));
+            keys.filter_map(Result::transpose).collect::<Result<Vec<Expr>, Finding>>()
+        });
+        bound.collect::<Result<Vec<Vec<Expr>>, Finding>>().map(Some)
+    }
+
+    /// One grouping key, by its expression or its place in the select list; none for `()`.
+    fn key(&mut self, key: &Expr, columns: &[(String, Expr)], names: &Names<'_>) -> Result<Option<Expr>, Finding> {
+        match key {
+            Expr::Value(value) => {
+                let position = match &value.value {
+                    Value::Number(digits, _) => digits.parse::<usize>().ok().and_then(|at| at.checked_sub(1)),
+                    _ => None,
+                };
+                match position.and_then(|position| columns.get(position)) {
+                    Some((_, bound)) => Ok(Some(bound.clone())),
+                    None => Err(self.unbound("this position in group by names no column", key)),
                 }
             }
+            Expr::Tuple(parts) if parts.is_empty() => Ok(None),
+            other => {
+                // A whole key can be a name of the select list everywhere.
+                let whole = matches!(other, Expr::Identifier(_));
+                let names = &Names { aliases: if whole { names.key_aliases } else { names.aliases }, ..*names };
+                let mut parts = Parts::default();
+                let bound = self.expression(other, names, &mut parts)?;
+                if !parts.subqueries.is_empty() || !parts.windows.is_empty() {
+                    return Err(self.unbound("a subquery in group by has no rule", other));
+                }
+                Ok(Some(bound))
+            }
         }
-        Ok(Some(keys))
     }
 
     fn grouping_sets(&mut self, select: &Select, source: Node, columns: &[(String, Expr)]) -> Bound {
         let finding = self.finding(
             "grouping-sets",
-            "grouping sets add up the same rows at several grains; any change rebuilds the whole table",
+            "these grouping sets are too many to be told apart; any change rebuilds the whole table",
             "write one model per grain, or union the grains",
             select,
         );
         let ids: Vec<Id> = columns.iter().map(|(name, _)| self.new_column(name.clone(), None)).collect();
         let names = columns.iter().map(|(name, _)| name.clone()).collect();
         let node = Node::Opaque { inputs: vec![source], ids: ids.clone(), finding };
-        Bound { node, output: ids, names, source: None, correlations: Vec::new() }
+        Bound { node, output: ids, ..Bound::of(names, None, Vec::new()) }
     }
 
     fn distinct(
@@ -362,60 +377,159 @@ impl Binder<'_> {
         mut bound: Bound,
         names: &Names<'_>,
     ) -> Result<Bound, Finding> {
-        let place = self.place(select.span());
+        let order = match order_by {
+            Some(order_by) => self.order(order_by, select, &bound, names),
+            None => Some(Vec::new()),
+        };
+        bound.order = order.clone();
         match &select.distinct {
-            None | Some(Distinct::All) => {}
+            None | Some(Distinct::All) => Ok(bound),
             Some(Distinct::Distinct) => {
-                bound.node = Node::Distinct { input: Box::new(bound.node), on: None, place };
+                bound.node = Node::Distinct { input: Box::new(bound.node) };
+                Ok(bound)
             }
             Some(Distinct::On(keys)) => {
                 if order_by.is_some_and(super::query::reads_a_query) {
                     return Err(self.unbound("a subquery in an order by has no rule", select));
                 }
-                if order_by.is_none() {
-                    let finding = self.finding(
-                        "distinct-on-without-order",
-                        "distinct on without an order keeps any row of each key, so no two rebuilds need agree",
-                        "add an order by that starts with the same columns and leaves no ties",
-                        select,
-                    );
-                    self.findings.refusals.push(finding);
-                }
-                // The keys are computed before the select list; they can be followed when the list carries them.
-                let Node::Project { items, .. } = &bound.node else {
-                    return Err(self.unbound("this distinct on has no rule", select));
-                };
-                let items = items.clone();
-                let mut on = Vec::new();
-                for key in keys {
-                    // Here, unlike elsewhere, an alias goes before a column of its name.
-                    let aliased = match key {
-                        Expr::Identifier(name) => {
-                            bound.names.iter().position(|other| self.dialect().same_name(other, &name.value))
-                        }
-                        Expr::Value(_) => return Err(self.unbound("a position in distinct on has no rule", key)),
-                        _ => None,
-                    };
-                    let mut parts = Parts::default();
-                    let carried = match aliased {
-                        Some(position) => Some(bound.output[position]),
-                        None => {
-                            let expression = self.expression(key, names, &mut parts)?;
-                            let same = |(_, item): &&(Id, Expr)| plain_text(item) == plain_text(&expression);
-                            items.iter().find(same).map(|(id, _)| *id)
-                        }
-                    };
-                    match carried {
-                        Some(id) => on.push(column(id)),
-                        None => {
-                            return Err(self.unbound("the columns of this distinct on are not in the select list", key));
-                        }
-                    }
-                }
-                bound.node = Node::Distinct { input: Box::new(bound.node), on: Some(on), place };
+                self.distinct_on(select, keys, order.filter(|_| order_by.is_some()), order_by.is_none(), bound, names)
             }
         }
-        Ok(bound)
+    }
+
+    /// `distinct on` keeps the first row of every key: what `qualify row_number() over (partition by ... order by ...) = 1` does.
+    fn distinct_on(
+        &mut self,
+        select: &Select,
+        keys: &[Expr],
+        order: Option<Vec<Expr>>,
+        unordered: bool,
+        bound: Bound,
+        names: &Names<'_>,
+    ) -> Result<Bound, Finding> {
+        // The keys are computed before the select list: what it does not carry is carried beside it.
+        let Node::Project { input, mut items } = bound.node else {
+            return Err(self.unbound("this distinct on has no rule", select));
+        };
+        let below = input.ids(&self.scans);
+        let dialect = self.dialect();
+        let named = |name: &Ident| bound.names.iter().position(|other| dialect.same_name(other, &name.value));
+        let mut on = Vec::new();
+        for key in keys {
+            let expression = match key {
+                // Here, unlike elsewhere, an alias goes before a column of its name.
+                Expr::Identifier(name) if named(name).is_some() => {
+                    column(bound.output[named(name).unwrap_or_default()])
+                }
+                Expr::Value(_) => return Err(self.unbound("a position in distinct on has no rule", key)),
+                _ => {
+                    let mut parts = Parts::default();
+                    let expression = self.expression(key, names, &mut parts)?;
+                    let same = |(_, item): &&(Id, Expr)| plain_text(item) == plain_text(&expression);
+                    match items.iter().find(same).map(|(id, _)| *id) {
+                        Some(id) => column(id),
+                        None if columns_of(&expression).is_subset(&below) => {
+                            let id = self.new_column("key", type_of(&expression, &self.columns));
+                            items.push((id, expression));
+                            column(id)
+                        }
+                        None => return Err(self.unbound("what this distinct on goes by cannot be followed", key)),
+                    }
+                }
+            };
+            on.push(expression);
+        }
+        let id = self.new_column("place", Some("BIGINT".to_owned()));
+        let by: Option<Vec<Expr>> = order.map(|order| on.iter().cloned().chain(order).collect());
+        let by = by.or_else(|| unordered.then(|| on.clone()));
+        let mut uses: BTreeSet<Id> = on.iter().chain(by.iter().flatten()).flat_map(columns_of).collect();
+        // The order reads columns that the select list need not carry.
+        for used in uses.clone().iter().filter(|used| below.contains(used)) {
+            let carried = items.iter().find(|(_, item)| as_column(item) == Some(*used)).map(|(id, _)| *id);
+            let carried = carried.unwrap_or_else(|| {
+                let facts = self.columns[*used].clone();
+                let id = self.new_column(facts.name, facts.data_type);
+                items.push((id, column(*used)));
+                id
+            });
+            uses.insert(carried);
+        }
+        let first = WindowFunction {
+            id,
+            partition: on,
+            uses,
+            order: by.map(|by| Order { name: "distinct on".to_owned(), by, values: None }),
+            along: None,
+            carried: None,
+            numbers: true,
+            place: self.place(select.span()),
+        };
+        let wide = Node::Project { input, items };
+        let node = Node::Window { input: Box::new(wide), functions: vec![first] };
+        let one = Expr::value(Value::Number("1".to_owned(), false));
+        let node = Node::Filter { input: Box::new(node), conjuncts: vec![equals(column(id), one)] };
+        let kept: Vec<(Id, Expr)> = bound
+            .output
+            .iter()
+            .map(|id| {
+                let facts = self.columns[*id].clone();
+                (self.new_column(facts.name, facts.data_type), column(*id))
+            })
+            .collect();
+        let output = kept.iter().map(|(id, _)| *id).collect();
+        let order = bound.order;
+        Ok(Bound {
+            node: Node::Project { input: Box::new(node), items: kept },
+            output,
+            order,
+            ..Bound::of(bound.names, bound.source, bound.correlations)
+        })
+    }
+
+    /// What an `order by` goes by, as far as it can be told: columns of the result, or of the rows below; none when that takes more than
+    /// we know.
+    fn order(&mut self, order_by: &OrderBy, select: &Select, bound: &Bound, names: &Names<'_>) -> Option<Vec<Expr>> {
+        if super::query::reads_a_query(order_by) {
+            return None;
+        }
+        let OrderByKind::Expressions(items) = &order_by.kind else {
+            return Some(bound.output.iter().map(|id| column(*id)).collect());
+        };
+        let written = select.projection.iter().map(|item| match item {
+            SelectItem::UnnamedExpr(expression) | SelectItem::ExprWithAlias { expr: expression, .. } => {
+                Some(expression.to_string())
+            }
+            _ => None,
+        });
+        let written: Vec<Option<String>> = written.collect();
+        let stars = written.iter().any(Option::is_none);
+        let dialect = self.dialect();
+        items
+            .iter()
+            .map(|item| {
+                let named = |name: &str| bound.names.iter().position(|other| dialect.same_name(other, name));
+                let position = match &item.expr {
+                    Expr::Identifier(name) => named(&name.value),
+                    Expr::Value(value) => match &value.value {
+                        Value::Number(digits, _) => digits.parse::<usize>().ok().and_then(|at| at.checked_sub(1)),
+                        _ => None,
+                    },
+                    other if !stars => {
+                        let text = other.to_string();
+                        written.iter().position(|known| known.as_deref() == Some(text.as_str()))
+                    }
+                    _ => None,
+                };
+                match position {
+                    Some(position) => bound.output.get(position).map(|id| column(*id)),
+                    None => {
+                        let mut parts = Parts::default();
+                        let found = self.deciding(|binder| binder.expression(&item.expr, names, &mut parts)).ok()?;
+                        (parts.aggregates.is_empty() && parts.windows.is_empty()).then_some(found)
+                    }
+                }
+            })
+            .collect()
     }
 
     /// The select list with stars expanded.
@@ -494,14 +608,32 @@ impl Binder<'_> {
     }
 }
 
+/// A window function over groups: what it says of keys, said of their columns.
+fn over_group(
+    mut window: WindowFunction,
+    by_text: &BTreeMap<String, Id>,
+    columns_of_keys: &[(Id, BTreeSet<Id>)],
+) -> WindowFunction {
+    let over_keys = |expression: &Expr| with_keys(expression, by_text);
+    window.partition = window.partition.iter().map(over_keys).collect();
+    if let Some(order) = &mut window.order {
+        order.by = order.by.iter().map(over_keys).collect();
+        order.values = order.values.as_ref().map(|values| values.iter().map(over_keys).collect());
+    }
+    if let Some(along) = &mut window.along {
+        along.by = over_keys(&along.by);
+    }
+    window.carried = window.carried.as_ref().map(over_keys);
+    let used = columns_of_keys.iter().filter(|(_, columns)| columns.is_subset(&window.uses)).map(|(id, _)| *id);
+    let used: Vec<Id> = used.collect();
+    window.uses.extend(used);
+    window
+}
+
 /// A subquery whose value, and not only its being there, matters: what is looked for ties it to nothing.
 fn value_of(mut subquery: Subquery) -> Subquery {
     subquery.sought.clear();
     subquery
-}
-
-fn is_grouping(function: &Function) -> bool {
-    matches!(function_name(function).as_str(), "rollup" | "cube" | "grouping_sets")
 }
 
 /// The expression's text, parentheses around the whole left out: what makes two expressions the same.

@@ -40,6 +40,17 @@ pub trait Language: Sync {
         format!("date_trunc('{}', cast({expression} as timestamp))", unit.word())
     }
 
+    /// The intervals around those of a set (a table with one column `p`), as a query with one column `p`: so many before and after each.
+    /// NULL and moments that are not in the years 1 to 200000 stay where they are.
+    fn around(&self, set: &str, unit: IntervalUnit, back: u32, ahead: u32) -> String {
+        format!(
+            "select case when p between timestamp '0001-01-01' and timestamp '200000-01-01' \
+             then p + cast(n as integer) * interval '1 {}' else p end as p \
+             from {set} cross join generate_series(-{back}, {ahead}) as hw_near(n)",
+            unit.word()
+        )
+    }
+
     /// The label of an interval start: `2026-02-01`, `2026-02-01 10:00`. For finite moments only.
     fn interval_label(&self, start: &str, unit: IntervalUnit) -> String;
 
@@ -109,6 +120,10 @@ pub trait Language: Sync {
     /// A query for the engine's functions: name, and `scalar`, `aggregate`, `rows`, `clock`, `volatile` or `macro`. A name may
     /// come twice, the later row counts.
     fn functions(&self) -> &'static str;
+
+    /// The query for the keys that the database keeps to in a table, all three names given as literals: a name of the key, and one of its
+    /// columns.
+    fn unique_keys(&self, database: &str, schema: &str, name: &str) -> String;
 
     /// What a function of this name is, by our own lists; everything they do not have is taken for a scalar function.
     fn builtin(&self, name: &str) -> FunctionKind;

@@ -31,6 +31,11 @@ pub(crate) trait Reading: Language {
     /// The type of an expression, normalised; none when it takes more than we know to tell.
     fn type_of(&self, expression: &Expr, columns: &[ColumnFacts]) -> Option<String>;
 
+    /// The type of a column of `values`, normalised; none when it takes more than we know to tell.
+    fn type_of_values(&self, _values: &[&Expr]) -> Option<String> {
+        None
+    }
+
     /// Two expressions that are compared, written so that equal values have equal hashes; none when that takes more than we know.
     fn comparable(&self, left: &Expr, right: &Expr, columns: &[ColumnFacts]) -> Option<(Expr, Expr)>;
 

@@ -7,29 +7,46 @@ use sqlparser::ast::Expr;
 
 use super::Walk;
 use super::row::own_column;
-use crate::Place;
-use crate::tree::{Id, JoinKind, Node, SetKind, Tree, columns_of, columns_of_all, is_large, substitute};
+use super::ties;
+use crate::Finding;
+use crate::tree::{
+    Id, JoinKind, Node, SetKind, Tree, WindowFunction, columns_of, columns_of_all, is_large, substitute,
+};
 
 /// By scan, the columns that matter.
 pub(crate) fn columns(tree: &Tree) -> BTreeMap<usize, BTreeSet<Id>> {
     walked(tree).found
 }
 
-/// Window functions whose order leaves ties among rows that differ in a column that matters: `name`, the window, one such column.
-pub(crate) fn ties(tree: &Tree) -> Vec<(String, Option<Place>, Id)> {
-    walked(tree).ties
+/// Functions whose order leaves ties among rows that differ in what matters.
+pub(crate) fn ties(tree: &Tree) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in walked(tree).ties {
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    findings
 }
 
 fn walked(tree: &Tree) -> Live<'_> {
     let mut live = Live { tree, found: BTreeMap::new(), ties: Vec::new() };
     live.walk(&tree.root, &tree.output.iter().copied().collect());
+    for (input, function, kept) in &tree.limits {
+        live.ties.extend(
+            function
+                .order
+                .as_ref()
+                .and_then(|order| ties::open(tree, input, order, &[], kept, function.place.as_ref())),
+        );
+    }
     live
 }
 
 struct Live<'t> {
     tree: &'t Tree,
     found: BTreeMap<usize, BTreeSet<Id>>,
-    ties: Vec<(String, Option<Place>, Id)>,
+    ties: Vec<Finding>,
 }
 
 impl Live<'_> {
@@ -59,21 +76,23 @@ impl Live<'_> {
             }
             Node::Expand { input, .. } => self.walk(input, &input.ids(&self.tree.scans)),
             Node::Group { input, keys, aggregates } => {
+                let kept: Vec<Expr> = keys.iter().map(|(_, key)| key.clone()).collect();
+                for pick in self.tree.picks.iter().filter(|pick| wanted.contains(&pick.id)) {
+                    if aggregates.iter().any(|(id, _)| *id == pick.id) {
+                        let found =
+                            ties::open(self.tree, input, &pick.order, &kept, &BTreeSet::new(), pick.place.as_ref());
+                        self.ties.extend(found);
+                    }
+                }
                 let aggregates = aggregates.iter().filter(|(id, _)| wanted.contains(id));
                 self.walk(input, &columns_of_all(keys.iter().chain(aggregates).map(|(_, item)| item)));
             }
-            Node::Distinct { input, on: None, .. } => self.walk(input, &own),
-            // The order that decides which row stays is not part of the tree.
-            Node::Distinct { input, on: Some(_), .. } => self.every_column(input),
+            Node::Distinct { input } => self.walk(input, &own),
             Node::Window { input, functions } => {
                 let uses = functions.iter().flat_map(|function| function.uses.iter().copied());
                 let below: BTreeSet<Id> = wanted.iter().copied().chain(uses).collect();
                 let below = &below & &input.ids(&self.tree.scans);
-                for function in functions.iter().filter(|function| wanted.contains(&function.id)) {
-                    let Some((name, told_apart)) = &function.ordered else { continue };
-                    let open = below.iter().find(|id| !told_apart.contains(id));
-                    self.ties.extend(open.map(|id| (name.clone(), function.place.clone(), *id)));
-                }
+                self.ties_of_windows(input, functions, &wanted);
                 self.walk(input, &below);
             }
             Node::Set { branches, ids, kind } => {
@@ -84,6 +103,18 @@ impl Live<'_> {
                 }
             }
             Node::Opaque { inputs, .. } => inputs.iter().for_each(|input| self.every_column(input)),
+        }
+    }
+
+    fn ties_of_windows(&mut self, input: &Node, functions: &[WindowFunction], wanted: &BTreeSet<Id>) {
+        let asked: Vec<&WindowFunction> = functions.iter().filter(|function| wanted.contains(&function.id)).collect();
+        let uses = asked.iter().flat_map(|function| function.uses.iter().copied());
+        let kept: BTreeSet<Id> = wanted.iter().copied().chain(uses).collect();
+        let kept = &kept & &input.ids(&self.tree.scans);
+        for function in asked {
+            if let Some(order) = &function.order {
+                self.ties.extend(ties::open(self.tree, input, order, &[], &kept, function.place.as_ref()));
+            }
         }
     }
 
@@ -116,7 +147,11 @@ fn push(walk: &Walk<'_>, node: &Node, above: &[Expr], found: &mut BTreeMap<usize
                 .iter()
                 .map(|condition| format!("({})", substitute(condition, &|id| own_column(walk, *scan, id))))
                 .collect();
-            found.insert(*scan, texts);
+            // What is read in several places must pass the filters of all of them.
+            match found.get_mut(scan) {
+                Some(known) => known.retain(|text| texts.contains(text)),
+                None => drop(found.insert(*scan, texts)),
+            }
         }
         Node::Constant { .. } => {}
         Node::Filter { input, conjuncts } => {
@@ -143,7 +178,7 @@ fn push(walk: &Walk<'_>, node: &Node, above: &[Expr], found: &mut BTreeMap<usize
             push(walk, input, &within(input, above), found);
             push(walk, on, &[], found);
         }
-        Node::Expand { input, .. } | Node::Distinct { input, on: None, .. } => {
+        Node::Expand { input, .. } | Node::Distinct { input } => {
             push(walk, input, &within(input, above), found);
         }
         Node::Group { input, keys, .. } => {
@@ -166,11 +201,11 @@ fn push(walk: &Walk<'_>, node: &Node, above: &[Expr], found: &mut BTreeMap<usize
             }
         }
         // A window looks at rows that a filter above it drops.
-        Node::Distinct { input, .. } | Node::Window { input, .. } => push(walk, input, &[], found),
+        Node::Window { input, .. } => push(walk, input, &[], found),
         Node::Opaque { inputs, .. } => inputs.iter().for_each(|input| push(walk, input, &[], found)),
     }
 }
 
-fn through(condition: &Expr, items: &[(Id, Expr)]) -> Expr {
+pub(super) fn through(condition: &Expr, items: &[(Id, Expr)]) -> Expr {
     substitute(condition, &|id| items.iter().find(|(other, _)| *other == id).map(|(_, item)| item.clone()))
 }

@@ -11,14 +11,21 @@
 //! | `row.rs` | scan, filter, project, unnest | 1 |
 //! | `join.rs` | inner and left join, `exists`, `in`, anti join, lookups | 3, 4, 7, 8 |
 //! | `set.rs` | union, except, intersect | 15, 16 |
-//! | `group.rs` | group by, distinct | 17, 18, 22 |
-//! | `window.rs` | window functions, distinct on | 22, 23 |
+//! | `group.rs` | group by, grouping sets, distinct | 17 to 21, 35 |
+//! | `window.rs` | window functions over keys, distinct on | 22, 23, 25, 26, 35 |
+//! | `along.rs` | window functions along time | 24, 27 |
+//! | `clock.rs` | conditions that read the clock | 32 |
 //! | `rows.rs` | the rows of a relation, or more, as SQL: what translates one set of slices into another | |
 //! | `live.rs` | the columns and filters that matter, per table | |
+//! | `determined.rs` | which columns follow from which | |
+//! | `ties.rs` | orders that leave open which row comes first | 33 |
 //! | `mutant.rs` | deliberately wrong variants of the rules, for tests | |
 //!
 //! An operator without a rule gives everything: right, only wider.
 
+mod along;
+pub(crate) mod clock;
+mod determined;
 mod group;
 mod join;
 pub(crate) mod live;
@@ -27,6 +34,7 @@ mod row;
 mod rows;
 mod set;
 mod target;
+mod ties;
 mod window;
 
 use std::collections::BTreeMap;
@@ -34,6 +42,7 @@ use std::collections::BTreeMap;
 use crate::tree::{Node, Tree, is_large};
 use crate::{Effect, Finding, Group, Piece, Reach, Step};
 
+pub(crate) use along::Margin;
 pub use mutant::Mutant;
 pub(crate) use target::{Shape, Target};
 
@@ -66,7 +75,30 @@ pub(crate) enum Source {
 }
 
 /// Restrictions, by scan; none means that the scan is read whole.
-pub(crate) type Reaches = BTreeMap<usize, Option<Reach>>;
+pub(crate) type Reaches = BTreeMap<usize, Option<Vec<Reach>>>;
+
+/// Lets rows of a scan through, besides those that something else lets through.
+pub(crate) fn let_through(reaches: &mut Reaches, scan: usize, reach: Option<Reach>) {
+    let known = reaches.entry(scan).or_insert_with(|| Some(Vec::new()));
+    match (known.as_mut(), reach) {
+        (Some(known), Some(reach)) => {
+            if !known.contains(&reach) {
+                known.push(reach);
+            }
+        }
+        _ => *known = None,
+    }
+}
+
+/// What either lets through.
+pub(crate) fn unite(reaches: &mut Reaches, others: Reaches) {
+    for (scan, others) in others {
+        match others {
+            None => let_through(reaches, scan, None),
+            Some(others) => others.into_iter().for_each(|reach| let_through(reaches, scan, Some(reach))),
+        }
+    }
+}
 
 /// A walk over a bound query.
 #[derive(Clone, Copy)]
@@ -79,6 +111,10 @@ pub(crate) struct Walk<'t> {
 impl Walk<'_> {
     /// How changes of the tables below `node` become dirty slices of it.
     pub fn dirty(&self, node: &Node, target: &Target) -> Vec<Partial> {
+        if target.columns().is_empty() {
+            // All rows lie in one slice, and so does what any change does to them.
+            return node.scans().into_iter().map(|scan| row::dirty_scan(self, scan, target)).collect();
+        }
         match node {
             Node::Scan(scan) => vec![row::dirty_scan(self, *scan, target)],
             Node::Constant { .. } => Vec::new(),
@@ -93,11 +129,8 @@ impl Walk<'_> {
             Node::Expand { input, ids } => row::dirty_expand(self, input, ids, target),
             Node::Join { .. } => join::dirty_join(self, node, target),
             Node::Depend { .. } => join::dirty_depend(self, node, target),
-            Node::Group { input, keys, .. } => group::dirty_group(self, input, keys, target),
-            Node::Distinct { input, on: None, .. } => self.dirty(input, target),
-            Node::Distinct { input, on: Some(keys), place } => {
-                window::dirty_partitions(self, input, &[keys], target, place.as_ref())
-            }
+            Node::Group { input, keys, aggregates } => group::dirty_group(self, input, keys, aggregates, target),
+            Node::Distinct { input } => self.dirty(input, target),
             Node::Window { input, functions } => window::dirty_window(self, input, functions, target),
             Node::Set { branches, ids, .. } => set::dirty_set(self, node, branches, ids, target),
             Node::Opaque { finding, .. } => self.everything(node, finding),
@@ -113,10 +146,13 @@ impl Walk<'_> {
         reaches: &mut Reaches,
         drivers: &mut Vec<Vec<Piece>>,
     ) {
+        if target.columns().is_empty() {
+            return node.scans().into_iter().for_each(|scan| row::restrict_scan(self, scan, target, source, reaches));
+        }
         match node {
             Node::Scan(scan) => row::restrict_scan(self, *scan, target, source, reaches),
             Node::Constant { .. } => {}
-            Node::Filter { input, .. } | Node::Distinct { input, on: None, .. } => {
+            Node::Filter { input, .. } | Node::Distinct { input } => {
                 self.restrict(input, target, source, reaches, drivers);
             }
             Node::Project { input, items } => {
@@ -132,15 +168,11 @@ impl Walk<'_> {
             Node::Expand { .. } | Node::Opaque { .. } => read_whole(node, reaches),
             Node::Join { .. } => join::restrict_join(self, node, target, source, reaches, drivers),
             Node::Depend { .. } => join::restrict_depend(self, node, target, source, reaches, drivers),
-            Node::Group { input, keys, .. } => {
-                group::restrict_group(self, input, keys, target, source, reaches, drivers);
-            }
-            Node::Distinct { input, on: Some(keys), .. } => {
-                window::restrict_partitions(self, input, &[keys], target, source, reaches, drivers);
+            Node::Group { input, keys, aggregates } => {
+                group::restrict_group(self, input, keys, aggregates, target, source, reaches, drivers);
             }
             Node::Window { input, functions } => {
-                let partitions: Vec<&Vec<_>> = functions.iter().map(|function| &function.partition).collect();
-                window::restrict_partitions(self, input, &partitions, target, source, reaches, drivers);
+                window::restrict_window(self, input, functions, target, source, reaches, drivers);
             }
             Node::Set { branches, ids, .. } => {
                 if !set::carries(self, target) {
@@ -176,6 +208,6 @@ impl Walk<'_> {
 /// Reads every table below whole.
 pub(crate) fn read_whole(node: &Node, reaches: &mut Reaches) {
     for scan in node.scans() {
-        reaches.insert(scan, None);
+        let_through(reaches, scan, None);
     }
 }

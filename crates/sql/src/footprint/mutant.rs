@@ -16,16 +16,28 @@ pub enum Mutant {
     WindowSliceOnly,
     /// Rule 23: every window is taken to lie within the partitions.
     WindowAlwaysAligned,
+    /// Rule 22: of several windows with keys of their own, only the first counts.
+    FirstWindowOnly,
+    /// Rule 24: a window along time reaches no other slice than its own.
+    RangeNotForward,
+    /// Rule 19: a group lies where its new rows lie, and was never anywhere else.
+    CarriedNewRowsOnly,
+    /// Rule 32: only changes of the data count; that a condition reads the clock does not.
+    ClockStandsStill,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::JoinAnchorOnly,
         Self::SubqueryIgnored,
         Self::UnionFirstBranchOnly,
         Self::WindowNewRowsOnly,
         Self::WindowSliceOnly,
         Self::WindowAlwaysAligned,
+        Self::FirstWindowOnly,
+        Self::RangeNotForward,
+        Self::CarriedNewRowsOnly,
+        Self::ClockStandsStill,
     ];
 }

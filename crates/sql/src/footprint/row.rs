@@ -7,7 +7,8 @@
 //! - **Condition**: the target is a deterministic function of the row. Unnest: the target is not made of the elements.
 //! - **Fallback**: everything.
 
-use super::{Partial, Reaches, Shape, Source, Target, Walk};
+use super::along::Margin;
+use super::{Partial, Reaches, Shape, Source, Target, Walk, let_through};
 use crate::tree::{Id, Node};
 use crate::{Effect, Finding, Reach};
 
@@ -66,14 +67,14 @@ pub(super) fn too_large() -> Finding {
 
 pub(super) fn restrict_scan(walk: &Walk<'_>, scan: usize, target: &Target, source: Source, reaches: &mut Reaches) {
     if !own_target(walk, scan, target) {
-        reaches.insert(scan, None);
-        return;
+        return let_through(reaches, scan, None);
     }
     let own = |id: Id| own_column(walk, scan, id);
     let columns = &walk.tree.columns;
     let reach = match (source, target.shape) {
         (Source::Output, Shape::Interval(unit)) => {
-            Some(Reach::Interval { expression: target.interval_sql(unit, columns, &own) })
+            let Margin { back, ahead } = target.margin;
+            Some(Reach::Interval { expression: target.interval_sql(unit, columns, &own), back, ahead })
         }
         (Source::Output, Shape::Key) => Some(Reach::Key { expressions: target.key_sql(columns, &own) }),
         (Source::Driver(driver), Shape::Key) => {
@@ -81,7 +82,7 @@ pub(super) fn restrict_scan(walk: &Walk<'_>, scan: usize, target: &Target, sourc
         }
         (Source::Driver(_), Shape::Interval(_)) => None,
     };
-    reaches.insert(scan, reach);
+    let_through(reaches, scan, reach);
 }
 
 /// A table's name in SQL.

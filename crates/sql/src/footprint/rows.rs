@@ -53,7 +53,7 @@ pub(super) fn driver(walk: &Walk<'_>, node: &Node, keys: &[Expr], reaches: &Reac
         let scan: usize = part.parse().ok()?;
         pieces.push(Piece::Scan {
             table: table_sql(walk, &walk.tree.scans[scan].table),
-            reach: reaches.get(&scan).cloned().flatten().map(|reach| vec![reach]),
+            reach: reaches.get(&scan).cloned().flatten(),
             alias: Some("hw_scan".to_owned()),
         });
     }
@@ -141,7 +141,7 @@ fn filtered(walk: &Walk<'_>, input: &Node, conjuncts: &[Expr], wanted: &BTreeSet
 }
 
 /// The columns that can be written, as a rule.
-fn writable(walk: &Walk<'_>, node: &Node) -> BTreeSet<Id> {
+pub(super) fn writable(walk: &Walk<'_>, node: &Node) -> BTreeSet<Id> {
     match node {
         Node::Scan(scan) => walk.tree.scans[*scan].ids.iter().copied().collect(),
         Node::Constant { sql, ids } => {

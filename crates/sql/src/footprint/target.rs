@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use sqlparser::ast::{CastKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Value};
 
+use super::along::Margin;
 use crate::dialect::type_of;
 use crate::tree::{Columns, Id, as_column, column, columns_of, columns_of_all, substitute};
 use crate::{Group, IntervalUnit};
@@ -27,13 +28,20 @@ pub(crate) struct Target {
     pub types: Vec<Option<String>>,
     /// Whether it came through a set operation whose branches may have other types.
     pub coerced: bool,
+    /// How many intervals around a slice belong to it, for a window that looks along time.
+    pub margin: Margin,
 }
 
 impl Target {
     /// The key made of some expressions, whose types are known to fit what they will be compared with.
     pub fn key(expressions: Vec<Expr>) -> Self {
         let types = vec![None; expressions.len()];
-        Self { shape: Shape::Key, expressions, types, coerced: false }
+        Self { shape: Shape::Key, expressions, types, coerced: false, margin: Margin::default() }
+    }
+
+    /// The same, with so much more around every slice.
+    pub fn with_margin(&self, margin: Margin) -> Self {
+        Self { margin: self.margin.and(margin), ..self.clone() }
     }
 
     /// The columns it reads.

@@ -2,7 +2,7 @@
 //!
 //! It sees what Highwater wrote. A parent that was changed by hand is mended by its own next run, and the mending is what comes down the feed.
 
-use highwater_sql::{Dialect, Group, IntervalUnit, Partitioning};
+use highwater_sql::{Dialect, Group, IntervalUnit, Partitioning, Probe};
 
 use crate::engine::quote_literal;
 use crate::exact::axis::{Axis, whole};
@@ -37,6 +37,11 @@ pub(crate) fn parent(job: &mut Job, input: &Input) -> Result<Option<Parent>, Exa
         axis: Axis { partitioning: exact.partitioning(), dialect: job.dialect },
         change_seq: row.change_seq,
     }))
+}
+
+/// The group of a partition of the parent for a probe: none, too, when rows come and go in the probe without a swap.
+pub(crate) fn fed(parent: &Parent, probe: &Probe) -> Option<String> {
+    if probe.moving { None } else { groups(parent, &probe.group) }
 }
 
 /// The group of a partition of the parent, as an expression over the ledger's `partitions`; none when partitions do not lie within groups.

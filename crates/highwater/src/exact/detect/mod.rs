@@ -94,7 +94,7 @@ fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: boo
         (Some(before), Some(now)) => *before == now.unique_id && seen.seq <= now.change_seq,
         _ => false,
     });
-    let feedable = parent.as_ref().and_then(|parent| feed::groups(parent, &input.probe.group));
+    let feedable = parent.as_ref().and_then(|parent| feed::fed(parent, &input.probe));
     let seen = seen.filter(|seen| seen.fed == feedable.is_some());
     let mut observation = Observation {
         seen: seen.is_some(),
@@ -118,7 +118,7 @@ fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: boo
         }
         (Some(_), Some(_), None) => {}
         // Nothing was swapped in since: whatever the grouping, its rows are what they were.
-        (Some(parent), None, Some(seen)) if parent.change_seq == seen.seq => {}
+        (Some(parent), None, Some(seen)) if parent.change_seq == seen.seq && !input.probe.moving => {}
         (None, _, Some(Seen { token: Some(token), .. })) if input.declared.is_some() => {
             let declared = input.declared.clone().ok_or_else(|| job.broken("no detector is declared"))?;
             let found = versions::observe(job, input, &declared, &token, index, salt)?;

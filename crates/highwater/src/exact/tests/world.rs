@@ -234,11 +234,11 @@ pub fn by_day(column: &str) -> Group {
 }
 
 fn in_day(expression: &str) -> Option<Vec<Reach>> {
-    Some(vec![Reach::Interval { expression: expression.to_owned() }])
+    Some(vec![Reach::Interval { expression: expression.to_owned(), back: 0, ahead: 0 }])
 }
 
 fn probe(table: &str, columns: &[&str], group: Group) -> Probe {
-    Probe { table: vec![table.to_owned()], columns: texts(columns), filter: None, group }
+    Probe { table: vec![table.to_owned()], columns: texts(columns), filter: None, moving: false, group }
 }
 
 fn term(occurrence: usize, probe: Probe, steps: Vec<Step>) -> Term {

@@ -6,6 +6,7 @@
 //! - A hash depends on the type: that of -1 is another as `SMALLINT` and as `BIGINT`.
 
 mod functions;
+mod grammar;
 mod types;
 
 use sqlparser::ast::Expr;
@@ -147,6 +148,14 @@ impl Language for DuckDb {
          order by internal desc"
     }
 
+    fn unique_keys(&self, database: &str, schema: &str, name: &str) -> String {
+        format!(
+            "select constraint_index, unnest(constraint_column_names) from duckdb_constraints() \
+             where constraint_type in ('PRIMARY KEY', 'UNIQUE') and lower(database_name) = lower({database}) \
+             and lower(schema_name) = lower({schema}) and lower(table_name) = lower({name})"
+        )
+    }
+
     fn builtin(&self, name: &str) -> FunctionKind {
         functions::builtin(name)
     }
@@ -158,7 +167,7 @@ impl Language for DuckDb {
 
 impl Reading for DuckDb {
     fn parser(&self) -> &'static dyn sqlparser::dialect::Dialect {
-        &sqlparser::dialect::DuckDbDialect {}
+        &grammar::GRAMMAR
     }
 
     fn normalised(&self, data_type: &str) -> String {
@@ -167,6 +176,10 @@ impl Reading for DuckDb {
 
     fn type_of(&self, expression: &Expr, columns: &[ColumnFacts]) -> Option<String> {
         types::type_of(expression, columns)
+    }
+
+    fn type_of_values(&self, values: &[&Expr]) -> Option<String> {
+        types::type_of_values(values)
     }
 
     fn comparable(&self, left: &Expr, right: &Expr, columns: &[ColumnFacts]) -> Option<(Expr, Expr)> {

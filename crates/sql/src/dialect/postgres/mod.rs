@@ -175,6 +175,15 @@ impl Language for Postgres {
          join pg_catalog.pg_namespace on pg_namespace.oid = pronamespace) as known group by 1"
     }
 
+    fn unique_keys(&self, database: &str, schema: &str, name: &str) -> String {
+        format!(
+            "select conname::text, attname::text from pg_catalog.pg_constraint \
+             join pg_catalog.pg_class on pg_class.oid = conrelid join pg_catalog.pg_namespace on pg_namespace.oid = relnamespace \
+             join pg_catalog.pg_attribute on attrelid = conrelid and attnum = any (conkey) \
+             where contype in ('p', 'u') and current_database() = {database} and nspname = {schema} and relname = {name}"
+        )
+    }
+
     fn builtin(&self, name: &str) -> FunctionKind {
         functions::builtin(name)
     }

@@ -1,0 +1,123 @@
+//! Ties that nobody broke are refused; those that do not matter, or that a declared key breaks, are not.
+
+use super::world::{Known, World, relation};
+use crate::exact::Class;
+use crate::exact::explain::explain;
+use crate::exact::job::Job;
+
+/// What is said of a query: nothing when it is not refused.
+fn refused(world: &mut World, sql: &str) -> Option<(String, String)> {
+    let known = Known::of("shown", "whole", sql);
+    let mut job = Job::new(world.session.as_mut(), &known.model, &world.around, "hw");
+    let explanation =
+        explain(&mut job, &|request| known.analyse(request)).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    let finding = explanation.findings.iter().find(|finding| finding.rule == "ties");
+    assert_eq!(explanation.class == Class::Refused, finding.is_some(), "{sql}: {:?}", explanation.findings);
+    finding.map(|finding| {
+        assert!(finding.place.is_some(), "{sql}: no place");
+        (finding.message.clone(), finding.help.clone())
+    })
+}
+
+/// Columns of `raw_orders`: order_id, customer_id, created_at, amount, note.
+const OPEN: &[&str] = &[
+    "select * from raw_orders qualify row_number() over (partition by order_id order by created_at desc) = 1",
+    "select order_id, row_number() over () as n from raw_orders",
+    "select order_id, lag(amount) over (partition by customer_id order by date_trunc('day', created_at)) as a from raw_orders",
+    "select order_id, sum(amount) over (partition by customer_id order by created_at rows unbounded preceding) as s from raw_orders",
+    "select order_id, first_value(note) over (partition by customer_id order by created_at) as f from raw_orders",
+    "select customer_id, first(note) as f from raw_orders group by 1",
+    "select customer_id, any_value(amount) as f from raw_orders group by 1",
+    "select customer_id, arg_max(note, created_at) as f from raw_orders group by 1",
+    "select customer_id, string_agg(note, ',') as f from raw_orders group by 1",
+    "select customer_id, list(order_id order by created_at) as f from raw_orders group by 1",
+    "select customer_id, list(note) over (partition by customer_id) as f from raw_orders",
+    "select distinct on (order_id) * from raw_orders order by order_id, created_at",
+    "select order_id, amount from raw_orders order by amount limit 3",
+    "select o.order_id, (select i.region from raw_customers i where i.customer_id = o.customer_id order by i.customer_id limit 1) as r from raw_orders o",
+    "select customer_id, mode(note) as m from raw_orders group by 1",
+];
+
+const CLOSED: &[&str] = &[
+    "select order_id, created_at from raw_orders qualify row_number() over (partition by order_id order by created_at desc) = 1",
+    "select order_id, row_number() over (order by order_id desc nulls last) as n from (select order_id from raw_orders) as o",
+    "select order_id, rank() over (partition by customer_id order by amount) as place from raw_orders",
+    "select order_id, sum(amount) over (partition by customer_id order by created_at) as s from raw_orders",
+    "select order_id, sum(amount) over (partition by customer_id order by created_at rows between unbounded preceding and unbounded following) as s from raw_orders",
+    "select order_id, first_value(created_at) over (partition by customer_id order by created_at rows between unbounded preceding and unbounded following) as f from raw_orders",
+    "select customer_id, any_value(customer_id) as f, first(customer_id + 1) as g from raw_orders group by 1",
+    "select customer_id + 1 as c, any_value(customer_id + 1) as f from raw_orders group by 1",
+    "select customer_id, arg_max(created_at, created_at) as f from raw_orders group by 1",
+    "select customer_id, arg_max(note, (created_at, note)) as f from raw_orders group by 1",
+    "select customer_id, string_agg(note, ',' order by note) as f from raw_orders group by 1",
+    "select customer_id, list_sort(list(note)) as f, len(list(note)) as n from raw_orders group by 1",
+    "select customer_id, n, row_number() over (partition by n order by customer_id) as p from (select customer_id, count(*) as n from raw_orders group by 1) as g",
+    "select c.customer_id, s, row_number() over (order by c.customer_id) as p from (select customer_id, sum(amount) as s from raw_orders group by 1) as c",
+    "select order_id, amount from raw_orders order by amount, order_id limit 3",
+    "select order_id, amount from raw_orders order by 2 desc, 1 limit 3",
+    "with d as (select *, row_number() over (partition by order_id order by created_at desc, amount, customer_id, note) as n from raw_orders) \
+     select *, lag(amount) over (partition by customer_id order by created_at, order_id) as before from d where n = 1",
+];
+
+#[test]
+fn open_ties_are_refused() {
+    let mut world = World::with_orders();
+    for sql in OPEN {
+        assert!(refused(&mut world, sql).is_some(), "not refused: {sql}");
+    }
+    for sql in CLOSED {
+        assert_eq!(refused(&mut world, sql), None, "{sql}");
+    }
+}
+
+#[test]
+fn a_refusal_names_the_columns_and_the_rewrite() {
+    let mut world = World::with_orders();
+    let said: Vec<String> = [OPEN[0], OPEN[1], OPEN[6], OPEN[7], OPEN[12]]
+        .iter()
+        .map(|sql| refused(&mut world, sql).map(|(message, help)| format!("{message}\n  {help}")).unwrap_or_default())
+        .collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+row_number() meets rows that its order does not tell apart, and they may differ in `customer_id`, `amount`, `note`; nobody decides between them, so two rebuilds may differ
+  add `customer_id`, `amount`, `note` to the order by, or a key of the rows; a key counts when it is declared: by a unique test of the table, or as the unique_key of an exact model
+row_number() meets rows that its order does not tell apart, and they may differ in `order_id`; nobody decides between them, so two rebuilds may differ
+  add `order_id` to the order by, or a key of the rows; a key counts when it is declared: by a unique test of the table, or as the unique_key of an exact model
+any_value() takes whichever row comes first, and they may differ in `amount`; nobody decides between them, so two rebuilds may differ
+  write min() or max() instead, or give it an order: any_value(... order by amount)
+arg_max() meets rows that its order does not tell apart, and they may differ in `note`; nobody decides between them, so two rebuilds may differ
+  add `note` to the order by, or a key of the rows; a key counts when it is declared: by a unique test of the table, or as the unique_key of an exact model
+limit meets rows that its order does not tell apart, and they may differ in `order_id`; nobody decides between them, so two rebuilds may differ
+  add `order_id` to the order by, or a key of the rows; a key counts when it is declared: by a unique test of the table, or as the unique_key of an exact model
+"#);
+}
+
+#[test]
+fn a_declared_key_breaks_ties() {
+    let mut world = World::with_orders();
+    let keyed =
+        "select *, row_number() over (partition by customer_id order by created_at, order_id) as n from raw_orders";
+    assert!(refused(&mut world, keyed).is_some());
+    world.around.unique.insert(relation("raw_orders"), vec![vec!["order_id".to_owned()]]);
+    assert_eq!(refused(&mut world, keyed), None);
+    // Nor does a join on a key bring ties along, or a group take what follows from its key for open.
+    let joined = "select o.*, c.region, row_number() over (order by o.order_id) as n from raw_orders o \
+                  left join raw_customers c on c.customer_id = o.customer_id";
+    assert!(refused(&mut world, joined).is_some());
+    let grouped = "select order_id, any_value(note) as note from raw_orders group by 1";
+    assert_eq!(refused(&mut world, grouped), None);
+    world.around.unique.insert(relation("raw_customers"), vec![vec!["customer_id".to_owned()]]);
+    assert_eq!(refused(&mut world, joined), None);
+    // A view's own key counts as well as a table's; one of the database needs no declaration.
+    let view = crate::exact::ViewText {
+        unique_id: "model.shop.named".into(),
+        sql: "select order_id as id, note from raw_orders".into(),
+    };
+    world.sql("create view named as select order_id as id, note from raw_orders; create table raw_keyed (id integer primary key, note varchar)");
+    world.around.unique.clear();
+    world.around.views.insert(relation("named"), view);
+    let viewed = "select *, row_number() over (order by id) as n from named";
+    assert!(refused(&mut world, viewed).is_some());
+    world.around.unique.insert(relation("named"), vec![vec!["id".to_owned()]]);
+    assert_eq!(refused(&mut world, viewed), None);
+    assert_eq!(refused(&mut world, "select *, row_number() over (order by id) as n from raw_keyed"), None);
+}
