@@ -24,7 +24,7 @@ pub fn load_options(global: &GlobalArguments) -> Result<LoadOptions, Diagnostic>
         profiles_dir: global.profiles_dir.clone(),
         profile: global.profile.clone(),
         target: global.target.clone(),
-        vars: variables(global.vars.as_deref().unwrap_or_default())?,
+        vars: mapping("--vars", global.vars.as_deref().unwrap_or_default())?,
         target_path: global.target_path.clone(),
         threads: global.threads.map(usize::from),
         wait: global.wait,
@@ -39,20 +39,23 @@ pub fn nearest_project() -> PathBuf {
         .map_or_else(|| here.clone(), Path::to_path_buf)
 }
 
-/// Reads `--vars`: a YAML mapping, or nothing.
-fn variables(text: &str) -> Result<IndexMap<String, Value>, Diagnostic> {
+/// Reads the value of a flag: a YAML mapping, or nothing.
+///
+/// # Errors
+/// When it is something else.
+pub fn mapping(flag: &str, text: &str) -> Result<IndexMap<String, Value>, Diagnostic> {
     if text.trim().is_empty() {
         return Ok(IndexMap::new());
     }
-    const HINT: &str = "write it as in: --vars '{country: de, days: 3}'";
-    match yaml::parse_text("--vars", text).map_err(|problem| problem.help(HINT))? {
+    let hint = format!("write it as in: {flag} '{{country: de, days: 3}}'");
+    match yaml::parse_text(flag, text).map_err(|problem| problem.help(&hint))? {
         Value::Object(map) => Ok(map.into_iter().collect()),
         Value::Null => Ok(IndexMap::new()),
         other => {
-            let file = Arc::new(SourceFile { path: "--vars".to_owned(), text: text.to_owned() });
-            Err(Diagnostic::error("HW0002", "`--vars` is no YAML mapping")
+            let file = Arc::new(SourceFile { path: flag.to_owned(), text: text.to_owned() });
+            Err(Diagnostic::error("HW0002", format!("`{flag}` is no YAML mapping"))
                 .at(&file, 0, text.len(), format!("this is {}", kind_of(&other)))
-                .help(HINT))
+                .help(hint))
         }
     }
 }
@@ -87,6 +90,7 @@ pub fn selection(arguments: &SelectionArguments, session: &Session) -> Result<Se
             IndirectArgument::Buildable => Indirect::Buildable,
             IndirectArgument::Empty => Indirect::Empty,
         }),
+        only: None,
         state: state.map(Arc::new),
     })
 }
@@ -132,14 +136,14 @@ fn resource_types(arguments: &[ResourceTypeArgument]) -> Vec<ResourceType> {
 
 #[cfg(test)]
 mod tests {
-    use super::variables;
+    use super::mapping;
 
     #[test]
     fn variables_are_a_yaml_mapping() {
-        let read = variables("{country: de, days: 3, codes: [a, b]}").expect("a mapping");
+        let read = mapping("--vars", "{country: de, days: 3, codes: [a, b]}").expect("a mapping");
         assert_eq!(serde_json::to_string(&read).expect("json"), r#"{"country":"de","days":3,"codes":["a","b"]}"#);
-        assert!(variables("").expect("nothing").is_empty());
-        assert!(variables("[1, 2]").is_err());
-        assert!(variables("{a: ").is_err());
+        assert!(mapping("--vars", "").expect("nothing").is_empty());
+        assert!(mapping("--vars", "[1, 2]").is_err());
+        assert!(mapping("--vars", "{a: ").is_err());
     }
 }

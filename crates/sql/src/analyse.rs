@@ -9,13 +9,13 @@ use crate::bind::{Findings, bind, unknown_table};
 use crate::canonical::{canonical, canonical_text};
 use crate::footprint::clock::{Clocks, clocks};
 use crate::footprint::live;
-use crate::footprint::{Margin, Mutant, Partial, Reaches, Shape, Source, Target, Walk};
+use crate::footprint::{Computed, Mutant, Partial, Reaches, Shape, Source, Target, Walk};
 use crate::sweep::sweep;
 use crate::text::{Expanded, expand, parse, tables};
 use crate::tree::{Id, Scan, Tree, column};
 use crate::{
     Analysis, Catalog, ColumnType, Effect, Finding, Group, Occurrence, Partitioning, Piece, Place, Probe, Reach,
-    Request, Slice, TableInfo, Term,
+    Request, Rows, Slice, TableInfo, Term,
 };
 
 /// Finds out what a query's slices read and what its changes reach.
@@ -48,7 +48,8 @@ pub fn analyse_with(request: &Request<'_>, mutant: Option<Mutant>) -> Analysis {
             Ok(target) => {
                 let read: Vec<Span> = findings.clocks.iter().map(|(span, _)| *span).collect();
                 let clocks = clocks(&tree, &read);
-                (followed(&Walk { tree: &tree, mutant }, target.as_ref(), &clocks, &text), clocks.harmless)
+                let walk = Walk::new(&tree, request.catalog, mutant);
+                (followed(&walk, target.as_ref(), &clocks, &text), clocks.harmless)
             }
             Err(finding) => (unfollowed(&query, &text, request, finding), Vec::new()),
         },
@@ -94,6 +95,7 @@ fn unfollowed(query: &Query, text: &Expanded, request: &Request<'_>, finding: Fi
             occurrence: occurrences.len(),
             probe: Probe {
                 table: parts.clone(),
+                rows: None,
                 columns: columns.into_iter().map(|column| column.name).collect(),
                 filter: None,
                 moving: false,
@@ -171,23 +173,13 @@ fn target_of(request: &Request<'_>, tree: &Tree) -> Result<Option<Target>, Findi
                     "cast the event time to timestamp in the model",
                 ));
             }
-            Ok(Some(Target {
-                shape: Shape::Interval(*unit),
-                expressions: vec![column(id)],
-                types: vec![None],
-                coerced: false,
-                margin: Margin::default(),
-            }))
+            let shape = Shape::Interval(*unit);
+            Ok(Some(Target { shape, own: true, ..Target::key(vec![column(id)]) }))
         }
         Partitioning::Key { columns } => {
             let found = columns.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
-            Ok(Some(Target {
-                shape: Shape::Key,
-                expressions: found.iter().map(|(id, _)| column(*id)).collect(),
-                types: found.iter().map(|(_, facts)| Some(facts.data_type.clone())).collect(),
-                coerced: false,
-                margin: Margin::default(),
-            }))
+            let types = found.iter().map(|(_, facts)| Some(facts.data_type.clone())).collect();
+            Ok(Some(Target { types, own: true, ..Target::key(found.iter().map(|(id, _)| column(*id)).collect()) }))
         }
     }
 }
@@ -238,11 +230,24 @@ fn followed(walk: &Walk<'_>, target: Option<&Target>, clocks: &Clocks, text: &Ex
     let blind = walk.mutant == Some(Mutant::ClockStandsStill);
     let terms: Vec<Term> = partials
         .into_iter()
-        .map(|Partial { scan, group, steps, effect }| {
+        .map(|Partial { scan, group, rows, steps, effect }| {
             let live = columns.get(&scan);
             let used = |id: &usize| live.is_none_or(|live| live.contains(id));
+            if let Some(Computed { sql, columns, scans }) = rows {
+                let moving = scans.iter().any(|scan| clocks.moving.contains(scan));
+                let tables: Vec<Vec<String>> = scans.iter().map(|scan| tree.scans[*scan].table.clone()).collect();
+                let table = tables.first().cloned().unwrap_or_default();
+                let rows = Some(Rows { sql, tables });
+                return Term {
+                    occurrence: scan,
+                    probe: Probe { table, rows, columns, filter: None, moving, group },
+                    steps,
+                    effect,
+                };
+            }
             let probe = Probe {
                 table: tree.scans[scan].table.clone(),
+                rows: None,
                 columns: tree.scans[scan]
                     .ids
                     .iter()
@@ -301,14 +306,17 @@ fn role(occurrence: usize, terms: &[Term]) -> String {
     if own.iter().any(|term| matches!(term.effect, Effect::All(_))) {
         return "read whole".to_owned();
     }
-    let drives = own.iter().any(|term| term.steps.is_empty());
+    let drives = own.iter().any(|term| term.steps.is_empty() && term.effect == Effect::Partitions);
     let mut words: Vec<String> = Vec::new();
     for term in own {
         let word = match (&term.probe.group, term.steps.as_slice()) {
+            (_, []) if matches!(term.effect, Effect::Kept(_)) => "decides with others".to_owned(),
             (Group::Interval { expression, column, unit }, []) => {
                 format!("drives the {} ({})", unit.word(), column.as_ref().unwrap_or(expression))
             }
-            (Group::Key { expressions }, []) => format!("drives the key ({})", expressions.join(", ").replace('"', "")),
+            (Group::Key { expressions } | Group::Values { expressions }, []) => {
+                format!("drives the key ({})", expressions.join(", ").replace('"', ""))
+            }
             (_, steps) => {
                 let keys: Vec<&str> = steps.iter().map(|step| step.reason.as_str()).collect();
                 let word = if drives { "rows belong together by" } else { "joined on" };

@@ -102,6 +102,11 @@ pub trait Catalog {
         Vec::new()
     }
 
+    /// The columns of a query, with the engine's names of their types; none when the engine cannot be asked or does not understand.
+    fn describe(&self, _query: &str) -> Option<Vec<ColumnType>> {
+        None
+    }
+
     /// What a function is, by its name in lower case; none when nobody knows.
     fn function(&self, name: &str) -> Option<FunctionKind> {
         Some(self.dialect().builtin(name))
@@ -179,15 +184,32 @@ pub enum Group {
         /// Expressions over the table's columns, in SQL.
         expressions: Vec<String>,
     },
+    /// By values that are kept beside the group's id, as a list of texts, so that something else than equality can be asked of those that
+    /// changed: a condition with `between`, a series between two of them. Group ids are key hashes.
+    Values {
+        /// Expressions over the table's columns, in SQL.
+        expressions: Vec<String>,
+    },
     /// All rows together: only whether anything changed.
     Whole,
+}
+
+/// Rows that are looked at in place of a table's own: what a part of the query computes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Rows {
+    /// The query.
+    pub sql: String,
+    /// The tables it reads, as the query names them.
+    pub tables: Vec<Vec<String>>,
 }
 
 /// What to fingerprint in a table.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Probe {
-    /// The table as the query names it, one to three parts, unquoted.
+    /// The table as the query names it, one to three parts, unquoted. Of several, the first.
     pub table: Vec<String>,
+    /// What to look at instead of the table's own rows; everything below is then about the columns of these.
+    pub rows: Option<Rows>,
     /// Columns the query uses, unquoted, in the table's order. A change elsewhere cannot matter. Empty: only the number of rows matters.
     pub columns: Vec<String>,
     /// A filter over the table's columns, in SQL, that every row the query uses must pass.
@@ -201,7 +223,8 @@ pub struct Probe {
 /// One translation of a set of group ids into another, through the new state of the tables between.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// A query with one column `p`. `{changed}` stands for the table (one column `p`) that holds the set before.
+    /// A query with one column `p`, and `v` where values are kept with it. `{changed}` stands for the table `(p, v)` that holds the set
+    /// before, `{kept_N}` for the one that terms with [`Effect::Kept`] have filled.
     pub sql: String,
     /// The columns by which the two sets are tied, for messages: `customer_id`.
     pub reason: String,
@@ -214,6 +237,8 @@ pub enum Effect {
     Partitions,
     /// Every partition is dirty, and why.
     All(Finding),
+    /// The set is added to the one of this number, for steps of later terms to read: two sides of a join that changed at once.
+    Kept(usize),
 }
 
 /// How changes of one occurrence become dirty partitions.
@@ -252,6 +277,13 @@ pub enum Reach {
         expressions: Vec<String>,
         /// Index into [`Slice::drivers`].
         driver: usize,
+    },
+    /// Every row, when one certain partition is dirty: that of rows without a partner, to tell which there are.
+    Whenever {
+        /// The partition, as SQL without columns.
+        partition: String,
+        /// Index into [`Slice::drivers`] when these keys are meant and not the dirty partitions.
+        driver: Option<usize>,
     },
 }
 

@@ -10,6 +10,7 @@
 //! | `analyse.rs` | the way from one to the other |
 //! | `text.rs` | parsing, views put in place of their names, places |
 //! | `bind/` | names resolved: from the parser's tree to ours |
+//! | `excerpt.rs` | queries within the query that can be run alone |
 //! | `sweep.rs` | clocks, random numbers and unknown tables, wherever in the text |
 //! | `tree.rs` | our tree: a small algebra |
 //! | `footprint/` | one rule per operator |
@@ -20,6 +21,7 @@ mod analyse;
 mod bind;
 mod canonical;
 mod dialect;
+mod excerpt;
 mod facts;
 mod footprint;
 mod sweep;
@@ -33,7 +35,7 @@ pub use canonical::digest;
 pub use dialect::{Blurred, Dialect, Language};
 pub use facts::{
     Analysis, Catalog, ColumnType, Effect, Finding, FunctionKind, Group, IntervalUnit, Occurrence, Partitioning, Piece,
-    Place, Probe, Reach, Request, Slice, Step, TableInfo, Term,
+    Place, Probe, Reach, Request, Rows, Slice, Step, TableInfo, Term,
 };
 #[doc(hidden)]
 pub use footprint::Mutant;

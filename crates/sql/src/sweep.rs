@@ -15,8 +15,18 @@ use crate::{Catalog, Finding, FunctionKind};
 
 /// Adds what the sweep finds and binding did not. `harmless` are calls that are accounted for.
 pub(crate) fn sweep(query: &Query, text: &Expanded, catalog: &dyn Catalog, harmless: &[Span], findings: &mut Findings) {
-    let (refusals, unstable) = (Vec::new(), Vec::new());
-    let mut sweep = Sweep { text, catalog, common: common(query), harmless, refusals, unstable, text_follows: false };
+    let (common, unread) = (common(query), unread(query));
+    let mut sweep = Sweep {
+        text,
+        catalog,
+        common,
+        harmless,
+        unread,
+        unread_around: 0,
+        refusals: Vec::new(),
+        unstable: Vec::new(),
+        text_follows: false,
+    };
     let _ = query.visit(&mut sweep);
     let Sweep { refusals, unstable, .. } = sweep;
     for (found, known) in [(refusals, &mut findings.refusals), (unstable, &mut findings.unstable)] {
@@ -26,6 +36,53 @@ pub(crate) fn sweep(query: &Query, text: &Expanded, catalog: &dyn Catalog, harml
                 known.push(finding);
             }
         }
+    }
+}
+
+/// The common table expressions that nobody reads: the engine never runs them, so what they would do is nobody's matter.
+fn unread(query: &Query) -> BTreeSet<*const Query> {
+    struct Unread(BTreeSet<*const Query>);
+    impl Visitor for Unread {
+        type Break = ();
+        fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+            let Some(with) = &query.with else { return ControlFlow::Continue(()) };
+            let mut wanted = Mentioned(BTreeSet::new());
+            let _ = query.body.visit(&mut wanted);
+            let _ = query.order_by.visit(&mut wanted);
+            let _ = query.limit_clause.visit(&mut wanted);
+            // A later one may read an earlier one. Where all may read each other, none is left out.
+            for cte in with.cte_tables.iter().rev() {
+                if with.recursive || wanted.0.contains(&cte.alias.name.value.to_ascii_lowercase()) {
+                    let _ = cte.query.visit(&mut wanted);
+                } else {
+                    self.0.insert(std::ptr::from_ref(&*cte.query));
+                }
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut unread = Unread(BTreeSet::new());
+    let _ = query.visit(&mut unread);
+    unread.0
+}
+
+/// The last parts of the names of tables, in lower case.
+struct Mentioned(BTreeSet<String>);
+
+impl Visitor for Mentioned {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if let SetExpr::Table(table) = query.body.as_ref() {
+            self.0.extend(table.table_name.iter().map(|name| name.to_ascii_lowercase()));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        let last = relation.0.last().map(|part| part.to_string().trim_matches('"').to_ascii_lowercase());
+        self.0.extend(last);
+        ControlFlow::Continue(())
     }
 }
 
@@ -50,6 +107,9 @@ struct Sweep<'s> {
     catalog: &'s dyn Catalog,
     common: BTreeSet<String>,
     harmless: &'s [Span],
+    unread: BTreeSet<*const Query>,
+    /// How many of them we are within.
+    unread_around: usize,
     refusals: Vec<Finding>,
     unstable: Vec<Finding>,
     /// Whether the expression met next is cast to text.
@@ -119,6 +179,10 @@ impl Visitor for Sweep<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.unread_around += usize::from(self.unread.contains(&std::ptr::from_ref(query)));
+        if self.unread_around > 0 {
+            return ControlFlow::Continue(());
+        }
         if let SetExpr::Table(table) = query.body.as_ref() {
             let parts: Vec<String> = table.schema_name.iter().chain(&table.table_name).cloned().collect();
             self.table(Some(parts), &table.to_string(), Span::empty());
@@ -126,7 +190,15 @@ impl Visitor for Sweep<'_> {
         ControlFlow::Continue(())
     }
 
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.unread_around -= usize::from(self.unread.contains(&std::ptr::from_ref(query)));
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if self.unread_around > 0 {
+            return ControlFlow::Continue(());
+        }
         match factor {
             TableFactor::Table { name, args: None, .. } => {
                 self.table(parts_of(name), &name.to_string(), span_of(name));
@@ -143,6 +215,9 @@ impl Visitor for Sweep<'_> {
     }
 
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        if self.unread_around > 0 {
+            return ControlFlow::Continue(());
+        }
         self.passing(expression);
         if let Expr::Function(function) = expression {
             let name = function_name(function);

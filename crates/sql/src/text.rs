@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{ObjectName, ObjectNamePart, Query, SetExpr, Spanned, Statement, TableFactor, Visit, Visitor};
+use sqlparser::ast::{
+    Expr, ObjectName, ObjectNamePart, Query, SetExpr, Spanned, Statement, TableFactor, Visit, Visitor,
+};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
@@ -50,7 +52,7 @@ fn tokens(sql: &str, dialect: Dialect) -> Result<Vec<TokenWithSpan>, ParserError
             word.value = kept;
         }
     }
-    Ok(tokens)
+    Ok(reading.spelt_out(tokens))
 }
 
 /// Parses a text that must be one query.
@@ -66,6 +68,12 @@ pub(crate) fn parse(sql: &str, dialect: Dialect) -> Result<Query, Finding> {
         Ok(_) => Err(unread("the model is not a single query".to_owned())),
         Err(_) => Err(unread("the model is not exactly one statement".to_owned())),
     }
+}
+
+/// Parses an expression of our own making.
+pub(crate) fn expression(sql: &str, dialect: Dialect) -> Option<Expr> {
+    let parser = Parser::new(dialect.reading().parser());
+    parser.try_with_sql(sql).ok()?.parse_expr().ok()
 }
 
 fn unread(message: String) -> Finding {

@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, Ident, visit_expressions, visit_expressions_mut};
+use sqlparser::ast::{BinaryOperator, Expr, Ident, visit_expressions, visit_expressions_mut};
+
+use crate::excerpt::Excerpt;
 
 use crate::dialect::Dialect;
 use crate::{Finding, Place};
@@ -39,6 +41,12 @@ impl std::ops::Deref for Columns {
     }
 }
 
+impl std::ops::DerefMut for Columns {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.facts
+    }
+}
+
 /// A column's number.
 pub(crate) type Id = usize;
 
@@ -48,6 +56,8 @@ pub(crate) struct ColumnFacts {
     pub name: String,
     /// In capitals, as the engine writes it; none when it takes more than we know to tell.
     pub data_type: Option<String>,
+    /// What it is computed from, as long as its type has not been found out.
+    pub source: Option<Expr>,
 }
 
 /// One mention of a physical table.
@@ -70,6 +80,32 @@ pub(crate) struct Scan {
 pub(crate) enum JoinKind {
     Inner,
     Left,
+    /// Rows of either side stay without a partner.
+    Full,
+}
+
+/// What ties rows to those of another relation that decide something about them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tie {
+    /// An expression over the rows and one over the other relation that must be equal.
+    pub equalities: Vec<(Expr, Expr)>,
+    /// Conditions on both, as written; a pair for which one does not hold has nothing to do with each other.
+    pub others: Vec<Expr>,
+    /// `x in (select ...)` where it makes a difference whether that is false or unknown: a NULL on either side matters, too.
+    pub unknown: bool,
+    /// Of the rows that fit, only the nearest counts.
+    pub nearest: Option<Box<Nearest>>,
+}
+
+/// How an `asof` join orders the rows that fit.
+#[derive(Debug, Clone)]
+pub(crate) struct Nearest {
+    /// What is compared, on the other relation's side.
+    pub theirs: Expr,
+    /// The condition on both, as written.
+    pub condition: Expr,
+    /// `Gt` when the greatest is nearest, `Lt` when the least is.
+    pub nearer: BinaryOperator,
 }
 
 /// A relation, from its inputs.
@@ -96,10 +132,12 @@ pub(crate) enum Node {
         others: Vec<Expr>,
         complete: bool,
     },
-    /// The input's rows, with values (`ids`) or a verdict that depend on the rows of `on` for which the equalities hold.
-    Depend { input: Box<Node>, on: Box<Node>, equalities: Vec<(Expr, Expr)>, ids: Vec<Id> },
+    /// The input's rows, with values (`ids`) or a verdict that depend on the rows of `on` that are tied to them.
+    Depend { input: Box<Node>, on: Box<Node>, tie: Tie, ids: Vec<Id> },
     /// Every input row with rows made from itself alone (`unnest`).
-    Expand { input: Box<Node>, ids: Vec<Id> },
+    Expand { input: Box<Node>, ids: Vec<Id>, series: Option<Series> },
+    /// Rows of `seed`, and again and again those that `step` makes of the ones before. Of both, column `n` is column `n` of the result.
+    Recursive { seed: Box<Node>, step: Box<Node>, columns: Vec<Recursion>, finding: Finding },
     /// One row per combination of keys.
     Group { input: Box<Node>, keys: Vec<(Id, Expr)>, aggregates: Vec<(Id, Expr)> },
     /// One row per combination of all columns.
@@ -110,6 +148,29 @@ pub(crate) enum Node {
     Set { branches: Vec<(Node, Vec<Id>)>, ids: Vec<Id>, kind: SetKind },
     /// Something without a rule: any change may change anything.
     Opaque { inputs: Vec<Node>, ids: Vec<Id>, finding: Finding },
+}
+
+/// How rows are made from one.
+#[derive(Debug, Clone)]
+pub(crate) struct Series {
+    /// The columns it reads.
+    pub given: BTreeSet<Id>,
+    /// What stands behind the row in a `from`: `unnest(...) as name(column)`.
+    pub call: String,
+    /// Whether a row that nothing is made of stays, with NULL.
+    pub outer: bool,
+}
+
+/// A column of a recursive query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recursion {
+    pub id: Id,
+    /// The seed's column.
+    pub seed: Id,
+    /// The step's column.
+    pub step: Id,
+    /// Whether the step hands it on from the row before as it is.
+    pub kept: bool,
 }
 
 /// What a set operation keeps.
@@ -198,6 +259,8 @@ pub(crate) struct Tree {
     pub coerced: BTreeSet<Id>,
     /// Those of them of which nothing can be said below.
     pub barred: BTreeSet<Id>,
+    /// Queries within the query that can be run alone, by their columns.
+    pub excerpts: Vec<Excerpt>,
     /// Tables whose columns are named with schema and table, in lower case: their names must stay as they are.
     pub qualified: BTreeSet<String>,
     /// What was declared to tell rows apart.
@@ -316,7 +379,8 @@ impl Node {
             Self::Filter { input, .. } | Self::Distinct { input, .. } => input.ids(tree),
             Self::Project { items, .. } => items.iter().map(|(id, _)| *id).collect(),
             Self::Join { left, right, .. } => &left.ids(tree) | &right.ids(tree),
-            Self::Depend { input, ids, .. } | Self::Expand { input, ids } => {
+            Self::Recursive { columns, .. } => columns.iter().map(|column| column.id).collect(),
+            Self::Depend { input, ids, .. } | Self::Expand { input, ids, .. } => {
                 input.ids(tree).into_iter().chain(ids.iter().copied()).collect()
             }
             Self::Group { keys, aggregates, .. } => keys.iter().chain(aggregates).map(|(id, _)| *id).collect(),
@@ -339,6 +403,7 @@ impl Node {
             | Self::Window { input, .. } => input.scans(),
             Self::Join { left, right, .. } => [left.scans(), right.scans()].concat(),
             Self::Depend { input, on, .. } => [input.scans(), on.scans()].concat(),
+            Self::Recursive { seed, step, .. } => [seed.scans(), step.scans()].concat(),
             Self::Set { branches, .. } => branches.iter().flat_map(|(branch, _)| branch.scans()).collect(),
             Self::Opaque { inputs, .. } => inputs.iter().flat_map(Self::scans).collect(),
         }

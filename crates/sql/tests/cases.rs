@@ -140,6 +140,7 @@ fn describe(analysis: &Analysis) -> String {
                     if column.is_some() { "" } else { " (computed)" }
                 ),
                 Group::Key { expressions } => writeln!(text, " by key {}", expressions.join(", ")),
+                Group::Values { expressions } => writeln!(text, " by the values of {}", expressions.join(", ")),
                 Group::Whole => writeln!(text, " as a whole"),
             };
             for step in &term.steps {
@@ -180,6 +181,7 @@ fn written(pieces: &[Piece]) -> String {
                     .map(|reach| match reach {
                         Reach::Interval { expression, back: 0, ahead: 0 } => format!("{expression} in D"),
                         Reach::Interval { expression, back, ahead } => format!("{expression} in D -{back} +{ahead}"),
+                        Reach::Whenever { partition, .. } => format!("{partition} in D"),
                         Reach::Key { expressions } => format!("key({}) in D", expressions.join(", ")),
                         Reach::Driven { expressions, driver } => {
                             format!("key({}) in driver {driver}", expressions.join(", "))

@@ -3,6 +3,7 @@
 //! | files | commands |
 //! | --- | --- |
 //! | `run.rs` `build.rs` `test.rs` `seed.rs` `snapshot.rs` | build tables and test them; all over `nodes.rs` |
+//! | `retry.rs` `clone.rs` `run_operation.rs` `source.rs` | dbt's other commands |
 //! | `plan.rs` `explain.rs` `verify.rs` | what exact models are about; all over `exact.rs` |
 //! | `parse.rs` `compile.rs` `show.rs` `ls.rs` `docs.rs` | look without touching |
 //! | `init.rs` `debug.rs` `deps.rs` `clean.rs` `completions.rs` `help.rs` | around it |
@@ -15,6 +16,7 @@ use crate::ui::Ui;
 
 mod build;
 mod clean;
+mod clone;
 mod compile;
 mod completions;
 mod debug;
@@ -29,10 +31,13 @@ mod ls;
 mod nodes;
 mod parse;
 mod plan;
+mod retry;
 mod run;
+mod run_operation;
 mod seed;
 mod show;
 mod snapshot;
+mod source;
 mod test;
 mod verify;
 
@@ -42,6 +47,10 @@ pub enum Command {
     Run(run::Arguments),
     Build(build::Arguments),
     Test(test::Arguments),
+    Retry(retry::Arguments),
+    Clone(clone::Arguments),
+    RunOperation(run_operation::Arguments),
+    Source(source::Arguments),
     Seed(seed::Arguments),
     Snapshot(snapshot::Arguments),
     Plan(plan::Arguments),
@@ -69,6 +78,10 @@ impl Command {
             Self::Run(arguments) => arguments.form(),
             Self::Build(arguments) => arguments.form(),
             Self::Test(arguments) => arguments.form(),
+            Self::Retry(arguments) => arguments.output.output,
+            Self::Clone(arguments) => arguments.form(),
+            Self::RunOperation(arguments) => arguments.output.output,
+            Self::Source(arguments) => arguments.form(),
             Self::Seed(arguments) => arguments.form(),
             Self::Snapshot(arguments) => arguments.form(),
             Self::Plan(arguments) => arguments.output.output,
@@ -97,6 +110,10 @@ impl Command {
             Self::Run(arguments) => run::execute(arguments, global, ui),
             Self::Build(arguments) => build::execute(arguments, global, ui),
             Self::Test(arguments) => test::execute(arguments, global, ui),
+            Self::Retry(arguments) => retry::execute(arguments, global, ui),
+            Self::Clone(arguments) => clone::execute(arguments, global, ui),
+            Self::RunOperation(arguments) => run_operation::execute(arguments, global, ui),
+            Self::Source(arguments) => source::execute(arguments, global, ui),
             Self::Seed(arguments) => seed::execute(arguments, global, ui),
             Self::Snapshot(arguments) => snapshot::execute(arguments, global, ui),
             Self::Plan(arguments) => plan::execute(arguments, global, ui),

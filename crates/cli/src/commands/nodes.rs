@@ -222,6 +222,15 @@ fn answer(session: &Session, summary: &Summary, results: &RunResults) -> Value {
     })
 }
 
+/// The results of a command that has no summary.
+pub fn results_json(results: &RunResults) -> Value {
+    json!({
+        "elapsed": results.elapsed,
+        "results": results.results.iter().map(result).collect::<Vec<_>>(),
+        "diagnostics": json::values(&results.diagnostics),
+    })
+}
+
 /// A node's result, its diagnostic with places as lines and columns.
 fn result(result: &NodeResult) -> Value {
     let mut value = serde_json::to_value(result).unwrap_or_default();

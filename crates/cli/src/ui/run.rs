@@ -334,7 +334,7 @@ fn log_words(description: &str, result: &NodeResult) -> (&'static str, String, S
 }
 
 /// `1 of 3 START ... ........ [RUN]`
-fn dotted(index: usize, total: usize, text: &str, status: &str) -> String {
+pub fn dotted(index: usize, total: usize, text: &str, status: &str) -> String {
     let head = format!("{index} of {total} {text} ");
     let dots = LOG_WIDTH.saturating_sub(head.chars().count()).max(3);
     format!("{head}{} [{status}]", ".".repeat(dots))

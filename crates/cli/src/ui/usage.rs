@@ -7,11 +7,7 @@ use crate::exit::Exit;
 
 /// Commands that people will look for, and what to do until they exist.
 const NOT_YET: &[(&str, &str)] = &[
-    ("source", "`hw plan` looks at every source and says what changed in it"),
-    ("freshness", "`hw plan` looks at every source and says what changed in it"),
-    ("retry", "run the command again: exact models that are up to date do nothing"),
-    ("clone", "a DuckDB file can be copied while no process has it open"),
-    ("run-operation", "`hw show --inline \"{{ my_macro() }}\"` renders a macro and shows the rows of its query"),
+    ("freshness", "`hw source freshness` asks how fresh sources are"),
     ("backfill", "`hw plan` and `hw run --plan HASH` show and apply exactly what is dirty"),
     ("lint", "`hw explain MODEL` says what an exact model makes of its query, and why"),
     ("lateness", "`hw plan` names every late row it found"),

@@ -44,7 +44,7 @@ fn quotes_what_stands_in_the_way() {
     3 │   rank() over (order by revenue desc) as place
       │   ^^^^
       │
-      hint: partition the window by the month, the day or a key
+      hint: partition the window by the month, the day or a key; or look along time: order by the event time, range between interval 7 days preceding and current row
       2 rows now
     "#);
 }

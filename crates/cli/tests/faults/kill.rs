@@ -14,10 +14,9 @@ const KILLS: usize = 50;
 /// Runs started to get there: some end before the random moment comes.
 const ATTEMPTS: usize = 250;
 
-#[test]
-fn a_run_killed_at_any_step_leaves_every_table_old_or_new_and_the_next_run_is_right() {
+/// Kills runs at every step, in turn, and checks what is left and what the next run makes of it.
+fn kill_at_every_step(shop: &Shop) {
     let rounds = std::env::var("HIGHWATER_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
-    let shop = Shop::new();
     shop.run();
     let mut random = SmallRng::seed_from_u64(11);
     let mut killed = 0;
@@ -26,23 +25,13 @@ fn a_run_killed_at_any_step_leaves_every_table_old_or_new_and_the_next_run_is_ri
         let model = if random.random_bool(0.5) { "fact" } else { "daily" };
         change(shop.open().as_mut(), &mut random, batch, false);
         shop.remember();
-        let arrived = shop.path("arrived");
-        let mut child = shop
-            .command()
-            .env(failpoint::VARIABLE, format!("{step}:{model}={}", arrived.display()))
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .expect("hw starts");
-        while !arrived.exists() {
-            assert!(child.try_wait().expect("status").is_none(), "the run of {model} never got to {step}");
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        let mut child = shop.start_until(step, model);
         child.kill().expect("a living process");
         child.wait().expect("gone");
-        std::fs::remove_file(&arrived).expect("the file");
+        shop.go_on();
         killed += 1;
         let when = format!("batch {batch}, {model} killed when {step}");
+        wait_for_the_server(shop);
         let new = shop.check(&when);
         let expected = match (model, step) {
             ("fact", "committed") => [true, false],
@@ -53,8 +42,36 @@ fn a_run_killed_at_any_step_leaves_every_table_old_or_new_and_the_next_run_is_ri
         assert_eq!(new, expected, "{when}");
         shop.run();
         shop.check_new(&when);
+        if killed % failpoint::STEPS.len() == 0 {
+            println!("{killed} runs were killed, at {} steps; the invariants held", failpoint::STEPS.len());
+        }
     }
-    println!("{killed} runs were killed, at {} steps", failpoint::STEPS.len());
+}
+
+/// A server notices that a client is gone when it next reads from it; until then its locks stand.
+fn wait_for_the_server(shop: &Shop) {
+    if shop.server.is_none() {
+        return;
+    }
+    let mut session = shop.open();
+    let still = "select 1 from pg_stat_activity where datname = current_database() and application_name <> 'the test' and backend_type = 'client backend'";
+    for _ in 0..2000 {
+        if crate::shop::rows(session.as_mut(), still) == 0 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("the sessions of a killed process stay");
+}
+
+#[test]
+fn a_run_killed_at_any_step_leaves_every_table_old_or_new_and_the_next_run_is_right() {
+    kill_at_every_step(&Shop::new());
+}
+
+#[test]
+fn a_run_killed_at_any_step_on_postgres_leaves_every_table_old_or_new_and_the_next_run_is_right() {
+    kill_at_every_step(&Shop::on_postgres());
 }
 
 #[test]

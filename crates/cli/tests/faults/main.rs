@@ -11,11 +11,13 @@
 //! | `kill.rs` | `kill -9` at every step of a swap, and at random moments |
 //! | `writers.rs` | two and five runs at once, a run that finds the database taken |
 //! | `disk.rs` | no room to write |
+//! | `postgres.rs` | a run is far from its database: pauses, broken connections, lost answers |
 //! | `shop.rs` | the project and its data, and the invariants |
 //!
 //! `HIGHWATER_KILLS` says how often a run is killed at every step; 1 when it says nothing.
 
 mod disk;
 mod kill;
+mod postgres;
 mod shop;
 mod writers;

@@ -1,34 +1,14 @@
 //! Several runs at once. DuckDB lets one process have the file: the others wait, or say who has it.
 
-use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::process::Child;
 
-use highwater::exact::failpoint;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
 use crate::shop::{Shop, change, told};
 
-/// A run that stands still in the middle of its swap, and goes on when the file is gone.
-fn standing(shop: &Shop) -> Child {
-    let arrived = shop.path("arrived");
-    let mut child = shop
-        .command()
-        .env(failpoint::VARIABLE, format!("fenced:fact={}", arrived.display()))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("hw starts");
-    while !arrived.exists() {
-        assert!(child.try_wait().expect("status").is_none(), "the run never got there");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    child
-}
-
-#[test]
-fn runs_at_once_wait_for_each_other_and_the_work_is_done_once() {
-    let shop = Shop::new();
+/// Two runs, then five, that all wait for each other.
+fn at_once(shop: &Shop) {
     shop.run();
     let mut random = SmallRng::seed_from_u64(3);
     for (batch, runs) in [2, 5].into_iter().enumerate() {
@@ -45,12 +25,22 @@ fn runs_at_once_wait_for_each_other_and_the_work_is_done_once() {
 }
 
 #[test]
+fn runs_at_once_wait_for_each_other_and_the_work_is_done_once() {
+    at_once(&Shop::new());
+}
+
+#[test]
+fn runs_at_once_on_postgres_wait_for_each_other_and_the_work_is_done_once() {
+    at_once(&Shop::on_postgres());
+}
+
+#[test]
 fn a_run_that_finds_the_database_taken_says_by_whom() {
     let shop = Shop::new();
     shop.run();
     change(shop.open().as_mut(), &mut SmallRng::seed_from_u64(5), 0, false);
     shop.remember();
-    let mut first = standing(&shop);
+    let mut first = shop.start_until("fenced", "fact");
     let output = shop.command().output().expect("hw ends");
     let text = told(&output);
     assert_eq!(output.status.code(), Some(2), "{text}");
@@ -60,7 +50,7 @@ fn a_run_that_finds_the_database_taken_says_by_whom() {
     }
     // One that waits gets its turn.
     let waiting = shop.command().args(["--wait", "10m"]).spawn().expect("hw starts");
-    std::fs::remove_file(shop.path("arrived")).expect("the file");
+    shop.go_on();
     assert!(first.wait().expect("hw ends").success());
     let output = waiting.wait_with_output().expect("hw ends");
     assert!(output.status.success(), "{}", told(&output));

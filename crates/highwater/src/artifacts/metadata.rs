@@ -45,9 +45,18 @@ pub(super) fn catalog(session: &Session) -> Value {
 
 /// The head of `run_results.json`.
 pub(super) fn run_results(session: &Session) -> Value {
+    of_results(session, "run-results/v6")
+}
+
+/// The head of `sources.json`.
+pub(super) fn sources(session: &Session) -> Value {
+    of_results(session, "sources/v3")
+}
+
+fn of_results(session: &Session, schema: &str) -> Value {
     let now = now();
     json!({
-        "dbt_schema_version": "https://schemas.getdbt.com/dbt/run-results/v6.json",
+        "dbt_schema_version": format!("https://schemas.getdbt.com/dbt/{schema}.json"),
         "dbt_version": DBT_VERSION,
         "generated_at": now,
         "invocation_id": session.project.invocation_id,

@@ -25,6 +25,12 @@ use super::report::{Mode, SwapReport};
 use super::slice::{Filter, slice};
 use super::swap::{self, Swapped, stage};
 
+/// How often a run looks anew because another one committed first.
+const CONFLICTS: u32 = 5;
+
+/// Before it does so for the first time; longer each further time.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// A report, and whether what it tells of is to be committed.
 struct Done {
     report: SwapReport,
@@ -59,12 +65,22 @@ pub(crate) fn build(job: &mut Job, run: &RunIdentity, analyse: Analyse) -> Resul
     let patience = job.writers.as_ref().map_or(Duration::ZERO, |writers| writers.wait);
     let until = Instant::now() + patience;
     let mut lease = None;
+    let mut conflicts = 0;
     loop {
         job.begin()?;
         let outcome = attempt(job, run, analyse, lease.take());
         if !matches!(outcome, Ok(Attempt::Done(_))) {
             ledger::rollback(job);
         }
+        let outcome = match outcome {
+            // Another run committed after this one had looked: what it left to do is looked at anew.
+            Err(ExactError::Conflict { .. }) if job.writers.is_some() && conflicts < CONFLICTS => {
+                conflicts += 1;
+                std::thread::sleep(PAUSE * conflicts);
+                continue;
+            }
+            outcome => outcome,
+        };
         match outcome? {
             Attempt::Done(report) => return Ok(*report),
             Attempt::Again(taken) => lease = Some(taken),
@@ -95,7 +111,7 @@ fn attempt(job: &mut Job, run: &RunIdentity, analyse: Analyse, lease: Option<Lea
     refuse(job, &prepared, &look)?;
     let detect_seconds = started.elapsed().as_secs_f64();
     job.reach("looked");
-    let _lease = match lease {
+    let lease = match lease {
         _ if look.choice == Choice::Nothing => None,
         Some(lease) => Some(lease),
         None => match lease::take(job, run)? {
@@ -104,7 +120,9 @@ fn attempt(job: &mut Job, run: &RunIdentity, analyse: Analyse, lease: Option<Lea
             Taken::Held(holder) => return Ok(Attempt::Held(holder)),
         },
     };
-    job.reach("leased");
+    if lease.is_some() {
+        job.reach("leased");
+    }
     let mut done = act(job, &prepared, &look, Work { run, epoch, detect_seconds, began: Instant::now() })?;
     done.report.detect_seconds = detect_seconds;
     if done.commit {

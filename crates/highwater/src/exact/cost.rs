@@ -10,7 +10,7 @@
 //! With fewer than three incremental builds, or none of everything, or where a table is so small that times say nothing, the rule of thumb is half
 //! of the partitions.
 
-use crate::engine::{Cell, quote_literal};
+use crate::engine::Cell;
 
 use super::error::ExactError;
 use super::job::{Job, number};
@@ -64,7 +64,7 @@ pub(crate) fn history(job: &mut Job) -> Result<History, ExactError> {
             "select dirty, build_seconds, detect_seconds from {}.runs where model = {} and what in ({what}) and build_seconds is not null \
              order by finished_at desc limit {REMEMBERED}",
             ledger::schema(&job.model.relation),
-            quote_literal(&job.model.unique_id)
+            job.id()
         )
     };
     let (incremental, whole) = (builds("'incremental'"), builds("'new', 'whole'"));

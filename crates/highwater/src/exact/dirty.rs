@@ -46,16 +46,21 @@ pub(crate) fn dirty(
         "why",
         &format!("select cast(null as {id_type}) as p, 0::bigint as term, 0::bigint as rows_before, 0::bigint as rows_now where false"),
     )?;
+    let kept = empty_sets(job, &prepared.analysis.terms)?;
     for (index, term) in prepared.analysis.terms.iter().enumerate() {
         let input = &prepared.inputs[prepared.term_inputs[index]];
         let observation = &observations[prepared.term_inputs[index]];
         let (Some(set), Some(delta)) = (&observation.set, &observation.delta) else { continue };
-        let arrived = walk(job, index, term, set)?;
+        let arrived = walk(job, index, term, set, &kept)?;
         match &term.effect {
             Effect::All(finding) => {
                 if job.count(&format!("select count(*) from (select 1 from {arrived} limit 1) as arrived"))? > 0 {
                     all.push((input.label.clone(), finding.clone()));
                 }
+            }
+            Effect::Kept(number) => {
+                let Some(table) = kept.get(*number) else { return Err(job.broken("a set has no table")) };
+                job.execute(&format!("insert into {table} select p, v from {arrived}"))?;
             }
             Effect::Partitions if term.steps.is_empty() => {
                 job.execute(&format!("insert into {why} select p, {index}, rows_before, rows_now from {delta}"))?;
@@ -69,17 +74,38 @@ pub(crate) fn dirty(
         job.execute(&format!("insert into {why} select p, {BY_HAND}, rows_before, rows_now from {changed}"))?;
     }
     let set = job.store("dirty", &format!("select distinct p from {why}"))?;
-    let [count, null] = job.numbers(&format!("select count(*), count(*) filter (p is null) from {set}"))?;
+    let [count, null] = job.numbers(&format!("select count(*), count(*) filter (where p is null) from {set}"))?;
     Ok(Dirty { why, set, count, null: null > 0, all })
 }
 
+/// A table `(p, v)` for every set that terms fill for others to read.
+fn empty_sets(job: &mut Job, terms: &[Term]) -> Result<Vec<String>, ExactError> {
+    let filled = terms.iter().filter_map(|term| match term.effect {
+        Effect::Kept(number) => Some(number + 1),
+        _ => None,
+    });
+    // A set may be read that nothing fills: where any change of its side dirties everything.
+    let steps = terms.iter().flat_map(|term| &term.steps);
+    let read = steps.flat_map(|step| step.sql.split("{kept_").skip(1)).filter_map(|rest| {
+        let number: usize = rest.split('}').next()?.parse().ok()?;
+        Some(number + 1)
+    });
+    let numbers = filled.chain(read);
+    let empty =
+        format!("select cast(null as {}) as p, cast(null as varchar[]) as v where false", job.dialect.key_type());
+    (0..numbers.max().unwrap_or(0)).map(|number| job.store(&format!("kept_{number}"), &empty)).collect()
+}
+
 /// Carries a set through a term's steps; returns the table of what arrives.
-fn walk(job: &mut Job, index: usize, term: &Term, set: &str) -> Result<String, ExactError> {
+fn walk(job: &mut Job, index: usize, term: &Term, set: &str, kept: &[String]) -> Result<String, ExactError> {
     let mut current = set.to_owned();
     for (number, step) in term.steps.iter().enumerate() {
-        let query = step.sql.replace("{changed}", &current);
+        let mut query = step.sql.replace("{changed}", &current);
+        for (at, table) in kept.iter().enumerate() {
+            query = query.replace(&format!("{{kept_{at}}}"), table);
+        }
         current =
-            job.store(&format!("step_{index}_{number}"), &format!("select distinct p from (\n{query}\n) as arrived"))?;
+            job.store(&format!("step_{index}_{number}"), &format!("select distinct * from (\n{query}\n) as arrived"))?;
     }
     Ok(current)
 }
@@ -95,12 +121,16 @@ pub(crate) fn reason(term: &Term, input: &Input, observation: &Observation, coun
         None if observation.fed || observation.foreseen => format!("from {table}"),
         None => match &term.probe.group {
             Group::Whole => format!("{table} changed"),
-            Group::Key { .. } => format!("{} changed in {table}", plural(observation.changed, "key")),
+            Group::Key { .. } | Group::Values { .. } => {
+                format!("{} changed in {table}", plural(observation.changed, "key"))
+            }
             Group::Interval { unit, .. } => format!("{} changed in {table}", plural(observation.changed, unit.word())),
         },
     };
     match term.steps.last() {
-        Some(step) if !step.reason.is_empty() && !matches!(&term.probe.group, Group::Key { .. }) => {
+        Some(step)
+            if !step.reason.is_empty() && !matches!(&term.probe.group, Group::Key { .. } | Group::Values { .. }) =>
+        {
             format!("{source}, by {}", step.reason)
         }
         _ => source,

@@ -140,7 +140,9 @@ fn inputs(job: &Job, prepared: &Prepared) -> Vec<ExplainedInput> {
 fn detector(job: &Job, input: &Input) -> (String, Option<String>) {
     let by = match &input.probe.group {
         Group::Interval { unit, .. } => format!(" by {}", unit.word()),
-        Group::Key { expressions } => format!(" by {}", expressions.join(", ").replace('"', "")),
+        Group::Key { expressions } | Group::Values { expressions } => {
+            format!(" by {}", expressions.join(", ").replace('"', ""))
+        }
         Group::Whole => " as a whole".to_owned(),
     };
     let columns = input.probe.columns.len() as u64;
@@ -155,7 +157,7 @@ fn detector(job: &Job, input: &Input) -> (String, Option<String>) {
     }
     let Some(exact) = job.around.parent(&input.relation) else { return (fingerprint, None) };
     let parent = Parent {
-        unique_id: exact.unique_id.clone(),
+        id: String::new(),
         axis: Axis { partitioning: exact.partitioning(), dialect: job.dialect },
         change_seq: 0,
     };
@@ -172,17 +174,20 @@ fn detector(job: &Job, input: &Input) -> (String, Option<String>) {
 fn consequence(term: &Term, axis: &Axis) -> String {
     let what = match &term.probe.group {
         Group::Interval { unit, .. } => format!("a changed {}", unit.word()),
-        Group::Key { expressions } => format!("a changed {}", expressions.join(", ").replace('"', "")),
+        Group::Key { expressions } | Group::Values { expressions } => {
+            format!("a changed {}", expressions.join(", ").replace('"', ""))
+        }
         Group::Whole => "any change".to_owned(),
     };
     match (&term.effect, term.steps.last()) {
         (Effect::All(finding), _) => format!("{what} dirties everything: {}", finding.message),
-        (Effect::Partitions, Some(_)) => {
+        (Effect::Partitions | Effect::Kept(_), Some(_)) => {
             let slices = axis.unit().map_or_else(|| "keys".to_owned(), |unit| format!("{}s", unit.word()));
             let ways: Vec<&str> = term.steps.iter().skip(1).map(|step| step.reason.as_str()).collect();
             let by = if ways.is_empty() { String::new() } else { format!(", by way of {}", ways.join(" and ")) };
             format!("{what} dirties the {slices} it occurs in{by}")
         }
+        (Effect::Kept(_), None) => format!("{what} dirties what it is joined with"),
         (Effect::Partitions, None) => match axis.unit() {
             Some(unit) => format!("a changed row dirties its {}", unit.word()),
             None => "a changed row dirties its key".to_owned(),

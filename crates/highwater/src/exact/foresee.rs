@@ -6,7 +6,7 @@ use crate::engine::Relation;
 
 use super::axis::{Axis, quoted};
 use super::detect::feed::{self, Parent};
-use super::detect::{Observation, group_id};
+use super::detect::{Observation, carried, group_id};
 use super::error::ExactError;
 use super::job::Job;
 use super::model::same;
@@ -40,22 +40,22 @@ pub(crate) fn foresee(
     foreseen: &Foreseen,
 ) -> Result<Option<String>, ExactError> {
     for (index, (input, observation)) in prepared.inputs.iter().zip(observations).enumerate() {
-        let Some((_, work)) = foreseen.iter().find(|(relation, _)| same(relation, &input.relation)) else { continue };
+        let Some((_, work)) = foreseen.iter().find(|(relation, _)| input.reads(relation)) else { continue };
         let Work::Partitions { set, axis } = work else { return Ok(Some(input.label.clone())) };
         let groups = groups(input, set, axis);
         let before = observation
             .delta
             .as_ref()
-            .map_or_else(String::new, |delta| format!(" union all select p, rows_before, rows_now from {delta}"));
+            .map_or_else(String::new, |delta| format!(" union all select p, rows_before, rows_now, v from {delta}"));
         let delta = job.store(
             &format!("foreseen_{index}"),
             &format!(
-                "select distinct p, null::bigint as rows_before, null::bigint as rows_now from ({groups}) as groups{before}"
+                "select distinct p, null::bigint as rows_before, null::bigint as rows_now, v from ({groups}) as groups{before}"
             ),
         )?;
         observation.changed = job.count(&format!("select count(*) from {delta}"))?;
         observation.set =
-            Some(job.store(&format!("foreseen_set_{index}"), &format!("select distinct p from {delta}"))?);
+            Some(job.store(&format!("foreseen_set_{index}"), &format!("select distinct p, v from {delta}"))?);
         observation.delta = Some(delta);
         observation.foreseen = true;
     }
@@ -64,18 +64,17 @@ pub(crate) fn foresee(
 
 /// The query for the groups of an input that lie in partitions of the parent.
 fn groups(input: &Input, set: &str, axis: &Axis) -> String {
-    let parent = Parent { unique_id: String::new(), axis: axis.clone(), change_seq: 0 };
-    match feed::groups(&parent, &input.probe.group) {
+    let parent = Parent { id: String::new(), axis: axis.clone(), change_seq: 0 };
+    let (group, carried) = (group_id(axis.dialect, &input.probe.group), carried(axis.dialect, &input.probe.group));
+    match feed::groups(&parent, &input.probe) {
         Some(groups) => {
-            format!("select {groups} as p from (select p as {} from {set}) as parents", axis.ledger_column())
+            let column = axis.ledger_column();
+            format!("select {groups} as p, {carried} as v from (select p as {column} from {set}) as parents")
         }
+        // What will come out of a computation over that table cannot be known: any of it may change.
+        None if input.probe.rows.is_some() => format!("select {group} as p, {carried} as v from {}", input.rows()),
         // The keys of rows that will be there cannot be known; those that are there now are the best guess.
-        None => format!(
-            "select {} as p from {} where {}",
-            group_id(axis.dialect, &input.probe.group),
-            input.relation.sql(),
-            axis.within(set)
-        ),
+        None => format!("select {group} as p, {carried} as v from {} where {}", input.relation.sql(), axis.within(set)),
     }
 }
 

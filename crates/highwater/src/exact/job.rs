@@ -3,11 +3,12 @@
 use highwater_sql::Dialect;
 use jiff::Timestamp;
 
-use crate::engine::{Cell, Column, Connection, EngineError, Relation, Table};
+use crate::engine::{Cell, Column, Connection, EngineError, Relation, Table, quote_literal};
 
 use super::error::ExactError;
 use super::failpoint;
 use super::lease::Writers;
+use super::ledger;
 use super::model::{ExactModel, Surroundings};
 
 /// A model being worked on.
@@ -61,6 +62,11 @@ impl<'a> Job<'a> {
             #[cfg(test)]
             reached: None,
         }
+    }
+
+    /// What the model goes by in the ledger, as a literal.
+    pub fn id(&self) -> String {
+        quote_literal(&ledger::id(&self.model.relation))
     }
 
     /// Says that the work has got to a step at which tests may want to stop it.
@@ -118,7 +124,13 @@ impl<'a> Job<'a> {
 
     /// Starts a transaction that reads one snapshot throughout.
     pub fn begin(&mut self) -> Result<(), ExactError> {
-        self.connection.begin_snapshot().map_err(|error| self.error(error))
+        self.connection.begin_snapshot().map_err(|error| self.error(error))?;
+        if let (Dialect::Postgres, Some(writers)) = (self.dialect, &self.writers) {
+            // A process that is stopped in the middle of a swap must not keep its rows locked for ever.
+            let milliseconds = writers.time_to_live.as_millis();
+            self.execute(&format!("set local idle_in_transaction_session_timeout = {milliseconds}"))?;
+        }
+        Ok(())
     }
 
     /// Runs a statement; returns the rows it changed.

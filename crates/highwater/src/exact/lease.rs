@@ -107,7 +107,7 @@ pub(crate) fn take(job: &Job, run: &RunIdentity) -> Result<Taken, ExactError> {
     let Some(writers) = &job.writers else { return Ok(Taken::Mine(Lease { keeper: None })) };
     let names = Names {
         ledger: ledger::schema(&job.model.relation),
-        model: quote_literal(&job.model.unique_id),
+        model: job.id(),
         run_id: run.run_id.clone(),
         one_process: writers.engine.adapter() == "duckdb",
         time_to_live: writers.time_to_live,
@@ -148,7 +148,7 @@ pub(crate) fn wait(job: &mut Job, until: Instant) -> Result<bool, ExactError> {
     let Some(writers) = job.writers.clone() else { return Ok(false) };
     let names = Names {
         ledger: ledger::schema(&job.model.relation),
-        model: quote_literal(&job.model.unique_id),
+        model: job.id(),
         run_id: String::new(),
         one_process: false,
         time_to_live: writers.time_to_live,
@@ -272,7 +272,7 @@ fn host() -> String {
 pub(crate) fn committed(job: &Job, run: &RunIdentity) -> Option<bool> {
     let writers = job.writers.as_ref()?;
     let ledger = ledger::schema(&job.model.relation);
-    let model = quote_literal(&job.model.unique_id);
+    let model = job.id();
     let mut session = writers.engine.connect().ok()?;
     // A server that is still busy with the commit holds the row of the fence: after this update it has decided.
     if let Err(error) = session.execute(&format!("update {ledger}.fence set epoch = epoch where model = {model}")) {

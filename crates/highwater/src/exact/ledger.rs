@@ -25,8 +25,8 @@ use super::error::ExactError;
 use super::job::{Job, number};
 use super::model::RunIdentity;
 
-/// The version this code writes. The first had no leases, no tokens of detectors and no times of runs.
-const VERSION: i128 = 2;
+/// The version this code writes. The first had no leases, no tokens of detectors and no times of runs, the second kept no values of groups.
+const VERSION: i128 = 3;
 
 const TABLES: &str = "
 create table if not exists {ledger}.ledger (version integer, created_at timestamp);
@@ -43,14 +43,14 @@ create table if not exists {ledger}.inputs (
     model varchar, probe varchar, relation varchar, detector varchar, parent varchar, seen_seq bigint, run_id varchar,
     token varchar);
 create table if not exists {ledger}.fingerprints (
-    model varchar, probe varchar, interval_start timestamp, key_hash {key}, row_count bigint, fingerprint {sum});
+    model varchar, probe varchar, interval_start timestamp, key_hash {key}, row_count bigint, fingerprint {sum}, carried varchar[]);
 create table if not exists {ledger}.runs (
     run_id varchar, invocation_id varchar, model varchar, started_at timestamp, finished_at timestamp, what varchar, reason varchar,
     dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint,
     detect_seconds double precision, build_seconds double precision, foreseen_seconds double precision, rebuild_seconds double precision);
 ";
 
-/// What a ledger of the first version lacks.
+/// What a ledger of the first version lacks. It had the project's names of models where there are tables now.
 const UPGRADE: &str = "
 alter table {ledger}.models add column if not exists audited bigint;
 alter table {ledger}.inputs add column if not exists token varchar;
@@ -58,8 +58,25 @@ alter table {ledger}.runs add column if not exists detect_seconds double precisi
 alter table {ledger}.runs add column if not exists build_seconds double precision;
 alter table {ledger}.runs add column if not exists foreseen_seconds double precision;
 alter table {ledger}.runs add column if not exists rebuild_seconds double precision;
+alter table {ledger}.fingerprints add column if not exists carried varchar[];
+update {ledger}.inputs set parent = (select {table} from {ledger}.models as m where m.model = inputs.parent)
+    where parent in (select model from {ledger}.models);
+update {ledger}.fence set model = (select {table} from {ledger}.models as m where m.model = fence.model)
+    where model in (select model from {ledger}.models);
+update {ledger}.partitions set model = (select {table} from {ledger}.models as m where m.model = partitions.model)
+    where model in (select model from {ledger}.models);
+update {ledger}.inputs set model = (select {table} from {ledger}.models as m where m.model = inputs.model)
+    where model in (select model from {ledger}.models);
+update {ledger}.fingerprints set model = (select {table} from {ledger}.models as m where m.model = fingerprints.model)
+    where model in (select model from {ledger}.models);
+update {ledger}.runs set model = (select {table} from {ledger}.models as m where m.model = runs.model)
+    where model in (select model from {ledger}.models);
+update {ledger}.models as m set model = {table};
 update {ledger}.ledger set version = {version};
 ";
+
+/// A model's table without its database, from the column `relation`: schema and name in quotes.
+const TABLE: &str = "replace(substr(m.relation, strpos(m.relation, '.') + 1), '\"', '')";
 
 /// What the ledger knows of a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,7 +123,13 @@ pub(crate) fn schema(relation: &Relation) -> String {
     format!("{}.highwater", quote_identifier(&relation.database))
 }
 
-/// Whether the database of a relation holds a ledger. Fails on one from a later version.
+/// What a model goes by in the ledger of its database: its table, so that targets in several schemas keep out of each other's way.
+pub(crate) fn id(relation: &Relation) -> String {
+    format!("{}.{}", relation.schema, relation.identifier)
+}
+
+/// Whether the database of a relation holds a ledger, in the form this code writes: an earlier one is brought to it by [`create`]. Fails on one
+/// from a later version.
 pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactError> {
     let found = job.count(&job.dialect.count_tables(
         &quote_literal(&relation.database),
@@ -124,12 +147,12 @@ pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactEr
     }
 }
 
-/// The row of a model, by its unique id; the ledger must exist.
-pub(crate) fn model(job: &mut Job, relation: &Relation, unique_id: &str) -> Result<Option<ModelRow>, ExactError> {
+/// The row of a model, by its table; the ledger must exist.
+pub(crate) fn model(job: &mut Job, relation: &Relation) -> Result<Option<ModelRow>, ExactError> {
     let table = job.query(&format!(
         "select logic_version, logic, salt, change_seq, coalesce(audited, 0) from {}.models where model = {}",
         schema(relation),
-        quote_literal(unique_id)
+        quote_literal(&id(relation))
     ))?;
     Ok(table.rows.first().map(|row| ModelRow {
         logic_version: row[0].to_string(),
@@ -150,7 +173,7 @@ pub(crate) fn epoch(job: &mut Job) -> Result<Option<u64>, ExactError> {
         "select count(*), max(fence.epoch) from {0}.fence as fence join {0}.leases as leases on fence.model = leases.model \
          where fence.model = {1}",
         schema(&relation),
-        quote_literal(&job.model.unique_id)
+        job.id()
     ))?;
     Ok((rows > 0).then_some(epoch))
 }
@@ -173,7 +196,7 @@ pub(crate) fn create(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError>
 fn create_once(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
     job.connection.begin().map_err(|error| job.error(error))?;
     let ledger = schema(&job.model.relation);
-    let model = quote_literal(&job.model.unique_id);
+    let model = job.id();
     let rows = format!(
         "insert into {ledger}.fence select {model}, 0 where not exists (select 1 from {ledger}.fence where model = {model}); \
          insert into {ledger}.leases (model) select {model} where not exists (select 1 from {ledger}.leases where model = {model})"
@@ -199,6 +222,7 @@ fn make_tables(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
         text.replace("{ledger}", &ledger)
             .replace("{version}", &VERSION.to_string())
             .replace("{now}", &moment(run.started_at))
+            .replace("{table}", TABLE)
             .replace("{key}", dialect.key_type())
             .replace("{sum}", dialect.sum_type())
     };
@@ -225,7 +249,7 @@ pub(crate) fn fence(job: &mut Job, epoch: u64) -> Result<(), ExactError> {
     let raised = job.execute(&format!(
         "update {}.fence set epoch = epoch + 1 where model = {} and epoch = {epoch}",
         schema(&job.model.relation),
-        quote_literal(&job.model.unique_id)
+        job.id()
     ))?;
     if raised == 0 {
         let message = format!("its epoch is no longer {epoch}");
@@ -238,7 +262,7 @@ pub(crate) fn fence(job: &mut Job, epoch: u64) -> Result<(), ExactError> {
 /// Replaces the model's row.
 pub(crate) fn write_model(job: &mut Job, row: &ModelRow, mode: &str, run: &RunIdentity) -> Result<(), ExactError> {
     let ledger = schema(&job.model.relation);
-    let model = quote_literal(&job.model.unique_id);
+    let model = job.id();
     job.execute(&format!("delete from {ledger}.models where model = {model}"))?;
     job.execute(&format!(
         "insert into {ledger}.models (model, relation, logic_version, logic, salt, change_seq, mode, run_id, invocation_id, built_at, audited) \
@@ -259,7 +283,7 @@ pub(crate) fn write_model(job: &mut Job, row: &ModelRow, mode: &str, run: &RunId
 
 /// Writes down that a model's table was compared with the ledger up to a day.
 pub(crate) fn write_audit(job: &mut Job, day: i64) -> Result<(), ExactError> {
-    let (ledger, model) = (schema(&job.model.relation), quote_literal(&job.model.unique_id));
+    let (ledger, model) = (schema(&job.model.relation), job.id());
     job.execute(&format!("update {ledger}.models set audited = {day} where model = {model}")).map(drop)
 }
 
@@ -274,7 +298,7 @@ pub(crate) fn write_run(job: &mut Job, row: &RunRow, run: &RunIdentity) -> Resul
         schema(&job.model.relation),
         quote_literal(&run.run_id),
         quote_literal(&run.invocation_id),
-        quote_literal(&job.model.unique_id),
+        job.id(),
         moment(run.started_at),
         moment(finished),
         quote_literal(row.what),

@@ -94,7 +94,7 @@ impl Choice {
 /// When an input or the ledger cannot be read.
 pub(crate) fn look(job: &mut Job, prepared: &Prepared, foreseen: &Foreseen) -> Result<Look, ExactError> {
     let relation = job.model.relation.clone();
-    let known = ledger::model(job, &relation, &job.model.unique_id)?;
+    let known = ledger::model(job, &relation)?;
     let target = target(job)?;
     let salt = known.as_ref().map_or_else(new_salt, |known| known.salt);
     let same_columns = target.kind == Some(RelationKind::Table) && same_columns(&target.columns, &prepared.output);
@@ -284,7 +284,7 @@ fn size(job: &mut Job, prepared: &Prepared, dirty: &Dirty) -> Result<Size, Exact
          where model = {2} and row_count > 0 union all select p, 0 from {3}) as both_of group by p) as all_of",
         prepared.axis.ledger_column(),
         ledger::schema(&job.model.relation),
-        quote_literal(&job.model.unique_id),
+        job.id(),
         dirty.set
     ))?;
     Ok(Size { partitions, rows })
@@ -408,10 +408,10 @@ pub(crate) fn kept(job: &mut Job, prepared: &Prepared) -> Result<Kept, ExactErro
     };
     let table = job.query(&format!(
         "with mine as (select * from {}.partitions where model = {} and row_count > 0) \
-         select count(*), sum(row_count)::bigint, (sum(row_count) filter ({null}))::bigint, {latest}, \
-         (sum(row_count) filter ({early}))::bigint, (sum(row_count) filter ({future}))::bigint from mine",
+         select count(*), sum(row_count)::bigint, (sum(row_count) filter (where {null}))::bigint, {latest}, \
+         (sum(row_count) filter (where {early}))::bigint, (sum(row_count) filter (where {future}))::bigint from mine",
         ledger::schema(&job.model.relation),
-        quote_literal(&job.model.unique_id)
+        job.id()
     ))?;
     let Some(row) = table.rows.first() else { return Err(job.broken("the ledger did not answer")) };
     Ok(Kept {

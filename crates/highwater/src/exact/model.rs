@@ -160,6 +160,12 @@ impl Surroundings {
         find(&self.detectors, relation).filter(|_| self.parent(relation).is_none())
     }
 
+    /// The exact model of this name, with its table as the project writes it.
+    pub(crate) fn parent_table(&self, relation: &Relation) -> Option<(&Relation, &ExactParent)> {
+        let exact = &self.exact;
+        exact.get_key_value(relation).or_else(|| exact.iter().find(|(other, _)| same(other, relation)))
+    }
+
     /// The exact model of this name, if it is one.
     pub fn parent(&self, relation: &Relation) -> Option<&ExactParent> {
         find(&self.exact, relation)

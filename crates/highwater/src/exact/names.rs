@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
-use highwater_sql::{Catalog, Dialect, FunctionKind, TableInfo};
+use highwater_sql::{Catalog, ColumnType, Dialect, FunctionKind, TableInfo};
 
 use crate::engine::{Cell, Column, Connection, Relation, quote_literal};
 
@@ -215,6 +215,13 @@ impl Catalog for Tables<'_> {
             }
         }
         Vec::new()
+    }
+
+    fn describe(&self, query: &str) -> Option<Vec<ColumnType>> {
+        let described = self.session.borrow_mut().connection.describe(query);
+        // The question was ours, and so is a wrong one: what has no answer has no type.
+        let columns = described.map_err(|error| tracing::debug!(query, %error, "describe")).ok()?;
+        Some(columns.iter().map(column_type).collect())
     }
 
     fn dialect(&self) -> Dialect {

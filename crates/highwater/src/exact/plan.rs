@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::engine::{Connection, Relation, RelationKind, quote_literal};
+use crate::engine::{Connection, Relation, RelationKind};
 
 use super::PlannedModel;
 use super::dirty::{Dirty, labelled, listed, reason};
@@ -80,7 +80,7 @@ fn one(job: &mut Job, run: &RunIdentity, analyse: AnalyseModel, ahead: &mut Ahea
     let relation = model.relation.clone();
     let own = |request: &highwater_sql::Request| analyse(model, request);
     let standing = target(job)?.kind;
-    let ours = ledger::exists(job, &relation)? && ledger::model(job, &relation, &model.unique_id)?.is_some();
+    let ours = ledger::exists(job, &relation)? && ledger::model(job, &relation)?.is_some();
     let prepared = match prepare(job, &run.engine_version, &own) {
         Ok(prepared) => prepared,
         // Before the first run the tables it reads may not be there yet.
@@ -246,10 +246,10 @@ fn dirty_part(
         "(select {} as p, row_count from {}.partitions where model = {} and row_count > 0)",
         prepared.axis.ledger_column(),
         ledger::schema(&job.model.relation),
-        quote_literal(&job.model.unique_id)
+        job.id()
     );
     let [new, rows] = job.numbers(&format!(
-        "select count(*) filter (kept.row_count is null), sum(kept.row_count)::bigint \
+        "select count(*) filter (where kept.row_count is null), sum(kept.row_count)::bigint \
          from {} as dirty left join {kept} as kept on dirty.p is not distinct from kept.p",
         dirty.set
     ))?;

@@ -48,14 +48,31 @@ pub(crate) struct Input {
     pub id: String,
     /// How.
     pub probe: Probe,
-    /// The table.
+    /// The table; where the probe looks at what is computed from several, the first.
     pub relation: Relation,
+    /// All of them.
+    pub reads: Vec<Relation>,
     /// The word for it.
     pub label: String,
     /// How its writers promise to write it, when they do; of tables that swaps fill no promise is needed.
     pub declared: Option<Declared>,
     /// What is hashed per row: the columns, and the sign of zero where two equal values may differ.
     pub hashed: Vec<String>,
+}
+
+impl Input {
+    /// What the probe looks at, as what stands after `from`.
+    pub fn rows(&self) -> String {
+        match &self.probe.rows {
+            Some(rows) => format!("(\n{}\n) as hw_probed", rows.sql),
+            None => self.relation.sql(),
+        }
+    }
+
+    /// Whether it depends on a table.
+    pub fn reads(&self, relation: &Relation) -> bool {
+        self.reads.iter().any(|own| same(own, relation))
+    }
 }
 
 /// Reads the query: binds it, analyses it, finds its inputs.
@@ -148,7 +165,7 @@ fn check_detectors(job: &mut Job, inputs: &[Input]) -> Result<(), ExactError> {
 
 /// A query that reads the table it fills has no rebuild to be equal to: what it yields depends on what was there before.
 fn refuse_itself(job: &Job, inputs: &[Input], analysis: &mut Analysis) {
-    let Some(input) = inputs.iter().position(|input| same(&input.relation, &job.model.relation)) else { return };
+    let Some(input) = inputs.iter().position(|input| input.reads(&job.model.relation)) else { return };
     let table = &inputs[input].probe.table;
     let place =
         analysis.occurrences.iter().find(|occurrence| occurrence.table == *table).and_then(|found| found.place.clone());
@@ -219,19 +236,31 @@ fn inputs(
         let known = inputs.iter().position(|input| input.probe == term.probe);
         term_inputs.push(known.unwrap_or(inputs.len()));
         if known.is_none() {
-            let relation = cached
-                .resolve(places, &term.probe.table)
-                .or_else(|| places.candidates(&term.probe.table).into_iter().next())
-                .unwrap_or_else(|| Relation::new("", "", term.probe.table.join(".")));
-            let columns = cached.columns(&relation);
+            let mut find = |table: &[String]| {
+                cached
+                    .resolve(places, table)
+                    .or_else(|| places.candidates(table).into_iter().next())
+                    .unwrap_or_else(|| Relation::new("", "", table.join(".")))
+            };
+            let relation = find(&term.probe.table);
+            let reads = match &term.probe.rows {
+                Some(rows) => rows.tables.iter().map(|table| find(table)).collect(),
+                None => vec![relation.clone()],
+            };
+            // Rows that are computed have columns of their own, whatever the table's are called.
+            let columns = if term.probe.rows.is_some() { Vec::new() } else { cached.columns(&relation) };
             inputs.push(Input {
                 id: probe_id(&term.probe),
                 label: around.label(&relation),
-                // No version tells that a row passes a filter today which it did not pass yesterday.
-                declared: around.declared(&relation).filter(|_| !term.probe.moving).cloned(),
+                // No version tells that a row passes a filter today which it did not pass yesterday, and the promise is about a table's own rows.
+                declared: around
+                    .declared(&relation)
+                    .filter(|_| !term.probe.moving && term.probe.rows.is_none())
+                    .cloned(),
                 hashed: hashed(cached.dialect(), &term.probe.columns, &columns),
                 probe: term.probe.clone(),
                 relation,
+                reads,
             });
         }
     }
@@ -246,8 +275,12 @@ fn probe_id(probe: &Probe) -> String {
 /// What to hash for columns so that two rows with one hash are one row to every query.
 pub(crate) fn hashed(dialect: Dialect, names: &[String], columns: &[Column]) -> Vec<String> {
     let images = names.iter().map(|name| {
-        let column = columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
-        dialect.image(&dialect.quote(name), column.map(|column| column.data_type.as_str()).unwrap_or_default())
+        let quoted = dialect.quote(name);
+        match columns.iter().find(|column| column.name.eq_ignore_ascii_case(name)) {
+            Some(column) => dialect.image(&quoted, &column.data_type),
+            // Nobody knows the type: the text shows what equality does not.
+            None => vec![format!("cast({quoted} as varchar)"), quoted],
+        }
     });
     images.flatten().collect()
 }

@@ -42,7 +42,7 @@ pub(crate) fn reads(
         let direct = terms.filter(|(_, at)| **at == index).all(|(term, _)| term.steps.is_empty());
         let inside = dirty.filter(|_| direct).and_then(|dirty| inside(&prepared.axis, &input.probe.group, dirty));
         let [all, some] = job.numbers(&format!(
-            "select sum(n), sum(n) filter ({}) from ({groups}) as groups",
+            "select sum(n), sum(n) filter (where {}) from ({groups}) as groups",
             inside.as_deref().unwrap_or("true")
         ))?;
         let width = width(job, input)?;
@@ -87,13 +87,13 @@ fn groups(job: &Job, input: &Input, observation: &Observation) -> Option<String>
         return Some(format!("select p, n from {now}"));
     }
     if let Some(parent) = observation.parent() {
-        let groups = feed::groups(parent, &input.probe.group);
+        let groups = feed::groups(parent, &input.probe);
         let column = groups.unwrap_or_else(|| "null".to_owned());
-        return Some(known(&column, "partitions", &parent.unique_id, " and row_count > 0"));
+        return Some(known(&column, "partitions", &parent.id, " and row_count > 0"));
     }
     let column = if matches!(input.probe.group, Group::Interval { .. }) { "interval_start" } else { "key_hash" };
     let probe = format!(" and probe = {}", quote_literal(&input.id));
-    Some(known(column, "fingerprints", &job.model.unique_id, &probe))
+    Some(known(column, "fingerprints", &ledger::id(&job.model.relation), &probe))
 }
 
 /// Whether a group lies in the dirty partitions, as a condition on its id; none when that cannot be said of such groups.

@@ -102,6 +102,13 @@ impl Filter {
                 Some(table) => format!("{} in (select p from {table})", self.dialect.key_hash(expressions)),
                 None => "true".to_owned(),
             },
+            Reach::Whenever { partition, driver } => {
+                let set = match driver {
+                    Some(driver) => drivers.get(*driver).map_or(self.set.as_str(), String::as_str),
+                    None => self.set.as_str(),
+                };
+                format!("exists (select 1 from {set} where p is not distinct from {partition})")
+            }
         }
     }
 
@@ -141,7 +148,7 @@ fn ranges(job: &mut Job, set: &str, unit: IntervalUnit) -> Result<Option<Vec<(St
     }
     let table = job.query(&format!(
         "with marked as (select p, p is distinct from lag(p) over (order by p asc) + interval '1 {word}' as starts from {set} where p is not null), \
-         grouped as (select p, count(*) filter (starts) over (order by p asc) as run from marked) \
+         grouped as (select p, count(*) filter (where starts) over (order by p asc) as run from marked) \
          select cast(min(p) as varchar), cast(max(p) + interval '1 {word}' as varchar) from grouped group by run order by min(p) asc \
          limit {}",
         RANGES + 1

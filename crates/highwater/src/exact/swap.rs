@@ -82,13 +82,13 @@ pub(crate) fn changed_by_hand(
     let table = job.store(
         "by_hand",
         &format!(
-            "select p, coalesce(sum(n) filter (not now), 0)::bigint as rows_before, coalesce(sum(n) filter (now), 0)::bigint as rows_now \
+            "select p, coalesce(sum(n) filter (where not now), 0)::bigint as rows_before, coalesce(sum(n) filter (where now), 0)::bigint as rows_now \
              from (select p, n, f, true as now from {here} \
              union all select {}, row_count, fingerprint, false from {}.partitions where model = {} and row_count > 0 and {}) as sides \
              group by p having count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f)",
             prepared.axis.ledger_column(),
             ledger::schema(&job.model.relation),
-            quote_literal(&job.model.unique_id),
+            job.id(),
             among(prepared.axis.ledger_column())
         ),
     )?;
@@ -135,19 +135,19 @@ pub(crate) fn stage(
              union all select {column}, row_count, fingerprint, 2 from {}.partitions \
                where model = {} and row_count > 0 and {} is null and {}), \
              compared as (select p, \
-               coalesce(sum(n) filter (side = 0), 0)::bigint as n_here, max(f) filter (side = 0) as f_here, \
-               coalesce(sum(n) filter (side = 1), 0)::bigint as n_new, max(f) filter (side = 1) as f_new, \
-               coalesce(sum(n) filter (side = 2), 0)::bigint as n_ledger, max(f) filter (side = 2) as f_ledger \
+               coalesce(sum(n) filter (where side = 0), 0)::bigint as n_here, max(f) filter (where side = 0) as f_here, \
+               coalesce(sum(n) filter (where side = 1), 0)::bigint as n_new, max(f) filter (where side = 1) as f_new, \
+               coalesce(sum(n) filter (where side = 2), 0)::bigint as n_ledger, max(f) filter (where side = 2) as f_ledger \
                from sides group by p) \
              select p, n_here, n_new, f_new, {write} as write, {record} as record from compared",
             ledger::schema(&job.model.relation),
-            quote_literal(&job.model.unique_id),
+            job.id(),
             prepared.axis.unused_column(),
             scope(column)
         ),
     )?;
     let [considered, replaced, recorded, deleted, inserted] = job.numbers(&format!(
-        "select count(*), count(*) filter (write), count(*) filter (record), sum(n_here) filter (write), sum(n_new) filter (write) from {diff}"
+        "select count(*), count(*) filter (where write), count(*) filter (where record), sum(n_here) filter (where write), sum(n_new) filter (where write) from {diff}"
     ))?;
     let recreated = here.is_none() || (dirty.is_none() && replaced * 2 > considered);
     Ok(Staged {
@@ -223,7 +223,7 @@ fn record(
     run: &RunIdentity,
 ) -> Result<(), ExactError> {
     let schema = ledger::schema(&job.model.relation);
-    let model = quote_literal(&job.model.unique_id);
+    let model = job.id();
     let column = prepared.axis.ledger_column();
     let version = quote_literal(&prepared.logic_version);
     if known.logic_version != prepared.logic_version && !known.logic_version.is_empty() {

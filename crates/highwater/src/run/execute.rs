@@ -104,7 +104,8 @@ pub(super) fn selected_nodes(session: &Session, options: &RunOptions) -> Result<
                         | ResourceType::Analysis
                 )
             }
-            (Command::Run, _) => false,
+            (Command::Clone, _) => node.is_relational(),
+            (Command::Run | Command::RunOperation | Command::Freshness, _) => false,
         }
     };
     let mut selected = select::select(&session.manifest, &options.selection)?;
@@ -328,7 +329,7 @@ impl<'a> Progress<'a> {
 }
 
 /// Writes `manifest.json` and `run_results.json`; a disk that refuses does not undo what was built.
-fn write_artifacts(shared: &Shared<'_>, results: &RunResults) {
+pub(super) fn write_artifacts(shared: &Shared<'_>, results: &RunResults) {
     let folder = &shared.session.project.target_path;
     let manifest = artifacts::write_manifest(&folder.join("manifest.json"), shared.session, &shared.compiled_map());
     let run_results = artifacts::run_results_json(shared.session, shared.options, results);

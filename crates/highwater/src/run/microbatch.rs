@@ -31,9 +31,11 @@ pub(crate) fn applies(shared: &Shared<'_>, node: &Node) -> bool {
     required || !shared.session.manifest.macros.contains_key(&custom)
 }
 
-/// Refuses to rebuild a model from a part of its history: the rest would be lost.
+/// Refuses to rebuild a model from a part of its history: the rest would be lost. An exact model has no use for a range, but whoever gives one
+/// with a full refresh wants something that cannot be had.
 pub(crate) fn check_range(node: &Node, full_refresh: bool) -> Result<(), Diagnostic> {
-    if !node.config.is_microbatch() || !node.config.flag("full_refresh").unwrap_or(full_refresh) {
+    let in_time = node.config.is_microbatch() || node.config.is_exact();
+    if !in_time || !node.config.flag("full_refresh").unwrap_or(full_refresh) {
         return Ok(());
     }
     Err(Diagnostic::error("HW0419", format!("a full refresh of {} within a range of event time", node.name))

@@ -11,6 +11,9 @@
 //! | `microbatch.rs`, `batches.rs` | microbatch models; which batches there are |
 //! | `data_test.rs` | data tests |
 //! | `unit_test.rs`, `diff.rs` | unit tests, and how rows differ |
+//! | `clone.rs` | views on the tables of an earlier run |
+//! | `operation.rs` | one macro, called for what it does |
+//! | `freshness.rs` | how fresh the sources are |
 //! | `inline.rs` | SQL of the command line |
 //! | `hooks.rs` | hooks of models and of the project |
 //! | `catalog.rs` | what lies in the schemas, asked once |
@@ -20,17 +23,20 @@
 
 mod batches;
 mod catalog;
+mod clone;
 mod data_test;
 mod diff;
 mod events;
 mod exact;
 mod execute;
 mod failure;
+mod freshness;
 mod hooks;
 mod inline;
 mod materialize;
 mod microbatch;
 mod node;
+mod operation;
 mod result;
 mod schedule;
 mod timing;
@@ -40,6 +46,7 @@ mod worker;
 
 pub use batches::{BatchResults, Window, parse_sample};
 pub use events::{Event, Level};
+pub use freshness::{FreshnessEvent, FreshnessResult, FreshnessStatus};
 pub(crate) use materialize::longer_text;
 pub use result::{NodeResult, RunResults, Status, Timing};
 pub(crate) use timing::written as written_moment;
@@ -70,6 +77,12 @@ pub enum Command {
     Compile,
     /// Renders one model or text and returns its first rows.
     Show,
+    /// Makes views on the tables of an earlier run.
+    Clone,
+    /// Calls one macro.
+    RunOperation,
+    /// Asks how fresh sources are.
+    Freshness,
 }
 
 impl Command {
@@ -83,6 +96,9 @@ impl Command {
             Self::Snapshot => "snapshot",
             Self::Compile => "compile",
             Self::Show => "show",
+            Self::Clone => "clone",
+            Self::RunOperation => "run-operation",
+            Self::Freshness => "freshness",
         }
     }
 }
@@ -160,6 +176,44 @@ pub fn execute(
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<RunResults, Vec<Diagnostic>> {
     execute::execute(session, options, events)
+}
+
+/// Calls a macro of the project (`name`) or of a package (`package.name`) with these arguments.
+///
+/// # Errors
+/// When nothing could be started, or there is no such macro. A macro that raises is a result.
+pub fn run_operation(
+    session: &Session,
+    options: &RunOptions,
+    name: &str,
+    arguments: &indexmap::IndexMap<String, serde_json::Value>,
+    events: &(dyn Fn(Event) + Sync),
+) -> Result<RunResults, Vec<Diagnostic>> {
+    operation::run_operation(session, options, name, arguments, events)
+}
+
+/// Makes a view here on every selected table of the earlier run that `options.deferral` knows.
+///
+/// # Errors
+/// When nothing could be started.
+pub fn clone(
+    session: &Session,
+    options: &RunOptions,
+    events: &(dyn Fn(Event) + Sync),
+) -> Result<RunResults, Vec<Diagnostic>> {
+    clone::clone(session, options, events)
+}
+
+/// Asks every selected source that has thresholds how old its newest row is.
+///
+/// # Errors
+/// When nothing could be started.
+pub fn source_freshness(
+    session: &Session,
+    options: &RunOptions,
+    events: &(dyn Fn(FreshnessEvent) + Sync),
+) -> Result<Vec<FreshnessResult>, Vec<Diagnostic>> {
+    freshness::source_freshness(session, options, events)
 }
 
 /// The exact models of a selection as `plan`, `explain` and `verify` need them, in the order of the graph, with what

@@ -22,8 +22,7 @@ pub(crate) fn causes(job: &mut Job, prepared: &Prepared, verdict: &mut Verdict) 
 
 fn named(job: &mut Job, prepared: &Prepared, verdict: &mut Verdict) -> Result<(), ExactError> {
     let relation: Relation = job.model.relation.clone();
-    let known =
-        if ledger::exists(job, &relation)? { ledger::model(job, &relation, &job.model.unique_id)? } else { None };
+    let known = if ledger::exists(job, &relation)? { ledger::model(job, &relation)? } else { None };
     let Some(known) = known else {
         verdict.mismatches.iter_mut().for_each(|mismatch| mismatch.cause = Cause::NotOurs);
         return Ok(());

@@ -44,7 +44,7 @@ pub(crate) fn compare(
     let differ = job.store(
         "differ",
         &format!(
-            "select p, coalesce(sum(n) filter (here), 0)::bigint as n_here, coalesce(sum(n) filter (not here), 0)::bigint as n_there, \
+            "select p, coalesce(sum(n) filter (where here), 0)::bigint as n_here, coalesce(sum(n) filter (where not here), 0)::bigint as n_there, \
              count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f) as differs \
              from (select p, n, f, true as here from {here} union all select p, n, f, false from {there}) as sides group by p"
         ),

@@ -115,7 +115,7 @@ fn relation(random: &mut SmallRng, bases: &[String], depth: usize) -> String {
         return format!("select {COLUMNS} from {}", pick(random, bases));
     }
     let input = relation(random, bases, depth - 1);
-    match random.random_range(0..16) {
+    match random.random_range(0..23) {
         0 => filtered(random, &input),
         1 => format!("select id, k, coalesce(g, 'z') as g, amount * 2 as amount, ts, loaded from ({input}) as r"),
         2..=4 => joined(random, &input),
@@ -136,8 +136,100 @@ fn relation(random: &mut SmallRng, bases: &[String], depth: usize) -> String {
         14 => format!(
             "select r.id, r.k, r.g, (select max(d.rate) from dim_k d where d.k = r.k) as amount, r.ts, r.loaded from ({input}) as r"
         ),
-        _ => twice(&input),
+        15 => twice(&input),
+        16 | 17 => banded(random, &input),
+        18 | 19 => outer(random, &input),
+        20 => stretched(random, &input),
+        21 => limited(random, &input),
+        _ => unknown(random, &input),
     }
+}
+
+/// Rows with what was valid at their time, or nearest to it.
+fn banded(random: &mut SmallRng, input: &str) -> String {
+    let (word, on) = (
+        pick(random, &["left join", "join"]),
+        pick(
+            random,
+            &[
+                "t.k = r.k and r.ts >= t.since and r.ts < coalesce(t.until, timestamp '9999-01-01')",
+                "r.ts between t.since and t.until",
+                "t.k = r.k and t.since > r.ts - interval 1 day and t.rate > r.amount",
+                "(t.k = r.k or t.rate = r.amount)",
+            ],
+        ),
+    );
+    let (asof, near) = (pick(random, &["asof left join", "asof join"]), pick(random, &[">=", ">", "<=", "<"]));
+    let rows = match random.random_range(0..3) {
+        0 => format!(
+            "from ({input}) as r {asof} (select k, since, max(rate) as rate from terms group by all) as t on t.k = r.k and r.ts {near} t.since"
+        ),
+        1 => format!("from ({input}) as r, terms as t where {on}"),
+        _ => format!("from ({input}) as r {word} terms as t on {on}"),
+    };
+    format!("select r.id, r.k, r.g, r.amount + coalesce(t.rate, 0) as amount, r.ts, r.loaded {rows}")
+}
+
+/// Joins in which the rows' own side may be missing.
+fn outer(random: &mut SmallRng, input: &str) -> String {
+    let merged = "coalesce(r.id, b.id) as id, coalesce(r.k, b.k) as k, b.g, r.amount, coalesce(r.ts, b.ts) as ts, coalesce(r.loaded, b.loaded) as loaded";
+    match random.random_range(0..4) {
+        0 => format!("select {merged} from ({input}) as r full join fact_b as b on b.ts = r.ts and b.id = r.id"),
+        1 => format!(
+            "select id, k, b.g, r.amount, ts, r.loaded from ({input}) as r full join fact_b as b using (ts, id, k)"
+        ),
+        2 => format!(
+            "select r.id, d.k, d.region as g, r.amount, r.ts, r.loaded from dim_k as d left join ({input}) as r on r.k = d.k"
+        ),
+        _ => format!(
+            "select r.id, r.k, d.region as g, r.amount, r.ts, r.loaded from ({input}) as r full join dim_k as d on r.k = d.k"
+        ),
+    }
+}
+
+/// Every row for each day of a stretch.
+fn stretched(random: &mut SmallRng, input: &str) -> String {
+    match random.random_range(0..3) {
+        0 => format!(
+            "select r.id, r.k, r.g, r.amount, s.day as ts, r.loaded from ({input}) as r, generate_series(r.ts, r.ts + interval 2 day, interval 1 day) as s(day)"
+        ),
+        1 => format!(
+            "select r.id, r.k, r.g, r.amount, unnest(range(r.ts, r.loaded, interval 1 day)) as ts, r.loaded from ({input}) as r"
+        ),
+        _ => format!(
+            "with days as (select unnest(generate_series(date '2024-02-26', date '2024-03-03', interval 1 day)) as day) select r.id, r.k, r.g, r.amount, d.day as ts, r.loaded from days as d left join ({input}) as r on r.ts::date = d.day"
+        ),
+    }
+}
+
+/// Rows beside something that compares all of its own.
+fn limited(random: &mut SmallRng, input: &str) -> String {
+    let best = pick(
+        random,
+        &[
+            "select k, sum(amount) as total from fact_b group by k order by 2 desc nulls last, 1 nulls last limit 3",
+            "with recursive up as (select k, 1 as total from dim_k where rate > 2 union select d.k, u.total + 1 from up u join dim_k d on d.rate = u.k where u.total < 3) select k, max(total) as total from up group by k",
+            "select k, max(rate) as total from dim_k group by rollup (k)",
+        ],
+    );
+    format!(
+        "select r.id, r.k, r.g, t.total as amount, r.ts, r.loaded from ({input}) as r left join ({best}) as t on t.k = r.k"
+    )
+}
+
+/// Rows that are looked for among others, where NULL is no answer.
+fn unknown(random: &mut SmallRng, input: &str) -> String {
+    let condition = pick(
+        random,
+        &[
+            "r.k not in (select d.k from dim_k d)",
+            "r.amount > 3 or r.k in (select d.k from dim_k d where d.rate > 1)",
+            "not (r.k in (select d.k from dim_k d where d.region = r.g))",
+            "(r.k in (select d.k from dim_k d)) is null",
+            "exists (select 1 from dim_k d where d.region = r.g and exists (select 1 from fact_b b where b.k = d.k and b.id = r.id))",
+        ],
+    );
+    format!("select {COLUMNS} from ({input}) as r where {condition}")
 }
 
 fn filtered(random: &mut SmallRng, input: &str) -> String {

@@ -15,6 +15,7 @@ create table fact_a (id integer, k integer, g varchar, amount integer, ts timest
 create table fact_b (id integer, k integer, g varchar, amount integer, ts timestamp, loaded timestamp);
 create table dim_k (k integer, region varchar, rate integer);
 create table dim_g (g varchar, label varchar, boss integer);
+create table terms (k integer, since timestamp, until timestamp, rate integer);
 ";
 
 /// A database with the tables of the trial and what has been built from them.
@@ -60,6 +61,11 @@ fn fact_row(random: &mut SmallRng) -> String {
 fn dimension_row(random: &mut SmallRng, table: &str) -> String {
     let (k, g, label, number) = (integer(random, 6), letter(random), letter(random), integer(random, 5));
     let (k, g) = (or_null(random, k), or_null(random, g));
+    if table == "terms" {
+        let (since, until) = (moment(random), moment(random));
+        let (since, until) = (or_null(random, since), or_null(random, until));
+        return format!("({k}, {since}, {until}, {number})");
+    }
     if table == "dim_k" { format!("({k}, {g}, {number})") } else { format!("({g}, {label}, {number})") }
 }
 
@@ -70,7 +76,7 @@ impl World {
         session.execute(TABLES).expect("tables");
         // Many small partitions: a database of so few rows would otherwise be rebuilt whole for being cheap.
         let mut world = Self { _engine: engine, session, around: Surroundings::default(), runs: 0 };
-        for (table, rows) in [("fact_a", 24), ("fact_b", 16), ("dim_k", 6), ("dim_g", 4)] {
+        for (table, rows) in [("fact_a", 24), ("fact_b", 16), ("dim_k", 6), ("dim_g", 4), ("terms", 7)] {
             for _ in 0..rows {
                 let row = if table.starts_with("fact") { fact_row(random) } else { dimension_row(random, table) };
                 world.sql(&format!("insert into {table} values {row}"));
@@ -139,7 +145,7 @@ fn change(random: &mut SmallRng) -> String {
     let fact = if random.random_bool(0.65) { "fact_a" } else { "fact_b" };
     let dimension = if random.random_bool(0.6) { "dim_k" } else { "dim_g" };
     let id = integer(random, 14);
-    match random.random_range(0..14) {
+    match random.random_range(0..17) {
         0..=2 => format!("insert into {fact} values {}", fact_row(random)),
         3 => format!("insert into {fact} select * from {fact} where id = {id}"),
         4 => format!("delete from {fact} where id = {id}"),
@@ -149,6 +155,14 @@ fn change(random: &mut SmallRng) -> String {
         8 => format!("update {fact} set k = {}, g = {} where id = {id}", integer(random, 6), letter(random)),
         9 => format!("update {fact} set amount = {}, loaded = {} where id = {id}", integer(random, 9), moment(random)),
         10 | 11 => format!("insert into {dimension} values {}", dimension_row(random, dimension)),
+        14 => format!("insert into terms values {}", dimension_row(random, "terms")),
+        15 => format!(
+            "update terms set since = {}, until = {} where k = {}",
+            moment(random),
+            moment(random),
+            integer(random, 6)
+        ),
+        16 => format!("delete from terms where rate = {}", integer(random, 5)),
         12 if dimension == "dim_k" => {
             format!("update dim_k set region = {} where k = {}", letter(random), integer(random, 6))
         }

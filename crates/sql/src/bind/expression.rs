@@ -10,12 +10,14 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::Span;
 
+use super::function::{function_name, is_unnest};
+use super::name::lookup;
 use super::query::Bound;
-use super::scope::{Found, Scope};
+use super::scope::Scope;
 use super::{Binder, Environment, MOST_BINDINGS, frame, order};
-use crate::dialect::{comparable, type_of};
-use crate::tree::{Columns, Id, Node, Pick, WindowFunction, column, columns_of, field_of, is_reserved};
-use crate::{Catalog, Finding, FunctionKind, Place};
+use crate::dialect::type_of;
+use crate::tree::{Id, Node, Pick, Tie, WindowFunction, column, columns_of, field_of, is_reserved};
+use crate::{Finding, FunctionKind};
 
 /// How deep one select-list alias may lean on another.
 const DEEPEST_ALIAS: usize = 20;
@@ -34,9 +36,6 @@ const TAKE_LAMBDAS: &[&str] = &[
     "array_reduce",
     "reduce",
 ];
-
-/// Aggregates that depend on the order in which rows come, and take none.
-const APPROXIMATE: &[&str] = &["approx_quantile", "approx_top_k", "reservoir_quantile"];
 
 /// What names an expression may use.
 #[derive(Clone, Copy)]
@@ -61,6 +60,10 @@ pub(super) struct Parts {
     pub aggregates: Vec<(Id, Expr)>,
     pub windows: Vec<WindowFunction>,
     pub subqueries: Vec<Subquery>,
+    /// Whether `unnest` makes sense here.
+    pub may_unnest: bool,
+    /// Lists of which every element becomes a row: the column of the elements, and the call.
+    pub unnested: Vec<(Id, Expr)>,
 }
 
 /// A subquery within an expression.
@@ -68,8 +71,10 @@ pub(super) struct Subquery {
     pub bound: Bound,
     /// Columns that stand for its value.
     pub ids: Vec<Id>,
-    /// `x in (select ...)`: what is looked for.
+    /// `x in (select ...)` that keeps rows for which it is true: what is looked for.
     pub sought: Vec<Expr>,
+    /// `x in (select ...)` anywhere: what is looked for.
+    pub wanted: Vec<Expr>,
     /// Whether it stood within an aggregate's arguments.
     pub below_group: bool,
 }
@@ -126,111 +131,55 @@ impl Binder<'_> {
 
     /// Hangs a bound subquery on the rows it was computed for.
     pub(super) fn depend(&mut self, input: Node, bound: Bound, ids: Vec<Id>) -> Node {
-        let correlated = !bound.correlations.is_empty();
-        let equalities = bound.correlations.into_iter().map(|(inner, outer)| (outer, inner)).collect();
-        let on = match bound.source {
-            Some(source) if correlated => source,
-            _ => bound.node,
+        let available = input.ids(&self.scans);
+        let correlated = !bound.correlations.is_empty() || !bound.conditions.is_empty();
+        let near = |(_, outer): &(Expr, Expr)| columns_of(outer).is_subset(&available);
+        let turned = |(inner, outer): (Expr, Expr)| (outer, inner);
+        let (on, equalities, others) = match bound.source {
+            Some(source) if correlated => {
+                let both = &available | &source.ids(&self.scans);
+                let equalities = bound.correlations.into_iter().filter(near).map(turned).collect();
+                let others = bound.conditions.into_iter().filter(|condition| columns_of(condition).is_subset(&both));
+                (source, equalities, others.collect())
+            }
+            _ => (bound.node, Vec::new(), Vec::new()),
         };
-        Node::Depend { input: Box::new(input), on: Box::new(on), equalities, ids }
+        let tie = Tie { equalities, others, ..Tie::default() };
+        let mut node = Node::Depend { input: Box::new(input), on: Box::new(on), tie, ids };
+        // What a subquery within the subquery asks of these rows.
+        for deferred in bound.deferred {
+            if deferred.equalities.iter().all(near) {
+                let tie = Tie { equalities: deferred.equalities.into_iter().map(turned).collect(), ..Tie::default() };
+                node = Node::Depend { input: Box::new(node), on: Box::new(deferred.on), tie, ids: Vec::new() };
+            }
+        }
+        node
     }
 
     /// Hangs a subquery of an expression on the rows of `input`.
     pub(super) fn hang(&mut self, input: Node, subquery: Subquery) -> Node {
-        let Subquery { mut bound, ids, sought, .. } = subquery;
+        let Subquery { mut bound, ids, sought, wanted, .. } = subquery;
+        let available = input.ids(&self.scans);
+        // Where it matters whether it is false or unknown, a NULL on either side is as good as an equal value.
+        let single = |list: &[Expr]| list.len() == 1 && bound.output.len() == 1;
+        if sought.is_empty() && single(&wanted) && columns_of(&wanted[0]).is_subset(&available) {
+            let pair = self.compared(&wanted[0], &column(bound.output[0]));
+            if let Some(pair) = pair.filter(|(wanted, _)| !columns_of(wanted).is_empty()) {
+                let tie = Tie { equalities: vec![pair], unknown: true, ..Tie::default() };
+                return Node::Depend { input: Box::new(input), on: Box::new(bound.node), tie, ids };
+            }
+        }
         if bound.correlations.is_empty() && !sought.is_empty() && sought.len() == bound.output.len() {
-            let pairs: Vec<(Expr, Expr)> = sought
-                .iter()
-                .zip(&bound.output)
-                .filter(|(wanted, _)| !columns_of(wanted).is_empty())
-                .filter_map(|(wanted, id)| comparable(wanted, &column(*id), &self.columns))
-                .collect();
+            let named = sought.iter().zip(&bound.output).filter(|(wanted, _)| !columns_of(wanted).is_empty());
+            let named: Vec<(&Expr, Id)> = named.map(|(wanted, id)| (wanted, *id)).collect();
+            let equalities = named.into_iter().filter_map(|(wanted, id)| self.compared(wanted, &column(id))).collect();
             bound.source = None;
             let Bound { node, .. } = bound;
-            return Node::Depend { input: Box::new(input), on: Box::new(node), equalities: pairs, ids };
+            let tie = Tie { equalities, ..Tie::default() };
+            return Node::Depend { input: Box::new(input), on: Box::new(node), tie, ids };
         }
         self.depend(input, bound, ids)
     }
-
-    fn call(&mut self, function: &Function) -> Result<FunctionKind, Finding> {
-        let name = function_name(function);
-        let kind = kind_of(function, self.catalog);
-        if kind == Some(FunctionKind::Rows) || self.dialect().reading().makes_rows(&name) {
-            return Err(self.finding(
-                "unnest",
-                &format!("{name}() in the select list makes several rows of one; any change rebuilds the whole table"),
-                "write it as a join: from ..., unnest(...)",
-                function,
-            ));
-        }
-        let Some(finding) = call(kind, &name, self.place(function.span())) else {
-            return Ok(kind.unwrap_or(FunctionKind::Scalar));
-        };
-        match kind {
-            Some(FunctionKind::Volatile) => self.findings.refusals.push(finding),
-            Some(FunctionKind::Clock) => {
-                self.findings.clocks.push((function.name.span(), finding.place.clone()));
-                self.findings.unstable.push(finding);
-            }
-            _ => {
-                self.findings.unstable.push(finding.clone());
-                return Err(finding);
-            }
-        }
-        Ok(FunctionKind::Scalar)
-    }
-}
-
-/// What a function is. The age of one moment is counted from today; that of two is not.
-pub(crate) fn kind_of(function: &Function, catalog: &dyn Catalog) -> Option<FunctionKind> {
-    let name = function_name(function);
-    let alone = matches!(&function.args, FunctionArguments::List(list) if list.args.len() == 1);
-    match catalog.function(&name) {
-        Some(FunctionKind::Scalar) if name == "age" && alone => Some(FunctionKind::Clock),
-        Some(FunctionKind::Aggregate) if APPROXIMATE.contains(&name.as_str()) => Some(FunctionKind::Volatile),
-        kind => kind,
-    }
-}
-
-/// What has to be said about calling a function: a refusal if it is volatile, else a reason to rebuild in every run.
-pub(crate) fn call(kind: Option<FunctionKind>, name: &str, place: Option<Place>) -> Option<Finding> {
-    let (rule, message, help) = match kind {
-        Some(FunctionKind::Scalar | FunctionKind::Aggregate | FunctionKind::Rows) => return None,
-        Some(FunctionKind::Volatile) if APPROXIMATE.contains(&name) => (
-            "approximate",
-            format!(
-                "{name}() depends on the order in which rows come, which no table keeps, so no two rebuilds need agree"
-            ),
-            "use the exact function: quantile_cont(), quantile_disc(), or a count by value",
-        ),
-        Some(FunctionKind::Volatile) => (
-            "volatile",
-            format!("{name}() answers anew at every call, so no two rebuilds need agree"),
-            "derive the value from the row, as in md5(key); or keep such a column out of an exact model",
-        ),
-        Some(FunctionKind::Clock) => (
-            "clock",
-            format!(
-                "{name}() reads the clock or the session, so the result changes without any input changing; \
-                 the model is rebuilt whole in every run"
-            ),
-            "compute what depends on the present in a view on top of this model",
-        ),
-        Some(FunctionKind::Macro) | None => (
-            "unknown-function",
-            format!(
-                "{name}() is a macro of the database or unknown, and what it reads cannot be seen; \
-                 the model is rebuilt whole in every run"
-            ),
-            "write the expression out, or as a macro of the project",
-        ),
-    };
-    Some(Finding { rule, message, help: help.to_owned(), place })
-}
-
-/// The last part of a function's name, in lower case.
-pub(crate) fn function_name(function: &Function) -> String {
-    function.name.0.last().map(|part| part.to_string().trim_matches('"').to_ascii_lowercase()).unwrap_or_default()
 }
 
 /// The parts of `a and b and c`.
@@ -292,11 +241,11 @@ impl Resolver<'_, '_> {
             }
             Expr::Exists { subquery, .. } => {
                 let subquery = std::mem::replace(&mut **subquery, empty_query());
-                *expression = self.subquery(&subquery, Vec::new(), true)?;
+                *expression = self.subquery(&subquery, Vec::new(), Vec::new(), true)?;
             }
             Expr::Subquery(subquery) => {
                 let subquery = std::mem::replace(&mut **subquery, empty_query());
-                *expression = self.subquery(&subquery, Vec::new(), false)?;
+                *expression = self.subquery(&subquery, Vec::new(), Vec::new(), false)?;
             }
             Expr::InSubquery { expr, subquery, negated } => {
                 let subquery = std::mem::replace(&mut **subquery, empty_query());
@@ -305,8 +254,9 @@ impl Resolver<'_, '_> {
                 let before = std::mem::replace(&mut self.binder.deciding, true);
                 let sought = self.sought(&wanted);
                 self.binder.deciding = before;
-                let sought = if negated { sought.map(|_| Vec::new())? } else { sought? };
-                *expression = self.subquery(&subquery, sought, true)?;
+                let wanted = sought?;
+                let sought = if negated { Vec::new() } else { wanted.clone() };
+                *expression = self.subquery(&subquery, sought, wanted, true)?;
             }
             Expr::Function(function) => self.enter_function(function)?,
             Expr::BinaryOp { left, op, right } if doubtful(op, left) || doubtful(op, right) => {
@@ -339,6 +289,10 @@ impl Resolver<'_, '_> {
                 self.binder.unbound("this window has no definition that could be followed", &function.name)
             })?;
             *over = WindowType::WindowSpec(spec);
+            return Ok(());
+        }
+        let unnests = self.binder.dialect().reading().unnests();
+        if unnests && self.parts.may_unnest && self.within_aggregate == 0 && is_unnest(function) {
             return Ok(());
         }
         if self.binder.call(function)? == FunctionKind::Aggregate {
@@ -456,11 +410,19 @@ impl Resolver<'_, '_> {
             let id = self.binder.new_column("grouping", None);
             self.parts.aggregates.push((id, expression.clone()));
             *expression = column(id);
+        } else if self.parts.may_unnest && is_unnest(function) && self.binder.dialect().reading().unnests() {
+            // Said twice, it is one list all the same.
+            let same = |(_, known): &&(Id, Expr)| *known == *expression;
+            let known = self.parts.unnested.iter().find(same).map(|(id, _)| *id);
+            let id = known.unwrap_or_else(|| self.binder.computed_column("unnest", expression));
+            if known.is_none() {
+                self.parts.unnested.push((id, expression.clone()));
+            }
+            *expression = column(id);
         } else if self.binder.catalog.function(&function_name(function)) == Some(FunctionKind::Aggregate) {
             self.within_aggregate = self.within_aggregate.saturating_sub(1);
             let order = order::of_aggregate(function, blind);
-            let data_type = type_of(expression, &self.binder.columns);
-            let id = self.binder.new_column("aggregate", data_type);
+            let id = self.binder.computed_column("aggregate", expression);
             self.binder.picks.extend(order.map(|order| Pick { id, order, place }));
             self.parts.aggregates.push((id, expression.clone()));
             *expression = column(id);
@@ -478,26 +440,33 @@ impl Resolver<'_, '_> {
         wanted.iter().map(|item| self.binder.expression_at(item, self.names, self.parts, self.alias_depth)).collect()
     }
 
-    fn subquery(&mut self, subquery: &Query, sought: Vec<Expr>, verdict: bool) -> Result<Expr, Finding> {
+    fn subquery(
+        &mut self,
+        subquery: &Query,
+        sought: Vec<Expr>,
+        wanted: Vec<Expr>,
+        verdict: bool,
+    ) -> Result<Expr, Finding> {
         let mut scopes = vec![self.names.scope];
         scopes.extend(self.names.outer);
         let hits = self.binder.outer_hits;
         let environment = self.names.environment.cloned();
         let mut bound = self.binder.deciding(|binder| binder.query(subquery, environment, &scopes))?;
         let correlated = self.binder.outer_hits > hits;
-        if correlated && bound.correlations.is_empty() {
+        if correlated && bound.correlations.is_empty() && bound.conditions.is_empty() {
             // It looks at the outer row in a way we cannot follow: whatever it reads may matter to every row.
             bound.source = None;
         }
         // Not written in the subquery itself but in what is looked for: those rows matter only where nothing else ties them.
-        let sought = if correlated { Vec::new() } else { sought };
-        let data_type = match bound.output.as_slice() {
-            _ if verdict => Some("BOOLEAN".to_owned()),
-            [single] => self.binder.columns[*single].data_type.clone(),
-            _ => None,
+        let (sought, wanted) = if correlated { (Vec::new(), Vec::new()) } else { (sought, wanted) };
+        let id = match bound.output.as_slice() {
+            _ if verdict => self.binder.new_column("subquery", Some("BOOLEAN".to_owned())),
+            // The value of a subquery has the type of the subquery's column.
+            [single] => self.binder.computed_column("subquery", &column(*single)),
+            _ => self.binder.new_column("subquery", None),
         };
-        let id = self.binder.new_column("subquery", data_type);
-        self.parts.subqueries.push(Subquery { bound, ids: vec![id], sought, below_group: self.within_aggregate > 0 });
+        let below_group = self.within_aggregate > 0;
+        self.parts.subqueries.push(Subquery { bound, ids: vec![id], sought, wanted, below_group });
         Ok(column(id))
     }
 
@@ -559,52 +528,6 @@ impl Resolver<'_, '_> {
     }
 }
 
-/// A path of names as a column, or a field of one.
-fn lookup(scope: &Scope, path: &[Ident], columns: &Columns, outer: &[&Scope]) -> Option<Result<Expr, String>> {
-    let (first, rest) = path.split_first()?;
-    // table.column.field, with schema and database before the table left out of account.
-    for skip in 0..path.len().saturating_sub(1) {
-        let (table, tail) = (&path[skip], &path[skip + 1..]);
-        if scope.has_table(&table.value) {
-            match scope.by_table(&table.value, &tail[0].value) {
-                Found::One(_) if tail.len() > 1 && !columns.dialect.reading().has_fields() => {}
-                Found::One(id) => return Some(Ok(field(id, &tail[1..]))),
-                Found::Many => return Some(Err(format!("`{}.{}` is ambiguous", table.value, tail[0].value))),
-                Found::Nothing => {}
-            }
-        }
-    }
-    if !rest.is_empty() && !columns.dialect.reading().has_fields() {
-        return None;
-    }
-    match scope.by_name(&first.value) {
-        Found::One(id) if !rest.is_empty() => match has_fields(columns[id].data_type.as_deref()) {
-            Some(true) => Some(Ok(field(id, rest))),
-            Some(false) => None,
-            None if outer.iter().any(|scope| scope.has_table(&first.value)) => {
-                Some(Err(format!("`{}` is a column here and a table outside", first.value)))
-            }
-            None => Some(Ok(field(id, rest))),
-        },
-        Found::One(id) => Some(Ok(field(id, rest))),
-        Found::Many => Some(Err(format!("`{}` is ambiguous", first.value))),
-        Found::Nothing => None,
-    }
-}
-
-/// Whether a type has fields; none when the type is not known.
-fn has_fields(data_type: Option<&str>) -> Option<bool> {
-    let data_type = data_type?;
-    Some(["STRUCT", "UNION", "MAP", "JSON", "VARIANT"].iter().any(|kind| data_type.starts_with(kind)))
-}
-
-fn field(id: Id, path: &[Ident]) -> Expr {
-    if path.is_empty() {
-        return column(id);
-    }
-    Expr::CompoundFieldAccess { root: Box::new(column(id)), access_chain: path.iter().map(field_of).collect() }
-}
-
 /// Whether an operator stands without parentheses below another, and parsers differ on which of the two binds tighter.
 fn doubtful(above: &BinaryOperator, side: &Expr) -> bool {
     use BinaryOperator as Op;
@@ -626,7 +549,7 @@ fn compares(op: &BinaryOperator) -> bool {
     matches!(op, Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq)
 }
 
-fn empty_query() -> Query {
+pub(super) fn empty_query() -> Query {
     use sqlparser::ast::{SetExpr, Values};
     Query {
         with: None,

@@ -10,7 +10,7 @@ use super::query::Bound;
 use super::scope::Scope;
 use super::{Binder, Environment, MOST_BINDINGS, MOST_SCANS};
 use crate::text::{parts_of, span_of};
-use crate::tree::{Id, JoinKind, Node, Scan};
+use crate::tree::{Id, JoinKind, Node, Scan, Series, column, column_name, columns_of_all};
 use crate::{Dialect, Finding, FunctionKind, Place, TableInfo};
 
 /// A relation and the names it answers to.
@@ -81,20 +81,18 @@ impl Binder<'_> {
             }
             TableFactor::Table { name, alias, args: Some(args), .. } => {
                 let (left, left_scope) = before.unwrap_or_else(|| nothing(self.dialect()));
-                let reads = args.args.iter().any(|argument| self.mentions_columns(argument));
-                self.arguments_given(&args.args, reads, &left_scope, environment, outer, factor)?;
-                self.series(name, factor, alias.as_ref(), (left, left_scope), reads)
+                let given = self.arguments_given(&args.args, &left_scope, environment, outer, factor)?;
+                self.series(name, factor, alias.as_ref(), (left, left_scope), given)
             }
             TableFactor::Function { name, args, alias, .. } => {
                 let (left, left_scope) = before.unwrap_or_else(|| nothing(self.dialect()));
-                let reads = args.iter().any(|argument| self.mentions_columns(argument));
-                self.arguments_given(args, reads, &left_scope, environment, outer, factor)?;
-                self.series(name, factor, alias.as_ref(), (left, left_scope), reads)
+                let given = self.arguments_given(args, &left_scope, environment, outer, factor)?;
+                self.series(name, factor, alias.as_ref(), (left, left_scope), given)
             }
             TableFactor::UNNEST { alias, array_exprs, .. } => {
                 let (left, scope) = before.unwrap_or_else(|| nothing(self.dialect()));
-                self.given(array_exprs, &scope, environment, outer, factor)?;
-                Ok(self.expanded(left, scope, alias.as_ref(), "unnest"))
+                let given = self.given(array_exprs, &scope, environment, outer, factor)?;
+                Ok(self.expanded(left, scope, alias.as_ref(), "unnest", &given))
             }
             TableFactor::NestedJoin { table_with_joins, alias: None } => {
                 let inner = std::slice::from_ref(&**table_with_joins);
@@ -135,6 +133,11 @@ impl Binder<'_> {
         if let [single] = parts.as_slice()
             && let Some(found) = find_cte(self.dialect(), environment, single)
         {
+            if self.recursions.last().is_some_and(|within| Rc::ptr_eq(&within.cte, &found.cte)) {
+                let (node, ids, names) = self.rows_before(name)?;
+                let label = alias.map_or(&found.cte.alias.name, |alias| &alias.name);
+                return Ok((node, renamed(self.dialect(), &label.value, ids.into_iter().zip(names).collect(), alias)));
+            }
             return self.common(&found, alias, name);
         }
         let Some(TableInfo::Table { columns }) = self.catalog.table(&parts).filter(|_| !parts.is_empty()) else {
@@ -183,12 +186,20 @@ impl Binder<'_> {
         at: &ObjectName,
     ) -> Result<Relation, Finding> {
         if found.recursive && refers_to(self.dialect(), &found.cte.query, &found.cte.alias.name.value) {
-            return Err(self.finding(
+            let finding = self.finding(
                 "recursion",
                 "a recursive query reaches as far as its data does; any change of an input rebuilds the whole table",
-                "move the recursion into a table model of its own",
+                "hand the event time or the key on from row to row as it is, or move the recursion into a table model",
                 at,
-            ));
+            );
+            self.bindings += 1;
+            if self.bindings > MOST_BINDINGS {
+                return Err(finding);
+            }
+            let bound = self.recursive(found, at, finding)?;
+            let label = alias.map_or(&found.cte.alias.name, |alias| &alias.name);
+            let named = bound.output.iter().copied().zip(bound.names).collect();
+            return Ok((bound.node, renamed(self.dialect(), &label.value, named, alias)));
         }
         self.bindings += 1;
         if self.bindings > MOST_BINDINGS {
@@ -218,7 +229,12 @@ impl Binder<'_> {
         let Some((left, left_scope)) = before else {
             return Err(self.unbound("a lateral subquery without a table before it has no rule", at));
         };
-        let ids: Vec<Id> = bound.names.iter().map(|name| self.new_column(name.clone(), None)).collect();
+        let ids: Vec<Id> = bound
+            .output
+            .iter()
+            .zip(&bound.names)
+            .map(|(id, name)| self.computed_column(name.clone(), &column(*id)))
+            .collect();
         let named = ids.iter().copied().zip(bound.names.iter().cloned()).collect();
         let scope = left_scope.and(renamed(self.dialect(), alias.map_or("", |alias| &alias.name.value), named, alias));
         let node = self.depend(left, bound, ids);
@@ -232,7 +248,7 @@ impl Binder<'_> {
         factor: &TableFactor,
         alias: Option<&TableAlias>,
         (left, left_scope): Relation,
-        reads_columns: bool,
+        given: Option<Vec<Expr>>,
     ) -> Result<Relation, Finding> {
         let function = name.0.last().map(|part| part.to_string().to_ascii_lowercase()).unwrap_or_default();
         if !self.dialect().reading().is_series(&function) {
@@ -243,17 +259,24 @@ impl Binder<'_> {
         if self.clock_within(factor) {
             return Err(self.unbound("a series that depends on the clock has no rule", factor));
         }
-        if reads_columns || alias.is_some_and(|alias| !alias.columns.is_empty()) {
-            return Ok(self.expanded(left, left_scope, alias, &function));
+        if let Some(given) = given {
+            return Ok(self.expanded(left, left_scope, alias, &function, &given));
         }
-        let id = self.new_column(function.clone(), None);
+        if alias.is_some_and(|alias| alias.columns.len() > 1) {
+            return Ok(self.expanded(left, left_scope, alias, &function, &[]));
+        }
+        let column = alias.and_then(|alias| alias.columns.first()).map(|column| column.name.value.clone());
+        let column = column.unwrap_or_else(|| {
+            let alias = alias.map(|alias| alias.name.value.as_str());
+            self.dialect().reading().series_column(&function, alias).to_owned()
+        });
+        let id = self.new_column(column.clone(), None);
         let sql = alias.map_or_else(|| factor.to_string(), |_| without_alias(factor));
-        let text = format!("select * from {sql} as hw_series({})", crate::tree::column_name(id));
+        let text = format!("select * from {sql} as hw_series({})", column_name(id));
+        self.describe(&[id], &text);
         let constant = Node::Constant { sql: Some(text), ids: vec![id] };
         let label = alias.map_or(function.as_str(), |alias| &alias.name.value);
-        let name =
-            self.dialect().reading().series_column(&function, alias.map(|alias| alias.name.value.as_str())).to_owned();
-        let scope = Scope::of(self.dialect(), label, &[(id, name)]);
+        let scope = Scope::of(self.dialect(), label, &[(id, column)]);
         Ok(match left {
             Node::Constant { ref ids, .. } if ids.is_empty() => (constant, scope),
             left => crossed(Some((left, left_scope)), (constant, scope)),
@@ -263,14 +286,13 @@ impl Binder<'_> {
     fn arguments_given(
         &mut self,
         arguments: &[FunctionArg],
-        reads: bool,
         scope: &Scope,
         environment: Option<&Rc<Environment>>,
         outer: &[&Scope],
         factor: &TableFactor,
-    ) -> Result<(), Finding> {
-        if !reads {
-            return Ok(());
+    ) -> Result<Option<Vec<Expr>>, Finding> {
+        if !arguments.iter().any(|argument| self.mentions_columns(argument)) {
+            return Ok(None);
         }
         let expression = |argument: &FunctionArg| match argument {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(expression))
@@ -278,12 +300,12 @@ impl Binder<'_> {
             _ => None,
         };
         match arguments.iter().map(expression).collect::<Option<Vec<Expr>>>() {
-            Some(expressions) => self.given(&expressions, scope, environment, outer, factor),
+            Some(expressions) => self.given(&expressions, scope, environment, outer, factor).map(Some),
             None => Err(self.unbound("this argument has no rule", factor)),
         }
     }
 
-    /// What a function that makes rows is given: columns of the rows before it, or of the outer query.
+    /// What a function that makes rows is given: expressions over the rows before it, or over those of an outer query.
     fn given(
         &mut self,
         expressions: &[Expr],
@@ -291,13 +313,15 @@ impl Binder<'_> {
         environment: Option<&Rc<Environment>>,
         outer: &[&Scope],
         factor: &TableFactor,
-    ) -> Result<(), Finding> {
+    ) -> Result<Vec<Expr>, Finding> {
+        let mut given = Vec::new();
         for expression in expressions {
-            if self.row_expression(expression, scope, environment, outer)?.is_none() {
-                return Err(self.unbound("a subquery as an argument has no rule", factor));
+            match self.row_expression(expression, scope, environment, outer)? {
+                Some(bound) => given.push(bound),
+                None => return Err(self.unbound("a subquery as an argument has no rule", factor)),
             }
         }
-        Ok(())
+        Ok(given)
     }
 
     fn clock_within(&self, factor: &TableFactor) -> bool {
@@ -312,7 +336,14 @@ impl Binder<'_> {
         found
     }
 
-    fn expanded(&mut self, left: Node, scope: Scope, alias: Option<&TableAlias>, function: &str) -> Relation {
+    fn expanded(
+        &mut self,
+        left: Node,
+        scope: Scope,
+        alias: Option<&TableAlias>,
+        function: &str,
+        given: &[Expr],
+    ) -> Relation {
         let names: Vec<String> = match alias {
             Some(alias) if !alias.columns.is_empty() => {
                 alias.columns.iter().map(|column| column.name.value.clone()).collect()
@@ -323,10 +354,26 @@ impl Binder<'_> {
             }
         };
         let ids: Vec<Id> = names.iter().map(|name| self.new_column(name.clone(), None)).collect();
+        let series = if given.is_empty() { None } else { series(self.dialect(), function, given, &ids) };
+        let available = left.ids(&self.scans);
+        let series = series.filter(|(series, _)| series.given.is_subset(&available)).map(|(series, element)| {
+            self.columns[ids[0]].source = element;
+            series
+        });
         let named: Vec<(Id, String)> = ids.iter().copied().zip(names).collect();
         let scope = scope.and(Scope::of(self.dialect(), alias.map_or(function, |alias| &alias.name.value), &named));
-        (Node::Expand { input: Box::new(left), ids }, scope)
+        (Node::Expand { input: Box::new(left), ids, series }, scope)
     }
+}
+
+/// How a function makes rows from one, and an expression for an element; none where that takes more than we know.
+fn series(dialect: Dialect, function: &str, given: &[Expr], ids: &[Id]) -> Option<(Series, Option<Expr>)> {
+    let [id] = ids else { return None };
+    let arguments: Vec<String> = given.iter().map(ToString::to_string).collect();
+    let (call, element) = dialect.reading().series(function, &arguments)?;
+    let element = element.and_then(|element| crate::text::expression(&element, dialect));
+    let call = format!("{call} as hw_series_{id}({})", column_name(*id));
+    Some((Series { given: columns_of_all(given), call, outer: false }, element))
 }
 
 /// What has to be said about a table that nobody knows.

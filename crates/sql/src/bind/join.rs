@@ -9,9 +9,8 @@ use super::from::Relation;
 use super::scope::{Found, Scope};
 use super::{Binder, Environment};
 use crate::Finding;
-use crate::dialect::comparable;
 use crate::text::parts_of;
-use crate::tree::{Id, JoinKind, Node, column, columns_of};
+use crate::tree::{Id, JoinKind, Node, Tie, column, columns_of};
 
 /// How a join operator treats its two sides.
 enum Sides {
@@ -19,6 +18,8 @@ enum Sides {
     Left,
     Right,
     Semi,
+    Full,
+    AsOf,
     Neither,
 }
 
@@ -37,7 +38,10 @@ impl Binder<'_> {
                 TableFactor::UNNEST { .. } | TableFactor::Function { .. } | TableFactor::Table { args: Some(_), .. }
             );
         if lateral_ground {
-            let relation = self.factor(&join.relation, environment, outer, Some(left))?;
+            let mut relation = self.factor(&join.relation, environment, outer, Some(left))?;
+            if let (Node::Expand { series: Some(series), .. }, Sides::Left) = (&mut relation.0, &sides) {
+                series.outer = true;
+            }
             return self.condition_of_lateral(relation, constraint, join, environment, outer);
         }
         let left_scope = left.1.clone();
@@ -93,6 +97,7 @@ impl Binder<'_> {
     ) -> Result<Relation, Finding> {
         let ((left, mut left_scope), (right, mut right_scope)) = (left, right);
         let mut conditions: Vec<Expr> = Vec::new();
+        let mut pairs: Vec<(Id, Id)> = Vec::new();
         let mut merged: Vec<Id> = Vec::new();
         match constraint {
             JoinConstraint::On(expression) => {
@@ -110,15 +115,17 @@ impl Binder<'_> {
                         return Err(self.unbound(format!("`{name}` is not one column on either side"), join));
                     };
                     conditions.push(equals(column(a), column(b)));
+                    if matches!(sides, Sides::Full) {
+                        pairs.push((a, b));
+                        continue;
+                    }
                     let right = matches!(sides, Sides::Right);
-                    let hidden = if right { (&mut left_scope, a) } else { (&mut right_scope, b) };
                     merged.push(if right { b } else { a });
-                    hidden
-                        .0
-                        .columns
-                        .iter_mut()
-                        .filter(|other| other.id == hidden.1)
-                        .for_each(|other| other.merged = true);
+                    if right {
+                        left_scope.stand_in(a, b, &name);
+                    }
+                    let hidden = right_scope.columns.iter_mut().filter(|other| other.id == b);
+                    hidden.for_each(|other| other.merged = true);
                 }
             }
             JoinConstraint::None => {}
@@ -133,31 +140,36 @@ impl Binder<'_> {
         };
         if let JoinOperator::AsOf { match_condition, .. } = &join.join_operator {
             let both = left_scope.clone().and(right_scope.clone());
-            self.row_expression(match_condition, &both, environment, outer)?;
-            // The nearest row of the same key: every row of that key may be it.
-            let (equalities, _, _) = self.split(conditions, &left, &right);
-            let ids: Vec<Id> = right_scope.columns.iter().map(|column| column.id).collect();
-            let fresh: Vec<Id> = ids.iter().map(|id| self.new_column(self.columns[*id].name.clone(), None)).collect();
-            for (other, id) in right_scope.columns.iter_mut().zip(&fresh) {
-                other.id = *id;
-            }
-            let node = Node::Depend { input: Box::new(left), on: Box::new(right), equalities, ids: fresh };
-            return Ok((node, scope_of(left_scope, right_scope)));
+            let Some(near) = self.row_expression(match_condition, &both, environment, outer)? else {
+                return Err(self.unbound("a subquery in a join condition has no rule", join));
+            };
+            return Ok(self.nearest((left, left_scope), (right, right_scope), conditions, near));
+        }
+        if matches!(sides, Sides::AsOf) {
+            let using = matches!(constraint, JoinConstraint::Using(_));
+            let near = if using { Self::last_is_near(&mut conditions) } else { None };
+            let (conditions, found) = Self::parted(conditions);
+            let Some(near) = near.or(found) else {
+                return Err(self.unbound("what is near in this asof join cannot be told", join));
+            };
+            return Ok(self.nearest((left, left_scope), (right, right_scope), conditions, near));
         }
         let (kind, first, second) = match sides {
             Sides::Inner => (JoinKind::Inner, left, right),
             Sides::Left => (JoinKind::Left, left, right),
             Sides::Right => (JoinKind::Left, right, left),
+            Sides::Full => (JoinKind::Full, left, right),
             Sides::Semi => {
-                let (equalities, _, _) = self.split(conditions, &left, &right);
-                let node = Node::Depend { input: Box::new(left), on: Box::new(right), equalities, ids: Vec::new() };
+                let (equalities, others, _) = self.split(conditions, &left, &right);
+                let tie = Tie { equalities, others, ..Tie::default() };
+                let node = Node::Depend { input: Box::new(left), on: Box::new(right), tie, ids: Vec::new() };
                 return Ok((node, left_scope));
             }
-            Sides::Neither => {
+            Sides::AsOf | Sides::Neither => {
                 let finding = self.finding(
-                    "full-join",
-                    "in this kind of join either side can be without a partner; any change rebuilds the whole table",
-                    "use a left join from the side that has the event time, or union the two sides",
+                    "unknown-join",
+                    "this kind of join has no rule; any change rebuilds the whole table",
+                    "use a left, inner or full join",
                     join,
                 );
                 let scope = scope_of(left_scope, right_scope);
@@ -173,12 +185,13 @@ impl Binder<'_> {
         };
         let (equalities, others, complete) = self.split(conditions, &first, &second);
         let node = Node::Join { kind, left: Box::new(first), right: Box::new(second), equalities, others, complete };
-        Ok((node, scope_of(left_scope, right_scope)))
+        let scope = scope_of(left_scope, right_scope);
+        Ok(self.merged(node, scope, &pairs))
     }
 
     /// Parts conditions into equalities between the two sides, conditions of these two alone, and whether nothing was left over.
     pub(super) fn split(
-        &self,
+        &mut self,
         conditions: Vec<Expr>,
         left: &Node,
         right: &Node,
@@ -191,11 +204,10 @@ impl Binder<'_> {
                 let is = |ids: &std::collections::BTreeSet<Id>, side: &std::collections::BTreeSet<Id>| {
                     !ids.is_empty() && ids.is_subset(side)
                 };
-                let pair = comparable(a, b, &self.columns);
                 if is(&in_a, &left) && is(&in_b, &right) {
-                    equalities.extend(pair);
+                    equalities.extend(self.compared(a, b));
                 } else if is(&in_a, &right) && is(&in_b, &left) {
-                    equalities.extend(pair.map(|(a, b)| (b, a)));
+                    equalities.extend(self.compared(b, a));
                 }
             }
             if columns_of(&condition).iter().all(|id| left.contains(id) || right.contains(id)) {
@@ -245,7 +257,9 @@ fn sides_of(operator: &JoinOperator) -> (Sides, &JoinConstraint) {
         JoinOperator::Semi(constraint) | JoinOperator::LeftSemi(constraint) => (Sides::Semi, constraint),
         JoinOperator::Anti(constraint) | JoinOperator::LeftAnti(constraint) => (Sides::Semi, constraint),
         JoinOperator::AsOf { constraint, .. } => (Sides::Left, constraint),
-        JoinOperator::FullOuter(constraint) => (Sides::Neither, constraint),
+        JoinOperator::FullOuter(constraint) => (Sides::Full, constraint),
+        // What stands for `asof` where the parser does not know it; see `text.rs`.
+        JoinOperator::RightSemi(constraint) | JoinOperator::RightAnti(constraint) => (Sides::AsOf, constraint),
         _ => (Sides::Neither, NONE),
     }
 }

@@ -5,39 +5,56 @@
 //! | `scope.rs` | which columns a name can mean |
 //! | `query.rs` | queries, common table expressions, set operations, limits |
 //! | `select.rs` | one `select` block, from its tables to its columns |
+//! | `star.rs` | the select list, its stars expanded |
+//! | `distinct.rs` | `distinct`, `distinct on`, and what an `order by` goes by |
 //! | `from.rs` | tables, subqueries, table functions |
 //! | `grouping.rs` | grouping sets |
 //! | `join.rs` | joins |
-//! | `expression.rs` | names, aggregates, windows and subqueries within expressions |
+//! | `expression.rs` | aggregates, windows, subqueries and names within expressions |
+//! | `name.rs` | what a path of names leads to |
+//! | `function.rs` | what calling a function means |
 //! | `frame.rs` | how far a window looks along its order |
 //! | `order.rs` | functions whose value depends on which of two rows comes first |
+//! | `compare.rs` | the types in which values are compared |
+//! | `full.rs` | full joins and columns that `using` merges |
+//! | `nearest.rs` | `asof` joins |
+//! | `recursion.rs` | recursive queries |
 //!
 //! What has no rule becomes [`Node::Opaque`] or, when not even its names can be resolved, a [`Finding`] for the whole query. Both
 //! are right, only wider.
 
+mod compare;
+mod distinct;
 mod expression;
 mod frame;
 mod from;
+mod full;
+mod function;
 mod grouping;
 mod join;
+mod name;
+mod nearest;
 mod order;
 mod query;
+mod recursion;
 mod scope;
 mod select;
+mod star;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use sqlparser::ast::{Cte, Query, Spanned};
+use sqlparser::ast::{Cte, Expr, Query, Spanned};
 use sqlparser::tokenizer::Span;
 
+use crate::excerpt::Excerpt;
 use crate::text::Expanded;
 use crate::tree::{ColumnFacts, Columns, Id, Limited, Pick, Scan, Tree, Unique};
 use crate::{Catalog, Dialect, Finding, Place};
 
-pub(crate) use expression::{call, function_name, kind_of};
 pub(crate) use frame::carried_by_group;
 pub(crate) use from::{unknown_table, unwatched_function};
+pub(crate) use function::{call, function_name, kind_of};
 
 /// More mentions of tables than this, and binding gives up: common table expressions that use each other twice grow without end.
 const MOST_SCANS: usize = 400;
@@ -61,6 +78,8 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
         text,
         columns: Columns::new(catalog.dialect()),
         scans: Vec::new(),
+        excerpts: Vec::new(),
+        recursions: Vec::new(),
         findings: Findings::default(),
         outer_hits: 0,
         bindings: 0,
@@ -74,16 +93,21 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
         picks: Vec::new(),
         limits: Vec::new(),
     };
-    let marks = ["\u{1}", "{changed}"].into_iter().find(|mark| text.sql.contains(mark));
+    let marks = ["\u{1}", "{changed}", "{kept_"].into_iter().find(|mark| text.sql.contains(mark));
     let bound = match reserved(query).or_else(|| marks.map(|mark| mark.escape_debug().to_string())) {
         Some(name) => Err(binder.unbound(format!("`{name}` is a name that generated SQL uses"), query)),
         None => binder.query(query, None, &[]),
     };
-    let Binder { columns, scans, findings, decisive, coerced, barred, qualified, unique, picks, limits, .. } = binder;
+    let computed = 0..binder.columns.len();
+    binder.learn(&computed.collect());
+    let Binder {
+        columns, scans, excerpts, findings, decisive, coerced, barred, qualified, unique, picks, limits, ..
+    } = binder;
     (
         bound.map(|bound| Tree {
             columns,
             scans,
+            excerpts,
             root: bound.node,
             output: bound.output,
             names: bound.names,
@@ -102,10 +126,10 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
 /// A name of the user's that could be taken for one of ours.
 fn reserved(query: &Query) -> Option<String> {
     let mut found = None;
-    let _ = sqlparser::ast::visit_expressions(query, |expression: &sqlparser::ast::Expr| {
+    let _ = sqlparser::ast::visit_expressions(query, |expression: &Expr| {
         let first = match expression {
-            sqlparser::ast::Expr::Identifier(name) => Some(name),
-            sqlparser::ast::Expr::CompoundIdentifier(names) => names.first(),
+            Expr::Identifier(name) => Some(name),
+            Expr::CompoundIdentifier(names) => names.first(),
             _ => None,
         };
         found = found
@@ -129,6 +153,9 @@ struct Binder<'a> {
     text: &'a Expanded,
     columns: Columns,
     scans: Vec<Scan>,
+    excerpts: Vec<Excerpt>,
+    /// The recursive queries being bound, innermost last.
+    recursions: Vec<recursion::Within>,
     findings: Findings,
     /// How often a name was found in a scope outside its query: what makes a subquery correlated.
     outer_hits: usize,
@@ -156,7 +183,7 @@ struct Binder<'a> {
 
 impl Binder<'_> {
     fn new_column(&mut self, name: impl Into<String>, data_type: Option<String>) -> Id {
-        self.columns.add(ColumnFacts { name: name.into(), data_type })
+        self.columns.add(ColumnFacts { name: name.into(), data_type, source: None })
     }
 
     fn dialect(&self) -> Dialect {
@@ -173,6 +200,15 @@ impl Binder<'_> {
                 self.unique.push(Unique { table: parts.last().cloned().unwrap_or_default(), key, ids });
             }
         }
+    }
+
+    /// A column that is computed; its type is found out when somebody asks.
+    fn computed_column(&mut self, name: impl Into<String>, source: &Expr) -> Id {
+        let data_type = crate::dialect::type_of(source, &self.columns);
+        let unknown = data_type.is_none();
+        let id = self.new_column(name, data_type);
+        self.columns[id].source = unknown.then(|| source.clone());
+        id
     }
 
     /// Runs a part of the binding whose names all count as deciding something.

@@ -11,7 +11,30 @@ use super::scope::Scope;
 use super::{Binder, Environment};
 use crate::Finding;
 use crate::dialect::cast_to;
+use crate::excerpt::{Excerpt, typed};
 use crate::tree::{Id, Node, Order, SetKind, WindowFunction, column, column_name};
+
+/// Bytes of stack with which a query can be bound, those within it aside.
+const STACK_LEFT: usize = 256 << 10;
+
+/// Bytes of stack to go on with.
+const STACK_MORE: usize = 4 << 20;
+
+/// So many texts of queries are kept.
+const MOST_EXCERPTS: usize = 400;
+
+/// Longer unions than this are not kept: to copy one takes a lot of stack.
+const MOST_BRANCHES: usize = 30;
+
+/// The number of set operations on the longest way down.
+fn branches(mut body: &SetExpr) -> usize {
+    let mut found = 0;
+    while let SetExpr::SetOperation { left, right, .. } = body {
+        found += 1;
+        body = if matches!(**left, SetExpr::SetOperation { .. }) { left } else { right };
+    }
+    found
+}
 
 /// A bound query: its rows and its columns in order.
 pub(super) struct Bound {
@@ -24,13 +47,31 @@ pub(super) struct Bound {
     pub correlations: Vec<(Expr, Expr)>,
     /// What its `order by` goes by; none when that takes more than we know to tell.
     pub order: Option<Vec<Expr>>,
+    /// For a plain `select`: every condition of its filter that names an outer column.
+    pub conditions: Vec<Expr>,
+    /// Subqueries within that ask for rows of a query around this one.
+    pub deferred: Vec<Deferred>,
+}
+
+/// A subquery's rows and what ties them to those of a query further out: an inner expression and an outer one.
+pub(super) struct Deferred {
+    pub on: Node,
+    pub equalities: Vec<(Expr, Expr)>,
 }
 
 impl Bound {
-    /// Without rows yet.
-    pub fn of(names: Vec<String>, source: Option<Node>, correlations: Vec<(Expr, Expr)>) -> Self {
-        let node = Node::Constant { sql: None, ids: Vec::new() };
-        Self { node, output: Vec::new(), names, source, correlations, order: None }
+    /// No rows, no columns, no ties to anything.
+    pub fn empty() -> Self {
+        Self {
+            node: Node::Constant { sql: None, ids: Vec::new() },
+            output: Vec::new(),
+            names: Vec::new(),
+            source: None,
+            correlations: Vec::new(),
+            order: None,
+            conditions: Vec::new(),
+            deferred: Vec::new(),
+        }
     }
 }
 
@@ -41,21 +82,56 @@ impl Binder<'_> {
         outer_environment: Option<Rc<Environment>>,
         outer: &[&Scope],
     ) -> Result<Bound, Finding> {
+        // Common table expressions that read each other go deeper than a thread's stack need be.
+        stacker::maybe_grow(STACK_LEFT, STACK_MORE, || self.query_within(query, outer_environment, outer))
+    }
+
+    fn query_within(
+        &mut self,
+        query: &Query,
+        outer_environment: Option<Rc<Environment>>,
+        outer: &[&Scope],
+    ) -> Result<Bound, Finding> {
         if !crate::text::only_reads(query) || !query.pipe_operators.is_empty() || query.fetch.is_some() {
             return Err(self.unbound("this form of query has no rule", query));
         }
+        let hits = self.outer_hits;
+        let around = outer_environment.clone();
         let mut environment = outer_environment;
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             let recursive = query.with.as_ref().is_some_and(|with| with.recursive);
             environment = Some(Rc::new(Environment { cte: Rc::new(cte.clone()), recursive, outer: environment }));
         }
         let bound = self.set_expression(&query.body, environment.as_ref(), outer, query)?;
-        let bound = self.limited(query, bound)?;
+        let mut bound = self.limited(query, bound)?;
         if let Some(view) = self.text.view(query.span()).map(<[String]>::to_vec) {
             let columns: Vec<(Id, String)> = bound.output.iter().copied().zip(bound.names.iter().cloned()).collect();
             self.declare(&view, &columns);
         }
+        if self.outer_hits == hits && self.recursions.is_empty() {
+            self.excerpt(query, around, &mut bound);
+        }
         Ok(bound)
+    }
+
+    /// Keeps the query's text, to be run alone where a rule needs its rows. What reads no table at all is no more than its text.
+    fn excerpt(&mut self, query: &Query, around: Option<Rc<Environment>>, bound: &mut Bound) {
+        if self.excerpts.len() >= MOST_EXCERPTS || branches(&query.body) > MOST_BRANCHES {
+            return;
+        }
+        let around = std::iter::successors(around, |environment| environment.outer.clone());
+        let around = around.map(|environment| (Rc::clone(&environment.cte), environment.recursive)).collect();
+        let excerpt = Excerpt { ids: bound.output.clone(), query: Rc::new(query.clone()), around };
+        let constant = matches!(bound.node, Node::Constant { .. });
+        if bound.node.scans().is_empty()
+            && !constant
+            && let Some((sql, types)) = excerpt.described(self.catalog)
+        {
+            typed(&mut self.columns, &excerpt.ids, types);
+            bound.node = Node::Constant { sql: Some(sql), ids: excerpt.ids.clone() };
+            bound.source = None;
+        }
+        self.excerpts.push(excerpt);
     }
 
     /// A limit keeps rows by comparing all of them: no slice of its result can be told from a slice of its input.
@@ -102,9 +178,10 @@ impl Binder<'_> {
             };
             self.limits.push((bound.node.clone(), first, bound.output.iter().copied().collect()));
         }
-        let Bound { node, output, names, source, correlations, .. } = bound;
+        let Bound { node, output, names, source, correlations, conditions, deferred, .. } = bound;
         // A row-by-row lookup of the first match still depends on nothing but the rows with its key.
-        Ok(Bound { source, correlations, ..self.opaque(vec![node], output, names, finding) })
+        let opaque = self.opaque(vec![node], output, names, finding);
+        Ok(Bound { source, correlations, conditions, deferred, ..opaque })
     }
 
     /// What a query is ordered by: a plain select knows; a set operation is ordered by its columns.
@@ -131,18 +208,16 @@ impl Binder<'_> {
             .iter()
             .zip(&names)
             .map(|(id, name)| {
-                let data_type = self.columns[*id].data_type.clone();
-                self.new_column(name.clone(), data_type)
+                let facts = self.columns[*id].clone();
+                let fresh = self.new_column(name.clone(), facts.data_type);
+                self.columns[fresh].source = facts.source;
+                fresh
             })
             .collect();
-        Bound {
-            node: Node::Opaque { inputs, ids: ids.clone(), finding },
-            output: ids,
-            ..Bound::of(names, None, Vec::new())
-        }
+        Bound { node: Node::Opaque { inputs, ids: ids.clone(), finding }, output: ids, names, ..Bound::empty() }
     }
 
-    fn set_expression(
+    pub(super) fn set_expression(
         &mut self,
         body: &SetExpr,
         environment: Option<&Rc<Environment>>,
@@ -175,9 +250,12 @@ impl Binder<'_> {
                 let ids: Vec<Id> =
                     names.iter().zip(types).map(|(name, found)| self.new_column(name.clone(), found)).collect();
                 let list = ids.iter().map(|id| column_name(*id)).collect::<Vec<_>>().join(", ");
-                let sql = Some(format!("select * from ({values}) as hw_values({list})"));
-                let node = Node::Constant { sql, ids: ids.clone() };
-                Ok(Bound { node, output: ids, ..Bound::of(names, None, Vec::new()) })
+                let sql = format!("select * from ({values}) as hw_values({list})");
+                if ids.iter().any(|id| self.columns[*id].data_type.is_none()) {
+                    self.describe(&ids, &sql);
+                }
+                let node = Node::Constant { sql: Some(sql), ids: ids.clone() };
+                Ok(Bound { node, output: ids, names, ..Bound::empty() })
             }
             _ => Err(self.unbound("this form of query has no rule", query)),
         }
@@ -240,6 +318,7 @@ impl Binder<'_> {
             (SetOperator::Except | SetOperator::Minus, _) => SetKind::Except,
             (SetOperator::Intersect, _) => SetKind::Intersect,
         };
+        self.learn(&left.output.iter().chain(&right_output).copied().collect());
         let mut wanted = Vec::new();
         let mut ids = Vec::new();
         for ((left, right), name) in left.output.iter().zip(&right_output).zip(&left.names) {
@@ -271,7 +350,7 @@ impl Binder<'_> {
         }
         let branches = vec![self.cast(left.node, left.output, &wanted), self.cast(right.node, right_output, &wanted)];
         let node = Node::Set { branches, ids: ids.clone(), kind };
-        Ok(Bound { node, output: ids, ..Bound::of(left.names, None, Vec::new()) })
+        Ok(Bound { node, output: ids, names: left.names, ..Bound::empty() })
     }
 }
 

@@ -72,6 +72,14 @@ impl Scope {
         self.columns.iter().any(|column| self.dialect.same_name(&column.table, table))
     }
 
+    /// Where a column stood, another one stands in for it; it is found with its table's name only.
+    pub fn stand_in(&mut self, hidden: Id, shown: Id, name: &str) {
+        let Some(place) = self.columns.iter().position(|column| column.id == hidden) else { return };
+        self.columns.iter_mut().filter(|column| column.id == hidden).for_each(|column| column.merged = true);
+        let column = ScopeColumn { id: shown, name: name.to_owned(), table: String::new(), merged: false };
+        self.columns.insert(place, column);
+    }
+
     /// Puts columns that `using` merged before all others of a star, in their order.
     pub fn lead(&mut self, merged: &[Id]) {
         let places = merged.iter().filter_map(|id| self.columns.iter().position(|column| column.id == *id));

@@ -4,33 +4,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-use sqlparser::ast::{
-    Distinct, ExcludeSelectItem, Expr, GroupByExpr, Ident, ObjectName, OrderBy, OrderByKind, Query, RenameSelectItem,
-    Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, Spanned, Value, Visit, Visitor,
-    WildcardAdditionalOptions,
-};
+use sqlparser::ast::{Expr, GroupByExpr, OrderBy, Query, Select, Value, Visit, Visitor};
 
-use super::expression::{Names, Parts, Subquery, conjuncts, function_name};
+use super::expression::{Names, Parts, Subquery, conjuncts};
+use super::function::function_name;
 use super::grouping::{alternatives, product};
-use super::join::{equals, sides_of_equality};
-use super::query::Bound;
+use super::join::sides_of_equality;
+use super::query::{Bound, Deferred};
 use super::scope::Scope;
+use super::star::Item;
 use super::{Binder, Environment};
-use crate::dialect::{comparable, type_of};
-use crate::text::parts_of;
-use crate::tree::{Id, JoinKind, Node, Order, WindowFunction, as_column, column, columns_of, substitute};
+use crate::tree::{Id, JoinKind, Node, Series, WindowFunction, as_column, column, column_name, columns_of, substitute};
 use crate::{Catalog, Finding, FunctionKind};
-
-/// A column of the select list, stars expanded.
-enum Item {
-    /// Taken over by a star.
-    Column(Id, String),
-    /// Written out.
-    Written(Box<Expr>, String),
-}
 
 /// Above this many copies of a table, grouping sets are not written out: within each other they multiply.
 const MOST_COPIES: usize = 200;
+
+/// What a where clause says of the rows of queries around it.
+#[derive(Default)]
+struct Outside {
+    /// Equalities between an inner expression and an outer one.
+    correlations: Vec<(Expr, Expr)>,
+    /// Every condition that names an outer column.
+    conditions: Vec<Expr>,
+    /// Subqueries that ask for rows of a query around this one.
+    deferred: Vec<Deferred>,
+}
 
 /// Above this many grouping expressions, `group by` is not taken apart.
 const MOST_KEYS: usize = 500;
@@ -64,14 +63,16 @@ impl Binder<'_> {
             having: false,
             windows: &select.named_window,
         };
-        let (source, correlations) = self.filtered(from, select.selection.as_ref(), &names)?;
+        let (source, outside) = self.filtered(from, select.selection.as_ref(), &names)?;
         let mut bound = if self.is_grouped(select, &items) {
             self.grouped(select, source.clone(), &items, &names)?
         } else {
             self.ungrouped(select, source.clone(), &items, &names)?
         };
         bound.source = Some(source);
-        bound.correlations = correlations;
+        bound.correlations = outside.correlations;
+        bound.conditions = outside.conditions;
+        bound.deferred = outside.deferred;
         self.distinct(select, order_by, bound, &names)
     }
 
@@ -96,9 +97,9 @@ impl Binder<'_> {
         from: Node,
         selection: Option<&Expr>,
         names: &Names<'_>,
-    ) -> Result<(Node, Vec<(Expr, Expr)>), Finding> {
+    ) -> Result<(Node, Outside), Finding> {
         let mut node = from;
-        let (mut plain, mut correlations) = (Vec::new(), Vec::new());
+        let (mut plain, mut outside) = (Vec::new(), Outside::default());
         for conjunct in selection.map(conjuncts).unwrap_or_default() {
             let mut parts = Parts::default();
             // A positive `in` or `exists` standing alone keeps rows by the rows it finds; below `or` or `not`, all of them matter.
@@ -108,7 +109,9 @@ impl Binder<'_> {
                 if !alone {
                     subquery.sought.clear();
                 }
-                node = self.hang(node, subquery);
+                if let Some(rest) = self.deferred(&node, subquery, &mut outside.deferred) {
+                    node = self.hang(node, rest);
+                }
             }
             let available = node.ids(&self.scans);
             if columns_of(&bound).is_subset(&available) {
@@ -120,31 +123,53 @@ impl Binder<'_> {
                     let columns = columns_of(side);
                     !columns.is_empty() && columns.is_subset(&available)
                 };
-                let outside = |side: &Expr| {
+                let without = |side: &Expr| {
                     let columns = columns_of(side);
                     !columns.is_empty() && columns.is_disjoint(&available)
                 };
-                let pair = comparable(a, b, &self.columns);
-                if inside(a) && outside(b) {
-                    correlations.extend(pair);
-                } else if inside(b) && outside(a) {
-                    correlations.extend(pair.map(|(a, b)| (b, a)));
+                if inside(a) && without(b) {
+                    outside.correlations.extend(self.compared(a, b));
+                } else if inside(b) && without(a) {
+                    outside.correlations.extend(self.compared(b, a));
                 }
             }
+            outside.conditions.push(bound);
         }
         self.tie(&mut node, &plain);
         if !plain.is_empty() {
             node = Node::Filter { input: Box::new(node), conjuncts: plain };
         }
-        Ok((node, correlations))
+        Ok((node, outside))
+    }
+
+    /// A subquery within a subquery that asks for rows of the query around both: these it is tied to, wherever it stands.
+    fn deferred(&self, node: &Node, mut subquery: Subquery, deferred: &mut Vec<Deferred>) -> Option<Subquery> {
+        let available = node.ids(&self.scans);
+        let near = |(_, outer): &(Expr, Expr)| columns_of(outer).is_subset(&available);
+        let nested = std::mem::take(&mut subquery.bound.deferred);
+        let (nearby, far): (Vec<Deferred>, Vec<Deferred>) =
+            nested.into_iter().partition(|deferred| deferred.equalities.iter().all(near));
+        subquery.bound.deferred = nearby;
+        deferred.extend(far);
+        let (_, far): (Vec<_>, Vec<_>) = subquery.bound.correlations.iter().cloned().partition(near);
+        let outer = |(_, outer): &(Expr, Expr)| columns_of(outer).is_disjoint(&available);
+        let far: Vec<(Expr, Expr)> = far.into_iter().filter(outer).collect();
+        if far.is_empty() || subquery.bound.source.is_none() || !subquery.bound.deferred.is_empty() {
+            return Some(subquery);
+        }
+        deferred.extend(subquery.bound.source.take().map(|on| Deferred { on, equalities: far }));
+        None
     }
 
     /// `from a, b where a.k = b.k`: an equality above inner joins holds as if it had been written in the join.
-    fn tie(&self, node: &mut Node, conditions: &[Expr]) {
+    fn tie(&mut self, node: &mut Node, conditions: &[Expr]) {
         match node {
-            Node::Join { kind: JoinKind::Inner, left, right, equalities, .. } => {
-                let (more, _, _) = self.split(conditions.to_vec(), left, right);
+            Node::Join { kind: JoinKind::Inner, left, right, equalities, others, .. } => {
+                let (more, between, _) = self.split(conditions.to_vec(), left, right);
                 equalities.extend(more);
+                let meets = |side: &Node, condition: &Expr| !columns_of(condition).is_disjoint(&side.ids(&self.scans));
+                others
+                    .extend(between.into_iter().filter(|condition| meets(left, condition) && meets(right, condition)));
                 self.tie(left, conditions);
                 self.tie(right, conditions);
             }
@@ -186,14 +211,34 @@ impl Binder<'_> {
         items: &[Item],
         names: &Names<'_>,
     ) -> Result<Bound, Finding> {
-        let mut parts = Parts::default();
+        let mut parts = Parts { may_unnest: true, ..Parts::default() };
         let columns = self.columns_of_items(items, names, &mut parts)?;
+        parts.may_unnest = false;
         let qualify = self.condition(select.qualify.as_ref(), names, &mut parts)?;
+        let unnested = std::mem::take(&mut parts.unnested);
+        let windowed = parts.windows.iter().any(|window| unnested.iter().any(|(id, _)| window.uses.contains(id)));
+        let filtered =
+            qualify.as_ref().is_some_and(|kept| unnested.iter().any(|(id, _)| columns_of(kept).contains(id)));
+        if unnested.len() > 1 || windowed || filtered {
+            return Err(self.finding(
+                "unnest",
+                "how the rows of several lists stand beside each other, or beside a window, has no rule; any change rebuilds the whole table",
+                "write it as a join: from ..., unnest(...)",
+                select,
+            ));
+        }
         let mut node = source;
         for subquery in parts.subqueries {
             node = self.hang(node, value_of(subquery));
         }
-        Ok(self.finished(node, parts.windows, qualify, columns))
+        let mut bound = self.finished(node, parts.windows, qualify, columns);
+        if let (Some((id, call)), Node::Project { input, .. }) = (unnested.into_iter().next(), &mut bound.node) {
+            // Elements come last: windows and their conditions have seen the rows as they were.
+            let rows = std::mem::replace(&mut **input, Bound::empty().node);
+            let series = Series { given: columns_of(&call), call: element_rows(id, &call), outer: false };
+            **input = Node::Expand { input: Box::new(rows), ids: vec![id], series: Some(series) };
+        }
+        Ok(bound)
     }
 
     fn grouped(&mut self, select: &Select, source: Node, items: &[Item], names: &Names<'_>) -> Result<Bound, Finding> {
@@ -214,8 +259,7 @@ impl Binder<'_> {
                 continue;
             }
             let name = as_column(&key).map_or_else(|| "key".to_owned(), |id| self.columns[id].name.clone());
-            let data_type = type_of(&key, &self.columns);
-            let id = self.new_column(name, data_type);
+            let id = self.computed_column(name, &key);
             by_text.insert(text, id);
             bound_keys.push((id, key));
         }
@@ -246,6 +290,9 @@ impl Binder<'_> {
                 *outer = over_keys(outer);
             }
             subquery.bound.correlations.retain(|(_, outer)| columns_of(outer).is_subset(&available));
+            for expression in subquery.bound.conditions.iter_mut().chain(&mut subquery.wanted) {
+                *expression = over_keys(expression);
+            }
             node = self.hang(node, value_of(subquery));
         }
         let windows = parts.windows.into_iter().map(|window| over_group(window, &by_text, &columns_of_keys)).collect();
@@ -276,15 +323,12 @@ impl Binder<'_> {
         }
         let items: Vec<(Id, Expr)> = columns
             .iter()
-            .map(|(name, expression)| {
-                let data_type = type_of(expression, &self.columns);
-                (self.new_column(name.clone(), data_type), expression.clone())
-            })
+            .map(|(name, expression)| (self.computed_column(name.clone(), expression), expression.clone()))
             .collect();
         let output = items.iter().map(|(id, _)| *id).collect();
         let names = columns.into_iter().map(|(name, _)| name).collect();
         let node = Node::Project { input: Box::new(node), items };
-        Bound { node, output, ..Bound::of(names, None, Vec::new()) }
+        Bound { node, output, names, ..Bound::empty() }
     }
 
     fn columns_of_items(
@@ -367,244 +411,7 @@ impl Binder<'_> {
         let ids: Vec<Id> = columns.iter().map(|(name, _)| self.new_column(name.clone(), None)).collect();
         let names = columns.iter().map(|(name, _)| name.clone()).collect();
         let node = Node::Opaque { inputs: vec![source], ids: ids.clone(), finding };
-        Bound { node, output: ids, ..Bound::of(names, None, Vec::new()) }
-    }
-
-    fn distinct(
-        &mut self,
-        select: &Select,
-        order_by: Option<&OrderBy>,
-        mut bound: Bound,
-        names: &Names<'_>,
-    ) -> Result<Bound, Finding> {
-        let order = match order_by {
-            Some(order_by) => self.order(order_by, select, &bound, names),
-            None => Some(Vec::new()),
-        };
-        bound.order = order.clone();
-        match &select.distinct {
-            None | Some(Distinct::All) => Ok(bound),
-            Some(Distinct::Distinct) => {
-                bound.node = Node::Distinct { input: Box::new(bound.node) };
-                Ok(bound)
-            }
-            Some(Distinct::On(keys)) => {
-                if order_by.is_some_and(super::query::reads_a_query) {
-                    return Err(self.unbound("a subquery in an order by has no rule", select));
-                }
-                self.distinct_on(select, keys, order.filter(|_| order_by.is_some()), order_by.is_none(), bound, names)
-            }
-        }
-    }
-
-    /// `distinct on` keeps the first row of every key: what `qualify row_number() over (partition by ... order by ...) = 1` does.
-    fn distinct_on(
-        &mut self,
-        select: &Select,
-        keys: &[Expr],
-        order: Option<Vec<Expr>>,
-        unordered: bool,
-        bound: Bound,
-        names: &Names<'_>,
-    ) -> Result<Bound, Finding> {
-        // The keys are computed before the select list: what it does not carry is carried beside it.
-        let Node::Project { input, mut items } = bound.node else {
-            return Err(self.unbound("this distinct on has no rule", select));
-        };
-        let below = input.ids(&self.scans);
-        let dialect = self.dialect();
-        let named = |name: &Ident| bound.names.iter().position(|other| dialect.same_name(other, &name.value));
-        let mut on = Vec::new();
-        for key in keys {
-            let expression = match key {
-                // Here, unlike elsewhere, an alias goes before a column of its name.
-                Expr::Identifier(name) if named(name).is_some() => {
-                    column(bound.output[named(name).unwrap_or_default()])
-                }
-                Expr::Value(_) => return Err(self.unbound("a position in distinct on has no rule", key)),
-                _ => {
-                    let mut parts = Parts::default();
-                    let expression = self.expression(key, names, &mut parts)?;
-                    let same = |(_, item): &&(Id, Expr)| plain_text(item) == plain_text(&expression);
-                    match items.iter().find(same).map(|(id, _)| *id) {
-                        Some(id) => column(id),
-                        None if columns_of(&expression).is_subset(&below) => {
-                            let id = self.new_column("key", type_of(&expression, &self.columns));
-                            items.push((id, expression));
-                            column(id)
-                        }
-                        None => return Err(self.unbound("what this distinct on goes by cannot be followed", key)),
-                    }
-                }
-            };
-            on.push(expression);
-        }
-        let id = self.new_column("place", Some("BIGINT".to_owned()));
-        let by: Option<Vec<Expr>> = order.map(|order| on.iter().cloned().chain(order).collect());
-        let by = by.or_else(|| unordered.then(|| on.clone()));
-        let mut uses: BTreeSet<Id> = on.iter().chain(by.iter().flatten()).flat_map(columns_of).collect();
-        // The order reads columns that the select list need not carry.
-        for used in uses.clone().iter().filter(|used| below.contains(used)) {
-            let carried = items.iter().find(|(_, item)| as_column(item) == Some(*used)).map(|(id, _)| *id);
-            let carried = carried.unwrap_or_else(|| {
-                let facts = self.columns[*used].clone();
-                let id = self.new_column(facts.name, facts.data_type);
-                items.push((id, column(*used)));
-                id
-            });
-            uses.insert(carried);
-        }
-        let first = WindowFunction {
-            id,
-            partition: on,
-            uses,
-            order: by.map(|by| Order { name: "distinct on".to_owned(), by, values: None }),
-            along: None,
-            carried: None,
-            numbers: true,
-            place: self.place(select.span()),
-        };
-        let wide = Node::Project { input, items };
-        let node = Node::Window { input: Box::new(wide), functions: vec![first] };
-        let one = Expr::value(Value::Number("1".to_owned(), false));
-        let node = Node::Filter { input: Box::new(node), conjuncts: vec![equals(column(id), one)] };
-        let kept: Vec<(Id, Expr)> = bound
-            .output
-            .iter()
-            .map(|id| {
-                let facts = self.columns[*id].clone();
-                (self.new_column(facts.name, facts.data_type), column(*id))
-            })
-            .collect();
-        let output = kept.iter().map(|(id, _)| *id).collect();
-        let order = bound.order;
-        Ok(Bound {
-            node: Node::Project { input: Box::new(node), items: kept },
-            output,
-            order,
-            ..Bound::of(bound.names, bound.source, bound.correlations)
-        })
-    }
-
-    /// What an `order by` goes by, as far as it can be told: columns of the result, or of the rows below; none when that takes more than
-    /// we know.
-    fn order(&mut self, order_by: &OrderBy, select: &Select, bound: &Bound, names: &Names<'_>) -> Option<Vec<Expr>> {
-        if super::query::reads_a_query(order_by) {
-            return None;
-        }
-        let OrderByKind::Expressions(items) = &order_by.kind else {
-            return Some(bound.output.iter().map(|id| column(*id)).collect());
-        };
-        let written = select.projection.iter().map(|item| match item {
-            SelectItem::UnnamedExpr(expression) | SelectItem::ExprWithAlias { expr: expression, .. } => {
-                Some(expression.to_string())
-            }
-            _ => None,
-        });
-        let written: Vec<Option<String>> = written.collect();
-        let stars = written.iter().any(Option::is_none);
-        let dialect = self.dialect();
-        items
-            .iter()
-            .map(|item| {
-                let named = |name: &str| bound.names.iter().position(|other| dialect.same_name(other, name));
-                let position = match &item.expr {
-                    Expr::Identifier(name) => named(&name.value),
-                    Expr::Value(value) => match &value.value {
-                        Value::Number(digits, _) => digits.parse::<usize>().ok().and_then(|at| at.checked_sub(1)),
-                        _ => None,
-                    },
-                    other if !stars => {
-                        let text = other.to_string();
-                        written.iter().position(|known| known.as_deref() == Some(text.as_str()))
-                    }
-                    _ => None,
-                };
-                match position {
-                    Some(position) => bound.output.get(position).map(|id| column(*id)),
-                    None => {
-                        let mut parts = Parts::default();
-                        let found = self.deciding(|binder| binder.expression(&item.expr, names, &mut parts)).ok()?;
-                        (parts.aggregates.is_empty() && parts.windows.is_empty()).then_some(found)
-                    }
-                }
-            })
-            .collect()
-    }
-
-    /// The select list with stars expanded.
-    fn items(&mut self, select: &Select, scope: &Scope) -> Result<Vec<Item>, Finding> {
-        if matches!(select.flavor, SelectFlavor::FromFirstNoSelect) {
-            return Ok(scope.star(None).into_iter().map(|(id, name)| Item::Column(id, name)).collect());
-        }
-        let mut items = Vec::new();
-        for item in &select.projection {
-            match item {
-                SelectItem::UnnamedExpr(expression) => {
-                    items.push(Item::Written(
-                        Box::new(expression.clone()),
-                        self.dialect().reading().default_name(expression),
-                    ));
-                }
-                SelectItem::ExprWithAlias { expr, alias } => {
-                    items.push(Item::Written(Box::new(expr.clone()), alias.value.clone()));
-                }
-                SelectItem::Wildcard(options) => self.star(scope.star(None), options, &mut items)?,
-                SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
-                    let Some(table) = name.0.last().and_then(|part| part.as_ident()) else {
-                        return Err(self.unbound("this star has no rule", name));
-                    };
-                    if !scope.has_table(&table.value) {
-                        return Err(self.unbound(format!("`{table}` is no table in sight"), name));
-                    }
-                    self.star(scope.star(Some(table)), options, &mut items)?;
-                }
-                other => return Err(self.unbound("this column of the select list has no rule", other)),
-            }
-        }
-        Ok(items)
-    }
-
-    fn star(
-        &mut self,
-        columns: Vec<(Id, String)>,
-        options: &WildcardAdditionalOptions,
-        items: &mut Vec<Item>,
-    ) -> Result<(), Finding> {
-        if options.opt_ilike.is_some() || options.opt_alias.is_some() {
-            return Err(self.unbound("this star has no rule", &options.wildcard_token.0));
-        }
-        let last = |name: &ObjectName| parts_of(name).and_then(|mut parts| parts.pop());
-        let mut left_out: Vec<String> = match &options.opt_exclude {
-            None => Vec::new(),
-            Some(ExcludeSelectItem::Single(name)) => last(name).into_iter().collect(),
-            Some(ExcludeSelectItem::Multiple(names)) => names.iter().filter_map(last).collect(),
-        };
-        if let Some(except) = &options.opt_except {
-            left_out.push(except.first_element.value.clone());
-            left_out.extend(except.additional_elements.iter().map(|name| name.value.clone()));
-        }
-        let renames = match &options.opt_rename {
-            None => Vec::new(),
-            Some(RenameSelectItem::Single(item)) => vec![item],
-            Some(RenameSelectItem::Multiple(items)) => items.iter().collect(),
-        };
-        let dialect = self.dialect();
-        let same = |one: &str, other: &str| dialect.same_name(one, other);
-        for (id, name) in columns {
-            if left_out.iter().any(|other| same(other, &name)) {
-                continue;
-            }
-            let replaced = options.opt_replace.iter().flat_map(|replace| &replace.items);
-            let replaced = replaced.into_iter().find(|item| same(&item.column_name.value, &name));
-            let renamed = renames.iter().find(|item| same(&item.ident.value, &name));
-            items.push(match (replaced, renamed) {
-                (Some(element), _) => Item::Written(Box::new(element.expr.clone()), name),
-                (None, Some(item)) => Item::Column(id, item.alias.value.clone()),
-                (None, None) => Item::Column(id, name),
-            });
-        }
-        Ok(())
+        Bound { node, output: ids, names, ..Bound::empty() }
     }
 }
 
@@ -628,6 +435,11 @@ fn over_group(
     let used: Vec<Id> = used.collect();
     window.uses.extend(used);
     window
+}
+
+/// What stands in a `from` for a call of `unnest`.
+fn element_rows(id: Id, call: &Expr) -> String {
+    format!("{call} as hw_series_{id}({})", column_name(id))
 }
 
 /// A subquery whose value, and not only its being there, matters: what is looked for ties it to nothing.

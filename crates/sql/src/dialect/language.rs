@@ -61,6 +61,13 @@ pub trait Language: Sync {
     /// below 2^63.
     fn fingerprint(&self, expressions: &[String], salt: u64) -> String;
 
+    /// Values as they are kept beside a group's id: an array of texts.
+    fn carry(&self, expressions: &[String]) -> String {
+        let texts: Vec<String> =
+            expressions.iter().map(|expression| format!("cast({expression} as varchar)")).collect();
+        format!("array[{}]", texts.join(", "))
+    }
+
     /// What of a column goes into fingerprints: expressions that differ whenever any query could tell two values apart.
     fn image(&self, column: &str, data_type: &str) -> Vec<String>;
 

@@ -1,6 +1,7 @@
 //! What a dialect must know of the queries of others: how they are parsed, what names and types mean, and which words have no rule.
 
 use sqlparser::ast::{CastKind, DataType, Expr, Ident};
+use sqlparser::tokenizer::TokenWithSpan;
 
 use super::{Dialect, Language};
 use crate::tree::{ColumnFacts, Columns};
@@ -36,8 +37,56 @@ pub(crate) trait Reading: Language {
         None
     }
 
-    /// Two expressions that are compared, written so that equal values have equal hashes; none when that takes more than we know.
-    fn comparable(&self, left: &Expr, right: &Expr, columns: &[ColumnFacts]) -> Option<(Expr, Expr)>;
+    /// The type in which the engine compares values of two types that differ; none when that takes more than we know.
+    fn meeting(&self, own: &str, other: &str) -> Option<String>;
+
+    /// Whether the cast to that type can fail for some value; a cast that yields NULL instead is made then.
+    fn may_fail(&self, _own: &str, _meeting: &str) -> bool {
+        false
+    }
+
+    /// Whether values of a type come back from their texts as what they were.
+    fn carries(&self, data_type: &str) -> bool {
+        const PLAIN: &[&str] = &[
+            "TINYINT",
+            "SMALLINT",
+            "INTEGER",
+            "BIGINT",
+            "HUGEINT",
+            "UTINYINT",
+            "USMALLINT",
+            "UINTEGER",
+            "UBIGINT",
+            "VARCHAR",
+            "DATE",
+            "TIME",
+            "TIMESTAMP",
+            "TIMESTAMP WITH TIME ZONE",
+            "BOOLEAN",
+            "DOUBLE",
+            "FLOAT",
+            "UUID",
+        ];
+        PLAIN.contains(&data_type) || data_type.starts_with("DECIMAL(")
+    }
+
+    /// The value at a position (from 0) of what [`Language::carry`] kept in a column `v`.
+    fn carried(&self, position: usize, data_type: &str) -> String {
+        format!("cast(v[{}] as {})", position + 1, self.type_name(data_type))
+    }
+
+    /// What the engine reads and the parser does not, spelt in other words. Places stay what they were.
+    fn spelt_out(&self, tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+        tokens
+    }
+
+    /// Whether `unnest` in a select list makes rows after windows and their conditions.
+    fn unnests(&self) -> bool {
+        false
+    }
+
+    /// How a function that makes rows is called in `from` with arguments that read columns, and what yields an element in a select list.
+    fn series(&self, function: &str, arguments: &[String]) -> Option<(String, Option<String>)>;
 
     /// The type of a set operation's column whose branches have these; none when it takes more than we know to tell.
     fn common(&self, left: &str, right: &str) -> Option<String>;
@@ -123,9 +172,4 @@ pub(crate) fn cast_to(dialect: Dialect, expression: Expr, normalised: &str) -> E
 /// The type of an expression over columns; none when it takes more than we know to tell.
 pub(crate) fn type_of(expression: &Expr, columns: &Columns) -> Option<String> {
     columns.dialect.reading().type_of(expression, columns)
-}
-
-/// Two expressions that are compared, written so that equal values have equal hashes; none when that takes more than we know.
-pub(crate) fn comparable(left: &Expr, right: &Expr, columns: &Columns) -> Option<(Expr, Expr)> {
-    columns.dialect.reading().comparable(left, right, columns)
 }

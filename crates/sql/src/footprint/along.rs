@@ -10,7 +10,7 @@
 use super::{Partial, Shape, Target, Walk};
 use crate::dialect::type_of;
 use crate::tree::{Stretch, WindowFunction, as_column};
-use crate::{IntervalUnit, Step};
+use crate::{Effect, IntervalUnit, Step};
 
 use super::target::bare_moment;
 
@@ -78,5 +78,6 @@ pub(super) fn around(walk: &Walk<'_>, target: &Target, margin: Margin, terms: &[
         sql: walk.tree.columns.dialect.around("{changed}", unit, margin.ahead, margin.back),
         reason: format!("{name} within {far} {}{plural}", unit.word()),
     };
-    terms.iter().cloned().map(|term| term.then(&step)).collect()
+    let partitions = terms.iter().filter(|term| term.effect == Effect::Partitions);
+    partitions.cloned().map(|term| term.then(&step)).collect()
 }

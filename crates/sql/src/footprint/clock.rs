@@ -55,7 +55,8 @@ struct Sinking<'t> {
 impl Sinking<'_> {
     fn walk(&mut self, node: &Node) {
         match node {
-            Node::Scan(_) | Node::Constant { .. } => {}
+            // No rule says where the clock leads within a recursion.
+            Node::Scan(_) | Node::Constant { .. } | Node::Recursive { .. } => {}
             Node::Filter { input, conjuncts } => {
                 conjuncts.iter().for_each(|conjunct| self.condition(input, conjunct));
                 self.walk(input);
@@ -65,6 +66,8 @@ impl Sinking<'_> {
                     match kind {
                         JoinKind::Inner => self.condition(node, condition),
                         JoinKind::Left => self.condition(right, condition),
+                        // A row that it drops stands there alone.
+                        JoinKind::Full => {}
                     }
                 }
                 self.walk(left);
@@ -128,7 +131,9 @@ impl Sinking<'_> {
             Node::Group { input, keys, .. } if columns.iter().all(|id| keys.iter().any(|(key, _)| key == id)) => {
                 self.sinks(input, &through(condition, keys))
             }
-            Node::Join { left, .. } if columns.is_subset(&left.ids(scans)) => self.sinks(left, condition),
+            Node::Join { kind: JoinKind::Inner | JoinKind::Left, left, .. } if columns.is_subset(&left.ids(scans)) => {
+                self.sinks(left, condition)
+            }
             Node::Join { kind: JoinKind::Inner, right, .. } if columns.is_subset(&right.ids(scans)) => {
                 self.sinks(right, condition)
             }

@@ -57,7 +57,7 @@ impl Dependencies<'_> {
             Node::Join { kind, left, right, others, complete, .. } => {
                 self.joined(*kind, left, right, others, *complete);
             }
-            Node::Depend { input, ids, .. } | Node::Expand { input, ids } => {
+            Node::Depend { input, ids, .. } | Node::Expand { input, ids, .. } => {
                 self.gather(input);
                 self.made.extend(ids);
             }
@@ -79,6 +79,8 @@ impl Dependencies<'_> {
                     }
                 }
             }
+            // What the step makes is bound to nothing that holds for the seed.
+            Node::Recursive { columns, .. } => self.made.extend(columns.iter().map(|column| column.id)),
             Node::Set { branches, ids, kind } => {
                 self.made.extend(ids);
                 if let (SetKind::Except | SetKind::Intersect, Some((branch, columns))) = (kind, branches.first()) {
@@ -122,6 +124,10 @@ impl Dependencies<'_> {
     }
 
     fn joined(&mut self, kind: JoinKind, left: &Node, right: &Node, conditions: &[Expr], complete: bool) {
+        if kind == JoinKind::Full {
+            // Rows of NULL stand beside those of either side: what holds of a side need not hold of both.
+            return;
+        }
         self.gather(left);
         if kind == JoinKind::Inner {
             self.gather(right);

@@ -1,69 +1,93 @@
-//! Inner and left joins, `exists`, `in`, anti joins, lookups: rules 3, 4, 7, 8; Theorem 3.
+//! Joins whose partition comes from the side that keeps its rows, `exists`, `in`, anti joins, lookups: rules 3, 4, 7 to 14, 29, 30.
 //!
-//! The side the target is made of is the **anchor**. A row of the other side matters to the anchor's rows it is equal to on the join's
-//! keys, whether it is found there or missing: the rules are the same for inner, left, semi and anti joins.
+//! The side the target is made of is the **anchor**. A row of the other side matters to the anchor's rows it is tied to, whether it is found
+//! there or missing: the rules are the same for inner, left, semi and anti joins. Several joins are walked one by one, as they are written.
 //!
 //! - **Footprint**: of the anchor, its slice; of the other side, the rows whose keys occur in that slice. Where an equality carries the
 //!   target itself over (both sides have the day), the other side's slice.
-//! - **Dirty map**: the anchor's own; and the slices in which a dirty key of the other side occurs among the anchor's new rows. Keys are
-//!   dirty by fingerprint, so a deleted row's key is among them.
-//! - **Condition**: at least one equality between columns of the same type. Other conditions may come on top; leaving them out only
-//!   widens.
-//! - **Fallback**: everything.
+//! - **Dirty map**: the anchor's own; and what `tie.rs` finds.
+//! - **Condition**: the target is made of one side, or equalities of an inner join let it be.
+//! - **Fallback**: `outer.rs`, `both.rs`, everything.
 
 use sqlparser::ast::Expr;
 
 use super::mutant::Mutant;
-use super::rows::{driver, step};
-use super::{Partial, Reaches, Source, Target, Walk, read_whole};
-use crate::tree::{JoinKind, Node};
+use super::rows::driver;
+use super::tie::dirty_tied;
+use super::{Partial, Reaches, Source, Target, Walk, both, outer, read_whole};
+use crate::tree::{JoinKind, Node, Tie, as_column};
 use crate::{Finding, Piece};
 
-/// The anchor, the other side, and the equalities with the anchor's expression first.
+/// The anchor, the other side, what ties them, and the target as the anchor has it.
 struct Anchored<'n> {
     anchor: &'n Node,
     other: &'n Node,
-    equalities: Vec<(Expr, Expr)>,
+    tie: Tie,
+    target: Target,
 }
 
 fn anchored<'n>(walk: &Walk<'_>, node: &'n Node, target: &Target) -> Option<Anchored<'n>> {
-    let Node::Join { kind, left, right, equalities, .. } = node else { return None };
+    let Node::Join { kind, left, right, equalities, others, .. } = node else { return None };
+    let tie = |equalities| Tie { equalities, others: others.clone(), ..Tie::default() };
+    let turned = || equalities.iter().map(|(left, right)| (right.clone(), left.clone())).collect::<Vec<_>>();
+    let (lefts, rights) = (left.ids(&walk.tree.scans), right.ids(&walk.tree.scans));
     let wanted = target.columns();
-    if wanted.is_subset(&left.ids(&walk.tree.scans)) {
-        return Some(Anchored { anchor: left, other: right, equalities: equalities.clone() });
+    if *kind != JoinKind::Full && wanted.is_subset(&lefts) {
+        let (tie, target) = (tie(equalities.clone()), target.clone());
+        return Some(Anchored { anchor: left, other: right, tie, target });
     }
-    if *kind == JoinKind::Inner && wanted.is_subset(&right.ids(&walk.tree.scans)) {
-        let equalities = equalities.iter().map(|(left, right)| (right.clone(), left.clone())).collect();
-        return Some(Anchored { anchor: right, other: left, equalities });
+    if *kind != JoinKind::Inner {
+        return None;
     }
-    None
+    if wanted.is_subset(&rights) {
+        return Some(Anchored { anchor: right, other: left, tie: tie(turned()), target: target.clone() });
+    }
+    // What is equal on both sides may be taken from either.
+    let moved = |pairs: &[(Expr, Expr)]| {
+        target.substitute(&|id| {
+            let pair = pairs.iter().find(|(_, from)| as_column(from) == Some(id));
+            pair.filter(|(to, _)| as_column(to).is_some()).map(|(to, _)| to.clone())
+        })
+    };
+    let to_right = moved(&turned());
+    if to_right.columns().is_subset(&rights) {
+        return Some(Anchored { anchor: right, other: left, tie: tie(turned()), target: to_right });
+    }
+    let to_left = moved(equalities);
+    to_left.columns().is_subset(&lefts).then(|| Anchored {
+        anchor: left,
+        other: right,
+        tie: tie(equalities.clone()),
+        target: to_left,
+    })
 }
 
 pub(super) fn dirty_join(walk: &Walk<'_>, node: &Node, target: &Target) -> Vec<Partial> {
-    match anchored(walk, node, target) {
-        Some(Anchored { anchor, other, equalities }) => {
-            let mut terms = walk.dirty(anchor, target);
-            if walk.mutant != Some(Mutant::JoinAnchorOnly) {
-                terms.extend(dirty_other(walk, anchor, other, &equalities, target));
-            }
-            terms
+    if let Some(Anchored { anchor, other, tie, target }) = anchored(walk, node, target) {
+        let mut terms = walk.dirty(anchor, &target);
+        if walk.mutant != Some(Mutant::JoinAnchorOnly) {
+            terms.extend(dirty_tied(walk, anchor, other, &tie, &target));
         }
-        None => walk.everything(
+        return terms;
+    }
+    let found = outer::dirty_outer(walk, node, target).or_else(|| both::dirty_both(walk, node, target));
+    found.unwrap_or_else(|| {
+        walk.everything(
             node,
             &Finding {
                 rule: "partition-from-outer-side",
-                message: "the partition comes from the side of a join that may be missing, or from both sides; \
-                          any change rebuilds the whole table"
+                message: "the partition comes from the side of a join that may be missing, or from both sides, and what ties \
+                          the two cannot be followed; any change rebuilds the whole table"
                     .to_owned(),
                 help: "take the event time or the key from the table after `from`".to_owned(),
                 place: None,
             },
-        ),
-    }
+        )
+    })
 }
 
 pub(super) fn dirty_depend(walk: &Walk<'_>, node: &Node, target: &Target) -> Vec<Partial> {
-    let Node::Depend { input, on, equalities, ids, .. } = node else { return Vec::new() };
+    let Node::Depend { input, on, tie, ids } = node else { return Vec::new() };
     if target.columns().iter().any(|id| ids.contains(id)) {
         return walk.everything(
             node,
@@ -77,38 +101,9 @@ pub(super) fn dirty_depend(walk: &Walk<'_>, node: &Node, target: &Target) -> Vec
     }
     let mut terms = walk.dirty(input, target);
     if walk.mutant != Some(Mutant::SubqueryIgnored) {
-        terms.extend(dirty_other(walk, input, on, equalities, target));
+        terms.extend(dirty_tied(walk, input, on, tie, target));
     }
     terms
-}
-
-fn dirty_other(
-    walk: &Walk<'_>,
-    anchor: &Node,
-    other: &Node,
-    equalities: &[(Expr, Expr)],
-    target: &Target,
-) -> Vec<Partial> {
-    if let Some(carried) = target.through_equalities(equalities) {
-        return walk.dirty(other, &carried);
-    }
-    let (own, theirs): (Vec<Expr>, Vec<Expr>) = equalities.iter().cloned().unzip();
-    let found = if own.is_empty() { None } else { step(walk, anchor, target, &own) };
-    let Some(step) = found else {
-        return walk.everything(
-            other,
-            &Finding {
-                rule: "join-without-key",
-                message:
-                    "no equality between columns of the same type ties this table to the partition, so any of its rows \
-                          may matter to any row; any change of it rebuilds the whole table"
-                        .to_owned(),
-                help: "join on a key, with the same type on both sides".to_owned(),
-                place: None,
-            },
-        );
-    };
-    walk.dirty(other, &Target::key(theirs)).into_iter().map(|term| term.then(&step)).collect()
 }
 
 pub(super) fn restrict_join(
@@ -120,11 +115,11 @@ pub(super) fn restrict_join(
     drivers: &mut Vec<Vec<Piece>>,
 ) {
     match anchored(walk, node, target) {
-        Some(Anchored { anchor, other, equalities }) => {
-            walk.restrict(anchor, target, source, reaches, drivers);
-            restrict_other(walk, (anchor, other), &equalities, target, source, reaches, drivers);
+        Some(Anchored { anchor, other, tie, target }) => {
+            walk.restrict(anchor, &target, source, reaches, drivers);
+            restrict_other(walk, (anchor, other), &tie, &target, source, reaches, drivers);
         }
-        None => read_whole(node, reaches),
+        None => outer::restrict_outer(walk, node, target, source, reaches, drivers),
     }
 }
 
@@ -136,27 +131,31 @@ pub(super) fn restrict_depend(
     reaches: &mut Reaches,
     drivers: &mut Vec<Vec<Piece>>,
 ) {
-    let Node::Depend { input, on, equalities, ids, .. } = node else { return };
+    let Node::Depend { input, on, tie, ids } = node else { return };
     if target.columns().iter().any(|id| ids.contains(id)) {
         return read_whole(node, reaches);
     }
     walk.restrict(input, target, source, reaches, drivers);
-    restrict_other(walk, (input, on), equalities, target, source, reaches, drivers);
+    restrict_other(walk, (input, on), tie, target, source, reaches, drivers);
 }
 
-fn restrict_other(
+pub(super) fn restrict_other(
     walk: &Walk<'_>,
     (anchor, other): (&Node, &Node),
-    equalities: &[(Expr, Expr)],
+    tie: &Tie,
     target: &Target,
     source: Source,
     reaches: &mut Reaches,
     drivers: &mut Vec<Vec<Piece>>,
 ) {
-    if let Some(carried) = target.through_equalities(equalities) {
+    // A NULL anywhere on the other side matters, and so does whether it has rows at all.
+    if tie.unknown {
+        return read_whole(other, reaches);
+    }
+    if let Some(carried) = target.through_equalities(&tie.equalities, &walk.tree.columns) {
         return walk.restrict(other, &carried, source, reaches, drivers);
     }
-    let (own, theirs): (Vec<Expr>, Vec<Expr>) = equalities.iter().cloned().unzip();
+    let (own, theirs): (Vec<Expr>, Vec<Expr>) = tie.equalities.iter().cloned().unzip();
     // A bare table is as cheap to probe whole; what aggregates or ranks first should see only the keys that are wanted.
     if own.is_empty() || is_bare(other) {
         return read_whole(other, reaches);
@@ -170,7 +169,8 @@ fn restrict_other(
     }
 }
 
-fn is_bare(node: &Node) -> bool {
+/// Whether a relation is no more than a table's rows.
+pub(super) fn is_bare(node: &Node) -> bool {
     match node {
         Node::Scan(_) | Node::Constant { .. } => true,
         Node::Filter { input, .. } | Node::Project { input, .. } => is_bare(input),

@@ -68,13 +68,19 @@ impl Live<'_> {
                 self.walk(left, &wanted);
                 self.walk(right, &wanted);
             }
-            Node::Depend { input, on, equalities, .. } => {
-                let outer = columns_of_all(equalities.iter().map(|(outer, _)| outer));
+            Node::Depend { input, on, tie, .. } => {
+                let equal = tie.equalities.iter().map(|(outer, _)| outer);
+                let outer = columns_of_all(equal.chain(&tie.others));
                 self.walk(input, &(&wanted | &outer));
                 // What a subquery computes from its rows is not part of the tree: every column may matter.
                 self.walk(on, &on.ids(&self.tree.scans));
             }
+            Node::Expand { input, series: Some(series), .. } => self.walk(input, &(&wanted | &series.given)),
             Node::Expand { input, .. } => self.walk(input, &input.ids(&self.tree.scans)),
+            Node::Recursive { seed, step, .. } => {
+                self.every_column(seed);
+                self.every_column(step);
+            }
             Node::Group { input, keys, aggregates } => {
                 let kept: Vec<Expr> = keys.iter().map(|(_, key)| key.clone()).collect();
                 for pick in self.tree.picks.iter().filter(|pick| wanted.contains(&pick.id)) {
@@ -173,6 +179,11 @@ fn push(walk: &Walk<'_>, node: &Node, above: &[Expr], found: &mut BTreeMap<usize
                 push(walk, left, &within(left, above), found);
                 push(walk, right, &within(right, others), found);
             }
+            // A row that a filter drops takes its partner's place among those without one.
+            JoinKind::Full => {
+                push(walk, left, &[], found);
+                push(walk, right, &[], found);
+            }
         },
         Node::Depend { input, on, .. } => {
             push(walk, input, &within(input, above), found);
@@ -199,6 +210,10 @@ fn push(walk: &Walk<'_>, node: &Node, above: &[Expr], found: &mut BTreeMap<usize
                     .collect();
                 push(walk, branch, &within(branch, &below), found);
             }
+        }
+        Node::Recursive { seed, step, .. } => {
+            push(walk, seed, &[], found);
+            push(walk, step, &[], found);
         }
         // A window looks at rows that a filter above it drops.
         Node::Window { input, .. } => push(walk, input, &[], found),

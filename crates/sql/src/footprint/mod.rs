@@ -8,8 +8,14 @@
 //!
 //! | file | operators | rules |
 //! | --- | --- | --- |
-//! | `row.rs` | scan, filter, project, unnest | 1 |
-//! | `join.rs` | inner and left join, `exists`, `in`, anti join, lookups | 3, 4, 7, 8 |
+//! | `row.rs` | scan, filter, project | 1 |
+//! | `expand.rs` | rows made from one row: `unnest`, series | 2 |
+//! | `join.rs` | joins whose partition comes from the side that keeps its rows; `exists`, `in`, lookups | 3, 4, 7 to 14, 29, 30 |
+//! | `tie.rs` | which rows of another relation matter to a row: by key, by condition, by nearness | 9 to 12 |
+//! | `outer.rs` | joins whose partition comes from a side that may be missing, or from either | 5, 6 |
+//! | `both.rs` | joins whose partition is made of both sides | Theorem 3b |
+//! | `recursion.rs` | recursive queries | 31 |
+//! | `computed.rs` | what has no rule, looked at for its result | Theorem 7 |
 //! | `set.rs` | union, except, intersect | 15, 16 |
 //! | `group.rs` | group by, grouping sets, distinct | 17 to 21, 35 |
 //! | `window.rs` | window functions over keys, distinct on | 22, 23, 25, 26, 35 |
@@ -24,25 +30,32 @@
 //! An operator without a rule gives everything: right, only wider.
 
 mod along;
+mod both;
 pub(crate) mod clock;
+mod computed;
 mod determined;
+mod expand;
 mod group;
 mod join;
 pub(crate) mod live;
 pub(crate) mod mutant;
+mod outer;
+mod recursion;
 mod row;
 mod rows;
 mod set;
 mod target;
+mod tie;
 mod ties;
 mod window;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::tree::{Node, Tree, is_large};
-use crate::{Effect, Finding, Group, Piece, Reach, Step};
+use crate::{Catalog, Effect, Finding, Group, Piece, Reach, Step};
 
-pub(crate) use along::Margin;
+pub(crate) use computed::Computed;
 pub use mutant::Mutant;
 pub(crate) use target::{Shape, Target};
 
@@ -51,6 +64,8 @@ pub(crate) use target::{Shape, Target};
 pub(crate) struct Partial {
     pub scan: usize,
     pub group: Group,
+    /// What to look at instead of the scan's own rows.
+    pub rows: Option<Computed>,
     pub steps: Vec<Step>,
     pub effect: Effect,
 }
@@ -101,14 +116,29 @@ pub(crate) fn unite(reaches: &mut Reaches, others: Reaches) {
 }
 
 /// A walk over a bound query.
-#[derive(Clone, Copy)]
 pub(crate) struct Walk<'t> {
     pub tree: &'t Tree,
+    /// Whom to ask for types.
+    pub catalog: &'t dyn Catalog,
+    /// How many sets are filled for others to read.
+    kept: Cell<usize>,
     /// A rule to get wrong on purpose.
     pub mutant: Option<Mutant>,
 }
 
-impl Walk<'_> {
+impl<'t> Walk<'t> {
+    /// A walk over a bound query.
+    pub fn new(tree: &'t Tree, catalog: &'t dyn Catalog, mutant: Option<Mutant>) -> Self {
+        Self { tree, catalog, kept: Cell::new(0), mutant }
+    }
+
+    /// The number of a new set that terms fill for others to read.
+    fn new_set(&self) -> usize {
+        let number = self.kept.get();
+        self.kept.set(number + 1);
+        number
+    }
+
     /// How changes of the tables below `node` become dirty slices of it.
     pub fn dirty(&self, node: &Node, target: &Target) -> Vec<Partial> {
         if target.columns().is_empty() {
@@ -126,14 +156,17 @@ impl Walk<'_> {
                 }
                 self.dirty(input, &below)
             }
-            Node::Expand { input, ids } => row::dirty_expand(self, input, ids, target),
+            Node::Expand { input, ids, series } => expand::dirty_expand(self, input, ids, series.as_ref(), target),
+            Node::Recursive { .. } => recursion::dirty_recursive(self, node, target),
             Node::Join { .. } => join::dirty_join(self, node, target),
             Node::Depend { .. } => join::dirty_depend(self, node, target),
             Node::Group { input, keys, aggregates } => group::dirty_group(self, input, keys, aggregates, target),
             Node::Distinct { input } => self.dirty(input, target),
             Node::Window { input, functions } => window::dirty_window(self, input, functions, target),
             Node::Set { branches, ids, .. } => set::dirty_set(self, node, branches, ids, target),
-            Node::Opaque { finding, .. } => self.everything(node, finding),
+            Node::Opaque { finding, .. } => {
+                computed::dirty_computed(self, node, target).unwrap_or_else(|| self.everything(node, finding))
+            }
         }
     }
 
@@ -162,7 +195,8 @@ impl Walk<'_> {
                 }
                 self.restrict(input, &below, source, reaches, drivers);
             }
-            Node::Expand { input, ids } if target.columns().iter().all(|id| !ids.contains(id)) => {
+            Node::Recursive { .. } => recursion::restrict_recursive(self, node, target, source, reaches, drivers),
+            Node::Expand { input, ids, .. } if target.columns().iter().all(|id| !ids.contains(id)) => {
                 self.restrict(input, target, source, reaches, drivers);
             }
             Node::Expand { .. } | Node::Opaque { .. } => read_whole(node, reaches),
@@ -193,7 +227,7 @@ impl Walk<'_> {
     /// Any change of one table makes every partition dirty.
     pub fn whole(&self, scan: usize, finding: &Finding) -> Partial {
         let effect = Effect::All(self.with_place(scan, finding));
-        Partial { scan, group: Group::Whole, steps: Vec::new(), effect }
+        Partial { scan, group: Group::Whole, rows: None, steps: Vec::new(), effect }
     }
 
     fn with_place(&self, scan: usize, finding: &Finding) -> Finding {

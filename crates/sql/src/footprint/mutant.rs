@@ -6,8 +6,24 @@
 pub enum Mutant {
     /// Rules 3 and 4: only the anchor's changes count; a changed dimension row reaches nothing.
     JoinAnchorOnly,
+    /// Rule 2: a series matters only to the slice of its first value.
+    SeriesByItsStart,
+    /// Rule 5: rows without a partner are forgotten.
+    OrphansForgotten,
+    /// Rule 6: only the left side of a full join counts.
+    FullJoinLeftOnly,
     /// Rules 7 and 8: what `exists` and `in` look into does not count.
     SubqueryIgnored,
+    /// Rule 9: `not in` is taken for `not exists`.
+    NotInAsAnti,
+    /// Rules 11 and 12: a changed row matters only to rows at its very bounds.
+    BandByEnd,
+    /// Theorem 3b: rows of both sides that changed at once do not meet.
+    BothChangedForgotten,
+    /// Theorem 7: what a subquery computes is taken for given.
+    ResultTakenForGiven,
+    /// Rule 31: only the seed of a recursion counts.
+    RecursionSeedOnly,
     /// Rules 15 and 16: only the first branch of a union counts.
     UnionFirstBranchOnly,
     /// Rule 22: deduplication looks only at the partitions of new rows, not at where else their key occurs.
@@ -28,7 +44,15 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 18] = [
+        Self::SeriesByItsStart,
+        Self::OrphansForgotten,
+        Self::FullJoinLeftOnly,
+        Self::NotInAsAnti,
+        Self::BandByEnd,
+        Self::BothChangedForgotten,
+        Self::ResultTakenForGiven,
+        Self::RecursionSeedOnly,
         Self::JoinAnchorOnly,
         Self::SubqueryIgnored,
         Self::UnionFirstBranchOnly,

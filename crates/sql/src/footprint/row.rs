@@ -1,15 +1,15 @@
-//! Scan, filter, projection, unnest: rule 1.
+//! Scan, filter, projection: rule 1.
 //!
-//! - **What**: one row in, at most one row (for unnest: rows made from it alone) out.
+//! - **What**: one row in, at most one row out.
 //! - **Footprint**: the rows whose own target lies in the slice.
 //! - **Dirty map**: the target of every changed row, before and after the change. Fingerprints by target show both: a row that moves
 //!   changes the slice it leaves and the one it enters.
-//! - **Condition**: the target is a deterministic function of the row. Unnest: the target is not made of the elements.
+//! - **Condition**: the target is a deterministic function of the row.
 //! - **Fallback**: everything.
 
 use super::along::Margin;
 use super::{Partial, Reaches, Shape, Source, Target, Walk, let_through};
-use crate::tree::{Id, Node};
+use crate::tree::Id;
 use crate::{Effect, Finding, Reach};
 
 use sqlparser::ast::Expr;
@@ -39,20 +39,7 @@ pub(super) fn dirty_scan(walk: &Walk<'_>, scan: usize, target: &Target) -> Parti
     }
     let name = |id: Id| walk.tree.columns[id].name.clone();
     let group = target.group(&walk.tree.columns, &|id| own_column(walk, scan, id), &name);
-    Partial { scan, group, steps: Vec::new(), effect: Effect::Partitions }
-}
-
-pub(super) fn dirty_expand(walk: &Walk<'_>, input: &Node, ids: &[Id], target: &Target) -> Vec<Partial> {
-    if target.columns().iter().any(|id| ids.contains(id)) {
-        let finding = Finding {
-            rule: "unnest",
-            message: "the partition comes from the elements of a list; any change rebuilds the whole table".to_owned(),
-            help: "partition by a column of the row that holds the list".to_owned(),
-            place: None,
-        };
-        return walk.everything(input, &finding);
-    }
-    walk.dirty(input, target)
+    Partial { scan, group, rows: None, steps: Vec::new(), effect: Effect::Partitions }
 }
 
 pub(super) fn too_large() -> Finding {
@@ -80,7 +67,7 @@ pub(super) fn restrict_scan(walk: &Walk<'_>, scan: usize, target: &Target, sourc
         (Source::Driver(driver), Shape::Key) => {
             Some(Reach::Driven { expressions: target.key_sql(columns, &own), driver })
         }
-        (Source::Driver(_), Shape::Interval(_)) => None,
+        (Source::Driver(_), Shape::Interval(_)) | (_, Shape::Values) => None,
     };
     let_through(reaches, scan, reach);
 }

@@ -10,31 +10,41 @@ use std::collections::BTreeSet;
 use sqlparser::ast::Expr;
 
 use super::row::{own_column, table_sql};
-use super::{Reaches, Target, Walk};
-use crate::tree::{Id, JoinKind, Node, SetKind, column_name, columns_of, columns_of_all};
+use super::{Reaches, Target, Walk, computed};
+use crate::dialect::type_of;
+use crate::tree::{Id, JoinKind, Node, Series, SetKind, column_name, columns_of, columns_of_all};
 use crate::{Piece, Step};
 
 /// Stands around a scan's number until it is known how the scan is written.
 const MARK: char = '\u{1}';
 
 /// Stands for the set of changed groups.
-const CHANGED: &str = "{changed}";
+pub(super) const CHANGED: &str = "{changed}";
 
-/// The slices in which one of some changed keys occurs.
-pub(super) fn step(walk: &Walk<'_>, node: &Node, target: &Target, keys: &[Expr]) -> Option<Step> {
-    let wanted = &target.columns() | &columns_of_all(keys);
-    let rows = rows(walk, node, &wanted)?;
-    if rows.contains(CHANGED) {
-        return None;
+/// The slices in which one of some changed keys occurs. With `unknown`, a key that is NULL is as good as an equal one.
+pub(super) fn step(walk: &Walk<'_>, node: &Node, target: &Target, keys: &[Expr], unknown: bool) -> Option<Step> {
+    let rows = rows_sql(walk, node, &(&target.columns() | &columns_of_all(keys)))?;
+    let slice = target.output(&walk.tree.columns, &|_| None);
+    let mut condition = changed_key(walk, keys);
+    if let ([key], true) = (keys, unknown) {
+        let null = null_like(walk, type_of(key, &walk.tree.columns).as_deref());
+        let null = walk.tree.columns.dialect.key_hash(&[null]);
+        condition = format!("({condition} or ({key}) is null or exists (select 1 from {CHANGED} where p = {null}))");
     }
-    let slice = target.sql(&walk.tree.columns, &|_| None);
-    let sql = format!(
-        "select distinct {slice} as p from ({}) as hw_rows where {} in (select p from {CHANGED})",
-        unmarked(walk, &rows),
-        walk.tree.columns.dialect.key_hash(&parts_of_key(walk, keys))
-    );
+    let sql = format!("select distinct {slice} from ({rows}) as hw_rows where {condition}");
     let names: Vec<&str> = columns_of_all(keys).into_iter().map(|id| walk.tree.columns[id].name.as_str()).collect();
     Some(Step { sql, reason: names.join(", ") })
+}
+
+/// A query for the wanted columns of a relation's rows, named by their numbers.
+pub(super) fn rows_sql(walk: &Walk<'_>, node: &Node, wanted: &BTreeSet<Id>) -> Option<String> {
+    let rows = rows(walk, node, wanted)?;
+    (!rows.contains(CHANGED)).then(|| unmarked(walk, &rows))
+}
+
+/// The same where there may be no row too many.
+pub(super) fn exact_rows(walk: &Walk<'_>, node: &Node, wanted: &BTreeSet<Id>) -> Option<String> {
+    if exact(node) { rows_sql(walk, node, wanted) } else { computed::rows(walk, node, wanted) }
 }
 
 /// The keys that occur in the rows let through by `reaches`.
@@ -60,6 +70,19 @@ pub(super) fn driver(walk: &Walk<'_>, node: &Node, keys: &[Expr], reaches: &Reac
     Some(pieces)
 }
 
+/// Whether a key is among those that changed.
+pub(super) fn changed_key(walk: &Walk<'_>, keys: &[Expr]) -> String {
+    format!("{} in (select p from {CHANGED})", walk.tree.columns.dialect.key_hash(&parts_of_key(walk, keys)))
+}
+
+/// NULL, of a type.
+pub(super) fn null_like(walk: &Walk<'_>, data_type: Option<&str>) -> String {
+    match data_type.filter(|data_type| *data_type != "NULL") {
+        Some(data_type) => format!("cast(null as {})", walk.tree.columns.dialect.reading().type_name(data_type)),
+        None => "null".to_owned(),
+    }
+}
+
 /// The parts of a key, in SQL.
 fn parts_of_key(walk: &Walk<'_>, keys: &[Expr]) -> Vec<String> {
     Target::key(keys.to_vec()).key_sql(&walk.tree.columns, &|_| None)
@@ -75,8 +98,12 @@ fn unmarked(walk: &Walk<'_>, sql: &str) -> String {
         .collect()
 }
 
-/// A query for the wanted columns, named by their numbers; scans are marked.
+/// A query for the wanted columns, named by their numbers; scans are marked. What cannot be written is taken from the user's own text.
 fn rows(walk: &Walk<'_>, node: &Node, wanted: &BTreeSet<Id>) -> Option<String> {
+    written(walk, node, wanted).or_else(|| computed::rows(walk, node, wanted))
+}
+
+fn written(walk: &Walk<'_>, node: &Node, wanted: &BTreeSet<Id>) -> Option<String> {
     match node {
         Node::Scan(scan) => {
             let items =
@@ -101,9 +128,12 @@ fn rows(walk: &Walk<'_>, node: &Node, wanted: &BTreeSet<Id>) -> Option<String> {
         Node::Window { input, functions } if functions.iter().all(|function| !wanted.contains(&function.id)) => {
             rows(walk, input, wanted)
         }
-        Node::Depend { input, ids, .. } | Node::Expand { input, ids } if ids.iter().all(|id| !wanted.contains(id)) => {
+        Node::Depend { input, ids, .. } | Node::Expand { input, ids, .. }
+            if ids.iter().all(|id| !wanted.contains(id)) =>
+        {
             rows(walk, input, wanted)
         }
+        Node::Expand { input, ids, series: Some(series) } => expanded(walk, input, ids, series, wanted),
         Node::Join { .. } => joined(walk, node, wanted),
         Node::Set { branches, ids, kind } => {
             let kept = match kind {
@@ -153,6 +183,7 @@ pub(super) fn writable(walk: &Walk<'_>, node: &Node) -> BTreeSet<Id> {
         }
         Node::Filter { input, .. } | Node::Distinct { input, .. } | Node::Window { input, .. } => writable(walk, input),
         Node::Depend { input, .. } | Node::Expand { input, .. } => writable(walk, input),
+        Node::Recursive { .. } => BTreeSet::new(),
         Node::Project { input, items } | Node::Group { input, keys: items, .. } => {
             let below = writable(walk, input);
             items.iter().filter(|(_, item)| columns_of(item).is_subset(&below)).map(|(id, _)| *id).collect()
@@ -161,7 +192,11 @@ pub(super) fn writable(walk: &Walk<'_>, node: &Node) -> BTreeSet<Id> {
             let left = writable(walk, left);
             let both = &left | &writable(walk, right);
             let met = columns_of_all(others).is_subset(&both) && (*complete || *kind == JoinKind::Inner);
-            if met { both } else { left }
+            match (met, kind) {
+                (true, _) => both,
+                (false, JoinKind::Full) => BTreeSet::new(),
+                (false, _) => left,
+            }
         }
         Node::Set { branches, ids, .. } => {
             let below: Vec<BTreeSet<Id>> = branches.iter().map(|(branch, _)| writable(walk, branch)).collect();
@@ -184,6 +219,9 @@ fn computed(walk: &Walk<'_>, input: &Node, items: &[&(Id, Expr)], wanted: &BTree
 fn joined(walk: &Walk<'_>, node: &Node, wanted: &BTreeSet<Id>) -> Option<String> {
     let Node::Join { kind, left, right, others, complete, .. } = node else { return None };
     let (left_ids, right_ids) = (left.ids(&walk.tree.scans), right.ids(&walk.tree.scans));
+    if *kind == JoinKind::Full {
+        return full(walk, node, wanted);
+    }
     if wanted.is_subset(&left_ids) {
         return rows(walk, left, wanted);
     }
@@ -196,7 +234,7 @@ fn joined(walk: &Walk<'_>, node: &Node, wanted: &BTreeSet<Id>) -> Option<String>
         JoinKind::Inner => "join",
         // A left join with a condition left out would lose the rows without a partner.
         JoinKind::Left if *complete => "left join",
-        JoinKind::Left => return None,
+        JoinKind::Left | JoinKind::Full => return None,
     };
     let conditions: Vec<String> = others.iter().map(|condition| format!("({condition})")).collect();
     let on = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" and ") };
@@ -207,6 +245,33 @@ fn joined(walk: &Walk<'_>, node: &Node, wanted: &BTreeSet<Id>) -> Option<String>
     }
     // Rows too many on the right give partners to rows that have none: these must be there without a partner, too.
     Some(format!("{pairs} union all select * from ({left}) as hw_left left join ({right_rows}) as hw_right on false"))
+}
+
+/// The pairs of a full join, and every row of either side without a partner: some of them are.
+fn full(walk: &Walk<'_>, node: &Node, wanted: &BTreeSet<Id>) -> Option<String> {
+    let Node::Join { left, right, others, .. } = node else { return None };
+    let (left_ids, right_ids) = (left.ids(&walk.tree.scans), right.ids(&walk.tree.scans));
+    let both = &left_ids | &right_ids;
+    let known: Vec<&Expr> = others.iter().filter(|condition| columns_of(condition).is_subset(&both)).collect();
+    let inner = wanted | &columns_of_all(known.iter().copied());
+    let (left, right) = (rows(walk, left, &(&inner & &left_ids))?, rows(walk, right, &(&inner & &right_ids))?);
+    let conditions: Vec<String> = known.iter().map(|condition| format!("({condition})")).collect();
+    let on = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" and ") };
+    let pairs =
+        |word: &str, on: &str| format!("select * from ({left}) as hw_left {word} ({right}) as hw_right on {on}");
+    Some(format!("{} union all {}", pairs("join", &on), pairs("full join", "false")))
+}
+
+/// Every row with the elements of its series.
+fn expanded(walk: &Walk<'_>, input: &Node, ids: &[Id], series: &Series, wanted: &BTreeSet<Id>) -> Option<String> {
+    let below: BTreeSet<Id> = wanted.iter().copied().filter(|id| !ids.contains(id)).collect();
+    let rows = rows(walk, input, &(&below | &series.given))?;
+    let elements = format!("select * from ({rows}) as hw_rows, {}", series.call);
+    if !series.outer {
+        return Some(elements);
+    }
+    let nulls: Vec<String> = ids.iter().map(|id| format!("null as {}", column_name(*id))).collect();
+    Some(format!("{elements} union all select *, {} from ({rows}) as hw_rows", nulls.join(", ")))
 }
 
 /// Whether the rows written for a relation are its own and no more.

@@ -22,6 +22,8 @@ pub(super) fn carries(walk: &Walk<'_>, target: &Target) -> bool {
             && match target.shape {
                 // A moment passes through a zone and back; only within an hour that the clocks leave out is it another one.
                 Shape::Interval(unit) => unit != IntervalUnit::Hour && target.expressions.iter().all(is_column),
+                // What is kept is read back as the type it has above.
+                Shape::Values => false,
                 Shape::Key => {
                     !target.coerced
                         && target.expressions.iter().all(is_column)

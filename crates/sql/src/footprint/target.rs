@@ -16,6 +16,8 @@ pub(crate) enum Shape {
     Interval(IntervalUnit),
     /// The hash of the values.
     Key,
+    /// The values themselves, kept beside their hash: for conditions that are no equality.
+    Values,
 }
 
 /// An expression over a relation's columns whose values name slices of it.
@@ -30,18 +32,28 @@ pub(crate) struct Target {
     pub coerced: bool,
     /// How many intervals around a slice belong to it, for a window that looks along time.
     pub margin: Margin,
+    /// Whether it is the result's own, and not one that a join or a window put in its place.
+    pub own: bool,
 }
 
 impl Target {
     /// The key made of some expressions, whose types are known to fit what they will be compared with.
     pub fn key(expressions: Vec<Expr>) -> Self {
         let types = vec![None; expressions.len()];
-        Self { shape: Shape::Key, expressions, types, coerced: false, margin: Margin::default() }
+        Self { shape: Shape::Key, expressions, types, coerced: false, own: false, margin: Margin::default() }
     }
 
     /// The same, with so much more around every slice.
     pub fn with_margin(&self, margin: Margin) -> Self {
         Self { margin: self.margin.and(margin), ..self.clone() }
+    }
+
+    /// The values of some columns, to be held against a condition; none when one of them would not come back as it was, or for no columns.
+    pub fn values(ids: &[Id], columns: &Columns) -> Option<Self> {
+        let reading = columns.dialect.reading();
+        let carried = |id: &Id| columns[*id].data_type.as_deref().is_some_and(|data_type| reading.carries(data_type));
+        (!ids.is_empty() && ids.iter().all(carried))
+            .then(|| Self { shape: Shape::Values, ..Self::key(ids.iter().map(|id| column(*id)).collect()) })
     }
 
     /// The columns it reads.
@@ -66,11 +78,29 @@ impl Target {
     }
 
     /// On the other side of a join, when equalities carry every column over.
-    pub fn through_equalities(&self, equalities: &[(Expr, Expr)]) -> Option<Self> {
+    pub fn through_equalities(&self, equalities: &[(Expr, Expr)], columns: &Columns) -> Option<Self> {
+        // `date_trunc('day', a) = b` carries the day of `a` over, whatever `a` is.
+        if let (Shape::Interval(unit), [moment]) = (self.shape, self.expressions.as_slice()) {
+            let bare = |expression: &Expr| bare_moment(expression, unit, columns).to_string();
+            let moment = bare(moment);
+            if let Some((_, other)) = equalities.iter().find(|(own, _)| bare(own) == moment) {
+                return Some(Self { expressions: vec![other.clone()], own: false, ..self.clone() });
+            }
+        }
         let other =
             |id: Id| equalities.iter().find(|(own, _)| as_column(own) == Some(id)).map(|(_, other)| other.clone());
-        let columns = self.columns();
-        (!columns.is_empty() && columns.into_iter().all(|id| other(id).is_some())).then(|| self.substitute(&other))
+        let wanted = self.columns();
+        let carried = !wanted.is_empty() && wanted.into_iter().all(|id| other(id).is_some());
+        carried.then(|| Self { own: false, ..self.substitute(&other) })
+    }
+
+    /// The columns of a query that yields slices: `... as p`, and the values as `v` where they are kept.
+    pub fn output(&self, columns: &Columns, write: &dyn Fn(Id) -> Option<Expr>) -> String {
+        let slice = self.sql(columns, write);
+        match self.shape {
+            Shape::Values => format!("{slice} as p, {} as v", columns.dialect.carry(&self.key_sql(columns, write))),
+            _ => format!("{slice} as p"),
+        }
     }
 
     /// Whether rows that agree on these expressions are always in the same slice.
@@ -83,7 +113,7 @@ impl Target {
                         bare_moment(given, unit, columns).to_string()
                             == bare_moment(expression, unit, columns).to_string()
                     }
-                    Shape::Key => unwrapped(given).to_string() == unwrapped(expression).to_string(),
+                    Shape::Key | Shape::Values => unwrapped(given).to_string() == unwrapped(expression).to_string(),
                 })
         })
     }
@@ -92,7 +122,7 @@ impl Target {
     pub fn sql(&self, columns: &Columns, write: &dyn Fn(Id) -> Option<Expr>) -> String {
         match self.shape {
             Shape::Interval(unit) => columns.dialect.interval(&self.interval_sql(unit, columns, write), unit),
-            Shape::Key => columns.dialect.key_hash(&self.key_sql(columns, write)),
+            Shape::Key | Shape::Values => columns.dialect.key_hash(&self.key_sql(columns, write)),
         }
     }
 
@@ -105,6 +135,7 @@ impl Target {
                 unit,
             },
             Shape::Key => Group::Key { expressions: self.key_sql(columns, write) },
+            Shape::Values => Group::Values { expressions: self.key_sql(columns, write) },
         }
     }
 

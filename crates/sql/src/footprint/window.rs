@@ -72,7 +72,7 @@ fn dirty_wanted(walk: &Walk<'_>, input: &Node, wanted: &Wanted, place: Option<&P
         if walk.mutant == Some(Mutant::WindowNewRowsOnly) {
             continue;
         }
-        let Some(step) = step(walk, input, target, key) else {
+        let Some(step) = step(walk, input, target, key, false) else {
             return walk.everything(input, &untraceable(place));
         };
         terms.extend(walk.dirty(input, &Target::key(key.clone())).into_iter().map(|term| term.then(&step)));
@@ -188,6 +188,7 @@ fn stacked(node: &Node) -> usize {
         | Node::Distinct { input, .. } => stacked(input),
         Node::Join { left, right, .. } => stacked(left).max(stacked(right)),
         Node::Depend { input, on, .. } => stacked(input).max(stacked(on)),
+        Node::Recursive { seed, step, .. } => stacked(seed).max(stacked(step)),
         Node::Set { branches, .. } => branches.iter().map(|(branch, _)| stacked(branch)).max().unwrap_or(0),
         Node::Opaque { inputs, .. } => inputs.iter().map(stacked).max().unwrap_or(0),
     }

@@ -14,8 +14,8 @@ use crate::exact::prepare::Input;
 /// An exact model that another one reads.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Parent {
-    /// `model.<package>.<name>`.
-    pub unique_id: String,
+    /// What it goes by in the ledger.
+    pub id: String,
     /// How its table is cut.
     pub axis: Axis,
     /// Number of its last change.
@@ -27,13 +27,18 @@ pub(crate) struct Parent {
 /// # Errors
 /// When the ledger cannot be read.
 pub(crate) fn parent(job: &mut Job, input: &Input) -> Result<Option<Parent>, ExactError> {
-    let Some(exact) = job.around.parent(&input.relation).cloned() else { return Ok(None) };
+    // What is computed from several tables is told by none of them alone.
+    if input.probe.rows.as_ref().is_some_and(|rows| rows.tables.len() > 1) {
+        return Ok(None);
+    }
+    let Some((relation, exact)) = job.around.parent_table(&input.relation) else { return Ok(None) };
+    let (relation, exact) = (relation.clone(), exact.clone());
     let own = job.model.relation.clone();
     if !own.database.eq_ignore_ascii_case(&input.relation.database) || !ledger::exists(job, &own)? {
         return Ok(None);
     }
-    Ok(ledger::model(job, &own, &exact.unique_id)?.map(|row| Parent {
-        unique_id: exact.unique_id.clone(),
+    Ok(ledger::model(job, &relation)?.map(|row| Parent {
+        id: ledger::id(&relation),
         axis: Axis { partitioning: exact.partitioning(), dialect: job.dialect },
         change_seq: row.change_seq,
     }))
@@ -41,12 +46,15 @@ pub(crate) fn parent(job: &mut Job, input: &Input) -> Result<Option<Parent>, Exa
 
 /// The group of a partition of the parent for a probe: none, too, when rows come and go in the probe without a swap.
 pub(crate) fn fed(parent: &Parent, probe: &Probe) -> Option<String> {
-    if probe.moving { None } else { groups(parent, &probe.group) }
+    if probe.moving { None } else { groups(parent, probe) }
 }
 
 /// The group of a partition of the parent, as an expression over the ledger's `partitions`; none when partitions do not lie within groups.
-pub(crate) fn groups(parent: &Parent, group: &Group) -> Option<String> {
-    match (group, &parent.axis.partitioning) {
+pub(crate) fn groups(parent: &Parent, probe: &Probe) -> Option<String> {
+    if probe.rows.is_some() {
+        return None;
+    }
+    match (&probe.group, &parent.axis.partitioning) {
         (Group::Whole, _) => Some(whole(parent.axis.dialect)),
         (Group::Interval { column: Some(column), unit, .. }, Partitioning::Interval { column: own, unit: step })
             if column.eq_ignore_ascii_case(own) && rank(*step) <= rank(*unit) =>
@@ -81,9 +89,9 @@ fn same_columns(dialect: Dialect, expressions: &[String], columns: &[String]) ->
 /// The query for the changed groups since a number: `(p, rows_before, rows_now)`, with counts that nobody knows.
 pub(crate) fn changed(job: &Job, parent: &Parent, groups: &str, seen: u64) -> String {
     format!(
-        "select distinct {groups} as p, null::bigint as rows_before, null::bigint as rows_now from {}.partitions \
+        "select distinct {groups} as p, null::bigint as rows_before, null::bigint as rows_now, null::varchar[] as v from {}.partitions \
          where model = {} and changed_seq > {seen}",
         ledger::schema(&job.model.relation),
-        quote_literal(&parent.unique_id)
+        quote_literal(&parent.id)
     )
 }

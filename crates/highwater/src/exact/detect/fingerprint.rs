@@ -1,7 +1,8 @@
 //! Fingerprints of an input, by group: taken, compared with those stored, stored.
 //!
 //! A fingerprint is (row count, sum of salted row hashes) over the columns that the query uses and the rows that pass its filter. Inserts,
-//! updates, deletes and moves between groups all show; nothing is asked of those who write the input.
+//! updates, deletes and moves between groups all show; nothing is asked of those who write the input. Of a group by values the values are kept, too:
+//! those of a row that is gone are still held against a join's condition.
 
 use highwater_sql::{Dialect, Group};
 
@@ -30,8 +31,16 @@ pub(crate) enum Naive {
 pub(crate) fn group_id(dialect: Dialect, group: &Group) -> String {
     match group {
         Group::Interval { expression, unit, .. } => dialect.interval(expression, *unit),
-        Group::Key { expressions } => dialect.key_hash(expressions),
+        Group::Key { expressions } | Group::Values { expressions } => dialect.key_hash(expressions),
         Group::Whole => whole(dialect),
+    }
+}
+
+/// What is kept of a group besides its id.
+pub(crate) fn carried(dialect: Dialect, group: &Group) -> String {
+    match group {
+        Group::Values { expressions } => dialect.carry(expressions),
+        _ => "cast(null as varchar[])".to_owned(),
     }
 }
 
@@ -40,7 +49,7 @@ pub(super) fn ledger_column(group: &Group) -> &'static str {
     if matches!(group, Group::Interval { .. }) { "interval_start" } else { "key_hash" }
 }
 
-/// Takes the input's fingerprints as they are now: a temporary table `(p, n, f)`.
+/// Takes the input's fingerprints as they are now: a temporary table `(p, n, f, v)`.
 pub(crate) fn take(job: &mut Job, input: &Input, index: usize, salt: u64) -> Result<String, ExactError> {
     take_where(job, input, &format!("now_{index}"), salt, None)
 }
@@ -57,15 +66,16 @@ pub(super) fn take_where(
         [input.probe.filter.as_deref(), rows].into_iter().flatten().map(|text| format!("({text}\n)")).collect();
     let filter = if conditions.is_empty() { String::new() } else { format!(" where {}", conditions.join(" and ")) };
     let query = format!(
-        "select * from (select {}, {} from {}{filter} group by 1) as taken(p, n, f)",
+        "select * from (select {}, {}, min({}) from {}{filter} group by 1) as taken(p, n, f, v)",
         group_id(job.dialect, &input.probe.group),
         job.dialect.fingerprint(&input.hashed, salt),
-        input.relation.sql()
+        carried(job.dialect, &input.probe.group),
+        input.rows()
     );
     job.store(name, &query)
 }
 
-/// The query for groups that differ from those stored: `(p, rows_before, rows_now)`. Grouping, unlike joining, takes NULL for a value.
+/// The query for groups that differ from those stored: `(p, rows_before, rows_now, v)`. Grouping, unlike joining, takes NULL for a value.
 pub(crate) fn changed(job: &Job, input: &Input, now: &str) -> String {
     changed_among(job, input, &input.id, now, None)
 }
@@ -73,13 +83,13 @@ pub(crate) fn changed(job: &Job, input: &Input, now: &str) -> String {
 /// The same, against what is stored under a name, and only where the stored group passes a condition.
 pub(super) fn changed_among(job: &Job, input: &Input, probe: &str, now: &str, stored: Option<&str>) -> String {
     format!(
-        "select p, coalesce(sum(n) filter (not now), 0)::bigint as rows_before, coalesce(sum(n) filter (now), 0)::bigint as rows_now \
-         from (select p, n, f, true as now from {now} \
-         union all select {}, row_count, fingerprint, false from {}.fingerprints where model = {} and probe = {} and {}) as sides \
+        "select p, coalesce(sum(n) filter (where not now), 0)::bigint as rows_before, coalesce(sum(n) filter (where now), 0)::bigint as rows_now, \
+         min(v) as v from (select p, n, f, true as now, v from {now} \
+         union all select {}, row_count, fingerprint, false, carried from {}.fingerprints where model = {} and probe = {} and {}) as sides \
          group by p having (count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f)){}",
         ledger_column(&input.probe.group),
         ledger::schema(&job.model.relation),
-        quote_literal(&job.model.unique_id),
+        job.id(),
         quote_literal(probe),
         stored.unwrap_or("true"),
         looked_at(job, input)
@@ -101,7 +111,7 @@ fn looked_at(job: &Job, input: &Input) -> String {
             " and p > (select max({}) from {}.fingerprints where model = {} and probe = {})",
             ledger_column(&input.probe.group),
             ledger::schema(&job.model.relation),
-            quote_literal(&job.model.unique_id),
+            job.id(),
             quote_literal(&input.id)
         ),
     }
@@ -110,7 +120,7 @@ fn looked_at(job: &Job, input: &Input) -> String {
 /// Stores fingerprints: of the groups in `delta`, or of all.
 pub(crate) fn record(job: &mut Job, input: &Input, now: &str, delta: Option<&str>) -> Result<(), ExactError> {
     let schema = ledger::schema(&job.model.relation);
-    let (model, probe) = (quote_literal(&job.model.unique_id), quote_literal(&input.id));
+    let (model, probe) = (job.id(), quote_literal(&input.id));
     let column = ledger_column(&input.probe.group);
     let restrict = |id: &str| delta.map_or_else(|| "true".to_owned(), |delta| within(id, delta));
     job.execute(&format!(
@@ -118,8 +128,8 @@ pub(crate) fn record(job: &mut Job, input: &Input, now: &str, delta: Option<&str
         restrict(column)
     ))?;
     job.execute(&format!(
-        "insert into {schema}.fingerprints (model, probe, {column}, row_count, fingerprint) \
-         select {model}, {probe}, p, n, f from {now} where {}",
+        "insert into {schema}.fingerprints (model, probe, {column}, row_count, fingerprint, carried) \
+         select {model}, {probe}, p, n, f, v from {now} where {}",
         restrict("p")
     ))?;
     Ok(())

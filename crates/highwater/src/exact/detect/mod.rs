@@ -20,7 +20,7 @@ use super::ledger;
 use super::model::RunIdentity;
 use super::prepare::{Input, Prepared};
 use feed::Parent;
-pub(crate) use fingerprint::group_id;
+pub(crate) use fingerprint::{carried, group_id};
 use versions::Token;
 pub(crate) use versions::part;
 
@@ -29,9 +29,9 @@ pub(crate) use versions::part;
 pub(crate) struct Observation {
     /// Whether the ledger had seen the input at all; if not, everything counts as changed.
     pub seen: bool,
-    /// Temporary table `(p, rows_before, rows_now)` of the changed groups; counts are NULL where nobody knows them. None: not compared.
+    /// Temporary table `(p, rows_before, rows_now, v)` of the changed groups; counts are NULL where nobody knows them. None: not compared.
     pub delta: Option<String>,
-    /// Temporary table `(p)` of the changed groups, for steps to read.
+    /// Temporary table `(p, v)` of the changed groups, for steps to read.
     pub set: Option<String>,
     /// Changed groups.
     pub changed: u64,
@@ -41,7 +41,7 @@ pub(crate) struct Observation {
     pub foreseen: bool,
     /// The exact model behind the table.
     parent: Option<Parent>,
-    /// Temporary table `(p, n, f)` of all groups as they are now, when the input was scanned.
+    /// Temporary table `(p, n, f, v)` of all groups as they are now, when the input was scanned.
     now: Option<String>,
     /// What the ledger says it has seen of the parent.
     seen_seq: Option<u64>,
@@ -91,7 +91,7 @@ fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: boo
     // A number of another model's changes, or one from the future, says nothing.
     let seen = seen.filter(|seen| match (&seen.parent, &parent) {
         (None, None) => true,
-        (Some(before), Some(now)) => *before == now.unique_id && seen.seq <= now.change_seq,
+        (Some(before), Some(now)) => *before == now.id && seen.seq <= now.change_seq,
         _ => false,
     });
     let feedable = parent.as_ref().and_then(|parent| feed::fed(parent, &input.probe));
@@ -148,7 +148,7 @@ fn compared(job: &mut Job, observation: &mut Observation, index: usize, query: &
     let delta = job.store(&format!("delta_{index}"), query)?;
     observation.changed = job.count(&format!("select count(*) from {delta}"))?;
     if observation.changed > 0 {
-        observation.set = Some(job.store(&format!("changed_{index}"), &format!("select p from {delta}"))?);
+        observation.set = Some(job.store(&format!("changed_{index}"), &format!("select p, v from {delta}"))?);
     }
     observation.delta = Some(delta);
     Ok(())
@@ -166,7 +166,7 @@ fn last_seen(job: &mut Job, input: &Input) -> Result<Option<Seen>, ExactError> {
     let table = job.query(&format!(
         "select detector, parent, seen_seq, token from {}.inputs where model = {} and probe = {}",
         ledger::schema(&job.model.relation),
-        quote_literal(&job.model.unique_id),
+        job.id(),
         quote_literal(&input.id)
     ))?;
     Ok(table.rows.first().map(|row| Seen {
@@ -193,7 +193,7 @@ pub(crate) fn record(
     run: &RunIdentity,
 ) -> Result<(), ExactError> {
     let schema = ledger::schema(&job.model.relation);
-    let model = quote_literal(&job.model.unique_id);
+    let model = job.id();
     if fresh {
         for table in ["inputs", "fingerprints"] {
             job.execute(&format!("delete from {schema}.{table} where model = {model}"))?;
@@ -215,7 +215,7 @@ pub(crate) fn record(
         }
         let (parent, seq) = observation.parent.as_ref().map_or_else(
             || ("null".to_owned(), "null".to_owned()),
-            |parent| (quote_literal(&parent.unique_id), parent.change_seq.to_string()),
+            |parent| (quote_literal(&parent.id), parent.change_seq.to_string()),
         );
         let token = observation.versions.as_ref().map_or_else(
             || Ok("null".to_owned()),

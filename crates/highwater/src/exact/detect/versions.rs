@@ -179,7 +179,7 @@ fn unversioned(
 pub(crate) fn part(group: &Group) -> String {
     match group {
         Group::Interval { unit, .. } => unit.word().to_owned(),
-        Group::Key { expressions } => expressions.join(", ").replace('"', ""),
+        Group::Key { expressions } | Group::Values { expressions } => expressions.join(", ").replace('"', ""),
         Group::Whole => "table".to_owned(),
     }
 }
@@ -256,7 +256,7 @@ fn envelope(job: &mut Job, group: &Group, touched: &str) -> Result<String, Exact
 /// When the ledger cannot be written.
 pub(super) fn record(job: &mut Job, input: &Input, tail: &str) -> Result<(), ExactError> {
     let schema = ledger::schema(&job.model.relation);
-    let (model, probe) = (quote_literal(&job.model.unique_id), quote_literal(&tail_id(input)));
+    let (model, probe) = (job.id(), quote_literal(&tail_id(input)));
     job.execute(&format!("delete from {schema}.fingerprints where model = {model} and probe = {probe}"))?;
     job.execute(&format!(
         "insert into {schema}.fingerprints (model, probe, {}, row_count, fingerprint) select {model}, {probe}, p, n, f from {tail}",

@@ -15,7 +15,7 @@ fn timed(policy: Policy, rebuild: f64, day: f64) -> (World, Known) {
     for run in 0..3 {
         world.sql(&format!(
             "insert into highwater.runs (run_id, model, finished_at, what, dirty, detect_seconds, build_seconds) \
-             values ('earlier {run}', 'model.shop.orders', '2026-02-09', 'incremental', 1, 0.5, {day})"
+             values ('earlier {run}', 'main.orders', '2026-02-09', 'incremental', 1, 0.5, {day})"
         ));
     }
     (world, known)

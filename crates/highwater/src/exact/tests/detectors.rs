@@ -38,6 +38,8 @@ fn world(declared: &Declared) -> World {
     let mut world = World::new();
     world.sql("create table events (event_id integer, customer_id integer, happened_at timestamp, amount integer, seq bigint)");
     world.around.detectors.insert(relation("events"), declared.clone());
+    // The newest event of a customer is one only when no two events have one number.
+    world.around.unique.insert(relation("events"), vec![vec!["event_id".to_owned()]]);
     world
 }
 

@@ -1,6 +1,7 @@
 //! A ledger and a table that have come apart, and rows that people may not expect to be there.
 
 use super::world::{World, daily};
+use crate::engine::Relation;
 use crate::exact::Mode;
 
 #[test]
@@ -81,7 +82,7 @@ fn an_earlier_ledger_is_brought_up_to_date() {
     world.sql("update raw_orders set amount = 1 where order_id = 3");
     let report = world.run_and_compare(&known);
     assert_eq!((report.mode, report.replaced_count), (Mode::Incremental, 1));
-    assert_eq!(world.rows("select version from highwater.ledger"), "2");
+    assert_eq!(world.rows("select version from highwater.ledger"), "3");
 }
 
 #[test]
@@ -92,4 +93,19 @@ fn rows_before_the_beginning_and_of_days_to_come_are_counted() {
     world.sql("insert into raw_orders values (7, 1, '2026-12-15', 5, null)");
     let report = world.run_and_compare(&known);
     assert_eq!((report.excluded_null_rows, report.early_rows, report.future_rows), (1, 1, 1));
+}
+
+#[test]
+fn one_model_in_two_schemas_is_two_tables() {
+    let mut world = World::with_orders();
+    let known = daily();
+    let mut other = daily();
+    world.sql("create schema dev");
+    other.model.relation = Relation::new("shop", "dev", "daily");
+    assert_eq!(world.run_and_compare(&known).mode, Mode::New);
+    assert_eq!(world.run_and_compare(&other).mode, Mode::New);
+    world.sql("update raw_orders set amount = 1 where order_id = 3");
+    assert_eq!(world.run_and_compare(&other).replaced_count, 1);
+    assert_eq!(world.run_and_compare(&known).replaced_count, 1);
+    assert_eq!(world.run_and_compare(&other).mode, Mode::Unchanged);
 }

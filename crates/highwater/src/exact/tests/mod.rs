@@ -7,6 +7,7 @@ mod detectors;
 mod differential;
 mod drift;
 mod functions;
+mod joins;
 mod plans;
 mod swaps;
 mod ties;

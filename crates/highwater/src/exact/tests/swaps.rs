@@ -238,13 +238,13 @@ fn two_runs_at_once_cannot_both_commit() {
     first.execute("begin transaction").expect("begin");
     first.query("select count(*) from raw_orders").expect("snapshot");
     world.run_and_compare(&known);
-    let conflict = first.execute("update highwater.fence set epoch = epoch + 1 where model = 'model.shop.daily'");
+    let conflict = first.execute("update highwater.fence set epoch = epoch + 1 where model = 'main.daily'");
     assert!(matches!(conflict, Err(EngineError::Conflict { .. })), "{conflict:?}");
     first.execute("rollback").expect("rollback");
 
     // The other way round: a run meets one that has raised the fence and not yet committed.
     first
-        .execute("begin transaction; update highwater.fence set epoch = epoch + 1 where model = 'model.shop.daily'")
+        .execute("begin transaction; update highwater.fence set epoch = epoch + 1 where model = 'main.daily'")
         .expect("fence");
     world.sql("insert into raw_orders values (8, 1, '2026-02-02', 5, null)");
     let before = world.ledger();

@@ -238,7 +238,7 @@ fn in_day(expression: &str) -> Option<Vec<Reach>> {
 }
 
 fn probe(table: &str, columns: &[&str], group: Group) -> Probe {
-    Probe { table: vec![table.to_owned()], columns: texts(columns), filter: None, moving: false, group }
+    Probe { table: vec![table.to_owned()], rows: None, columns: texts(columns), filter: None, moving: false, group }
 }
 
 fn term(occurrence: usize, probe: Probe, steps: Vec<Step>) -> Term {

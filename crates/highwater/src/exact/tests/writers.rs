@@ -138,7 +138,8 @@ fn overtaken(step: &str) -> (World, Known, Result<SwapReport, ExactError>) {
 fn a_run_that_wakes_up_after_its_lease_was_taken_cannot_commit() {
     for step in ["leased", "staged"] {
         let (mut world, known, result) = overtaken(step);
-        assert!(matches!(result, Err(ExactError::Conflict { .. })), "{step}: {result:?}");
+        // It finds the fence raised, looks again, and nothing is left to do.
+        assert_eq!(result.expect("a run").mode, Mode::Unchanged, "{step}");
         world.compare(&known);
         assert_eq!(world.rows("select run_id from highwater.runs order by all"), "run-1\nsecond");
         assert_eq!(world.run_and_compare(&known).mode, Mode::Unchanged);
@@ -154,7 +155,7 @@ fn fill_a_day(world: &mut World, fenced: bool) -> Result<(), EngineError> {
     }
     for session in &mut sessions {
         if fenced {
-            session.execute("update highwater.fence set epoch = epoch + 1 where model = 'model.shop.daily'")?;
+            session.execute("update highwater.fence set epoch = epoch + 1 where model = 'main.daily'")?;
         }
         session.execute("delete from daily where day = '2026-03-01'; insert into daily values ('2026-03-01', 1, 1)")?;
         session.commit()?;

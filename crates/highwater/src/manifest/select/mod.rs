@@ -69,6 +69,8 @@ pub struct Selection {
     pub exclude_resource_types: Vec<ResourceType>,
     /// Which tests come along.
     pub indirect: Indirect,
+    /// Exactly these unique ids, whatever else is said: what is left of an earlier run.
+    pub only: Option<Vec<String>>,
     /// `--state`: the artifacts that `state:`, `result:` and `source_status:` compare with.
     pub state: Option<Arc<PreviousState>>,
 }
@@ -80,6 +82,9 @@ pub struct Selection {
 /// # Errors
 /// An unknown method, a malformed criterion, or one that needs the state of an earlier run.
 pub fn select(manifest: &Manifest, selection: &Selection) -> Result<IndexSet<String>, Diagnostic> {
+    if let Some(only) = &selection.only {
+        return Ok(manifest.parents.keys().filter(|id| only.contains(id)).cloned().collect());
+    }
     let expression = expression(manifest, selection)?;
     let evaluator = Evaluator { manifest, state: selection.state.as_deref() };
     let selected = evaluator.evaluate(&expression)?.direct;

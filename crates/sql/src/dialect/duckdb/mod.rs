@@ -5,13 +5,17 @@
 //!   rows: the row hash is hashed once more before the sum.
 //! - A hash depends on the type: that of -1 is another as `SMALLINT` and as `BIGINT`.
 
+mod comparison;
 mod functions;
 mod grammar;
+mod spelling;
 mod types;
 
 use sqlparser::ast::Expr;
 
 use super::{Blurred, Language, Reading, last_name};
+use sqlparser::tokenizer::TokenWithSpan;
+
 use crate::tree::ColumnFacts;
 use crate::{FunctionKind, IntervalUnit};
 
@@ -182,8 +186,31 @@ impl Reading for DuckDb {
         types::type_of_values(values)
     }
 
-    fn comparable(&self, left: &Expr, right: &Expr, columns: &[ColumnFacts]) -> Option<(Expr, Expr)> {
-        types::comparable(left, right, columns)
+    fn meeting(&self, own: &str, other: &str) -> Option<String> {
+        comparison::meeting(own, other)
+    }
+
+    fn may_fail(&self, own: &str, meeting: &str) -> bool {
+        comparison::may_fail(own, meeting)
+    }
+
+    fn spelt_out(&self, tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+        spelling::spelt_out(tokens)
+    }
+
+    fn unnests(&self) -> bool {
+        true
+    }
+
+    fn series(&self, function: &str, arguments: &[String]) -> Option<(String, Option<String>)> {
+        let list = match (function, arguments) {
+            ("unnest", [list]) => list.clone(),
+            // As a list it may be made from columns.
+            ("generate_series" | "range", _) => format!("{function}({})", arguments.join(", ")),
+            _ => return None,
+        };
+        let element = format!("unnest({list})");
+        Some((element.clone(), Some(element)))
     }
 
     fn common(&self, left: &str, right: &str) -> Option<String> {

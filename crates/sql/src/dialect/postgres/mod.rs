@@ -214,8 +214,13 @@ impl Reading for Postgres {
         types::type_of(expression, columns)
     }
 
-    fn comparable(&self, left: &Expr, right: &Expr, columns: &[ColumnFacts]) -> Option<(Expr, Expr)> {
-        types::comparable(left, right, columns)
+    fn meeting(&self, own: &str, other: &str) -> Option<String> {
+        types::meeting(own, other)
+    }
+
+    fn series(&self, function: &str, arguments: &[String]) -> Option<(String, Option<String>)> {
+        matches!(function, "unnest" | "generate_series")
+            .then(|| (format!("{function}({})", arguments.join(", ")), None))
     }
 
     fn common(&self, left: &str, right: &str) -> Option<String> {

@@ -1,9 +1,7 @@
 //! PostgreSQL's types, as far as keys need them. A hash belongs to a family of types: all integers share one, and so do both kinds of
 //! binary fractions, all decimals whatever their scale, and texts with and without a length.
 
-use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Value,
-};
+use sqlparser::ast::{BinaryOperator, CastKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Value};
 
 use crate::tree::{ColumnFacts, as_column};
 
@@ -77,20 +75,9 @@ fn meet(one: &str, other: &str) -> Option<&'static str> {
     }
 }
 
-/// Two expressions that are compared, written so that equal values have equal hashes.
-pub(super) fn comparable(left: &Expr, right: &Expr, columns: &[ColumnFacts]) -> Option<(Expr, Expr)> {
-    let (own, other) = (type_of(left, columns)?, type_of(right, columns)?);
-    if own == other {
-        return Some((left.clone(), right.clone()));
-    }
-    let wanted = meet(&own, &other)?;
-    let cast = |side: &Expr| Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(side.clone()),
-        data_type: DataType::Custom(vec![Ident::new(written(wanted))].into(), Vec::new()),
-        format: None,
-    };
-    Some((cast(left), cast(right)))
+/// The type in which values of two types are compared.
+pub(super) fn meeting(own: &str, other: &str) -> Option<String> {
+    meet(own, other).map(str::to_owned)
 }
 
 /// The type of a set operation's column whose branches have these.
