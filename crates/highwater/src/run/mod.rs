@@ -10,6 +10,7 @@
 //! | `exact.rs` | the seam to the exact strategy |
 //! | `microbatch.rs`, `batches.rs` | microbatch models; which batches there are |
 //! | `data_test.rs` | data tests |
+//! | `unit_test.rs`, `diff.rs` | unit tests, and how rows differ |
 //! | `clone.rs` | views on the tables of an earlier run |
 //! | `operation.rs` | one macro, called for what it does |
 //! | `freshness.rs` | how fresh the sources are |
@@ -24,6 +25,7 @@ mod batches;
 mod catalog;
 mod clone;
 mod data_test;
+mod diff;
 mod events;
 mod exact;
 mod execute;
@@ -39,6 +41,7 @@ mod result;
 mod schedule;
 mod timing;
 mod transaction;
+mod unit_test;
 mod worker;
 
 pub use batches::{BatchResults, Window, parse_sample};
