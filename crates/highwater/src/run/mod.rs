@@ -10,6 +10,7 @@
 //! | `exact.rs` | the seam to the exact strategy |
 //! | `microbatch.rs`, `batches.rs` | microbatch models; which batches there are |
 //! | `data_test.rs` | data tests |
+//! | `audits.rs` | tests before publishing: the seam to `audit/` |
 //! | `clone.rs` | views on the tables of an earlier run |
 //! | `operation.rs` | one macro, called for what it does |
 //! | `freshness.rs` | how fresh the sources are |
@@ -20,6 +21,7 @@
 //! | `failure.rs` | database errors as diagnostics |
 //! | `result.rs`, `events.rs`, `timing.rs` | what became of a node, what a front is told, and when |
 
+mod audits;
 mod batches;
 mod catalog;
 mod clone;

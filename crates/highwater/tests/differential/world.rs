@@ -196,5 +196,6 @@ fn exact_model(model: &Model) -> ExactModel {
         policy: Policy::Incremental,
         on_schema_change: "ignore".into(),
         full_refresh: false,
+        audits: Vec::new(),
     }
 }

@@ -16,9 +16,11 @@
 //! | `microbatch.rs` | models in batches of event time |
 //! | `contracts.rs` | contracts, constraints, comments, indexes |
 //! | `exact.rs` | the exact strategy within a run |
+//! | `audits.rs` | tests before publishing |
 //! | `artifacts.rs` | manifest.json and run_results.json |
 
 mod artifacts;
+mod audits;
 mod contracts;
 mod data_tests;
 mod everywhere;
