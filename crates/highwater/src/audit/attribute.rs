@@ -37,7 +37,7 @@ pub(super) fn partitions(
     };
     Ok(Some(format!(
         "select distinct {partition} as p from (\n{rows}\n) as hw_rows where {} in (select {} from (\n{sql}\n) as hw_failing)",
-        dialect.key_hash(&[column.clone()]),
+        dialect.key_hash(std::slice::from_ref(column)),
         dialect.key_hash(&[dialect.quote(field)]),
     )))
 }

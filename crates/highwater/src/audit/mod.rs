@@ -20,8 +20,8 @@ mod stand_in;
 
 pub use guards::AuditTest;
 pub(crate) use guards::{guard, guards, others};
-pub(crate) use judge::{Judgement, Thresholds};
 pub use judge::Opinion;
+pub(crate) use judge::{Judgement, Thresholds};
 
 use serde::Serialize;
 

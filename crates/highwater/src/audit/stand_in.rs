@@ -50,13 +50,23 @@ mod tests {
     #[test]
     fn names_that_mean_the_table_and_no_others() {
         let relation = r#""shop"."main"."orders""#;
-        assert_eq!(shown(&format!("select * from {relation} where id is null;")), r#"select * from ROWS as "orders" where id is null"#);
+        assert_eq!(
+            shown(&format!("select * from {relation} where id is null;")),
+            r#"select * from ROWS as "orders" where id is null"#
+        );
         assert_eq!(shown("select * from main.Orders as o"), "select * from ROWS as o");
         assert_eq!(
-            shown(&format!("-- {relation}\nwith child as (select id from {relation}) select '{relation}' from child join other.orders using (id)")),
-            format!("-- {relation}\nwith child as (select id from ROWS as \"orders\") select '{relation}' from child join other.orders using (id)")
+            shown(&format!(
+                "-- {relation}\nwith child as (select id from {relation}) select '{relation}' from child join other.orders using (id)"
+            )),
+            format!(
+                "-- {relation}\nwith child as (select id from ROWS as \"orders\") select '{relation}' from child join other.orders using (id)"
+            )
         );
-        assert_eq!(shown("with orders as (select 2 as id) select * from orders"), "with orders as (select 2 as id) select * from orders");
+        assert_eq!(
+            shown("with orders as (select 2 as id) select * from orders"),
+            "with orders as (select 2 as id) select * from orders"
+        );
         assert_eq!(shown("select from where"), "unread");
     }
 }

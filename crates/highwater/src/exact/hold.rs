@@ -111,9 +111,10 @@ fn ask(job: &mut Job, prepared: &Prepared, staged: &Staged, left: &str) -> Resul
     };
     let answer = audit::audit(job.connection, &model.audits, &asked);
     answer.map_err(|error| match error {
-        audit::AuditError::Engine { source: source @ (EngineError::Conflict { .. } | EngineError::Lost { .. }), .. } => {
-            job.error(source)
-        }
+        audit::AuditError::Engine {
+            source: source @ (EngineError::Conflict { .. } | EngineError::Lost { .. }),
+            ..
+        } => job.error(source),
         error => ExactError::Audit { model: job.label.clone(), error: Box::new(error) },
     })
 }

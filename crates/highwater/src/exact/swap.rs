@@ -275,8 +275,11 @@ fn record(
             prepared.axis.unused_column()
         ))?;
         // What is held back still holds what the earlier logic made.
-        let built = staged.held.as_ref().map_or_else(|| "true".to_owned(), |held| format!("not {}", within(column, held)));
-        job.execute(&format!("update {schema}.partitions set logic_version = {version} where model = {model} and {built}"))?;
+        let built =
+            staged.held.as_ref().map_or_else(|| "true".to_owned(), |held| format!("not {}", within(column, held)));
+        job.execute(&format!(
+            "update {schema}.partitions set logic_version = {version} where model = {model} and {built}"
+        ))?;
     }
     if staged.outcome.recorded == 0 {
         return Ok(());

@@ -134,7 +134,10 @@ fn audits(draft: &Draft<'_>, wrong: &mut impl FnMut(String, &str)) {
         if let Some(value) = config.highwater(key)
             && !value.as_str().is_some_and(|word| words.contains(&word))
         {
-            wrong(format!("`meta.highwater.{key}: {value}` of `{name}` is neither {} nor {}", words[0], words[1]), help);
+            wrong(
+                format!("`meta.highwater.{key}: {value}` of `{name}` is neither {} nor {}", words[0], words[1]),
+                help,
+            );
         }
     }
     let before = config.highwater("audits").and_then(serde_json::Value::as_str) == Some("before");

@@ -35,13 +35,8 @@ pub(crate) fn whole_table(task: &Task<'_>, draft: &Relation) -> Result<(), Failu
     }
     let tests = tests(task)?;
     let rows = format!("select * from {draft}");
-    let staged = Staged {
-        relation: &task.node.relation,
-        whole: rows.clone(),
-        rows,
-        partition: None,
-        columns: Vec::new(),
-    };
+    let staged =
+        Staged { relation: &task.node.relation, whole: rows.clone(), rows, partition: None, columns: Vec::new() };
     let audited = audit::audit(lock(task.connection).as_mut(), &tests, &staged).map_err(|error| match error {
         AuditError::Engine { source: source @ (EngineError::Conflict { .. } | EngineError::Lost { .. }), .. } => {
             Failure::Engine(source)
@@ -53,7 +48,8 @@ pub(crate) fn whole_table(task: &Task<'_>, draft: &Relation) -> Result<(), Failu
         return Ok(());
     }
     let name = &task.node.name;
-    let mut diagnostic = Diagnostic::error(HELD, format!("{name} is held back: its new rows fail {}", tests_word(failed.len())));
+    let mut diagnostic =
+        Diagnostic::error(HELD, format!("{name} is held back: its new rows fail {}", tests_word(failed.len())));
     for test in failed {
         diagnostic = diagnostic.note(format!("{}: {}", test.name, test.message.as_deref().unwrap_or("failed")));
     }
@@ -72,8 +68,10 @@ pub(crate) fn held(name: &str, report: &SwapReport) -> Option<Diagnostic> {
     let failed: Vec<_> = report.audits.iter().filter(|audited| audited.failed()).collect();
     let what = report.cut.count(report.held_count);
     let are = if what == "the table" || report.held_count == 1 { "is" } else { "are" };
-    let mut diagnostic =
-        Diagnostic::error(HELD, format!("{what} of {name} {are} held back: the new rows fail {}", tests_word(failed.len())));
+    let mut diagnostic = Diagnostic::error(
+        HELD,
+        format!("{what} of {name} {are} held back: the new rows fail {}", tests_word(failed.len())),
+    );
     for test in failed {
         let held = report.held.iter().filter(|partition| partition.tests.contains(&test.name));
         let mut labels: Vec<&str> = held.map(|partition| partition.label.as_str()).collect();

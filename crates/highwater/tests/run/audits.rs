@@ -9,9 +9,16 @@ const MODEL: &str = "{{ config(materialized='incremental', incremental_strategy=
 
 fn files(on_held: &str) -> Vec<(&'static str, String)> {
     vec![
-        ("models/sources.yml", "sources:\n- name: shop\n  schema: main\n  tables: [{name: raw_orders}, {name: raw_customers}]\n".to_owned()),
+        (
+            "models/sources.yml",
+            "sources:\n- name: shop\n  schema: main\n  tables: [{name: raw_orders}, {name: raw_customers}]\n"
+                .to_owned(),
+        ),
         ("models/fct.sql", MODEL.to_owned()),
-        ("models/dim.sql", "{{ config(materialized='table') }}select name from {{ source('shop', 'raw_customers') }}".to_owned()),
+        (
+            "models/dim.sql",
+            "{{ config(materialized='table') }}select name from {{ source('shop', 'raw_customers') }}".to_owned(),
+        ),
         (
             "models/total.sql",
             "{{ config(materialized='table') }}select sum(amount) as amount from {{ ref('fct') }}".to_owned(),
@@ -33,7 +40,10 @@ fn files(on_held: &str) -> Vec<(&'static str, String)> {
                  \x20 columns: [{{name: amount, data_tests: [not_null]}}]\n"
             ),
         ),
-        ("tests/amounts.sql", "-- \"fct\"\nwith fct as (select * from {{ ref('fct') }}) select * from fct where amount < 0".to_owned()),
+        (
+            "tests/amounts.sql",
+            "-- \"fct\"\nwith fct as (select * from {{ ref('fct') }}) select * from fct where amount < 0".to_owned(),
+        ),
     ]
 }
 
@@ -78,14 +88,40 @@ const NEWS: &str = "insert into main.raw_orders values (3, 'ada', '2026-02-01 11
 fn rows_that_fail_are_never_seen() {
     for project in projects("skip") {
         insta::allow_duplicates! {
-            insta::assert_snapshot!(said(&project, Command::Run), @r#""#);
+            insta::assert_snapshot!(said(&project, Command::Run), @r#"
+dim success
+fct success
+total success
+"#);
             project.execute(NEWS);
-            insta::assert_snapshot!(said(&project, Command::Run), @r#""#);
-            insta::assert_snapshot!(project.query("select id, ordered_at from main.fct order by 1"), @r#""#);
-            insta::assert_snapshot!(project.query("select amount from main.total"), @r#""#);
+            insta::assert_snapshot!(said(&project, Command::Run), @r#"
+dim success
+fct partial success: 3 days of fct are held back: the new rows fail 3 tests
+  amounts: Got 1 result, configured to fail if != 0 (2026-02-01)
+  unique_fct_id: Got 1 result, configured to fail if != 0 (2026-02-01, 2026-02-04)
+  relationships_fct_customer__name__ref_dim_: Got 1 result, configured to fail if != 0 (2026-02-03)
+  1 day passed and were published; what is held back keeps its old rows, and the next run tries again
+total skipped
+"#);
+            insta::assert_snapshot!(project.query("select id, ordered_at from main.fct order by 1"), @r#"
+1 | 2026-02-01 10:00:00
+2 | 2026-02-02 10:00:00
+4 | 2026-02-02 11:00:00
+"#);
+            insta::assert_snapshot!(project.query("select amount from main.total"), @"12");
             project.execute("delete from main.raw_orders where id = 3; update main.raw_orders set id = 6 where amount = 1; insert into main.raw_customers values ('eve')");
-            insta::assert_snapshot!(said(&project, Command::Run), @r#""#);
-            insta::assert_snapshot!(project.query("select id, ordered_at from main.fct order by 1"), @r#""#);
+            insta::assert_snapshot!(said(&project, Command::Run), @r#"
+dim success
+fct success
+total success
+"#);
+            insta::assert_snapshot!(project.query("select id, ordered_at from main.fct order by 1"), @r#"
+1 | 2026-02-01 10:00:00
+2 | 2026-02-02 10:00:00
+4 | 2026-02-02 11:00:00
+5 | 2026-02-03 11:00:00
+6 | 2026-02-04 11:00:00
+"#);
         }
     }
 }
@@ -96,8 +132,22 @@ fn what_reads_the_model_may_use_the_old_rows() {
         project.run(Command::Build);
         project.execute(NEWS);
         insta::allow_duplicates! {
-            insta::assert_snapshot!(said(&project, Command::Build), @r#""#);
-            insta::assert_snapshot!(project.query("select amount from main.total"), @r#""#);
+            insta::assert_snapshot!(said(&project, Command::Build), @r#"
+dim success
+fct partial success: 3 days of fct are held back: the new rows fail 3 tests
+  amounts: Got 1 result, configured to fail if != 0 (2026-02-01)
+  unique_fct_id: Got 1 result, configured to fail if != 0 (2026-02-01, 2026-02-04)
+  relationships_fct_customer__name__ref_dim_: Got 1 result, configured to fail if != 0 (2026-02-03)
+  1 day passed and were published; what is held back keeps its old rows, and the next run tries again
+amounts pass
+unique_fct_id pass
+not_null_fct_id pass
+relationships_fct_customer__name__ref_dim_ pass
+accepted_values_fct_customer__ada__bob pass
+total success
+not_null_total_amount pass
+"#);
+            insta::assert_snapshot!(project.query("select amount from main.total"), @"21");
         }
     }
 }
@@ -106,9 +156,18 @@ fn what_reads_the_model_may_use_the_old_rows() {
 fn a_whole_table_is_held_back_whole() {
     for project in projects("skip") {
         project.run(Command::Run);
-        project.write("models/total.sql", "{{ config(materialized='table') }}select cast(null as integer) as amount from {{ ref('fct') }}");
+        project.write(
+            "models/total.sql",
+            "{{ config(materialized='table') }}select cast(null as integer) as amount from {{ ref('fct') }}",
+        );
         insta::allow_duplicates! {
-            insta::assert_snapshot!(said(&project, Command::Run), @r#""#);
+            insta::assert_snapshot!(said(&project, Command::Run), @r#"
+dim success
+fct success
+total error: total is held back: its new rows fail 1 test
+  not_null_total_amount: Got 2 results, configured to fail if != 0
+  the table is as it was before the run
+"#);
             assert_eq!(project.query("select amount from main.total"), "12");
         }
     }

@@ -15,7 +15,8 @@ const FACTS: &str = r#""shop"."main"."facts""#;
 
 /// Orders by day, guarded by a test on a column, one that looks at the whole table, and one that returns whole rows.
 fn guarded() -> Known {
-    let mut known = Known::of("facts", "day:created_at", "select order_id, customer_id, created_at, amount from raw_orders");
+    let mut known =
+        Known::of("facts", "day:created_at", "select order_id, customer_id, created_at, amount from raw_orders");
     known.model.audits = vec![
         AuditTest::of(
             "not_null_customer_id",
@@ -24,7 +25,9 @@ fn guarded() -> Known {
         ),
         AuditTest::of(
             "unique_order_id",
-            &format!("select order_id as unique_field, count(*) as n_records from {FACTS} where order_id is not null group by order_id having count(*) > 1"),
+            &format!(
+                "select order_id as unique_field, count(*) as n_records from {FACTS} where order_id is not null group by order_id having count(*) > 1"
+            ),
             Some("order_id"),
         ),
         AuditTest::of("no_negative", &format!("select * from {FACTS} where amount < 0"), None),
@@ -57,7 +60,10 @@ fn what_fails_is_held_back_and_tried_again() {
         "insert into raw_orders values (5, 1, '2026-02-01 12:00', -1, null), (6, 2, '2026-02-02 12:00', 7, null), (7, null, null, 7, null)",
     );
     let report = world.run(&known).expect("run");
-    assert_eq!(shown(&report), "Incremental: 1 replaced, 2 held: 2026-02-01 (no_negative); NULL (not_null_customer_id)");
+    assert_eq!(
+        shown(&report),
+        "Incremental: 1 replaced, 2 held: 2026-02-01 (no_negative); NULL (not_null_customer_id)"
+    );
     assert_eq!(world.rows("select order_id from facts where order_id > 4"), "6");
     let ledger = world.rows("select interval_start, kind, detail from highwater.dirty");
     assert_eq!(ledger, "2026-02-01 00:00:00 | held | no_negative\nNULL | held | not_null_customer_id");
@@ -123,7 +129,9 @@ fn a_test_that_does_not_say_where_holds_everything_back() {
     let sql = format!("select 1 as too_much from (select sum(amount) as total from {FACTS}) as t where total > 100");
     known.model.audits.push(AuditTest::of("total", &sql, None));
     world.run_and_compare(&known);
-    world.sql("update raw_orders set amount = 20 where order_id = 1; update raw_orders set amount = 70 where order_id = 2");
+    world.sql(
+        "update raw_orders set amount = 20 where order_id = 1; update raw_orders set amount = 70 where order_id = 2",
+    );
     let report = world.run(&known).expect("run");
     assert_eq!(shown(&report), "Incremental: 0 replaced, 2 held: 2026-02-01 (total); 2026-02-02 (total)");
 }
@@ -199,9 +207,11 @@ fn wrong(world: &mut World, known: &Known, before: &str, report: &SwapReport) ->
         return Some("what is held back does not have its old rows".to_owned());
     }
     let rebuilt = &known.model.sql;
-    let sound = known.model.audits.iter().all(|test| {
-        world.rows(&test.sql.replace(FACTS, &format!("({rebuilt}) as rebuilt"))).is_empty()
-    });
+    let sound = known
+        .model
+        .audits
+        .iter()
+        .all(|test| world.rows(&test.sql.replace(FACTS, &format!("({rebuilt}) as rebuilt"))).is_empty());
     if sound && !held.is_empty() {
         return Some(format!("{held:?} are held back though a rebuild passes"));
     }
