@@ -225,7 +225,7 @@ fn trial(seed: u64, naive: Option<Naive>) -> Option<String> {
     let mut random = SmallRng::seed_from_u64(seed);
     let mut world = orders();
     let mut known = guarded();
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         known.model.audits.pop();
     }
     world.naive = naive;
