@@ -11,6 +11,7 @@
 //! | `microbatch.rs`, `batches.rs` | microbatch models; which batches there are |
 //! | `data_test.rs` | data tests |
 //! | `audits.rs` | tests before publishing: the seam to `audit/` |
+//! | `unit_test.rs`, `diff.rs` | unit tests, and how rows differ |
 //! | `clone.rs` | views on the tables of an earlier run |
 //! | `operation.rs` | one macro, called for what it does |
 //! | `freshness.rs` | how fresh the sources are |
@@ -26,6 +27,7 @@ mod batches;
 mod catalog;
 mod clone;
 mod data_test;
+mod diff;
 mod events;
 mod exact;
 mod execute;
@@ -41,6 +43,7 @@ mod result;
 mod schedule;
 mod timing;
 mod transaction;
+mod unit_test;
 mod worker;
 
 pub use batches::{BatchResults, Window, parse_sample};

@@ -15,6 +15,7 @@
 //! | `snapshots.rs` | snapshots |
 //! | `microbatch.rs` | models in batches of event time |
 //! | `contracts.rs` | contracts, constraints, comments, indexes |
+//! | `unit_tests.rs` | unit tests |
 //! | `exact.rs` | the exact strategy within a run |
 //! | `audits.rs` | tests before publishing |
 //! | `artifacts.rs` | manifest.json and run_results.json |
@@ -25,6 +26,7 @@ mod contracts;
 mod data_tests;
 mod everywhere;
 mod exact;
+mod external;
 mod hooks;
 mod incremental;
 mod microbatch;
@@ -34,3 +36,4 @@ mod project;
 mod seeds;
 mod show;
 mod snapshots;
+mod unit_tests;
