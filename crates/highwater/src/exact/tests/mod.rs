@@ -10,6 +10,7 @@ mod drift;
 mod functions;
 mod joins;
 mod plans;
+mod shapes;
 mod swaps;
 mod ties;
 mod types;
