@@ -98,6 +98,7 @@ impl Case {
             policy: Policy::Incremental,
             on_schema_change: "ignore".into(),
             full_refresh: false,
+            audits: Vec::new(),
         }
     }
 

@@ -54,6 +54,7 @@ fn model(place: &Place, name: &str, cut: &str, sql: &str) -> ExactModel {
         audit_days: None,
         on_schema_change: "ignore".into(),
         full_refresh: false,
+        audits: Vec::new(),
     }
 }
 

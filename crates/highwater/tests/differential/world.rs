@@ -183,5 +183,6 @@ fn exact_model(place: &Place, model: &Model) -> ExactModel {
         policy: Policy::Incremental,
         on_schema_change: "ignore".into(),
         full_refresh: false,
+        audits: Vec::new(),
     }
 }

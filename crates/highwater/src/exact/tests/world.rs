@@ -183,6 +183,7 @@ fn model(name: &str, sql: &str) -> ExactModel {
         policy: Policy::Incremental,
         on_schema_change: "append_new_columns".into(),
         full_refresh: false,
+        audits: Vec::new(),
     }
 }
 
