@@ -53,6 +53,7 @@ impl World {
             unique_key: Vec::new(),
             policy: Policy::Incremental,
             audit_days: None,
+            audits: Vec::new(),
             on_schema_change: "ignore".into(),
             full_refresh: false,
         }
