@@ -10,6 +10,8 @@
 //! | `exact.rs` | the seam to the exact strategy |
 //! | `microbatch.rs`, `batches.rs` | microbatch models; which batches there are |
 //! | `data_test.rs` | data tests |
+//! | `audits.rs` | tests before publishing: the seam to `audit/` |
+//! | `unit_test.rs`, `diff.rs` | unit tests, and how rows differ |
 //! | `clone.rs` | views on the tables of an earlier run |
 //! | `operation.rs` | one macro, called for what it does |
 //! | `freshness.rs` | how fresh the sources are |
@@ -20,10 +22,12 @@
 //! | `failure.rs` | database errors as diagnostics |
 //! | `result.rs`, `events.rs`, `timing.rs` | what became of a node, what a front is told, and when |
 
+mod audits;
 mod batches;
 mod catalog;
 mod clone;
 mod data_test;
+mod diff;
 mod events;
 mod exact;
 mod execute;
@@ -39,6 +43,7 @@ mod result;
 mod schedule;
 mod timing;
 mod transaction;
+mod unit_test;
 mod worker;
 
 pub use batches::{BatchResults, Window, parse_sample};
