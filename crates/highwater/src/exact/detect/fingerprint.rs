@@ -25,7 +25,12 @@ pub(crate) enum Naive {
     BeyondTheVersion,
     /// Versions: promises are taken for kept.
     NoAudit,
-<<<<<<< HEAD
+    /// Tests: they are asked when everybody sees the rows.
+    PublishesFirst,
+    /// Tests: what fails is held back, and nobody asks whether the rest still passes beside the old rows.
+    AsksOnce,
+    /// Tests: what is held back counts as built.
+    ForgetsHeld,
     /// Not wrong, only wasteful: groups that did not change are called changed as well. Nothing may come of it.
     MoreThanChanged,
 }
@@ -37,14 +42,6 @@ impl Naive {
         (Self::PostImagesOnly, "only what is there now is looked at, not what was deleted or moved away"),
         (Self::BeyondTheNewest, "only what lies beyond the newest row, as a filter on max() does"),
     ];
-=======
-    /// Tests: they are asked when everybody sees the rows.
-    PublishesFirst,
-    /// Tests: what fails is held back, and nobody asks whether the rest still passes beside the old rows.
-    AsksOnce,
-    /// Tests: what is held back counts as built.
-    ForgetsHeld,
->>>>>>> main
 }
 
 /// The group of a row, as an expression over the input's columns.

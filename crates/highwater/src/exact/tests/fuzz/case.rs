@@ -277,6 +277,7 @@ impl Model {
             begin: None,
             unique_key,
             audit_days: None,
+            audits: Vec::new(),
             policy: Policy::Incremental,
             on_schema_change: "ignore".into(),
             full_refresh: false,
