@@ -68,15 +68,16 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
         ..VerifyOptions::default()
     };
     let mut checks = compare(&session, &selection, &options)?;
-    let mut repaired = Vec::new();
-    if arguments.repair {
-        repaired = repair(&session, &checks)?;
-        if !repaired.is_empty() {
-            let again = Selection { select: repaired.clone(), ..Selection::default() };
-            let options = VerifyOptions { repair: false, sample: None, ..options };
-            for (unique_id, check) in compare(&session, &again, &options)? {
-                checks.retain(|(other, _)| *other != unique_id);
-                checks.push((unique_id, check));
+    // What was repaired, as it was before.
+    let mut repaired: Vec<Verdict> = Vec::new();
+    let marked: Vec<String> = repair(&session, &checks)?;
+    if !marked.is_empty() {
+        let again = Selection { select: marked, ..Selection::default() };
+        let options = VerifyOptions { repair: false, sample: None, ..options };
+        for (unique_id, check) in compare(&session, &again, &options)? {
+            for other in checks.iter_mut().filter(|(other, _)| *other == unique_id) {
+                let before = std::mem::replace(&mut other.1, check.clone());
+                repaired.extend(before.ok());
             }
         }
     }
@@ -132,7 +133,7 @@ fn exit_of(checks: &[Check]) -> Exit {
     if checks.iter().any(wrong) { Exit::Failed } else { Exit::Ok }
 }
 
-fn answer(checks: &[Check], repaired: &[String]) -> Value {
+fn answer(checks: &[Check], repaired: &[Verdict]) -> Value {
     let mut not_compared = Vec::new();
     let mut models: Vec<Value> = Vec::new();
     for (unique_id, check) in checks {
@@ -146,8 +147,13 @@ fn answer(checks: &[Check], repaired: &[String]) -> Value {
             }
         }
     }
+    let whole = |check: &Check| check.1.as_ref().is_ok_and(|verdict| verdict.sampled.is_none());
+    let complete = not_compared.is_empty() && checks.iter().all(whole);
+    // Where nothing was compared, nothing is known.
+    let equal = if models.is_empty() { Value::Null } else { Value::Bool(exit_of(checks) == Exit::Ok) };
     json!({
-        "equal": exit_of(checks) == Exit::Ok,
+        "equal": equal,
+        "complete": complete,
         "models": models,
         "not_compared": not_compared,
         "repaired": repaired,
@@ -155,18 +161,21 @@ fn answer(checks: &[Check], repaired: &[String]) -> Value {
 }
 
 /// The whole answer: one line per model, its differences below.
-fn screen(checks: &[Check], repaired: &[String]) -> String {
+fn screen(checks: &[Check], repaired: &[Verdict]) -> String {
     if checks.is_empty() {
         return "nothing to compare: no incremental model is selected\n".to_owned();
     }
     let verdicts: Vec<&Verdict> = checks.iter().filter_map(|(_, check)| check.as_ref().ok()).collect();
     let width = verdicts.iter().map(|verdict| verdict.label.chars().count()).max().unwrap_or(0);
     let mut out = String::new();
-    for verdict in &verdicts {
+    for verdict in repaired {
         describe(&mut out, verdict, width);
     }
     if !repaired.is_empty() {
-        let _ = writeln!(out, "repaired and compared again: {}", repaired.join(", "));
+        let _ = writeln!(out, "repaired, and compared again:");
+    }
+    for verdict in &verdicts {
+        describe(&mut out, verdict, width);
     }
     out
 }
@@ -187,7 +196,7 @@ fn describe(out: &mut String, verdict: &Verdict, width: usize) {
                 out,
                 "{name}  {compared}: {} {}",
                 good("equal"),
-                faint(&format!("({} rows)", thousands(verdict.rows)))
+                faint(&format!("({})", count(verdict.rows, "row")))
             );
         }
         Finding::NotCompared { reason } => {

@@ -62,6 +62,13 @@ pub(crate) fn compare(
              from (select p, n, f, true as here from {here} union all select p, n, f, false from {there}) as sides group by p"
         ),
     )?;
+    if let Some(turns) = &scope.turns {
+        // Without rows on either side, a partition is compared, too.
+        job.execute(&format!(
+            "insert into {compared} select p, 0, 0, null, false from {turns} where not {}",
+            within("p", &compared)
+        ))?;
+    }
     [verdict.compared, verdict.rows] =
         job.numbers(&format!("select count(*), sum(n_there)::bigint from {compared}"))?;
     let suspects = job.store("suspects", &format!("select p, n_here, n_there from {compared} where differs"))?;

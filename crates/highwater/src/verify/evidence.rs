@@ -97,7 +97,7 @@ pub(crate) fn from_rows(
     if moved > 0 {
         return (Cause::Moved, Some(plural(moved, "row")));
     }
-    if mismatch.rows_here == 0 {
+    if mismatch.rows_here == 0 && prepared.axis.unit().is_some() {
         return (if evidence.earlier { Cause::Gap } else { Cause::New }, None);
     }
     if extra > 0 && missing == 0 && changed == 0 {

@@ -160,6 +160,9 @@ fn within(
         let chosen = self::scope(job, &prepared, options.sample)?;
         verdict.sampled = chosen.sampled.clone();
         differences = compare::compare(job, &prepared, &sides, &chosen, options, &mut verdict)?;
+        if verdict.sampled.is_some() && verdict.compared == 0 {
+            verdict.outcome = Outcome::NotCompared { reason: "no key of it had its turn".to_owned() };
+        }
         compared = sides.partitioned.then(|| job.temp("compared")).filter(|_| !sides.columns.is_empty());
         if let Some(found) = &differences {
             labels = Some(describe::describe(job, &prepared, &sides, found, options, &mut verdict)?);
@@ -168,7 +171,7 @@ fn within(
     }
     verdict.seconds = started.elapsed().as_secs_f64();
     let Some(run) = run else { return Ok(verdict) };
-    let scope = scope.unwrap_or(Scope { rows: String::new(), word: "none".to_owned(), sampled: None });
+    let scope = scope.unwrap_or(Scope { rows: String::new(), word: "none".to_owned(), sampled: None, turns: None });
     let found = Found { compared: compared.as_deref(), differences: differences.as_ref(), labels: labels.as_deref() };
     record::record(job, &prepared, &verdict, &scope, &found, run)?;
     if let Some(differences) = differences.as_ref().filter(|_| options.repair && options.strategy.is_none()) {

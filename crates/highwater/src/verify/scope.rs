@@ -25,11 +25,13 @@ pub(crate) struct Scope {
     pub word: String,
     /// The share, when it is not all.
     pub sampled: Option<Sampled>,
+    /// Temporary table `(p)` of the partitions that have their turn, where they are known one by one.
+    pub turns: Option<String>,
 }
 
 impl Scope {
     fn all() -> Self {
-        Self { rows: "true".to_owned(), word: "all".to_owned(), sampled: None }
+        Self { rows: "true".to_owned(), word: "all".to_owned(), sampled: None, turns: None }
     }
 
     /// Whether every partition is compared.
@@ -107,7 +109,8 @@ fn intervals(
         return Ok(Scope::all());
     }
     let rows = Filter::new(job, axis, &turns, null > 0)?.result(axis);
-    Ok(Scope { rows, word: format!("{chosen} of {of}"), sampled: Some(sampled(chosen, of)) })
+    let word = format!("{chosen} of {of}");
+    Ok(Scope { rows, word, sampled: Some(sampled(chosen, of)), turns: Some(turns) })
 }
 
 /// Seconds of a step; of months and years the shortest.
@@ -132,7 +135,8 @@ fn keys(job: &mut Job, prepared: &Prepared, wanted: u64, remembered: bool) -> Re
     let turn = last.map_or(0, |last| (last + 1) % turns);
     // Hashes may be below zero.
     let rows = format!("coalesce((({hash} % {turns}) + {turns}) % {turns} = {turn}, false)");
-    Ok(Scope { rows, word: format!("turn {turn} of {turns}"), sampled: Some(sampled(of.div_ceil(turns), of)) })
+    let word = format!("turn {turn} of {turns}");
+    Ok(Scope { rows, word, sampled: Some(sampled(of.div_ceil(turns), of)), turns: None })
 }
 
 /// The turn of the last comparison by turns.

@@ -438,3 +438,95 @@ fn clean_runs_raise_no_alarm() {
         }
     }
 }
+
+#[test]
+fn every_engine_gives_the_same_verdicts() {
+    let model = |config: &str, from: &str| {
+        format!("{{{{ config(materialized='incremental', {config}) }}}}\nselect id, ordered_at, amount from {from}")
+    };
+    let orders = "{{ source('shop', 'raw_orders') }}";
+    let exact =
+        model("incremental_strategy='exact', event_time='ordered_at', batch_size='day', unique_key='id'", orders);
+    let keyed = model(
+        "incremental_strategy='delete+insert', unique_key='id'",
+        &format!("{orders} {{% if is_incremental() %}} where id > (select max(id) from {{{{ this }}}}){{% endif %}}"),
+    );
+    let files = [
+        (
+            "models/sources.yml",
+            "sources:\n- name: shop\n  schema: main\n  tables: [{name: raw_orders, loaded_at_field: loaded_at}]\n",
+        ),
+        ("models/kept.sql", exact.as_str()),
+        ("models/keyed.sql", keyed.as_str()),
+    ];
+    for project in Project::everywhere(&files) {
+        project.execute(
+            "create schema if not exists main; create table main.raw_orders (id integer, ordered_at timestamp, amount double precision, loaded_at timestamp); \
+             insert into main.raw_orders values (1, '2026-03-01 10:00', 10.1, '2026-03-01 20:00'), (2, '2026-03-02 10:00', 20.2, '2026-03-02 20:00'), \
+             (3, '2026-03-03 10:00', 30.3, '2026-03-03 20:00'), (4, null, 40.4, null)",
+        );
+        project.run(Command::Run);
+        assert_eq!(said(&project, None), "kept: equal, 4 compared\nkeyed: equal, 4 compared");
+        project.execute(
+            "insert into main.raw_orders values (0, '2026-03-01 11:00', 1, '2026-03-05 20:00'); delete from main.raw_orders where id = 3; \
+             update main.kept set amount = 0 where id = 2",
+        );
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(said(&project, None), @r#"
+kept: 3 differ, 4 compared
+  2026-03-01: 1 missing, 0 extra, 0 changed, rows arrived late, after it was built: a row of raw_orders was loaded 4 days after its own (hw run --select kept)
+  2026-03-02: 0 missing, 0 extra, 1 changed, changed by hand: no run of ours wrote this (hw verify kept --repair)
+  2026-03-03: 0 missing, 1 extra, 0 changed, rows were deleted from a source: 1 row gone from raw_orders (hw run --select kept)
+keyed: 2 differ, 5 compared
+  0: 1 missing, 0 extra, 0 changed, rows arrived late, after it was built: 1 row (hw run --select keyed --full-refresh)
+  3: 0 missing, 1 extra, 0 changed, rows were deleted from a source: 1 row (hw run --select keyed --full-refresh)
+"#);
+            insta::assert_snapshot!(said(&project, Some(1)), @r#"
+kept: equal, 1 compared of 5
+keyed: not compared: no key of it had its turn
+"#);
+        }
+        let found = project.query("select count(*) from highwater.compared where differs");
+        assert_eq!(found, "5");
+    }
+}
+
+/// Verdicts in words; the order of the models is the engine's own.
+fn said(project: &Project, sample: Option<u64>) -> String {
+    let session = project.session();
+    let (models, around) = verify_inputs(&session, &RunOptions::new(Command::Run)).expect("inputs");
+    let engine = session.engine().expect("engine");
+    let mut connection = engine.connect().expect("session");
+    let identity = RunIdentity {
+        run_id: session.project.invocation_id.clone(),
+        invocation_id: session.project.invocation_id.clone(),
+        started_at: "2026-03-04T00:00:00Z".parse().expect("a moment"),
+        engine_version: engine.version().to_owned(),
+    };
+    let mut lines = Vec::new();
+    for model in models {
+        let options = VerifyOptions { strategy: model.strategy, sample, ..VerifyOptions::default() };
+        let verdict =
+            verify_and_record(connection.as_mut(), &model.model, &around, &options, &identity).expect("a verdict");
+        let of = verdict.sampled.as_ref().map_or(String::new(), |sampled| format!(" of {}", sampled.of));
+        let mut line = match verdict.outcome {
+            Outcome::Equal => format!("{}: equal, {} compared{of}", verdict.label, verdict.compared),
+            Outcome::NotCompared { reason } => format!("{}: not compared: {reason}", verdict.label),
+            _ => format!("{}: {} differ, {} compared{of}", verdict.label, verdict.mismatch_count, verdict.compared),
+        };
+        for mismatch in &verdict.mismatches {
+            line.push_str(&format!(
+                "\n  {}: {} missing, {} extra, {} changed, {} ({})",
+                mismatch.label,
+                mismatch.missing,
+                mismatch.extra,
+                mismatch.changed,
+                mismatch.because(),
+                mismatch.repair.as_deref().unwrap_or("-")
+            ));
+        }
+        lines.push(line);
+    }
+    lines.sort();
+    lines.join("\n")
+}
