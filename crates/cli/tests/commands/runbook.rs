@@ -38,7 +38,7 @@ Parents first. A backfill takes along what reads the model.
 - owner: nobody is named (`meta.owner`, or a group)
 - read by `ledgered`, `totals`
 - used by Revenue board (Eve)
-- guarded, before anything is published by `unique_orders_id`
+- guarded, before anything is published, by `unique_orders_id`
 - approvals that a backfill wants: 2
 
 ```console
@@ -74,7 +74,6 @@ $ hw backfill rollback ID
 
 ```console
 $ hw run --select totals+
-$ hw verify totals+
 ```
 
 Every run builds it anew: there is nothing to backfill.

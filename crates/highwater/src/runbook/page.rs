@@ -74,7 +74,7 @@ fn section(out: &mut String, model: &Facts, timings: Option<&Timings>) {
     if !model.uses.is_empty() {
         line(format!("used by {}", model.uses.join(", ")));
     }
-    let before = if model.audited { ", before anything is published" } else { "" };
+    let before = if model.audited { ", before anything is published," } else { "" };
     match model.tests.as_slice() {
         [] => line("guarded by no test".to_owned()),
         tests => line(format!("guarded{before} by {}", ticked(tests))),
@@ -109,7 +109,7 @@ fn commands(model: &Facts) -> String {
         Some(Cut::Key { .. }) => format!("hw backfill plan --select {name} --partitions KEY --reason 'WHY'"),
         None => {
             return format!(
-                "```console\n$ hw run --select {name}+\n$ hw verify {name}+\n```\n\nEvery run builds it anew: there is nothing to backfill.\n"
+                "```console\n$ hw run --select {name}+\n```\n\nEvery run builds it anew: there is nothing to backfill.\n"
             );
         }
     };
