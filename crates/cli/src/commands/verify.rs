@@ -143,7 +143,7 @@ fn answer(checks: &[Check], repaired: &[Verdict]) -> Value {
             }
             Ok(verdict) => models.push(serde_json::to_value(verdict).unwrap_or_default()),
             Err(problem) => {
-                models.push(json!({ "unique_id": unique_id, "outcome": "failed", "diagnostic": json::value(problem) }))
+                models.push(json!({ "unique_id": unique_id, "outcome": "failed", "diagnostic": json::value(problem) }));
             }
         }
     }

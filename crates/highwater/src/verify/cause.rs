@@ -13,7 +13,7 @@ use crate::engine::quote_literal;
 use crate::exact::ExactError;
 use crate::exact::dirty::reason;
 use crate::exact::job::{Job, number};
-use crate::exact::ledger;
+use crate::exact::ledger::{self, ModelRow};
 use crate::exact::look::{Choice, look};
 use crate::exact::marks::Mark;
 use crate::exact::prepare::Prepared;
@@ -177,7 +177,22 @@ fn by_ledger(
     for place in places(job, labels, &format!("select p from {by_hand}"))? {
         give_at(verdict, place, Cause::ChangedByHand, None);
     }
-    // What the next run would find, in an engine of the version that the ledger knows.
+    by_detectors(job, prepared, &known, labels, evidence, verdict)
+}
+
+/// A reason of a dirty partition: its number among the terms, and the rows of the input before and now where they were counted.
+type Reason = (usize, Option<(u64, u64)>);
+
+/// What the next run would find.
+fn by_detectors(
+    job: &mut Job,
+    prepared: &Prepared,
+    known: &ModelRow,
+    labels: &str,
+    evidence: &[Evidence],
+    verdict: &mut Verdict,
+) -> Result<(), ExactError> {
+    // In an engine of the version that the ledger knows.
     let then = Prepared { logic: known.logic.clone(), logic_version: known.logic_version.clone(), ..prepared.clone() };
     let look = look(job, &then, &[])?;
     match (&look.choice, &look.dirty) {
@@ -187,7 +202,7 @@ fn by_ledger(
                  join {} as why on labels.p is not distinct from why.p order by labels.place, why.term",
                 dirty.why
             ))?;
-            let mut found: BTreeMap<u64, Vec<(usize, Option<(u64, u64)>)>> = BTreeMap::new();
+            let mut found: BTreeMap<u64, Vec<Reason>> = BTreeMap::new();
             for row in &why.rows {
                 let counts = (!row[2].is_null()).then(|| (number(&row[2]), number(&row[3])));
                 let term = usize::try_from(number(&row[1])).unwrap_or(usize::MAX);
@@ -222,7 +237,7 @@ fn by_ledger(
 fn by_terms(
     prepared: &Prepared,
     observations: &[crate::exact::detect::Observation],
-    terms: &[(usize, Option<(u64, u64)>)],
+    terms: &[Reason],
     mismatch: &Mismatch,
     evidence: &Evidence,
 ) -> (Cause, Option<String>) {

@@ -95,16 +95,16 @@ pub(crate) fn recorded(
         return Ok(verdict);
     }
     job.begin()?;
-    let outcome = within(job, options, analyse, Some(run)).and_then(|mut verdict| {
-        let kept = job.drop_temporary().and_then(|()| job.connection.commit().map_err(|error| job.error(error)));
-        if let Err(error) = kept {
-            verdict.notes.push(unkept(&error));
-            verdict.marked = 0;
+    let mut outcome = within(job, options, analyse, Some(run));
+    match &mut outcome {
+        Ok(verdict) => {
+            let kept = job.drop_temporary().and_then(|()| job.connection.commit().map_err(|error| job.error(error)));
+            if let Err(error) = kept {
+                verdict.notes.push(unkept(&error));
+                verdict.marked = 0;
+            }
         }
-        Ok(verdict)
-    });
-    if outcome.is_err() {
-        ledger::rollback(job);
+        Err(_) => ledger::rollback(job),
     }
     outcome
 }
