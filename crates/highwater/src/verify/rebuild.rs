@@ -29,7 +29,7 @@ pub(crate) struct Sides {
 /// # Errors
 /// When it fails.
 pub(crate) fn rebuild(job: &mut Job, prepared: &Prepared, standing: &[Column]) -> Result<Sides, ExactError> {
-    let rebuild = job.store("rebuild", &format!("select * from (\n{}\n) as q", embedded(job.model)))?;
+    let rebuild = job.store("rebuild", &format!("select * from (\n{}\n) as q", embedded(&job.model.sql)))?;
     let is_standing = |column: &&Column| {
         standing.iter().any(|other| {
             other.name.eq_ignore_ascii_case(&column.name) && other.data_type.eq_ignore_ascii_case(&column.data_type)
