@@ -4,6 +4,7 @@
 //! one, and slices filter one; DuckDB pushes their filters down into the files.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use highwater_sql::{FileRead, file_reads};
 
@@ -48,10 +49,10 @@ impl Files {
         files.views =
             views.iter().map(|(relation, sql, reads)| ((*relation).clone(), replaced(sql, reads, &alike))).collect();
         for call in calls.iter().filter(|read| !alike(&read.call)) {
-            let relation = stand_in(&call.call);
-            if !files.paths.contains_key(&relation) {
-                job.execute(&format!("create or replace temp view {} as select * from {}", relation.sql(), call.call))?;
-                files.paths.insert(relation, call.path.clone());
+            if let Entry::Vacant(vacant) = files.paths.entry(stand_in(&call.call)) {
+                let view = vacant.key().sql();
+                job.execute(&format!("create or replace temp view {view} as select * from {}", call.call))?;
+                vacant.insert(call.path.clone());
             }
         }
         Ok(files)

@@ -32,7 +32,7 @@ pub(crate) mod axis;
 mod build;
 mod cost;
 mod declare;
-mod detect;
+pub(crate) mod detect;
 pub(crate) mod dirty;
 mod error;
 mod explain;
@@ -52,7 +52,7 @@ mod plan;
 pub(crate) mod prepare;
 mod reads;
 mod report;
-mod slice;
+pub(crate) mod slice;
 pub(crate) mod swap;
 #[cfg(test)]
 pub(crate) mod tests;
