@@ -109,7 +109,9 @@ pub(super) fn selected_nodes(session: &Session, options: &RunOptions) -> Result<
         }
     };
     let mut selected = select::select(&session.manifest, &options.selection)?;
-    selected.retain(|id| session.manifest.nodes.get(id).is_some_and(runs));
+    // A file with nothing in it is a model that somebody has yet to write, as in dbt.
+    let written = |node: &Node| node.resource_type != ResourceType::Model || !node.raw_code.trim().is_empty();
+    selected.retain(|id| session.manifest.nodes.get(id).is_some_and(|node| runs(node) && written(node)));
     Ok(selected)
 }
 

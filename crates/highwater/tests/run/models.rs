@@ -119,6 +119,12 @@ fn a_template_that_raises_touches_nothing() {
 }
 
 #[test]
+fn a_file_with_nothing_in_it_is_not_run() {
+    let project = Project::new(&[("models/a.sql", "select 1 as id"), ("models/later.sql", "\n")]);
+    assert_eq!(project.run(Command::Run), "model.shop.a success OK");
+}
+
+#[test]
 fn nothing_selected_is_a_warning() {
     let project = Project::new(&[("models/a.sql", "select 1 as id")]);
     let selection = Selection { select: vec!["tag:nobody".to_owned()], ..Selection::default() };
