@@ -9,7 +9,7 @@ use serde_json::{Map, json};
 use super::failure::{self, Failure};
 use super::result::{NodeResult, Status};
 use super::worker::{Outcome, Shared, Task};
-use super::{Command, data_test, materialize, microbatch, timing, unit_test};
+use super::{Command, audits, data_test, materialize, microbatch, timing, unit_test};
 use crate::context::{Compiled, SharedConnection};
 use crate::diagnostics::Diagnostic;
 use crate::engine::Table;
@@ -35,7 +35,13 @@ pub(crate) fn run(shared: &Shared<'_>, connection: &SharedConnection, node: &Nod
     };
     let compiled_at = timing::moment();
     match compiled {
-        Err(diagnostic) => fail(&mut result, node, diagnostic),
+        Err(diagnostic) => match broken_parent(shared, connection, node) {
+            Some(parent) => {
+                fail(&mut result, parent, diagnostic);
+                result.status = Status::Skipped;
+            }
+            None => fail(&mut result, node, diagnostic),
+        },
         Ok(compiled) => {
             if node.resource_type != ResourceType::Seed {
                 result.compiled = true;
@@ -46,11 +52,21 @@ pub(crate) fn run(shared: &Shared<'_>, connection: &SharedConnection, node: &Nod
                 let diagnostic = failure.diagnostic(&shared.compiler, node, Some(&compiled));
                 fail(&mut result, node, diagnostic);
             }
+            result.old_rows_do = audits::old_rows_do(shared, connection, node, &result);
         }
     }
     result.timing = timing::phases(&started, &compiled_at);
     result.execution_time = clock.elapsed().as_secs_f64();
     result
+}
+
+/// The ephemeral model that a node cannot be compiled for: it is to blame, and the node is skipped, as in dbt.
+fn broken_parent<'a>(shared: &Shared<'a>, connection: &SharedConnection, node: &Node) -> Option<&'a Node> {
+    let parents = node.depends_on.nodes.iter().filter_map(|id| shared.node(id));
+    let mut ephemeral = parents.filter(|parent| parent.config.materialized() == "ephemeral");
+    ephemeral.find_map(|parent| {
+        broken_parent(shared, connection, parent).or_else(|| shared.compile(parent, connection).err().map(|_| parent))
+    })
 }
 
 /// A result before anything is known.
@@ -74,6 +90,7 @@ pub(crate) fn blank(node: &Node, status: Status, thread_id: &str) -> NodeResult 
         rows: None,
         batch_results: None,
         exact: None,
+        old_rows_do: false,
         table: None,
         diagnostic: None,
     }
@@ -97,7 +114,7 @@ fn carry_out(
         return Ok(());
     }
     let task = Task::new(shared, connection, node, Arc::clone(compiled))?;
-    let outcome = match (shared.options.command, node.resource_type) {
+    let mut outcome = match (shared.options.command, node.resource_type) {
         (Command::Show, _) => {
             let sql = shown(&task)?;
             let table = Some(task.query(&sql)?);
@@ -129,7 +146,13 @@ fn carry_out(
     if !script.is_empty() && shared.options.command != Command::Show {
         shared.write_sql("run", node, &script);
     }
+    let held = outcome.held.take();
     record(result, outcome);
+    if let Some(diagnostic) = held {
+        let some = result.exact.as_ref().is_some_and(|report| report.changed);
+        fail(result, node, diagnostic);
+        result.status = if some { Status::PartialSuccess } else { Status::Error };
+    }
     Ok(())
 }
 
