@@ -11,6 +11,7 @@ use highwater_sql::Finding;
 use crate::engine::EngineError;
 
 use super::cost::{self, FEW_ROWS, Timed, spoken};
+use super::detect::files;
 use super::detect::{Observation, record};
 use super::dirty::listed;
 use super::error::ExactError;
@@ -203,6 +204,7 @@ fn finish(
         }
         None => Vec::new(),
     };
+    files::held_still(job, &prepared.inputs, &look.observations)?;
     job.reach("staged");
     let held = hold(job, prepared, &mut staged)?;
     if held.count > 0 && staged.outcome.recreated && staged.outcome.replaced == 0 {
@@ -222,7 +224,7 @@ fn finish(
     });
     let swapped = swap::swap(job, prepared, &staged, look.target.kind, &known, run)?;
     let marked = marks::any(job)?;
-    let fresh = look.dirty.is_none() || look.observations.iter().any(|observation| !observation.seen);
+    let fresh = look.dirty.is_none();
     let news = look.observations.iter().any(Observation::news);
     let commit = swapped.recorded > 0
         || swapped.recreated

@@ -12,6 +12,7 @@
 //! | `look.rs` | what changed, and what that calls for |
 //! | `plan.rs`, `foresee.rs` | what a run would do, parents' work included |
 //! | `explain.rs` | how a model is treated |
+//! | `files.rs` | files that stand where tables do |
 //! | `prepare.rs`, `names.rs`, `logic.rs` | columns, analysis, inputs, version of the logic |
 //! | `detect/` | what changed in the inputs |
 //! | `dirty.rs` | which partitions that dirties, and why |
@@ -31,11 +32,12 @@ pub(crate) mod axis;
 mod build;
 mod cost;
 mod declare;
-mod detect;
+pub(crate) mod detect;
 pub(crate) mod dirty;
 mod error;
 mod explain;
 pub mod failpoint;
+pub(crate) mod files;
 pub(crate) mod foresee;
 mod hold;
 pub(crate) mod job;
@@ -50,7 +52,7 @@ mod plan;
 pub(crate) mod prepare;
 mod reads;
 mod report;
-mod slice;
+pub(crate) mod slice;
 pub(crate) mod swap;
 #[cfg(test)]
 pub(crate) mod tests;

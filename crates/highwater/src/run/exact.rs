@@ -86,7 +86,7 @@ fn identity(shared: &Shared<'_>) -> RunIdentity {
 }
 
 /// A node as the exact strategy sees it.
-fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
+pub(super) fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
     let config = &node.config;
     ExactModel {
         unique_id: node.unique_id.clone(),
@@ -112,7 +112,7 @@ fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
 ///
 /// # Errors
 /// When a view's template raises.
-fn surroundings(
+pub(super) fn surroundings(
     shared: &Shared<'_>,
     connection: &SharedConnection,
     models: &[&Node],
@@ -130,6 +130,9 @@ fn surroundings(
         }
         if let Some(source) = manifest.sources.get(id) {
             around.labels.insert(source.relation.clone(), source.name.clone());
+            if let Some(column) = source.loaded_at_field.clone().filter(|field| is_column(field)) {
+                around.loaded_at.insert(source.relation.clone(), column);
+            }
             declare(&mut around, &source.relation, &source.name, &source.config, source.loaded_at_field.as_deref())?;
         }
         let Some(node) = manifest.nodes.get(id) else { continue };
@@ -146,6 +149,11 @@ fn surroundings(
         }
     }
     Ok(around)
+}
+
+/// Whether `loaded_at_field` is a column and no expression.
+fn is_column(field: &str) -> bool {
+    field.chars().all(|character| character.is_alphanumeric() || character == '_')
 }
 
 /// Takes down what is declared about finding the changes of a table.
