@@ -4,16 +4,25 @@
 
 use highwater_sql::{Effect, Finding, Group, Term};
 
-use super::axis::Axis;
+use super::axis::{Axis, within};
 use super::detect::Observation;
 use super::error::ExactError;
 use super::foresee::Shown;
 use super::job::{Job, number};
+use super::marks::Marks;
 use super::prepare::{Input, Prepared};
 use super::report::{Cut, DirtyPartition, LISTED};
 
 /// The number that stands for "changed by hand" among the reasons.
 const BY_HAND: usize = usize::MAX >> 1;
+
+/// The number that stands for a mark.
+const MARKED: usize = BY_HAND - 1;
+
+/// The words for a reason that is no term of the analysis.
+pub(crate) fn other_reason(number: usize) -> &'static str {
+    if number == MARKED { "left by a backfill" } else { "changed by hand" }
+}
 
 /// The dirty partitions of a model.
 #[derive(Debug, Clone)]
@@ -30,7 +39,8 @@ pub(crate) struct Dirty {
     pub all: Vec<(String, Finding)>,
 }
 
-/// Applies every term to what was observed, and adds the partitions that are not what the last swap wrote.
+/// Applies every term to what was observed, adds the partitions that are not what the last swap wrote and those that are marked, and leaves out
+/// those that are held.
 ///
 /// # Errors
 /// When a step cannot be run.
@@ -39,6 +49,7 @@ pub(crate) fn dirty(
     prepared: &Prepared,
     observations: &[Observation],
     by_hand: Option<&str>,
+    marks: &Marks,
 ) -> Result<Dirty, ExactError> {
     let mut all = Vec::new();
     let id_type = prepared.axis.id_type();
@@ -72,6 +83,12 @@ pub(crate) fn dirty(
     }
     if let Some(changed) = by_hand {
         job.execute(&format!("insert into {why} select p, {BY_HAND}, rows_before, rows_now from {changed}"))?;
+    }
+    if let Some(owed) = &marks.owed {
+        job.execute(&format!("insert into {why} select p, {MARKED}, null, null from {owed}"))?;
+    }
+    if let Some(held) = &marks.held {
+        job.execute(&format!("delete from {why} where {}", within("p", held)))?;
     }
     let set = job.store("dirty", &format!("select distinct p from {why}"))?;
     let [count, null] = job.numbers(&format!("select count(*), count(*) filter (where p is null) from {set}"))?;
@@ -175,7 +192,7 @@ pub(crate) fn listed(
                 let at = prepared.term_inputs[term];
                 reason(known, &prepared.inputs[at], &observations[at], counts)
             }
-            None => "changed by hand".to_owned(),
+            None => other_reason(term).to_owned(),
         };
         match partitions.last_mut() {
             Some(last) if last.label == label => {

@@ -10,6 +10,10 @@
 //! | `inputs` | model and probe | how far an input has been seen |
 //! | `fingerprints` | model, probe and group | what the input held then |
 //! | `runs` | run that found something | what it did |
+//! | `marks` | partition that is owed | the backfill that marked it, and whether runs leave it alone |
+//! | `backfills` | backfill | its state, and the record of what was done |
+//! | `backfill_models` | backfill and model | where its staged and its old rows are |
+//! | `backfill_partitions` | backfill, model and partition | its batch, and what the table held before and after |
 //!
 //! Data and ledger change in one transaction. There are no primary keys: DuckDB checks them against rows deleted in the same transaction.
 
@@ -25,8 +29,9 @@ use super::error::ExactError;
 use super::job::{Job, number};
 use super::model::RunIdentity;
 
-/// The version this code writes. The first had no leases, no tokens of detectors and no times of runs, the second kept no values of groups.
-const VERSION: i128 = 3;
+/// The version this code writes. The first had no leases, no tokens of detectors and no times of runs, the second kept no values of groups, the third
+/// knew no backfills.
+const VERSION: i128 = 4;
 
 const TABLES: &str = "
 create table if not exists {ledger}.ledger (version integer, created_at timestamp);
@@ -48,6 +53,14 @@ create table if not exists {ledger}.runs (
     run_id varchar, invocation_id varchar, model varchar, started_at timestamp, finished_at timestamp, what varchar, reason varchar,
     dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint,
     detect_seconds double precision, build_seconds double precision, foreseen_seconds double precision, rebuild_seconds double precision);
+create table if not exists {ledger}.marks (model varchar, interval_start timestamp, key_hash {key}, backfill varchar, held boolean);
+create table if not exists {ledger}.backfills (
+    backfill varchar, hash varchar, state varchar, record varchar, planned_at timestamp, changed_at timestamp);
+create table if not exists {ledger}.backfill_models (
+    backfill varchar, model varchar, place bigint, salt bigint, stage varchar, kept varchar, logic_version varchar, logic varchar);
+create table if not exists {ledger}.backfill_partitions (
+    backfill varchar, model varchar, interval_start timestamp, key_hash {key}, batch bigint, staged boolean,
+    rows_before bigint, fingerprint_before {sum}, rows_after bigint, fingerprint_after {sum});
 ";
 
 /// What a ledger of the first version lacks. It had the project's names of models where there are tables now.
@@ -134,9 +147,10 @@ pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactEr
     let found = job.count(&job.dialect.count_tables(
         &quote_literal(&relation.database),
         "'highwater'",
-        "'ledger', 'fence', 'leases', 'models', 'partitions', 'inputs', 'fingerprints', 'runs'",
+        "'ledger', 'fence', 'leases', 'models', 'partitions', 'inputs', 'fingerprints', 'runs', 'marks', \
+         'backfills', 'backfill_models', 'backfill_partitions'",
     ))?;
-    if found < 8 {
+    if found < 12 {
         return Ok(false);
     }
     let table = job.query(&format!("select max(version) from {}.ledger", schema(relation)))?;
@@ -321,7 +335,7 @@ fn seconds(seconds: Option<f64>) -> String {
 }
 
 /// A moment as a literal, in UTC.
-pub(super) fn moment(timestamp: Timestamp) -> String {
+pub(crate) fn moment(timestamp: Timestamp) -> String {
     let utc = timestamp.to_zoned(jiff::tz::TimeZone::UTC).datetime();
     format!("timestamp '{} {}'", utc.date(), utc.time())
 }

@@ -15,11 +15,12 @@
 //! | `prepare.rs`, `names.rs`, `logic.rs` | columns, analysis, inputs, version of the logic |
 //! | `detect/` | what changed in the inputs |
 //! | `dirty.rs` | which partitions that dirties, and why |
-//! | `slice.rs` | the query for those partitions only |
+//! | `slice.rs`, `overlay.rs` | the query for those partitions only, and what it reads in place of a table |
 //! | `cost.rs`, `reads.rs` | what a build takes and reads, against a build of everything |
 //! | `swap.rs` | staging, comparing, replacing |
 //! | `ledger.rs` | the tables in schema `highwater` |
 //! | `declare.rs` | what is declared of inputs |
+//! | `marks.rs` | partitions that are owed, or to be left alone |
 //! | `lease.rs` | who is building a model |
 //! | `failpoint.rs` | where tests stop a run |
 //! | `axis.rs` | partitions in SQL |
@@ -27,9 +28,9 @@
 
 pub(crate) mod axis;
 mod build;
-mod cost;
+pub(crate) mod cost;
 mod declare;
-mod detect;
+pub(crate) mod detect;
 pub(crate) mod dirty;
 mod error;
 mod explain;
@@ -40,13 +41,15 @@ mod lease;
 pub(crate) mod ledger;
 pub(crate) mod logic;
 pub(crate) mod look;
-mod model;
+pub(crate) mod marks;
+pub(crate) mod model;
 mod names;
+pub(crate) mod overlay;
 mod plan;
 pub(crate) mod prepare;
 mod reads;
 mod report;
-mod slice;
+pub(crate) mod slice;
 pub(crate) mod swap;
 #[cfg(test)]
 pub(crate) mod tests;

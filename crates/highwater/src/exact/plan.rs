@@ -5,13 +5,13 @@ use serde_json::json;
 use crate::engine::{Connection, Relation, RelationKind};
 
 use super::PlannedModel;
-use super::dirty::{Dirty, labelled, listed, reason};
+use super::dirty::{Dirty, labelled, listed, other_reason, reason};
 use super::error::ExactError;
 use super::foresee::{Shown, Work, among};
 use super::job::{Job, number};
 use super::ledger;
 use super::logic::sha256;
-use super::look::{Choice, GONE, Look, broken_promises, kept, look, refuse, target};
+use super::look::{Choice, GONE, Look, broken_promises, held_back, kept, look, refuse, target};
 use super::model::{ExactModel, RunIdentity, Surroundings};
 use super::prepare::{Prepared, prepare};
 use super::reads::{self, Reads};
@@ -194,6 +194,7 @@ fn describe(job: &mut Job, prepared: &Prepared, look: &Look) -> Result<ModelPlan
     };
     findings.extend(prepared.analysis.notes.iter().cloned());
     findings.extend(broken_promises(prepared, look));
+    findings.extend(held_back(prepared, look));
     let mut plan = ModelPlan {
         cut: prepared.axis.cut(),
         whole,
@@ -293,7 +294,7 @@ fn causes(job: &mut Job, prepared: &Prepared, look: &Look, dirty: &Dirty) -> Res
                 let (input, observation) = (&prepared.inputs[input], &look.observations[input]);
                 PlanCause { table: input.label.clone(), reason: reason(known, input, observation, None), partitions }
             }
-            None => PlanCause { table: job.label.clone(), reason: "changed by hand".to_owned(), partitions },
+            None => PlanCause { table: job.label.clone(), reason: other_reason(term).to_owned(), partitions },
         });
     }
     Ok(causes)

@@ -38,7 +38,7 @@ pub(crate) struct Swapped {
 pub(crate) struct Staged {
     stage: String,
     /// Temporary table `(p, n_here, n_new, f_new, write, record)`.
-    diff: String,
+    pub diff: String,
     /// Whether the table is there, with the right columns.
     standing: bool,
     /// What it came to, once written.
@@ -110,14 +110,29 @@ pub(crate) fn stage(
     salt: u64,
 ) -> Result<Staged, ExactError> {
     let stage = job.store("stage", query)?;
+    compare(job, prepared, stage, dirty.map(|dirty| dirty.set.as_str()), here, salt)
+}
+
+/// Compares rows that have been staged already with the table and the ledger, partition by partition.
+///
+/// # Errors
+/// When a staged row lies outside the dirty partitions.
+pub(crate) fn compare(
+    job: &mut Job,
+    prepared: &Prepared,
+    stage: String,
+    dirty: Option<&str>,
+    here: Option<&str>,
+    salt: u64,
+) -> Result<Staged, ExactError> {
     let new = partitions(job, prepared, "new", &stage, "true", salt)?;
     if let Some(dirty) = dirty {
-        let outside = job.count(&format!("select count(*) from {new} where not {}", within("p", &dirty.set)))?;
+        let outside = job.count(&format!("select count(*) from {new} where not {}", within("p", dirty)))?;
         if outside > 0 {
             return Err(job.broken(format!("{outside} staged partitions are not among the dirty ones")));
         }
     }
-    let scope = |id: &str| dirty.map_or_else(|| "true".to_owned(), |dirty| within(id, &dirty.set));
+    let scope = |id: &str| dirty.map_or_else(|| "true".to_owned(), |dirty| within(id, dirty));
     let column = prepared.axis.ledger_column();
     let here_rows = here.map_or_else(String::new, |here| {
         format!("select p, n, f, 0 as side from {here} where {} union all ", scope("p"))

@@ -1,0 +1,57 @@
+//! Overlays: other rows in place of a table's, for a query that is to be built as if a swap had been done that has not.
+
+use super::model::same;
+use super::names::Places;
+use crate::engine::Relation;
+
+/// Rows that are read in place of a table's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Overlay {
+    /// The table.
+    pub relation: Relation,
+    /// A query for the rows, with the table's columns.
+    pub sql: String,
+}
+
+/// The overlay of a table, by its name as a query writes it.
+pub(super) fn find<'a>(overlays: &'a [Overlay], places: &Places, table: &str) -> Option<&'a Overlay> {
+    let candidates = places.candidates(&parts(table));
+    candidates.iter().find_map(|name| overlays.iter().find(|overlay| same(&overlay.relation, name)))
+}
+
+/// The parts of a name, without their quotes.
+fn parts(name: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut quoted = false;
+    let mut characters = name.trim().chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' if quoted && characters.peek() == Some(&'"') => {
+                characters.next();
+                push(&mut parts, '"');
+            }
+            '"' => quoted = !quoted,
+            '.' if !quoted => parts.push(String::new()),
+            _ => push(&mut parts, character),
+        }
+    }
+    parts
+}
+
+fn push(parts: &mut [String], character: char) {
+    if let Some(last) = parts.last_mut() {
+        last.push(character);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn names_come_apart_at_dots_outside_quotes() {
+        assert_eq!(parts(r#""shop"."main"."fct.orders""#), ["shop", "main", "fct.orders"]);
+        assert_eq!(parts(r#"main."a""b""#), ["main", "a\"b"]);
+        assert_eq!(parts("orders"), ["orders"]);
+    }
+}
