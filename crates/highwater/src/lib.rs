@@ -10,12 +10,14 @@
 //! | [`manifest`] | nodes, configuration, graph, selection | project, context |
 //! | [`exact`] | the exact strategy: ledger, detection, dirty partitions, swap, plan, explanation | engine |
 //! | [`verify`] | comparing tables with an independent rebuild | exact |
+//! | [`backfill`] | rebuilding chosen partitions: planned, staged, audited, swapped, undone | exact, verify |
 //! | [`run`] | running nodes in their order | all of the above |
 //! | [`artifacts`] | `manifest.json` and `run_results.json` | manifest, run |
 //! | [`state`] | what an earlier run left behind, what differs from it, deferring to it | manifest |
 //! | [`session`] | a loaded project and its engine, what every command starts from | all of the above |
 
 pub mod artifacts;
+pub mod backfill;
 pub mod clock;
 pub mod context;
 pub mod diagnostics;

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `run.rs` `build.rs` `test.rs` `seed.rs` `snapshot.rs` | build tables and test them; all over `nodes.rs` |
 //! | `retry.rs` `clone.rs` `run_operation.rs` `source.rs` | dbt's other commands |
+//! | `backfill.rs` | rebuilding chosen partitions, with a plan, a review and an undo |
 //! | `plan.rs` `explain.rs` `verify.rs` | what exact models are about; all over `exact.rs` |
 //! | `parse.rs` `compile.rs` `show.rs` `ls.rs` `docs.rs` | look without touching |
 //! | `init.rs` `debug.rs` `deps.rs` `clean.rs` `completions.rs` `help.rs` | around it |
@@ -14,6 +15,7 @@ use crate::arguments::{GlobalArguments, OutputForm};
 use crate::exit::Outcome;
 use crate::ui::Ui;
 
+mod backfill;
 mod build;
 mod clean;
 mod clone;
@@ -55,6 +57,7 @@ pub enum Command {
     Snapshot(snapshot::Arguments),
     Plan(plan::Arguments),
     Explain(explain::Arguments),
+    Backfill(backfill::Arguments),
     Verify(verify::Arguments),
     Compile(compile::Arguments),
     Show(show::Arguments),
@@ -87,6 +90,7 @@ impl Command {
             Self::Plan(arguments) => arguments.output.output,
             Self::Explain(arguments) => arguments.output.output,
             Self::Verify(arguments) => arguments.output.output,
+            Self::Backfill(arguments) => arguments.form(),
             Self::Compile(arguments) => arguments.output.output,
             Self::Show(arguments) => arguments.output.output,
             Self::Parse(arguments) => arguments.output.output,
@@ -119,6 +123,7 @@ impl Command {
             Self::Plan(arguments) => plan::execute(arguments, global, ui),
             Self::Explain(arguments) => explain::execute(arguments, global, ui),
             Self::Verify(arguments) => verify::execute(arguments, global, ui),
+            Self::Backfill(arguments) => backfill::execute(arguments, global, ui),
             Self::Compile(arguments) => compile::execute(arguments, global, ui),
             Self::Show(arguments) => show::execute(arguments, global, ui),
             Self::Ls(arguments) => ls::execute(arguments, global, ui),

@@ -126,8 +126,10 @@ impl File {
 /// # Errors
 /// [`BackfillError::Unknown`], [`BackfillError::Edited`].
 pub fn read(id: &str, text: &str) -> Result<File, BackfillError> {
-    let file: File = serde_json::from_str(text)
-        .map_err(|error| BackfillError::Unknown { id: id.to_owned(), reason: format!("its file is no plan: {error}") })?;
+    let file: File = serde_json::from_str(text).map_err(|error| BackfillError::Unknown {
+        id: id.to_owned(),
+        reason: format!("its file is no plan: {error}"),
+    })?;
     let found = file.plan.hash();
     if found != file.hash || !file.hash.starts_with(&file.backfill) || file.backfill != id {
         return Err(BackfillError::Edited { id: id.to_owned(), found: found[..10].to_owned() });
@@ -166,10 +168,16 @@ fn markdown(file: &File) -> String {
         || "time: unknown, too few builds have been timed".to_owned(),
         |milliseconds| format!("time: about {:.1} s, by what builds took before", milliseconds as f64 / 1000.0),
     ));
-    line(format!("approvals wanted: {}; the plan lasts {} days, old rows are kept for {}", plan.approvals, plan.expires_days, plan.keep_days));
-    out.push_str("\n## What is rebuilt\n\n| model | cut | partitions | rows now | why |\n| --- | --- | --- | --- | --- |\n");
+    line(format!(
+        "approvals wanted: {}; the plan lasts {} days, old rows are kept for {}",
+        plan.approvals, plan.expires_days, plan.keep_days
+    ));
+    out.push_str(
+        "\n## What is rebuilt\n\n| model | cut | partitions | rows now | why |\n| --- | --- | --- | --- | --- |\n",
+    );
     for model in &plan.models {
-        let partitions = model.whole.as_ref().map_or_else(|| model.partitions.join(", "), |reason| format!("all: {reason}"));
+        let partitions =
+            model.whole.as_ref().map_or_else(|| model.partitions.join(", "), |reason| format!("all: {reason}"));
         let _ = writeln!(
             out,
             "| {} | {} | {} ({}) | {} | {} |",
@@ -190,7 +198,12 @@ fn markdown(file: &File) -> String {
     out.push_str("\n## What it touches\n\n");
     let Reached { exposures, metrics, owners, owed } = &plan.reached;
     let mut touched = false;
-    for (word, names) in [("used by", exposures), ("metrics", metrics), ("owners", owners), ("rebuilt by the next run, not by this", owed)] {
+    for (word, names) in [
+        ("used by", exposures),
+        ("metrics", metrics),
+        ("owners", owners),
+        ("rebuilt by the next run, not by this", owed),
+    ] {
         if !names.is_empty() {
             touched = true;
             let _ = writeln!(out, "- {word}: {}", names.join(", "));

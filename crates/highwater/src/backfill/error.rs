@@ -151,7 +151,8 @@ impl BackfillError {
                 }
                 diagnostic = diagnostic.note("nothing was swapped");
                 if *staged {
-                    diagnostic.help(format!("stage anew what moved and go on: hw backfill resume {id}"))
+                    diagnostic
+                        .help(format!("stage anew what moved and go on: hw backfill resume {id}"))
                         .help(format!("or give it up: hw backfill abandon {id}"))
                 } else {
                     diagnostic.help("plan it again: hw backfill plan")

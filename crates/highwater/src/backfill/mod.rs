@@ -3,7 +3,7 @@
 //! A plan is computed on one snapshot and written down twice: as a document for people, and as rows in the ledger that hold what it saw. Applying
 //! it stages the new rows in tables of their own, batch by batch; audits them; swaps them into all models in one transaction, which fails when
 //! anything the staged rows were made of has moved; and keeps the old rows, so that the swap can be undone. Between planning and publishing the
-//! partitions are held: runs leave them alone (`exact/marks.rs`).
+//! partitions are reserved: runs leave them alone (`exact/reserved.rs`).
 //!
 //! Why what is published equals a rebuild: a batch is built only if nothing that dirties its partitions has changed since the plan, by the same
 //! detectors and the same footprints that runs use, in the snapshot that builds it; the swap looks once more, in its own. A change that was taken
@@ -42,7 +42,7 @@ mod store;
 mod tests;
 mod token;
 
-pub use apply::{ApplyOptions, Applied, apply};
+pub use apply::{Applied, ApplyOptions, Verification, apply};
 pub use approval::{Approval, approve};
 pub use audit::{AuditReport, ColumnDelta, ModelAudit};
 pub use document::{Document, File, InputPart, ModelPart, read, written};

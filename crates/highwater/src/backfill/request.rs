@@ -54,7 +54,9 @@ impl Request {
             return wrong("a backfill needs a reason: --reason 'prices were wrong from 8 to 14 October'");
         }
         match (&self.from, &self.to) {
-            (Some(from), Some(to)) if moment("--from", from)? >= moment("--to", to)? => wrong("--from must lie before --to"),
+            (Some(from), Some(to)) if moment("--from", from)? >= moment("--to", to)? => {
+                wrong("--from must lie before --to")
+            }
             (Some(_), None) | (None, Some(_)) => wrong("a range needs both ends: --from and --to"),
             _ => Ok(()),
         }

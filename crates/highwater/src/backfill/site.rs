@@ -1,12 +1,10 @@
 //! The database and the models a backfill works on, and what it tells while it does.
 
-use std::collections::BTreeSet;
-
 use highwater_sql::analyse;
 
 use crate::engine::Connection;
-use crate::exact::ledger;
 use crate::exact::job::Job;
+use crate::exact::ledger;
 use crate::exact::prepare::{Prepared, prepare};
 use crate::exact::{ExactModel, RunIdentity, Surroundings, Writers};
 
@@ -27,6 +25,8 @@ pub struct BackfillModel {
     pub protected: bool,
     /// The tests that look at it, by name.
     pub tests: Vec<String>,
+    /// By how much the sum of a column, or the number of `rows`, may move: a fraction of what it was.
+    pub tolerance: Vec<(String, f64)>,
     /// Approvals that its configuration wants.
     pub approvals: u32,
     /// Days after which a plan that touches it is too old to apply.
@@ -64,9 +64,7 @@ pub struct Site<'a> {
     pub events: &'a dyn Fn(Event),
     /// A rule left out, for a test that must notice.
     #[cfg(test)]
-    pub naive: BTreeSet<super::tests::Naive>,
-    #[cfg(not(test))]
-    pub(crate) naive: BTreeSet<()>,
+    pub naive: Vec<super::tests::Naive>,
 }
 
 /// What happens while a backfill is applied.
@@ -116,7 +114,16 @@ impl<'a> Site<'a> {
         run: &'a RunIdentity,
         events: &'a dyn Fn(Event),
     ) -> Self {
-        Self { connection, models, around, run, writers: None, events, naive: BTreeSet::new() }
+        Self {
+            connection,
+            models,
+            around,
+            run,
+            writers: None,
+            events,
+            #[cfg(test)]
+            naive: Vec::new(),
+        }
     }
 
     /// Work on one of the models, by its place.
@@ -133,23 +140,23 @@ impl<'a> Site<'a> {
         Ok(prepare(&mut self.job(place), &version, &analyse)?)
     }
 
-    /// The place of a model, by its unique id.
-    pub(crate) fn place(&self, unique_id: &str) -> Option<usize> {
-        self.models.iter().position(|model| model.model.unique_id == unique_id)
-    }
-
     /// The schema of the ledger, in SQL.
     ///
     /// # Errors
     /// When there is no model, or they lie in several databases: then no transaction covers them all.
     pub(crate) fn ledger(&self) -> Result<String, BackfillError> {
-        let Some(first) = self.models.first() else { return Err(BackfillError::nothing("no model is selected that can be backfilled")) };
+        let Some(first) = self.models.first() else {
+            return Err(BackfillError::nothing("no model is selected that can be backfilled"));
+        };
         let relation = &first.model.relation;
         match self.models.iter().find(|model| !model.model.relation.database.eq_ignore_ascii_case(&relation.database)) {
             None => Ok(ledger::schema(relation)),
             Some(other) => Err(BackfillError::Impossible {
                 model: self.around.label(&other.model.relation),
-                reason: format!("it lies in the database {}, others in {}: no transaction swaps both", other.model.relation.database, relation.database),
+                reason: format!(
+                    "it lies in the database {}, others in {}: no transaction swaps both",
+                    other.model.relation.database, relation.database
+                ),
                 help: "backfill them one by one".to_owned(),
             }),
         }
@@ -157,7 +164,7 @@ impl<'a> Site<'a> {
 
     /// Ends a transaction for good.
     pub(crate) fn commit(&mut self) -> Result<(), BackfillError> {
-        let mut job = self.job(0);
+        let job = self.job(0);
         job.connection.commit().map_err(|error| job.error(error))?;
         Ok(())
     }

@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::engine::{Cell, Connection, quote_literal};
-use crate::exact::ledger;
 use crate::exact::job::number;
+use crate::exact::ledger;
 
 use super::error::BackfillError;
 use super::site::Site;
@@ -32,15 +32,8 @@ pub enum State {
 }
 
 impl State {
-    const ALL: [Self; 7] = [
-        Self::Planned,
-        Self::Staging,
-        Self::Staged,
-        Self::Failed,
-        Self::Published,
-        Self::RolledBack,
-        Self::Abandoned,
-    ];
+    const ALL: [Self; 7] =
+        [Self::Planned, Self::Staging, Self::Staged, Self::Failed, Self::Published, Self::RolledBack, Self::Abandoned];
 
     /// The word for it.
     pub fn word(self) -> &'static str {
@@ -93,7 +86,9 @@ const COLUMNS: &str = "backfill, hash, state, record, cast(planned_at as varchar
 /// # Errors
 /// The engine's own message.
 pub fn entries(connection: &mut dyn Connection, ledger: &str) -> Result<Vec<Entry>, crate::engine::EngineError> {
-    let Ok(table) = connection.query(&format!("select {COLUMNS} from {ledger}.backfills order by changed_at desc, backfill")) else {
+    let Ok(table) =
+        connection.query(&format!("select {COLUMNS} from {ledger}.backfills order by changed_at desc, backfill"))
+    else {
         return Ok(Vec::new());
     };
     table.rows.iter().map(|row| read(connection, ledger, row)).collect()
@@ -103,8 +98,13 @@ pub fn entries(connection: &mut dyn Connection, ledger: &str) -> Result<Vec<Entr
 ///
 /// # Errors
 /// The engine's own message.
-pub fn entry(connection: &mut dyn Connection, ledger: &str, id: &str) -> Result<Option<Entry>, crate::engine::EngineError> {
-    let table = connection.query(&format!("select {COLUMNS} from {ledger}.backfills where backfill = {}", quote_literal(id)))?;
+pub fn entry(
+    connection: &mut dyn Connection,
+    ledger: &str,
+    id: &str,
+) -> Result<Option<Entry>, crate::engine::EngineError> {
+    let table = connection
+        .query(&format!("select {COLUMNS} from {ledger}.backfills where backfill = {}", quote_literal(id)))?;
     table.rows.first().map(|row| read(connection, ledger, row)).transpose()
 }
 
@@ -158,9 +158,12 @@ pub(crate) fn advance(
     note: Value,
 ) -> Result<(), BackfillError> {
     let schema = site.ledger()?;
-    let entry = self::entry(site.connection, &schema, id).map_err(|error| site.job(0).error(error))?;
-    let Some(entry) = entry else {
-        return Err(BackfillError::Unknown { id: id.to_owned(), reason: "this database has no record of its plan".to_owned() });
+    let found = entry(site.connection, &schema, id).map_err(|error| site.job(0).error(error))?;
+    let Some(entry) = found else {
+        return Err(BackfillError::Unknown {
+            id: id.to_owned(),
+            reason: "this database has no record of its plan".to_owned(),
+        });
     };
     if !from.contains(&entry.state) {
         return Err(out_of_turn(id, entry.state, step));
@@ -188,7 +191,9 @@ pub(crate) fn advance(
 pub(crate) fn out_of_turn(id: &str, state: State, step: &'static str) -> BackfillError {
     let help = match state {
         State::Planned => format!("hw backfill apply {id}"),
-        State::Staging | State::Staged | State::Failed => format!("hw backfill resume {id}, or hw backfill abandon {id}"),
+        State::Staging | State::Staged | State::Failed => {
+            format!("hw backfill resume {id}, or hw backfill abandon {id}")
+        }
         State::Published => format!("hw backfill rollback {id} undoes it"),
         State::RolledBack => format!("hw backfill apply {id} does it again, hw backfill abandon {id} gives it up"),
         State::Abandoned => "plan it again: hw backfill plan".to_owned(),
@@ -202,7 +207,13 @@ pub(crate) fn moment(at: Timestamp) -> String {
 }
 
 /// The partitions of a model in a backfill, as what stands after `from`: one column `p`. With a batch, those of that batch.
-pub(crate) fn set(site: &mut Site, id: &str, place: usize, column: &str, batch: Option<u64>) -> Result<String, BackfillError> {
+pub(crate) fn set(
+    site: &mut Site,
+    id: &str,
+    place: usize,
+    column: &str,
+    batch: Option<u64>,
+) -> Result<String, BackfillError> {
     let schema = site.ledger()?;
     let batch = batch.map_or_else(String::new, |batch| format!(" and batch = {batch}"));
     Ok(format!(

@@ -18,11 +18,11 @@ use super::foresee::Shown;
 use super::job::Job;
 use super::lease::{self, Holder, Lease, Taken};
 use super::ledger::{self, ModelRow, RunRow};
-use super::look::{Choice, Look, broken_promises, held_back, kept, look, refuse, schema_change};
-use super::marks;
+use super::look::{Choice, Look, broken_promises, kept, left_alone, look, refuse, schema_change};
 use super::model::RunIdentity;
 use super::prepare::{Analyse, Prepared, prepare};
 use super::report::{Mode, SwapReport};
+use super::reserved;
 use super::slice::{Filter, slice};
 use super::swap::{self, Swapped, stage};
 
@@ -212,7 +212,7 @@ fn finish(
         audited: job.today(),
     });
     let swapped = swap::swap(job, prepared, &staged, look.target.kind, &known, run)?;
-    let cleared = marks::clear(job, &prepared.axis, scope.map(|dirty| dirty.set.as_str()))?;
+    let cleared = reserved::clear(job, &prepared.axis, scope.map(|dirty| dirty.set.as_str()))?;
     let fresh = look.dirty.is_none() || look.observations.iter().any(|observation| !observation.seen);
     let news = look.observations.iter().any(Observation::news);
     let commit = swapped.recorded > 0
@@ -307,7 +307,7 @@ fn report_of(prepared: &Prepared, look: &Look, mode: Mode, swapped: Swapped) -> 
     };
     findings.extend(prepared.analysis.notes.iter().cloned());
     findings.extend(broken_promises(prepared, look));
-    findings.extend(held_back(prepared, look));
+    findings.extend(left_alone(prepared, look));
     let dirty_count = match (mode, &look.dirty) {
         (Mode::Incremental, Some(dirty)) => dirty.count,
         _ => swapped.considered,

@@ -9,19 +9,19 @@ use super::detect::Observation;
 use super::error::ExactError;
 use super::foresee::Shown;
 use super::job::{Job, number};
-use super::marks::Marks;
 use super::prepare::{Input, Prepared};
 use super::report::{Cut, DirtyPartition, LISTED};
+use super::reserved::Reserved;
 
 /// The number that stands for "changed by hand" among the reasons.
 const BY_HAND: usize = usize::MAX >> 1;
 
-/// The number that stands for a mark.
-const MARKED: usize = BY_HAND - 1;
+/// The number that stands for what a backfill left undone.
+const OWED: usize = BY_HAND - 1;
 
 /// The words for a reason that is no term of the analysis.
 pub(crate) fn other_reason(number: usize) -> &'static str {
-    if number == MARKED { "left by a backfill" } else { "changed by hand" }
+    if number == OWED { "left by a backfill" } else { "changed by hand" }
 }
 
 /// The dirty partitions of a model.
@@ -39,8 +39,8 @@ pub(crate) struct Dirty {
     pub all: Vec<(String, Finding)>,
 }
 
-/// Applies every term to what was observed, adds the partitions that are not what the last swap wrote and those that are marked, and leaves out
-/// those that are held.
+/// Applies every term to what was observed, adds the partitions that are not what the last swap wrote and those that are owed, and leaves out
+/// those that are reserved.
 ///
 /// # Errors
 /// When a step cannot be run.
@@ -49,7 +49,7 @@ pub(crate) fn dirty(
     prepared: &Prepared,
     observations: &[Observation],
     by_hand: Option<&str>,
-    marks: &Marks,
+    reserved: &Reserved,
 ) -> Result<Dirty, ExactError> {
     let mut all = Vec::new();
     let id_type = prepared.axis.id_type();
@@ -84,10 +84,10 @@ pub(crate) fn dirty(
     if let Some(changed) = by_hand {
         job.execute(&format!("insert into {why} select p, {BY_HAND}, rows_before, rows_now from {changed}"))?;
     }
-    if let Some(owed) = &marks.owed {
-        job.execute(&format!("insert into {why} select p, {MARKED}, null, null from {owed}"))?;
+    if let Some(owed) = &reserved.owed {
+        job.execute(&format!("insert into {why} select p, {OWED}, null, null from {owed}"))?;
     }
-    if let Some(held) = &marks.held {
+    if let Some(held) = &reserved.set {
         job.execute(&format!("delete from {why} where {}", within("p", held)))?;
     }
     let set = job.store("dirty", &format!("select distinct p from {why}"))?;

@@ -10,7 +10,7 @@
 //! | `inputs` | model and probe | how far an input has been seen |
 //! | `fingerprints` | model, probe and group | what the input held then |
 //! | `runs` | run that found something | what it did |
-//! | `marks` | partition that is owed | the backfill that marked it, and whether runs leave it alone |
+//! | `reserved` | partition that a backfill works on | which backfill, and whether runs leave it alone |
 //! | `backfills` | backfill | its state, and the record of what was done |
 //! | `backfill_models` | backfill and model | where its staged and its old rows are |
 //! | `backfill_partitions` | backfill, model and partition | its batch, and what the table held before and after |
@@ -53,7 +53,7 @@ create table if not exists {ledger}.runs (
     run_id varchar, invocation_id varchar, model varchar, started_at timestamp, finished_at timestamp, what varchar, reason varchar,
     dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint,
     detect_seconds double precision, build_seconds double precision, foreseen_seconds double precision, rebuild_seconds double precision);
-create table if not exists {ledger}.marks (model varchar, interval_start timestamp, key_hash {key}, backfill varchar, held boolean);
+create table if not exists {ledger}.reserved (model varchar, interval_start timestamp, key_hash {key}, backfill varchar, held boolean);
 create table if not exists {ledger}.backfills (
     backfill varchar, hash varchar, state varchar, record varchar, planned_at timestamp, changed_at timestamp);
 create table if not exists {ledger}.backfill_models (
@@ -147,7 +147,7 @@ pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactEr
     let found = job.count(&job.dialect.count_tables(
         &quote_literal(&relation.database),
         "'highwater'",
-        "'ledger', 'fence', 'leases', 'models', 'partitions', 'inputs', 'fingerprints', 'runs', 'marks', \
+        "'ledger', 'fence', 'leases', 'models', 'partitions', 'inputs', 'fingerprints', 'runs', 'reserved', \
          'backfills', 'backfill_models', 'backfill_partitions'",
     ))?;
     if found < 12 {

@@ -12,10 +12,10 @@ use super::dirty::{Dirty, dirty};
 use super::error::ExactError;
 use super::foresee::{Foreseen, foresee};
 use super::job::{Job, number};
-use super::marks::{Marks, marks};
 use super::ledger::{self, ModelRow};
 use super::logic::{column_change, columns_of, logic_change, pairs};
 use super::prepare::{Prepared, located};
+use super::reserved::{Reserved, reserved};
 use super::slice::Filter;
 use super::swap::{changed_by_hand, partitions};
 
@@ -49,8 +49,8 @@ pub(crate) struct Look {
     pub observations: Vec<Observation>,
     /// What is dirty; none when everything is built for another reason.
     pub dirty: Option<Dirty>,
-    /// What backfills have marked.
-    pub marks: Marks,
+    /// What backfills have reserved.
+    pub reserved: Reserved,
     /// Whether it is built only because a parent is going to be.
     pub awaited: bool,
     /// What building takes, by what it took before.
@@ -118,13 +118,13 @@ pub(crate) fn look(job: &mut Job, prepared: &Prepared, foreseen: &Foreseen) -> R
         audited: None,
         observations,
         dirty: None,
-        marks: Marks::default(),
+        reserved: Reserved::default(),
         awaited: waits,
         forecast: Forecast::default(),
         choice: Choice::Nothing,
     };
     if look.known.is_some() {
-        look.marks = marks(job, &prepared.axis)?;
+        look.reserved = reserved(job, &prepared.axis)?;
     }
     if let Some(choice) = forced {
         look.choice = choice;
@@ -134,7 +134,7 @@ pub(crate) fn look(job: &mut Job, prepared: &Prepared, foreseen: &Foreseen) -> R
         return Ok(look);
     }
     let by_hand = compare_table(job, prepared, &mut look)?;
-    let dirty = dirty(job, prepared, &look.observations, by_hand.as_deref(), &look.marks)?;
+    let dirty = dirty(job, prepared, &look.observations, by_hand.as_deref(), &look.reserved)?;
     let size = if dirty.count > 0 { size(job, prepared, &dirty)? } else { Size::default() };
     if dirty.count > 0 {
         look.forecast = cost::history(job)?.forecast(dirty.count, size.partitions);
@@ -241,13 +241,7 @@ fn forced(
 }
 
 /// What the dirty set calls for.
-fn choose(
-    job: &mut Job,
-    prepared: &Prepared,
-    look: &Look,
-    dirty: &Dirty,
-    size: Size,
-) -> Result<Choice, ExactError> {
+fn choose(job: &mut Job, prepared: &Prepared, look: &Look, dirty: &Dirty, size: Size) -> Result<Choice, ExactError> {
     let observations = &look.observations;
     let unseen = prepared.inputs.iter().zip(observations).find(|(_, observation)| !observation.seen);
     if let Some((input, _)) = unseen {
@@ -274,8 +268,8 @@ fn choose(
     match job.model.policy {
         Policy::Full => Ok(Choice::whole("its policy is full")),
         Policy::Incremental | Policy::Strict => Ok(Choice::Incremental),
-        // A whole build would write over what is held.
-        Policy::Auto if look.marks.held_count > 0 => Ok(Choice::Incremental),
+        // A whole build would write over what is reserved.
+        Policy::Auto if look.reserved.count > 0 => Ok(Choice::Incremental),
         Policy::Auto => Ok(by_cost(prepared, dirty, size, look.forecast)),
     }
 }
@@ -322,7 +316,7 @@ fn by_cost(prepared: &Prepared, dirty: &Dirty, size: Size, forecast: Forecast) -
 /// Stops what the configuration forbids, before anything is built.
 ///
 /// # Errors
-/// [`ExactError::Strict`], [`ExactError::HeldBack`], [`ExactError::SchemaChange`].
+/// [`ExactError::Strict`], [`ExactError::Reserved`], [`ExactError::SchemaChange`].
 pub(crate) fn refuse(job: &Job, prepared: &Prepared, look: &Look) -> Result<(), ExactError> {
     if let (Choice::Whole { reason, widened: true, findings }, Policy::Strict) = (&look.choice, job.model.policy) {
         return Err(ExactError::Strict {
@@ -331,13 +325,13 @@ pub(crate) fn refuse(job: &Job, prepared: &Prepared, look: &Look) -> Result<(), 
             findings: located(job, findings),
         });
     }
-    if let (Choice::Whole { reason, .. }, Some(backfill)) = (&look.choice, &look.marks.holder)
+    if let (Choice::Whole { reason, .. }, Some(backfill)) = (&look.choice, &look.reserved.backfill)
         && !job.model.full_refresh
     {
-        return Err(ExactError::HeldBack {
+        return Err(ExactError::Reserved {
             model: job.label.clone(),
             backfill: backfill.clone(),
-            partitions: prepared.axis.cut().count(look.marks.held_count),
+            partitions: prepared.axis.cut().count(look.reserved.count),
             reason: reason.clone(),
         });
     }
@@ -375,12 +369,12 @@ pub(crate) fn broken_promises(prepared: &Prepared, look: &Look) -> Vec<Finding> 
 }
 
 /// That partitions are left alone, if some are.
-pub(crate) fn held_back(prepared: &Prepared, look: &Look) -> Option<Finding> {
-    let backfill = look.marks.holder.as_ref()?;
-    let partitions = prepared.axis.cut().count(look.marks.held_count);
+pub(crate) fn left_alone(prepared: &Prepared, look: &Look) -> Option<Finding> {
+    let backfill = look.reserved.backfill.as_ref()?;
+    let partitions = prepared.axis.cut().count(look.reserved.count);
     Some(Finding {
-        rule: "held",
-        message: format!("{partitions} held by backfill {backfill}: runs leave them as they are"),
+        rule: "reserved",
+        message: format!("{partitions} reserved by backfill {backfill}: runs leave them as they are"),
         help: format!("see hw backfill show {backfill}"),
         place: None,
     })

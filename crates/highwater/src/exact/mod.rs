@@ -20,7 +20,7 @@
 //! | `swap.rs` | staging, comparing, replacing |
 //! | `ledger.rs` | the tables in schema `highwater` |
 //! | `declare.rs` | what is declared of inputs |
-//! | `marks.rs` | partitions that are owed, or to be left alone |
+//! | `reserved.rs` | partitions that a backfill keeps runs away from |
 //! | `lease.rs` | who is building a model |
 //! | `failpoint.rs` | where tests stop a run |
 //! | `axis.rs` | partitions in SQL |
@@ -41,14 +41,14 @@ mod lease;
 pub(crate) mod ledger;
 pub(crate) mod logic;
 pub(crate) mod look;
-pub(crate) mod marks;
 pub(crate) mod model;
 mod names;
 pub(crate) mod overlay;
 mod plan;
 pub(crate) mod prepare;
-mod reads;
+pub(crate) mod reads;
 mod report;
+pub(crate) mod reserved;
 pub(crate) mod slice;
 pub(crate) mod swap;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Overlays: other rows in place of a table's, for a query that is to be built as if a swap had been done that has not.
 
+use highwater_sql::Piece;
+
 use super::model::same;
 use super::names::Places;
 use crate::engine::Relation;
@@ -17,6 +19,21 @@ pub(crate) struct Overlay {
 pub(super) fn find<'a>(overlays: &'a [Overlay], places: &Places, table: &str) -> Option<&'a Overlay> {
     let candidates = places.candidates(&parts(table));
     candidates.iter().find_map(|name| overlays.iter().find(|overlay| same(&overlay.relation, name)))
+}
+
+/// Whether a scan of an overlaid table stands in a text that is no scan to be replaced: a name with its schema, by which columns are called.
+pub(crate) fn escapes(overlays: &[Overlay], pieces: &[Piece]) -> bool {
+    let names: Vec<String> = overlays
+        .iter()
+        .map(|overlay| format!("{}.{}", overlay.relation.schema, overlay.relation.identifier).to_lowercase())
+        .collect();
+    pieces.iter().any(|piece| match piece {
+        Piece::Text(text) => {
+            let bare = text.replace('"', "").to_lowercase();
+            names.iter().any(|name| bare.contains(name))
+        }
+        Piece::Scan { .. } => false,
+    })
 }
 
 /// The parts of a name, without their quotes.

@@ -34,7 +34,15 @@ impl Filter {
             Some(unit) => ranges(job, set, unit)?,
             None => None,
         };
-        Ok(Self { set: set.to_owned(), unit: axis.unit(), dialect: axis.dialect, null, ranges, overlays: Vec::new(), places: None })
+        Ok(Self {
+            set: set.to_owned(),
+            unit: axis.unit(),
+            dialect: axis.dialect,
+            null,
+            ranges,
+            overlays: Vec::new(),
+            places: None,
+        })
     }
 
     /// The same, with other rows in place of some tables.

@@ -185,6 +185,23 @@ pub(crate) fn swap(
     known: &ModelRow,
     run: &RunIdentity,
 ) -> Result<Swapped, ExactError> {
+    let outcome = write(job, prepared, staged, kind)?;
+    record(job, prepared, staged, known, run)?;
+    job.reach("recorded");
+    check_grain(job, staged, outcome)?;
+    Ok(outcome)
+}
+
+/// Writes the data that differs, and nothing into the ledger. Returns the staged outcome, with row counts as written.
+///
+/// # Errors
+/// When a statement fails.
+pub(crate) fn write(
+    job: &mut Job,
+    prepared: &Prepared,
+    staged: &Staged,
+    kind: Option<RelationKind>,
+) -> Result<Swapped, ExactError> {
     let mut outcome = staged.outcome;
     if outcome.recreated {
         let rows_before = if kind == Some(RelationKind::Table) {
@@ -203,9 +220,6 @@ pub(crate) fn swap(
         replace(job, prepared, staged)?;
     }
     job.reach("inserted");
-    record(job, prepared, staged, known, run)?;
-    job.reach("recorded");
-    check_grain(job, staged, outcome)?;
     Ok(outcome)
 }
 
@@ -265,7 +279,7 @@ fn record(
 }
 
 /// No two rows of the table may share a key that was staged.
-fn check_grain(job: &mut Job, staged: &Staged, outcome: Swapped) -> Result<(), ExactError> {
+pub(crate) fn check_grain(job: &mut Job, staged: &Staged, outcome: Swapped) -> Result<(), ExactError> {
     if job.model.unique_key.is_empty() || (outcome.replaced == 0 && !outcome.recreated) {
         return Ok(());
     }

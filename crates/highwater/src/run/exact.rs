@@ -79,7 +79,7 @@ fn identity(shared: &Shared<'_>) -> RunIdentity {
 }
 
 /// A node as the exact strategy sees it.
-fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
+pub(super) fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
     let config = &node.config;
     ExactModel {
         unique_id: node.unique_id.clone(),
@@ -104,7 +104,7 @@ fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
 ///
 /// # Errors
 /// When a view's template raises.
-fn surroundings(
+pub(super) fn surroundings(
     shared: &Shared<'_>,
     connection: &SharedConnection,
     models: &[&Node],

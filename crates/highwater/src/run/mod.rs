@@ -7,7 +7,7 @@
 //! | `worker.rs` | what threads share, and one node's work in one of them |
 //! | `node.rs` | one node, from template to result |
 //! | `materialize/` | views, tables, incremental models, seeds, materializations in Jinja |
-//! | `exact.rs` | the seam to the exact strategy |
+//! | `exact.rs`, `backfill.rs` | the seams to the exact strategy and to backfills |
 //! | `microbatch.rs`, `batches.rs` | microbatch models; which batches there are |
 //! | `data_test.rs` | data tests |
 //! | `clone.rs` | views on the tables of an earlier run |
@@ -20,6 +20,7 @@
 //! | `failure.rs` | database errors as diagnostics |
 //! | `result.rs`, `events.rs`, `timing.rs` | what became of a node, what a front is told, and when |
 
+mod backfill;
 mod batches;
 mod catalog;
 mod clone;
@@ -41,6 +42,7 @@ mod timing;
 mod transaction;
 mod worker;
 
+pub use backfill::{BackfillInputs, backfill_models, backfill_selection};
 pub use batches::{BatchResults, Window, parse_sample};
 pub use events::{Event, Level};
 pub use freshness::{FreshnessEvent, FreshnessResult, FreshnessStatus};
