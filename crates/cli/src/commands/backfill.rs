@@ -42,7 +42,7 @@ enum Verb {
 /// The flags of every verb.
 #[derive(Debug, Args)]
 struct One {
-    /// The backfill's id, as `hw backfill list` shows it
+    /// The backfill's id, as `hw backfill list` shows it; `latest` for the plan that was written last
     #[arg(value_name = "ID")]
     id: String,
     #[command(flatten)]

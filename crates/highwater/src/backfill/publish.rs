@@ -55,6 +55,9 @@ pub(crate) fn publish(site: &mut Site, work: &Task, at: &str) -> Result<Vec<Publ
         for place in 0..work.parts.len() {
             published.push(swap_one(site, work, place)?);
         }
+        for place in 0..work.parts.len() {
+            token::follow(site, work.id, place)?;
+        }
         let note = json!({ "step": "published", "at": at, "models": published });
         advance(site, work.id, &[State::Staged], State::Published, "published", note)?;
         for place in 0..work.parts.len() {

@@ -55,8 +55,16 @@ pub fn rollback(site: &mut Site, file: &File, at: &str) -> Result<Vec<RolledBack
             "rolled back",
             json!({ "step": "rolled back", "at": at }),
         )?;
+        let mut unmoved = Vec::new();
+        for (place, prepared) in prepared.iter().enumerate() {
+            unmoved.push(token::inputs(site, id, place, prepared, None)?.is_none());
+        }
         for (place, prepared) in prepared.iter().enumerate() {
             undone.push(undo_one(site, id, place, prepared)?);
+        }
+        // What moved before stays moved; what moves now is our own doing.
+        for place in (0..site.models.len()).filter(|place| unmoved[*place]) {
+            token::follow(site, id, place)?;
         }
         for place in 0..site.models.len() {
             site.job(place).reach("undoing");

@@ -91,6 +91,28 @@ pub(crate) fn salt(site: &mut Site, id: &str, place: usize) -> Result<u64, Backf
     ))?)
 }
 
+/// Takes down that a model has seen the swaps of its parents in the backfill, which are no movement of the plan's.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub(crate) fn follow(site: &mut Site, id: &str, place: usize) -> Result<(), BackfillError> {
+    let schema = site.ledger()?;
+    for parent in 0..place {
+        if !site.models[parent].is_exact {
+            continue;
+        }
+        let parent = site.job(parent).id();
+        let mut job = site.job(place);
+        job.shadow = Some(shadow(id));
+        let model = job.id();
+        job.execute(&format!(
+            "update {schema}.inputs set seen_seq = (select max(change_seq) from {schema}.models where model = {parent}) \
+             where model = {model} and parent = {parent}"
+        ))?;
+    }
+    Ok(())
+}
+
 /// Which columns of the ledger hold what a table should hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {

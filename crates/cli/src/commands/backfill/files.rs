@@ -12,7 +12,7 @@ pub fn folder(session: &Session) -> PathBuf {
     session.project.main.root.join("backfills")
 }
 
-/// Reads a plan by its id, or by the beginning of it.
+/// Reads a plan by its id, by the beginning of it, or as the `latest`.
 ///
 /// # Errors
 /// When there is none, several begin like that, or its content is not what was planned.
@@ -20,6 +20,8 @@ pub fn open(session: &Session, id: &str) -> Result<File, Diagnostic> {
     let folder = folder(session);
     let unknown = |reason: String| BackfillError::Unknown { id: id.to_owned(), reason }.diagnostic();
     let ids = ids(&folder);
+    let latest = (id == "latest").then(|| latest(&folder, &ids)).flatten();
+    let id = latest.as_deref().unwrap_or(id);
     let mut matching = ids.iter().filter(|known| known.starts_with(id));
     let (Some(found), None) = (matching.next(), matching.next()) else {
         return Err(unknown(if ids.iter().any(|known| known.starts_with(id)) {
@@ -31,6 +33,12 @@ pub fn open(session: &Session, id: &str) -> Result<File, Diagnostic> {
     let path = folder.join(format!("{found}.json"));
     let text = fs::read_to_string(&path).map_err(|error| unknown(format!("{}: {error}", path.display())))?;
     read(found, &text).map_err(|error| error.diagnostic())
+}
+
+/// The plan whose file was written last.
+fn latest(folder: &Path, ids: &[String]) -> Option<String> {
+    let written = |id: &&String| fs::metadata(folder.join(format!("{id}.json"))).and_then(|file| file.modified()).ok();
+    ids.iter().max_by_key(written).cloned()
 }
 
 /// The ids of the plans in a folder, in order.

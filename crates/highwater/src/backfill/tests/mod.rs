@@ -1,5 +1,9 @@
 //! Backfills against rebuilds, on a small shop; and with a rule left out, which must be noticed.
 
+mod random;
+mod steps;
+mod workshop;
+
 /// A rule left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Naive {
