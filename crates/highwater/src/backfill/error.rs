@@ -155,7 +155,9 @@ impl BackfillError {
                         .help(format!("stage anew what moved and go on: hw backfill resume {id}"))
                         .help(format!("or give it up: hw backfill abandon {id}"))
                 } else {
-                    diagnostic.help("plan it again: hw backfill plan")
+                    diagnostic.help(format!(
+                        "plan it again: hw backfill plan, after hw backfill abandon {id} if it was rolled back"
+                    ))
                 }
             }
             Self::Open { other, .. } => Diagnostic::error("HW0806", title)
