@@ -87,7 +87,11 @@ pub(crate) fn graph(frame: &Frame) -> Value {
 
 fn whole(manifest: &Manifest) -> Value {
     let plain = |json: Result<Json, serde_json::Error>| json.unwrap_or(Json::Null);
-    let nodes = manifest.nodes.iter().map(|(id, node)| (id.clone(), node_json(node)));
+    let nodes = manifest
+        .nodes
+        .iter()
+        .filter(|(_, node)| node.unit_test.is_none())
+        .map(|(id, node)| (id.clone(), node_json(node)));
     let sources = manifest.sources.iter().map(|(id, source)| (id.clone(), source_json(source)));
     let exposures = manifest.exposures.iter().map(|(id, it)| (id.clone(), plain(serde_json::to_value(it))));
     let metrics = manifest.metrics.iter().map(|(id, it)| (id.clone(), plain(serde_json::to_value(it))));

@@ -269,6 +269,7 @@ fn defaults(kind: ResourceType) -> Layer {
             "severity": "ERROR", "fail_calc": "count(*)", "warn_if": "!= 0", "error_if": "!= 0",
         }),
         ResourceType::Source => json!({"enabled": true, "event_time": null, "meta": {}, "tags": []}),
+        ResourceType::UnitTest => json!({"enabled": true, "tags": [], "meta": {}, "materialized": "unit"}),
         ResourceType::Exposure => json!({"enabled": true, "tags": [], "meta": {}}),
         ResourceType::Metric => json!({"enabled": true, "group": null, "meta": {}, "tags": []}),
         _ => json!({

@@ -148,6 +148,9 @@ fn run_selected(
         run_nodes(shared, connection, selected, threads, results);
         return Ok(());
     }
+    if let Some(node) = selected.iter().find_map(|id| shared.node(id)) {
+        super::worker::check_comment(shared, &connection, node)?;
+    }
     let schemas: BTreeSet<(String, String)> = selected
         .iter()
         .filter_map(|id| shared.node(id))

@@ -10,6 +10,7 @@
 //! | `exact.rs`, `backfill.rs` | the seams to the exact strategy and to backfills |
 //! | `microbatch.rs`, `batches.rs` | microbatch models; which batches there are |
 //! | `data_test.rs` | data tests |
+//! | `unit_test.rs`, `diff.rs` | unit tests, and how rows differ |
 //! | `clone.rs` | views on the tables of an earlier run |
 //! | `operation.rs` | one macro, called for what it does |
 //! | `freshness.rs` | how fresh the sources are |
@@ -25,6 +26,7 @@ mod batches;
 mod catalog;
 mod clone;
 mod data_test;
+mod diff;
 mod events;
 mod exact;
 mod execute;
@@ -40,6 +42,7 @@ mod result;
 mod schedule;
 mod timing;
 mod transaction;
+mod unit_test;
 mod worker;
 
 pub use backfill::{BackfillInputs, backfill_models, backfill_selection};

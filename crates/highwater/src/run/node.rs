@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::failure::{self, Failure};
 use super::result::{NodeResult, Status};
 use super::worker::{Outcome, Shared, Task};
-use super::{Command, data_test, materialize, microbatch, timing};
+use super::{Command, data_test, materialize, microbatch, timing, unit_test};
 use crate::context::{Compiled, SharedConnection};
 use crate::diagnostics::Diagnostic;
 use crate::manifest::{Node, ResourceType};
@@ -104,9 +104,11 @@ fn carry_out(
             verdict.outcome
         }
         (_, ResourceType::UnitTest) => {
-            return Err(Diagnostic::error("HW0413", "unit tests are not yet supported")
-                .help("leave them out with --exclude-resource-type unit_test")
-                .into());
+            let Some(test) = &node.unit_test else { return Ok(()) };
+            let verdict = unit_test::run(&task, test)?;
+            result.status = verdict.status;
+            result.failures = Some(verdict.failures);
+            verdict.outcome
         }
         _ => materialize::build(&task)?,
     };
@@ -152,6 +154,10 @@ pub(crate) fn description(node: &Node) -> String {
         ResourceType::Seed => format!("seed file {place}"),
         ResourceType::Test => format!("test {}", node.name),
         ResourceType::Snapshot => format!("snapshot {place}"),
+        ResourceType::UnitTest => {
+            let model = node.unit_test.as_ref().map(|test| test.model.as_str()).unwrap_or_default();
+            format!("unit_test {model}::{}", node.name)
+        }
         ResourceType::Model => {
             let word = if node.config.is_exact() { "exact" } else { node.config.materialized() };
             format!("{} {word} model {place}", node.language)

@@ -116,7 +116,7 @@ impl Schedule {
 
 /// For every selected node the selected nodes it waits for.
 fn edges(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool) -> Vec<BTreeSet<usize>> {
-    let is_test = |index: usize| selected[index].starts_with("test.");
+    let is_test = |index: usize| selected[index].starts_with("test.") || selected[index].starts_with("unit_test.");
     let mut edges: Vec<BTreeSet<usize>> = selected.iter().map(|id| nearest_selected(manifest, selected, id)).collect();
     if !tests_block {
         return edges;
@@ -147,7 +147,23 @@ fn edges(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool) ->
     for (child, test) in blocking {
         edges[child].insert(test);
     }
+    unit_tests_first(manifest, selected, &mut edges);
     edges
+}
+
+/// A unit test needs what its model reads, not the model: it runs before it, and the model waits for it.
+fn unit_tests_first(manifest: &Manifest, selected: &IndexSet<String>, edges: &mut [BTreeSet<usize>]) {
+    let is_unit_test = |index: &usize| selected[*index].starts_with("unit_test.");
+    for test in (0..selected.len()).filter(is_unit_test) {
+        let Some(model) = manifest.parents.get(&selected[test]).and_then(|parents| parents.first()) else { continue };
+        match selected.get_index_of(model) {
+            Some(model) => {
+                edges[test] = edges[model].iter().copied().filter(|index| !is_unit_test(index)).collect();
+                edges[model].insert(test);
+            }
+            None => edges[test] = nearest_selected(manifest, selected, model),
+        }
+    }
 }
 
 /// The selected nodes above `id` with no selected node between.

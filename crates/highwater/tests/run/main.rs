@@ -15,6 +15,7 @@
 //! | `snapshots.rs` | snapshots |
 //! | `microbatch.rs` | models in batches of event time |
 //! | `contracts.rs` | contracts, constraints, comments, indexes |
+//! | `unit_tests.rs` | unit tests |
 //! | `exact.rs` | the exact strategy within a run |
 //! | `artifacts.rs` | manifest.json and run_results.json |
 
@@ -23,6 +24,7 @@ mod contracts;
 mod data_tests;
 mod everywhere;
 mod exact;
+mod external;
 mod hooks;
 mod incremental;
 mod microbatch;
@@ -32,3 +34,4 @@ mod project;
 mod seeds;
 mod show;
 mod snapshots;
+mod unit_tests;
