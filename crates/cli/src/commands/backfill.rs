@@ -28,7 +28,7 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Plan(plan::PlanArguments),
+    Plan(Box<plan::PlanArguments>),
     Approve(plan::ApproveArguments),
     Apply(apply::ApplyArguments),
     Resume(apply::ResumeArguments),

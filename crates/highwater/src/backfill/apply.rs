@@ -2,11 +2,14 @@
 //!
 //! Every step ends in a transaction that says it was done, so that going on is reading where the backfill is and doing what follows.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::json;
 
+use crate::exact::dirty::labelled;
+use crate::exact::foresee::Shown;
 use crate::exact::ledger;
 use crate::exact::prepare::Prepared;
 use crate::verify::{self, Outcome, VerifyOptions};
@@ -69,8 +72,10 @@ pub struct Verification {
     pub outcome: &'static str,
     /// Partitions compared.
     pub compared: u64,
-    /// Partitions that differ.
+    /// Partitions of the backfill that differ.
     pub differing: u64,
+    /// Partitions that differ, and were no part of it.
+    pub elsewhere: u64,
     /// Why nothing was compared.
     pub reason: Option<String>,
 }
@@ -275,22 +280,50 @@ fn fail_if(site: &mut Site, work: &Task, audits: &[ModelAudit]) -> Result<(), Ba
     Err(BackfillError::Audit { id: work.id.to_owned(), failures })
 }
 
+/// The labels of a model's partitions in the backfill.
+fn labels(site: &mut Site, id: &str, place: usize) -> Result<HashSet<String>, BackfillError> {
+    let prepared = site.prepared(place)?;
+    let set = store::set(site, id, place, prepared.axis.ledger_column(), None)?;
+    let mut job = site.job(place);
+    let scope = job.store("scope", &format!("select p from {set}"))?;
+    let shown = [Shown::output(job.model.relation.sql(), &prepared.axis)];
+    let labels = labelled(&mut job, &prepared.axis, &scope, &shown)?;
+    let table = job.query(&format!("select label from {labels}"))?;
+    Ok(table.rows.iter().map(|row| row[0].to_string()).collect())
+}
+
 /// Compares every exact model with a rebuild, and says so in the record.
 fn verify_all(site: &mut Site, id: &str, at: &str) -> Result<Vec<Verification>, BackfillError> {
     let mut found = Vec::new();
     let models = site.models;
-    for model in models {
+    for (place, model) in models.iter().enumerate() {
         if !model.is_exact {
             // The rest of its table is whatever its own strategy made of it.
             let reason = Some(format!("not exact (incremental_strategy {})", model.strategy));
             let label = site.around.label(&model.model.relation);
-            found.push(Verification { label, outcome: "not compared", compared: 0, differing: 0, reason });
+            found.push(Verification {
+                label,
+                outcome: "not compared",
+                compared: 0,
+                differing: 0,
+                elsewhere: 0,
+                reason,
+            });
             continue;
         }
-        let verdict = verify::verify(site.connection, &model.model, site.around, &VerifyOptions::default())?;
+        let options = VerifyOptions { partitions: 1_000_000, examples: 0, ..VerifyOptions::default() };
+        let verdict = verify::verify(site.connection, &model.model, site.around, &options)?;
+        let differing = match verdict.outcome {
+            Outcome::Differs => {
+                let labels = labels(site, id, place)?;
+                verdict.mismatches.iter().filter(|mismatch| labels.contains(&mismatch.label)).count() as u64
+            }
+            _ => 0,
+        };
         let (outcome, reason) = match verdict.outcome {
-            Outcome::Equal => ("equal", None),
-            Outcome::Differs => ("differs", None),
+            Outcome::Differs if differing > 0 => ("differs", None),
+            // What differs elsewhere was no part of it.
+            Outcome::Equal | Outcome::Differs => ("equal", None),
             Outcome::NotCompared { reason } => ("not compared", Some(reason)),
         };
         (site.events)(Event::Verified { model: verdict.label.clone(), equal: outcome == "equal" });
@@ -298,7 +331,8 @@ fn verify_all(site: &mut Site, id: &str, at: &str) -> Result<Vec<Verification>, 
             label: verdict.label,
             outcome,
             compared: verdict.compared,
-            differing: verdict.mismatch_count,
+            differing,
+            elsewhere: verdict.mismatch_count - differing,
             reason,
         });
     }

@@ -203,7 +203,11 @@ fn screen(applied: &Applied) -> String {
             "differs" => bad(&format!("{} differ: hw verify {}", thousands(model.differing), model.label)),
             _ => warn(&format!("not compared: {}", model.reason.as_deref().unwrap_or_default())),
         };
-        let _ = writeln!(out, "{}  compared with a rebuild: {verdict}", strong(&model.label));
+        let elsewhere = match model.elsewhere {
+            0 => String::new(),
+            number => warn(&format!("; {} outside the backfill differ: hw run", thousands(number))),
+        };
+        let _ = writeln!(out, "{}  compared with a rebuild: {verdict}{elsewhere}", strong(&model.label));
     }
     let id = &applied.id;
     let next = match applied.state {

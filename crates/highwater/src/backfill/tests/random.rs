@@ -10,7 +10,7 @@ use crate::backfill::{BackfillError, Event};
 use crate::engine::{Connection, Engine};
 
 /// Trials of the right rules.
-const TRIALS: u64 = 12;
+const TRIALS: u64 = 8;
 
 /// A change of the sources.
 fn change(session: &mut dyn Connection, random: &mut SmallRng) {
