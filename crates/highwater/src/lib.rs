@@ -8,6 +8,7 @@
 //! | [`project`] | files: project, profile, packages | diagnostics |
 //! | [`context`] | what a template sees, and compiling | project, manifest, engine |
 //! | [`manifest`] | nodes, configuration, graph, selection | project, context |
+//! | [`audit`] | data tests of rows that are not published yet | engine, manifest |
 //! | [`exact`] | the exact strategy: ledger, detection, dirty partitions, swap, plan, explanation | engine |
 //! | [`verify`] | comparing tables with an independent rebuild | exact |
 //! | [`backfill`] | rebuilding chosen partitions: planned, staged, audited, swapped, undone | exact, verify |
@@ -17,6 +18,7 @@
 //! | [`session`] | a loaded project and its engine, what every command starts from | all of the above |
 
 pub mod artifacts;
+pub mod audit;
 pub mod backfill;
 pub mod clock;
 pub mod context;

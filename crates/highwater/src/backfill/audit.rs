@@ -5,16 +5,18 @@
 
 use serde::Serialize;
 
+use crate::audit::{AuditTest, Staged, over};
 use crate::engine::Cell;
+use crate::exact::ExactError;
 use crate::exact::axis::quoted;
 use crate::exact::dirty::plural;
 use crate::exact::job::{Job, number};
-use crate::exact::prepare::Prepared;
+use crate::exact::prepare::{Prepared, column_names};
 
 use super::error::BackfillError;
 use super::scope::rows_in;
 use super::site::Site;
-use super::stage::Task;
+use super::stage::{Task, overlay, overlays};
 use super::store::{self, tables};
 
 /// What an audit of all models came to.
@@ -77,6 +79,9 @@ pub(crate) fn audit(
     let before = sums(&mut job, prepared, &live, &rows)?;
     let after = sums(&mut job, prepared, &stage, &rows)?;
     let mut failures = grain(&mut job, &live, &stage, &rows)?;
+    drop(job);
+    failures.extend(tests(site, work, place, batch, &rows)?);
+    let job = site.job(place);
     let columns: Vec<ColumnDelta> = prepared
         .output
         .iter()
@@ -109,6 +114,42 @@ pub(crate) fn audit(
         }
     }
     Ok(ModelAudit { label: job.label.clone(), rows_before: before.rows, rows_after: after.rows, columns, failures })
+}
+
+/// What the model's tests say of its staged rows, beside the staged rows of the models before.
+fn tests(
+    site: &mut Site,
+    work: &Task,
+    place: usize,
+    batch: Option<u64>,
+    rows: &str,
+) -> Result<Vec<String>, BackfillError> {
+    let models = site.models;
+    let prepared = &work.prepared[place];
+    let stage = tables(&site.ledger()?, work.id, place).stage;
+    let whole = overlay(site, work, place, batch)?;
+    let parents = overlays(site, work, place)?;
+    let job = site.job(place);
+    let failed = |error| BackfillError::from(ExactError::Audit { model: job.label.clone(), error: Box::new(error) });
+    let mut asked: Vec<AuditTest> = models[place].tests.clone();
+    for test in &mut asked {
+        for parent in &parents {
+            *test = over(test, &parent.relation, &parent.sql, job.dialect).map_err(failed)?;
+        }
+    }
+    let columns = quoted(job.dialect, &column_names(&prepared.output)).join(", ");
+    let staged = Staged {
+        relation: &job.model.relation,
+        rows: format!("select {columns} from {stage} where {rows}"),
+        whole: whole.sql,
+        partition: None,
+        columns: Vec::new(),
+    };
+    let audited = crate::audit::audit(job.connection, &asked, &staged).map_err(failed)?;
+    let failures = audited.iter().filter(|audited| audited.failed());
+    Ok(failures
+        .map(|test| format!("{}: {}: {}", job.label, test.name, test.message.as_deref().unwrap_or("failed")))
+        .collect())
 }
 
 /// A side summed up: rows, and of every column the rows without a value and the sum of numbers.

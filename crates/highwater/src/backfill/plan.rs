@@ -135,7 +135,7 @@ fn part(site: &mut Site, place: usize, found: &Scoped) -> Result<ModelPart, Back
         before_begin,
         protected: model.protected,
         why: found.why.clone(),
-        tests: model.tests.clone(),
+        tests: model.tests.iter().map(|test| test.name.clone()).collect(),
         logic: prepared.logic_version.clone(),
         state: state.scalar().map(|cell| cell.to_string()[..12].to_owned()).unwrap_or_default(),
         inputs,

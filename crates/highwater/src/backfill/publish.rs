@@ -134,10 +134,12 @@ fn swap_one(site: &mut Site, work: &Task, place: usize) -> Result<PublishedModel
             "delete from {schema}.reserved where model = {model} and backfill = {}",
             quote_literal(work.id)
         ))?;
+        let scope = if whole { "true".to_owned() } else { within(column, &scope) };
+        job.execute(&format!("delete from {schema}.dirty where model = {model} and {scope}"))?;
         (swapped, left)
     } else {
         let swapped = swap::write(&mut job, prepared, &staged, Some(RelationKind::Table))?;
-        swap::check_grain(&mut job, &staged, swapped)?;
+        swap::check_grain(&mut job, prepared, &staged, swapped)?;
         (swapped, 0)
     };
     let mine = format!("backfill = {} and model = {}", quote_literal(work.id), job.id());

@@ -168,8 +168,8 @@ pub fn abandon(site: &mut Site, file: &File, at: &str) -> Result<(), BackfillErr
     site.transaction(|site| {
         let from = [State::Planned, State::Staging, State::Staged, State::Failed, State::RolledBack];
         advance(site, id, &from, State::Abandoned, "abandoned", json!({ "step": "abandoned", "at": at }))?;
-        site.job(0)
-            .execute(&format!("update {schema}.reserved set held = false where backfill = {}", quote_literal(id)))?;
+        let run_id = site.run.run_id.clone();
+        reserved::release(&mut site.job(0), id, &run_id)?;
         for place in 0..site.models.len() {
             let sides = tables(&schema, id, place);
             drop_sides(&mut site.job(place), &sides)?;

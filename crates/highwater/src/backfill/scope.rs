@@ -20,6 +20,9 @@ use super::error::BackfillError;
 use super::request::{Request, What};
 use super::site::{BackfillModel, Site};
 
+/// The name under which the ledger has nothing.
+pub(crate) const FORESEEN: &str = "foreseen";
+
 /// Reasons that are told of one model.
 const REASONS: usize = 4;
 
@@ -212,11 +215,25 @@ fn by_look(job: &mut Job, prepared: &Prepared, ahead: &[(Relation, Work)]) -> Re
 /// What the backfill's work on the models before reaches here, and nothing else.
 fn below(job: &mut Job, prepared: &Prepared, ahead: &[(Relation, Work)]) -> Result<Option<Found>, BackfillError> {
     let mut observations: Vec<Observation> = prepared.inputs.iter().map(|_| Observation::unlooked()).collect();
-    if let Some(parent) = foresee(job, prepared, &mut observations, ahead)? {
+    // What the ledger has marked is no part of it.
+    job.shadow = Some(FORESEEN.to_owned());
+    let found = reached(job, prepared, &mut observations, ahead);
+    job.shadow = None;
+    found
+}
+
+/// What is reached, for a job that looks past the marks in the ledger.
+fn reached(
+    job: &mut Job,
+    prepared: &Prepared,
+    observations: &mut [Observation],
+    ahead: &[(Relation, Work)],
+) -> Result<Option<Found>, BackfillError> {
+    if let Some(parent) = foresee(job, prepared, observations, ahead)? {
         let reason = format!("{parent} is rebuilt whole");
         return Ok(Some(Found { set: None, whole: Some(reason.clone()), why: vec![reason] }));
     }
-    let dirty = dirty(job, prepared, &observations, None, &Reserved::default())?;
+    let dirty = dirty(job, prepared, observations, None, &Reserved::default())?;
     if let Some((table, finding)) = dirty.all.first() {
         let reason = format!("{table} changes: {}", finding.message);
         return Ok(Some(Found { set: None, whole: Some(reason.clone()), why: vec![reason] }));
@@ -224,7 +241,7 @@ fn below(job: &mut Job, prepared: &Prepared, ahead: &[(Relation, Work)]) -> Resu
     if dirty.count == 0 {
         return Ok(None);
     }
-    let why = reasons(job, prepared, &observations, &dirty)?;
+    let why = reasons(job, prepared, observations, &dirty)?;
     let set = job.store("below", &format!("select p from {}", dirty.set))?;
     Ok(Some(Found { set: Some(format!("select p from {set}")), whole: None, why }))
 }

@@ -2,6 +2,7 @@
 
 use highwater_sql::analyse;
 
+use crate::audit::AuditTest;
 use crate::engine::Connection;
 use crate::exact::job::Job;
 use crate::exact::ledger;
@@ -23,8 +24,8 @@ pub struct BackfillModel {
     pub selected: bool,
     /// Whether `full_refresh: false` forbids rebuilding it whole.
     pub protected: bool,
-    /// The tests that look at it, by name.
-    pub tests: Vec<String>,
+    /// The tests that are asked about its staged rows, compiled.
+    pub tests: Vec<AuditTest>,
     /// By how much the sum of a column, or the number of `rows`, may move: a fraction of what it was.
     pub tolerance: Vec<(String, f64)>,
     /// Approvals that its configuration wants.

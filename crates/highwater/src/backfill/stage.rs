@@ -17,7 +17,7 @@ use crate::exact::slice::{Filter, slice};
 use super::document::ModelPart;
 use super::error::BackfillError;
 use super::plan::shadow;
-use super::scope::{rows_in, stand};
+use super::scope::{FORESEEN, rows_in, stand};
 use super::site::Site;
 use super::store::{self, State, tables};
 use super::token::{self, Side};
@@ -214,15 +214,20 @@ pub(crate) fn overlays(site: &mut Site, work: &Task, place: usize) -> Result<Vec
     if site.naive.contains(&super::tests::Naive::LiveParent) {
         return Ok(Vec::new());
     }
-    (0..place).map(|parent| overlay(site, work, parent)).collect()
+    (0..place).map(|parent| overlay(site, work, parent, None)).collect()
 }
 
-/// What a model's table will hold: its own rows outside the backfill, and those staged.
-pub(crate) fn overlay(site: &mut Site, work: &Task, place: usize) -> Result<Overlay, BackfillError> {
+/// What a model's table will hold: its own rows outside the backfill, or outside one batch of it, and those staged.
+pub(crate) fn overlay(
+    site: &mut Site,
+    work: &Task,
+    place: usize,
+    batch: Option<u64>,
+) -> Result<Overlay, BackfillError> {
     let schema = site.ledger()?;
     let prepared = &work.prepared[place];
     let stage = tables(&schema, work.id, place).stage;
-    let set = store::set(site, work.id, place, prepared.axis.ledger_column(), None)?;
+    let set = store::set(site, work.id, place, prepared.axis.ledger_column(), batch)?;
     let mut job = site.job(place);
     let relation = job.model.relation.clone();
     let columns = quoted(job.dialect, &column_names(&prepared.output)).join(", ");
@@ -265,10 +270,12 @@ pub(crate) fn widen(site: &mut Site, work: &Task, place: usize) -> Result<(), Ba
         let is_exact = site.models[place].is_exact;
         let mut job = site.job(place);
         let mut observations: Vec<Observation> = prepared.inputs.iter().map(|_| Observation::unlooked()).collect();
+        job.shadow = Some(FORESEEN.to_owned());
         if foresee(&mut job, prepared, &mut observations, &ahead)?.is_some() {
             return Ok(());
         }
         let found = dirty(&mut job, prepared, &observations, None, &Reserved::default())?;
+        job.shadow = None;
         let known = job.store("known", &format!("select p from {set}"))?;
         let query = format!("select p from {} where not {}", found.set, crate::exact::axis::within("p", &known));
         let (more, before) = stand(&mut job, prepared, Some(&query), salt)?;

@@ -9,20 +9,13 @@ use super::detect::Observation;
 use super::error::ExactError;
 use super::foresee::Shown;
 use super::job::{Job, number};
+use super::marks::{Mark, marked};
 use super::prepare::{Input, Prepared};
 use super::report::{Cut, DirtyPartition, LISTED};
 use super::reserved::Reserved;
 
 /// The number that stands for "changed by hand" among the reasons.
 const BY_HAND: usize = usize::MAX >> 1;
-
-/// The number that stands for what a backfill left undone.
-const OWED: usize = BY_HAND - 1;
-
-/// The words for a reason that is no term of the analysis.
-pub(crate) fn other_reason(number: usize) -> &'static str {
-    if number == OWED { "left by a backfill" } else { "changed by hand" }
-}
 
 /// The dirty partitions of a model.
 #[derive(Debug, Clone)]
@@ -39,7 +32,7 @@ pub(crate) struct Dirty {
     pub all: Vec<(String, Finding)>,
 }
 
-/// Applies every term to what was observed, adds the partitions that are not what the last swap wrote and those that are owed, and leaves out
+/// Applies every term to what was observed, adds the partitions that are not what the last swap wrote and those that are marked, and leaves out
 /// those that are reserved.
 ///
 /// # Errors
@@ -84,11 +77,10 @@ pub(crate) fn dirty(
     if let Some(changed) = by_hand {
         job.execute(&format!("insert into {why} select p, {BY_HAND}, rows_before, rows_now from {changed}"))?;
     }
-    if let Some(owed) = &reserved.owed {
-        job.execute(&format!("insert into {why} select p, {OWED}, null, null from {owed}"))?;
-    }
-    if let Some(held) = &reserved.set {
-        job.execute(&format!("delete from {why} where {}", within("p", held)))?;
+    let marks = marked(job, prepared);
+    job.execute(&format!("insert into {why} select p, term, null, null from ({marks}) as marks(p, term)"))?;
+    if let Some(kept) = &reserved.set {
+        job.execute(&format!("delete from {why} where {}", within("p", kept)))?;
     }
     let set = job.store("dirty", &format!("select distinct p from {why}"))?;
     let [count, null] = job.numbers(&format!("select count(*), count(*) filter (where p is null) from {set}"))?;
@@ -125,6 +117,11 @@ fn walk(job: &mut Job, index: usize, term: &Term, set: &str, kept: &[String]) ->
             job.store(&format!("step_{index}_{number}"), &format!("select distinct * from (\n{query}\n) as arrived"))?;
     }
     Ok(current)
+}
+
+/// The words for a reason that no input gives.
+pub(crate) fn own_reason(term: usize) -> &'static str {
+    Mark::of_number(term).map_or("changed by hand", Mark::reason)
 }
 
 /// The words for an intermediate reason: which table, how many, and how that reaches the result.
@@ -192,7 +189,7 @@ pub(crate) fn listed(
                 let at = prepared.term_inputs[term];
                 reason(known, &prepared.inputs[at], &observations[at], counts)
             }
-            None => other_reason(term).to_owned(),
+            None => own_reason(term).to_owned(),
         };
         match partitions.last_mut() {
             Some(last) if last.label == label => {

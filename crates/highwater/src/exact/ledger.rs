@@ -10,7 +10,10 @@
 //! | `inputs` | model and probe | how far an input has been seen |
 //! | `fingerprints` | model, probe and group | what the input held then |
 //! | `runs` | run that found something | what it did |
-//! | `reserved` | partition that a backfill works on | which backfill, and whether runs leave it alone |
+//! | `dirty` | partition that stays dirty whatever its inputs say | why, and since when |
+//! | `verdicts` | comparison with a rebuild | what it came to |
+//! | `compared` | partition that was compared | when last, and what was found |
+//! | `reserved` | partition that a backfill works on | which backfill |
 //! | `backfills` | backfill | its state, and the record of what was done |
 //! | `backfill_models` | backfill and model | where its staged and its old rows are |
 //! | `backfill_partitions` | backfill, model and partition | its batch, and what the table held before and after |
@@ -29,8 +32,8 @@ use super::error::ExactError;
 use super::job::{Job, number};
 use super::model::RunIdentity;
 
-/// The version this code writes. The first had no leases, no tokens of detectors and no times of runs, the second kept no values of groups, the third
-/// knew no backfills.
+/// The version this code writes. The first had no leases, no tokens of detectors and no times of runs, the second kept no values of
+/// groups, the third neither marks nor verdicts nor backfills.
 const VERSION: i128 = 4;
 
 const TABLES: &str = "
@@ -53,7 +56,7 @@ create table if not exists {ledger}.runs (
     run_id varchar, invocation_id varchar, model varchar, started_at timestamp, finished_at timestamp, what varchar, reason varchar,
     dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint,
     detect_seconds double precision, build_seconds double precision, foreseen_seconds double precision, rebuild_seconds double precision);
-create table if not exists {ledger}.reserved (model varchar, interval_start timestamp, key_hash {key}, backfill varchar, held boolean);
+create table if not exists {ledger}.reserved (model varchar, interval_start timestamp, key_hash {key}, backfill varchar);
 create table if not exists {ledger}.backfills (
     backfill varchar, hash varchar, state varchar, record varchar, planned_at timestamp, changed_at timestamp);
 create table if not exists {ledger}.backfill_models (
@@ -61,6 +64,14 @@ create table if not exists {ledger}.backfill_models (
 create table if not exists {ledger}.backfill_partitions (
     backfill varchar, model varchar, interval_start timestamp, key_hash {key}, batch bigint, staged boolean,
     rows_before bigint, fingerprint_before {sum}, rows_after bigint, fingerprint_after {sum});
+create table if not exists {ledger}.dirty (
+    model varchar, interval_start timestamp, key_hash {key}, kind varchar, detail varchar, since timestamp, run_id varchar);
+create table if not exists {ledger}.verdicts (
+    model varchar, verified_at timestamp, run_id varchar, outcome varchar, reason varchar, scope varchar,
+    partitions bigint, compared bigint, differing bigint, seconds double precision);
+create table if not exists {ledger}.compared (
+    model varchar, interval_start timestamp, key_hash {key}, label varchar, verified_at timestamp, differs boolean,
+    missing bigint, extra bigint, changed bigint, columns varchar, cause varchar);
 ";
 
 /// What a ledger of the first version lacks. It had the project's names of models where there are tables now.
@@ -147,10 +158,10 @@ pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactEr
     let found = job.count(&job.dialect.count_tables(
         &quote_literal(&relation.database),
         "'highwater'",
-        "'ledger', 'fence', 'leases', 'models', 'partitions', 'inputs', 'fingerprints', 'runs', 'reserved', \
-         'backfills', 'backfill_models', 'backfill_partitions'",
+        "'ledger', 'fence', 'leases', 'models', 'partitions', 'inputs', 'fingerprints', 'runs', 'dirty', 'verdicts', 'compared', \
+         'reserved', 'backfills', 'backfill_models', 'backfill_partitions'",
     ))?;
-    if found < 12 {
+    if found < 15 {
         return Ok(false);
     }
     let table = job.query(&format!("select max(version) from {}.ledger", schema(relation)))?;

@@ -18,6 +18,8 @@
 //! | `slice.rs`, `overlay.rs` | the query for those partitions only, and what it reads in place of a table |
 //! | `cost.rs`, `reads.rs` | what a build takes and reads, against a build of everything |
 //! | `swap.rs` | staging, comparing, replacing |
+//! | `hold.rs` | staged partitions that fail a test, taken out of the swap |
+//! | `marks.rs` | partitions that stay dirty whatever their inputs say |
 //! | `ledger.rs` | the tables in schema `highwater` |
 //! | `declare.rs` | what is declared of inputs |
 //! | `reserved.rs` | partitions that a backfill keeps runs away from |
@@ -36,11 +38,13 @@ mod error;
 mod explain;
 pub mod failpoint;
 pub(crate) mod foresee;
+mod hold;
 pub(crate) mod job;
 mod lease;
 pub(crate) mod ledger;
 pub(crate) mod logic;
 pub(crate) mod look;
+pub(crate) mod marks;
 pub(crate) mod model;
 mod names;
 pub(crate) mod overlay;
@@ -56,6 +60,7 @@ pub(crate) mod tests;
 
 pub use declare::{Declared, Detect, declared};
 pub use error::{ExactError, LocatedFinding};
+pub use hold::HeldPartition;
 pub use lease::{Holder, TIME_TO_LIVE, Writers};
 pub use model::{ExactModel, ExactParent, Functions, RunIdentity, Surroundings, ViewText};
 pub use report::{

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::audit::AuditTest;
 use crate::engine::Relation;
 use crate::manifest::{BatchSize, Policy};
 
@@ -39,6 +40,9 @@ pub struct ExactModel {
     pub on_schema_change: String,
     /// Rebuild whole, whatever the ledger says.
     pub full_refresh: bool,
+    /// Tests that staged rows have to pass before anybody sees them (`meta.highwater.audits: before`).
+    #[serde(skip)]
+    pub audits: Vec<AuditTest>,
 }
 
 /// The text of a view of this project.

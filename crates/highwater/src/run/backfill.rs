@@ -7,6 +7,7 @@ use super::exact::{exact_model, surroundings};
 use super::execute::selected_nodes;
 use super::worker::Shared;
 use super::{Command, RunOptions};
+use crate::audit::{self, AuditTest};
 use crate::backfill::{BackfillModel, Reached};
 use crate::context::SharedConnection;
 use crate::diagnostics::Diagnostic;
@@ -123,7 +124,7 @@ fn model(
         strategy: config.text("incremental_strategy").unwrap_or("incremental").to_owned(),
         selected,
         protected: config.flag("full_refresh") == Some(false),
-        tests: tests(&shared.session.manifest, &node.unique_id),
+        tests: tests(shared, connection, &node.unique_id)?,
         tolerance: tolerance(config),
         approvals: number(config, "approvals").unwrap_or(0),
         expires_days: days("expires", EXPIRES_DAYS),
@@ -142,13 +143,11 @@ fn tolerance(config: &Config) -> Vec<(String, f64)> {
     map.into_iter().flatten().filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect()
 }
 
-/// The tests attached to a model, by name.
-fn tests(manifest: &Manifest, id: &str) -> Vec<String> {
-    let tests = manifest.nodes.values().filter(|node| node.resource_type == ResourceType::Test);
-    let guarding = tests.filter(|test| test.depends_on.nodes.iter().any(|other| other == id));
-    let mut names: Vec<String> = guarding.map(|test| test.name.clone()).collect();
-    names.sort();
-    names
+/// The tests that guard a model, compiled, by name.
+fn tests(shared: &Shared<'_>, connection: &SharedConnection, id: &str) -> Result<Vec<AuditTest>, Diagnostic> {
+    let mut guards = audit::guards(&shared.session.manifest, id);
+    guards.sort_by(|one, other| one.name.cmp(&other.name));
+    guards.into_iter().map(|test| Ok(audit::guard(test, &shared.compile(test, connection)?.sql))).collect()
 }
 
 /// What hangs on models: exposures, metrics, owners, and tables that only a run brings up to date.

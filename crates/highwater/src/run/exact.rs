@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::audits;
 use super::execute::selected_nodes;
 use super::failure::Failure;
 use super::transaction::{again_on_conflict, lock};
@@ -25,7 +26,10 @@ use crate::session::Session;
 /// When it refuses, or the engine does; the table and its ledger are as they were then.
 pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     let (shared, node) = (task.shared, task.node);
-    let model = exact_model(node, &task.compiled.sql, shared.options.full_refresh);
+    let mut model = exact_model(node, &task.compiled.sql, shared.options.full_refresh);
+    if node.config.is_audited() {
+        model.audits = audits::tests(task)?;
+    }
     let around = surroundings(shared, task.connection, &[node])?;
     let run = identity(shared);
     let writers = Writers::new(Arc::clone(&shared.engine), shared.session.project.wait);
@@ -43,6 +47,9 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     Ok(Outcome {
         message: Some(summary(&report)),
         code: Some("EXACT"),
+        held: audits::held(&node.name, &report),
+        // Held back at the first build, it has no table.
+        kind: (report.held_count == 0 || report.mode != Mode::New || report.changed).then_some(RelationKind::Table),
         exact: Some(report),
         ..Outcome::built(RelationKind::Table, Some(rows))
     })
@@ -99,6 +106,7 @@ pub(super) fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactMo
         policy: config.policy(),
         on_schema_change: config.text("on_schema_change").unwrap_or("ignore").to_owned(),
         full_refresh: config.flag("full_refresh").unwrap_or(full_refresh),
+        audits: Vec::new(),
     }
 }
 

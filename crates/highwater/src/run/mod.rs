@@ -10,6 +10,7 @@
 //! | `exact.rs`, `backfill.rs` | the seams to the exact strategy and to backfills |
 //! | `microbatch.rs`, `batches.rs` | microbatch models; which batches there are |
 //! | `data_test.rs` | data tests |
+//! | `audits.rs` | tests before publishing: the seam to `audit/` |
 //! | `unit_test.rs`, `diff.rs` | unit tests, and how rows differ |
 //! | `clone.rs` | views on the tables of an earlier run |
 //! | `operation.rs` | one macro, called for what it does |
@@ -21,6 +22,7 @@
 //! | `failure.rs` | database errors as diagnostics |
 //! | `result.rs`, `events.rs`, `timing.rs` | what became of a node, what a front is told, and when |
 
+mod audits;
 mod backfill;
 mod batches;
 mod catalog;

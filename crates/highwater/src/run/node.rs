@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::failure::{self, Failure};
 use super::result::{NodeResult, Status};
 use super::worker::{Outcome, Shared, Task};
-use super::{Command, data_test, materialize, microbatch, timing, unit_test};
+use super::{Command, audits, data_test, materialize, microbatch, timing, unit_test};
 use crate::context::{Compiled, SharedConnection};
 use crate::diagnostics::Diagnostic;
 use crate::manifest::{Node, ResourceType};
@@ -41,6 +41,7 @@ pub(crate) fn run(shared: &Shared<'_>, connection: &SharedConnection, node: &Nod
                 let diagnostic = failure.diagnostic(&shared.compiler, node, Some(&compiled));
                 fail(&mut result, node, diagnostic);
             }
+            result.old_rows_do = audits::old_rows_do(shared, connection, node, &result);
         }
     }
     result.timing = timing::phases(&started, &compiled_at);
@@ -69,6 +70,7 @@ pub(crate) fn blank(node: &Node, status: Status, thread_id: &str) -> NodeResult 
         rows: None,
         batch_results: None,
         exact: None,
+        old_rows_do: false,
         table: None,
         diagnostic: None,
     }
@@ -92,7 +94,7 @@ fn carry_out(
         return Ok(());
     }
     let task = Task::new(shared, connection, node, Arc::clone(compiled))?;
-    let outcome = match (shared.options.command, node.resource_type) {
+    let mut outcome = match (shared.options.command, node.resource_type) {
         (Command::Show, _) => show(&task)?,
         (_, ResourceType::Test) => {
             let verdict = data_test::run(&task)?;
@@ -116,7 +118,13 @@ fn carry_out(
     if !script.is_empty() && shared.options.command != Command::Show {
         shared.write_sql("run", node, &script);
     }
+    let held = outcome.held.take();
     record(result, outcome);
+    if let Some(diagnostic) = held {
+        let some = result.exact.as_ref().is_some_and(|report| report.changed);
+        fail(result, node, diagnostic);
+        result.status = if some { Status::PartialSuccess } else { Status::Error };
+    }
     Ok(())
 }
 

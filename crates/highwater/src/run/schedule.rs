@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use indexmap::IndexSet;
 
+use crate::audit;
 use crate::manifest::Manifest;
 
 /// The selected nodes, what each still waits for, and what waits for it.
@@ -118,6 +119,7 @@ impl Schedule {
 fn edges(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool) -> Vec<BTreeSet<usize>> {
     let is_test = |index: usize| selected[index].starts_with("test.") || selected[index].starts_with("unit_test.");
     let mut edges: Vec<BTreeSet<usize>> = selected.iter().map(|id| nearest_selected(manifest, selected, id)).collect();
+    wait_for_audits(manifest, selected, &mut edges);
     if !tests_block {
         return edges;
     }
@@ -149,6 +151,22 @@ fn edges(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool) ->
     }
     unit_tests_first(manifest, selected, &mut edges);
     edges
+}
+
+/// Where tests come before publishing, a node waits for all that they read, unless that waits for the node.
+fn wait_for_audits(manifest: &Manifest, selected: &IndexSet<String>, edges: &mut [BTreeSet<usize>]) {
+    let audited = |id: &String| manifest.nodes.get(id).is_some_and(|node| node.config.is_audited());
+    for (index, id) in selected.iter().enumerate().filter(|(_, id)| audited(id)) {
+        for other in audit::others(manifest, id) {
+            let needed = match selected.get_index_of(other) {
+                Some(found) => BTreeSet::from([found]),
+                None => nearest_selected(manifest, selected, other),
+            };
+            let free = needed.into_iter().filter(|found| *found != index && !ancestors(edges, *found).contains(&index));
+            let free: Vec<usize> = free.collect();
+            edges[index].extend(free);
+        }
+    }
 }
 
 /// A unit test needs what its model reads, not the model: it runs before it, and the model waits for it.

@@ -222,6 +222,8 @@ pub(crate) struct Outcome {
     /// What the node's name stands for now.
     pub(crate) kind: Option<RelationKind>,
     pub(crate) exact: Option<crate::exact::SwapReport>,
+    /// What was held back, for the user; the rest was done.
+    pub(crate) held: Option<Diagnostic>,
     pub(crate) table: Option<Table>,
 }
 

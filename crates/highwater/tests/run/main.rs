@@ -17,9 +17,11 @@
 //! | `contracts.rs` | contracts, constraints, comments, indexes |
 //! | `unit_tests.rs` | unit tests |
 //! | `exact.rs` | the exact strategy within a run |
+//! | `audits.rs` | tests before publishing |
 //! | `artifacts.rs` | manifest.json and run_results.json |
 
 mod artifacts;
+mod audits;
 mod contracts;
 mod data_tests;
 mod everywhere;

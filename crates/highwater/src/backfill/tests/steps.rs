@@ -1,6 +1,7 @@
 //! One step at a time: what each leaves behind, and what it refuses.
 
 use super::workshop::{Workshop, approved, dirty, named};
+use crate::audit::AuditTest;
 use crate::backfill::{BackfillError, File, State};
 
 /// Prices of the first two days go up.
@@ -160,6 +161,25 @@ fn rows_that_share_a_key_fail_the_canary_and_nobody_sees_them() {
     assert_eq!(shop.tables(), before);
     shop.world.sql("delete from raw_orders where created_at = '2026-02-01 12:00'; update raw_orders set amount = 11 where order_id = 1");
     shop.resume(&file).expect("mended and published");
+    shop.run();
+    assert_eq!(shop.differences(), Vec::<String>::new());
+}
+
+#[test]
+fn rows_that_fail_a_test_stop_at_the_canary() {
+    let mut shop = Workshop::new();
+    shop.guard = Some(AuditTest::of("dear", "select * from shop.main.facts where amount > 100", None));
+    let before = shop.tables();
+    shop.world.sql("update raw_orders set amount = 1000 where order_id = 1");
+    let file = shop.plan(&["facts"], &dirty()).expect("a plan");
+    let failures = match shop.apply(&file) {
+        Err(BackfillError::Audit { failures, .. }) => failures,
+        other => panic!("the audit passed: {other:?}"),
+    };
+    assert!(failures[0].starts_with("facts: dear: Got 1 result"), "{failures:?}");
+    shop.run();
+    assert_eq!(shop.tables(), before);
+    shop.abandon(&file).expect("given up");
     shop.run();
     assert_eq!(shop.differences(), Vec::<String>::new());
 }

@@ -1,5 +1,6 @@
 //! The shop of the exact strategy's tests, with backfills on it.
 
+use crate::audit::AuditTest;
 use crate::backfill::PublishedModel;
 use crate::backfill::publish::publish;
 use crate::backfill::stage::Task;
@@ -17,6 +18,8 @@ pub struct Workshop {
     pub world: World,
     pub models: Vec<Known>,
     pub naive: Vec<Naive>,
+    /// A test of the facts.
+    pub guard: Option<AuditTest>,
 }
 
 /// What is asked for, in a word.
@@ -66,7 +69,7 @@ pub fn family() -> Vec<Known> {
 impl Workshop {
     /// Built, with nothing left to do.
     pub fn new() -> Self {
-        let mut shop = Self { world: World::with_orders(), models: family(), naive: Vec::new() };
+        let mut shop = Self { world: World::with_orders(), models: family(), naive: Vec::new(), guard: None };
         for known in &shop.models {
             shop.world.announce(known);
         }
@@ -122,7 +125,8 @@ impl Workshop {
             .iter()
             .map(|part| {
                 let known = self.models.iter().find(|known| known.model.unique_id == part.unique_id).expect("known");
-                candidate(&known.model, &[])
+                let tests = self.guard.iter().filter(|_| part.label == "facts").cloned().collect();
+                BackfillModel { tests, ..candidate(&known.model, &[]) }
             })
             .collect();
         let mut site = Site::new(self.world.session.as_mut(), &models, &around, &identity, events);
