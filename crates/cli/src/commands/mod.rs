@@ -6,6 +6,7 @@
 //! | `retry.rs` `clone.rs` `run_operation.rs` `source.rs` | dbt's other commands |
 //! | `backfill.rs` | rebuilding chosen partitions, with a plan, a review and an undo |
 //! | `plan.rs` `explain.rs` `verify.rs` | what exact models are about; all over `exact.rs` |
+//! | `runbook.rs` | the page on what to do |
 //! | `parse.rs` `compile.rs` `show.rs` `ls.rs` `docs.rs` | look without touching |
 //! | `init.rs` `debug.rs` `deps.rs` `clean.rs` `completions.rs` `help.rs` | around it |
 
@@ -36,6 +37,7 @@ mod plan;
 mod retry;
 mod run;
 mod run_operation;
+mod runbook;
 mod seed;
 mod show;
 mod snapshot;
@@ -59,6 +61,7 @@ pub enum Command {
     Explain(explain::Arguments),
     Backfill(backfill::Arguments),
     Verify(verify::Arguments),
+    Runbook(runbook::Arguments),
     Compile(compile::Arguments),
     Show(show::Arguments),
     #[command(visible_alias = "list")]
@@ -91,6 +94,7 @@ impl Command {
             Self::Explain(arguments) => arguments.output.output,
             Self::Verify(arguments) => arguments.output.output,
             Self::Backfill(arguments) => arguments.form(),
+            Self::Runbook(arguments) => arguments.output.output,
             Self::Compile(arguments) => arguments.output.output,
             Self::Show(arguments) => arguments.output.output,
             Self::Parse(arguments) => arguments.output.output,
@@ -124,6 +128,7 @@ impl Command {
             Self::Explain(arguments) => explain::execute(arguments, global, ui),
             Self::Verify(arguments) => verify::execute(arguments, global, ui),
             Self::Backfill(arguments) => backfill::execute(arguments, global, ui),
+            Self::Runbook(arguments) => runbook::execute(arguments, global, ui),
             Self::Compile(arguments) => compile::execute(arguments, global, ui),
             Self::Show(arguments) => show::execute(arguments, global, ui),
             Self::Ls(arguments) => ls::execute(arguments, global, ui),

@@ -68,10 +68,10 @@ create table if not exists {ledger}.dirty (
     model varchar, interval_start timestamp, key_hash {key}, kind varchar, detail varchar, since timestamp, run_id varchar);
 create table if not exists {ledger}.verdicts (
     model varchar, verified_at timestamp, run_id varchar, outcome varchar, reason varchar, scope varchar,
-    partitions bigint, compared bigint, differing bigint, seconds double precision);
+    partitions bigint, compared bigint, differing bigint, seconds double precision, logic varchar);
 create table if not exists {ledger}.compared (
     model varchar, interval_start timestamp, key_hash {key}, label varchar, verified_at timestamp, differs boolean,
-    missing bigint, extra bigint, changed bigint, columns varchar, cause varchar);
+    missing bigint, extra bigint, changed bigint, columns varchar, cause varchar, row_count bigint, fingerprint {sum});
 ";
 
 /// What a ledger of the first version lacks. It had the project's names of models where there are tables now.
@@ -201,6 +201,19 @@ pub(crate) fn epoch(job: &mut Job) -> Result<Option<u64>, ExactError> {
         job.id()
     ))?;
     Ok((rows > 0).then_some(epoch))
+}
+
+/// Creates the ledger, or brings it up to date, in a transaction of its own; for those who have no use for a fence.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn ensure(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
+    job.connection.begin().map_err(|error| job.error(error))?;
+    let made = make_tables(job, run).and_then(|()| job.connection.commit().map_err(|error| job.error(error)));
+    if made.is_err() {
+        rollback(job);
+    }
+    made
 }
 
 /// Creates the ledger and the model's row in the fence, in a transaction of its own. Several runs may do so at once: who comes second waits.

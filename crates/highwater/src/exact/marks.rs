@@ -75,6 +75,28 @@ pub(crate) fn any(job: &mut Job) -> Result<bool, ExactError> {
     Ok(job.count(&format!("select count(*) from {schema}.dirty where model = {model}"))? > 0)
 }
 
+/// Adds marks: the partitions `(p, detail)` of a table.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub(crate) fn add(
+    job: &mut Job,
+    prepared: &Prepared,
+    table: &str,
+    mark: Mark,
+    run: &RunIdentity,
+) -> Result<(), ExactError> {
+    let (schema, model) = (ledger::schema(&job.model.relation), job.id());
+    let (column, word) = (prepared.axis.ledger_column(), mark.word());
+    job.execute(&format!("delete from {schema}.dirty where model = {model} and kind = '{word}'"))?;
+    job.execute(&format!(
+        "insert into {schema}.dirty (model, {column}, kind, detail, since, run_id) select {model}, p, '{word}', detail, {}, {} from {table}",
+        ledger::moment(run.started_at),
+        quote_literal(&run.run_id)
+    ))
+    .map(drop)
+}
+
 /// Marks the partitions `(p, detail)` of a table, in the place of all marks that were there. Those that were marked before stay marked since then.
 ///
 /// # Errors

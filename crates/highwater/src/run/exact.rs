@@ -132,6 +132,9 @@ pub(super) fn surroundings(
         }
         if let Some(source) = manifest.sources.get(id) {
             around.labels.insert(source.relation.clone(), source.name.clone());
+            if let Some(column) = source.loaded_at_field.clone().filter(|field| is_column(field)) {
+                around.loaded_at.insert(source.relation.clone(), column);
+            }
             declare(&mut around, &source.relation, &source.name, &source.config, source.loaded_at_field.as_deref())?;
         }
         let Some(node) = manifest.nodes.get(id) else { continue };
@@ -148,6 +151,11 @@ pub(super) fn surroundings(
         }
     }
     Ok(around)
+}
+
+/// Whether `loaded_at_field` is a column and no expression.
+fn is_column(field: &str) -> bool {
+    field.chars().all(|character| character.is_alphanumeric() || character == '_')
 }
 
 /// Takes down what is declared about finding the changes of a table.

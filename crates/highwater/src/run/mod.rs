@@ -8,6 +8,7 @@
 //! | `node.rs` | one node, from template to result |
 //! | `materialize/` | views, tables, incremental models, seeds, materializations in Jinja |
 //! | `exact.rs`, `backfill.rs` | the seams to the exact strategy and to backfills |
+//! | `verified.rs` | the models that `verify` compares |
 //! | `microbatch.rs`, `batches.rs` | microbatch models; which batches there are |
 //! | `data_test.rs` | data tests |
 //! | `audits.rs` | tests before publishing: the seam to `audit/` |
@@ -45,6 +46,7 @@ mod schedule;
 mod timing;
 mod transaction;
 mod unit_test;
+mod verified;
 mod worker;
 
 pub use backfill::{BackfillInputs, backfill_models, backfill_selection};
@@ -63,6 +65,7 @@ use crate::exact::{ExactModel, PlannedModel, Surroundings};
 use crate::manifest::select::Selection;
 use crate::session::Session;
 use crate::state::Deferral;
+use crate::verify::Strategy;
 
 /// What to do with the selected nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,6 +233,26 @@ pub fn exact_inputs(
     options: &RunOptions,
 ) -> Result<(Vec<ExactModel>, Surroundings), Vec<Diagnostic>> {
     exact::exact_inputs(session, options)
+}
+
+/// A model that can be compared with a rebuild.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerifiedModel {
+    /// The model as the exact strategy sees it, with the query that a full refresh runs.
+    pub model: ExactModel,
+    /// What fills its table, where that is not the exact strategy.
+    pub strategy: Option<Strategy>,
+}
+
+/// The incremental models of a selection, of whatever strategy, as `verify` needs them, in the order of the graph.
+///
+/// # Errors
+/// When a model does not compile.
+pub fn verify_inputs(
+    session: &Session,
+    options: &RunOptions,
+) -> Result<(Vec<VerifiedModel>, Surroundings), Vec<Diagnostic>> {
+    verified::verify_inputs(session, options)
 }
 
 /// The same for `plan`: tables that the command rebuilds by other means are named as well, because nobody can foresee what

@@ -5,6 +5,7 @@
 //! | `world.rs` | the tables, the changes that happen to them, the runs and the comparison |
 //! | `generate.rs` | queries composed of the rules |
 //! | `shapes.rs` | every shape by name, on PostgreSQL |
+//! | `transactions.rs` | transactions that commit in any order, on PostgreSQL |
 //!
 //! A trial is one run of one model after one batch of changes. `HW_TRIALS` sets how many each test makes; a failure prints the seed of its
 //! project, and `HW_SEED` runs that one alone.
@@ -13,6 +14,7 @@
 mod engines;
 mod generate;
 mod shapes;
+mod transactions;
 mod world;
 
 use rand::SeedableRng;
