@@ -55,9 +55,7 @@ pub(crate) fn publish(site: &mut Site, work: &Task, at: &str) -> Result<Vec<Publ
         for place in 0..work.parts.len() {
             published.push(swap_one(site, work, place)?);
         }
-        for place in 0..work.parts.len() {
-            token::follow(site, work.id, place)?;
-        }
+        held_still(site, work)?;
         let note = json!({ "step": "published", "at": at, "models": published });
         advance(site, work.id, &[State::Staged], State::Published, "published", note)?;
         for place in 0..work.parts.len() {
@@ -65,6 +63,18 @@ pub(crate) fn publish(site: &mut Site, work: &Task, at: &str) -> Result<Vec<Publ
         }
         Ok(published)
     })
+}
+
+/// Files may have changed since they were looked at: no snapshot holds them still.
+fn held_still(site: &mut Site, work: &Task) -> Result<(), BackfillError> {
+    for (place, prepared) in work.prepared.iter().enumerate() {
+        if prepared.inputs.iter().any(|input| input.files.is_some())
+            && let Some(moved) = token::inputs(site, work.id, place, prepared, None)?
+        {
+            return Err(BackfillError::Moved { id: work.id.to_owned(), what: moved.lines, staged: true });
+        }
+    }
+    Ok(())
 }
 
 fn swap_one(site: &mut Site, work: &Task, place: usize) -> Result<PublishedModel, BackfillError> {
@@ -75,6 +85,8 @@ fn swap_one(site: &mut Site, work: &Task, place: usize) -> Result<PublishedModel
     let (sides, run, whole) = (tables(&schema, work.id, place), site.run.clone(), part.whole.is_some());
     let column = prepared.axis.ledger_column();
     let set = store::set(site, work.id, place, column, None)?;
+    // Its parents are swapped by now, which is no movement under it.
+    token::follow(site, work.id, place)?;
     let mut job = site.job(place);
     let live = job.model.relation.sql();
     let scope = job.store("published", &format!("select p from {set}"))?;

@@ -133,6 +133,11 @@ pub(crate) fn batch(site: &mut Site, work: &Task, place: usize, batch: u64) -> R
         let columns = quoted(job.dialect, &column_names(&prepared.output)).join(", ");
         let inserted = job.execute(&format!("insert into {stage} ({columns}) select {columns} from (\n{query}\n) as hw_new"))?;
         job.reach("batch");
+        if prepared.inputs.iter().any(|input| input.files.is_some()) {
+            // No snapshot holds files still.
+            unmoved(site, work, place, batch)?;
+        }
+        let mut job = site.job(place);
         let model = job.id();
         job.execute(&format!(
             "update {schema}.backfill_partitions set staged = true where backfill = {} and model = {model} and batch = {batch}",

@@ -11,6 +11,7 @@ use highwater_sql::Finding;
 use crate::engine::EngineError;
 
 use super::cost::{self, FEW_ROWS, Timed, spoken};
+use super::detect::files;
 use super::detect::{Observation, record};
 use super::dirty::listed;
 use super::error::ExactError;
@@ -204,6 +205,7 @@ fn finish(
         }
         None => Vec::new(),
     };
+    files::held_still(job, &prepared.inputs, &look.observations)?;
     job.reach("staged");
     let held = hold(job, prepared, &mut staged)?;
     if held.count > 0 && staged.outcome.recreated && staged.outcome.replaced == 0 {
@@ -225,7 +227,7 @@ fn finish(
     // Only a full refresh builds what is reserved.
     let cleared = if scope.is_none() { reserved::clear(job)? } else { 0 };
     let marked = marks::any(job)?;
-    let fresh = look.dirty.is_none() || look.observations.iter().any(|observation| !observation.seen);
+    let fresh = look.dirty.is_none();
     let news = look.observations.iter().any(Observation::news);
     let commit = swapped.recorded > 0
         || cleared > 0

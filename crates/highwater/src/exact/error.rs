@@ -99,6 +99,14 @@ pub enum ExactError {
         /// Why not.
         problem: String,
     },
+    /// Files were written while they were being read.
+    #[error("{files} was written while {model} was being built from it")]
+    FilesMoved {
+        /// The model's label.
+        model: String,
+        /// The call that names them.
+        files: String,
+    },
     /// Columns changed and `on_schema_change` is `fail`.
     #[error("the columns of {model} changed: {change}")]
     SchemaChange {
@@ -197,6 +205,9 @@ impl ExactError {
                 .note(source.to_string())
                 .note("either everything of this model was swapped or nothing, and the ledger says the same")
                 .help("run again: what was committed is not built twice"),
+            Self::FilesMoved { .. } => Diagnostic::error("HW0520", self.to_string())
+                .note("what was built may be neither the old nor the new; nothing was swapped")
+                .help("run again; and let whoever writes the files write under another name first and then rename"),
             Self::SchemaChange { .. } => Diagnostic::error("HW0506", self.to_string())
                 .note("on_schema_change is fail, and nothing was touched")
                 .help("rebuild with --full-refresh, or let the table take the new columns with on_schema_change: append_new_columns"),

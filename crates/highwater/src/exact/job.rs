@@ -105,6 +105,14 @@ impl<'a> Job<'a> {
         false
     }
 
+    /// Whether files are told apart by their names alone: never, but in a test that must notice it.
+    pub fn names_only(&self) -> bool {
+        #[cfg(test)]
+        return self.naive == Some(super::detect::fingerprint::Naive::NamesOnly);
+        #[cfg(not(test))]
+        false
+    }
+
     /// Whether tests come after publishing: never, but in a test that must notice it.
     pub fn publishes_first(&self) -> bool {
         #[cfg(test)]

@@ -12,6 +12,7 @@
 //! | `look.rs` | what changed, and what that calls for |
 //! | `plan.rs`, `foresee.rs` | what a run would do, parents' work included |
 //! | `explain.rs` | how a model is treated |
+//! | `files.rs` | files that stand where tables do |
 //! | `prepare.rs`, `names.rs`, `logic.rs` | columns, analysis, inputs, version of the logic |
 //! | `detect/` | what changed in the inputs |
 //! | `dirty.rs` | which partitions that dirties, and why |
@@ -37,6 +38,7 @@ pub(crate) mod dirty;
 mod error;
 mod explain;
 pub mod failpoint;
+pub(crate) mod files;
 pub(crate) mod foresee;
 mod hold;
 pub(crate) mod job;

@@ -38,13 +38,6 @@ pub(super) struct Token {
     audited: i64,
 }
 
-impl Token {
-    /// How far, and over how many rows; not when that was found out.
-    pub fn state(&self) -> String {
-        format!("{} {} {}", self.version.as_deref().unwrap_or("none"), self.rows, self.tail)
-    }
-}
-
 /// What was found.
 pub(super) struct Seen {
     /// Temporary table `(p, n, f)` of the groups that were looked at; none when no group was.
