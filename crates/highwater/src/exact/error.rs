@@ -125,6 +125,18 @@ pub enum ExactError {
         /// The operators behind it, with places.
         findings: Vec<LocatedFinding>,
     },
+    /// Only a whole rebuild would do, and a backfill reserves some partitions.
+    #[error("{model} would have to be rebuilt whole, but backfill {backfill} reserves {partitions} of it: {reason}")]
+    Reserved {
+        /// The model's label.
+        model: String,
+        /// The backfill's id.
+        backfill: String,
+        /// How many, in words.
+        partitions: String,
+        /// Why whole.
+        reason: String,
+    },
     /// The ledger was written by a later version of Highwater.
     #[error("the ledger in this database is of version {found}; this Highwater knows version {known}")]
     NewerLedger {
@@ -202,6 +214,10 @@ impl ExactError {
             Self::Strict { findings, .. } => located(Diagnostic::error("HW0507", self.to_string()), findings)
                 .note("its policy is strict, and nothing was touched")
                 .help("rebuild it with --full-refresh, or set meta.highwater.policy to auto"),
+            Self::Reserved { backfill, .. } => Diagnostic::error("HW0812", self.to_string())
+                .note("nothing was touched")
+                .help(format!("finish the backfill, or give it up: hw backfill abandon {backfill}"))
+                .help("to write over what it reserves: --full-refresh"),
             Self::NewerLedger { .. } => Diagnostic::error("HW0508", self.to_string()).help("use the later Highwater"),
             Self::Unbound { model, source } => {
                 let message = source.to_string();

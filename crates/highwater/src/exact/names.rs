@@ -14,7 +14,7 @@ use super::model::Surroundings;
 use super::prepare::column_type;
 
 /// Where unqualified names lead.
-pub(super) struct Places {
+pub(crate) struct Places {
     database: String,
     /// Schemas, best first.
     schemas: Vec<String>,
@@ -46,7 +46,7 @@ impl Places {
 }
 
 /// Columns of tables, each asked for once.
-pub(super) struct Cached<'a> {
+pub(crate) struct Cached<'a> {
     connection: &'a mut dyn Connection,
     columns: HashMap<Relation, Vec<Column>>,
     collated: Option<Collated>,
@@ -182,7 +182,7 @@ fn functions(connection: &mut dyn Connection) -> HashMap<String, FunctionKind> {
 }
 
 /// The catalog the analysis asks: views of the project first, then what the database has.
-pub(super) struct Tables<'a> {
+pub(crate) struct Tables<'a> {
     /// Where names lead.
     pub places: &'a Places,
     /// Views of the project.

@@ -15,8 +15,9 @@ use super::error::{ExactError, LocatedFinding};
 use super::files::Files;
 use super::job::Job;
 use super::logic::{logic, sha256};
-use super::model::{Surroundings, same};
+use super::model::{Surroundings, ViewText, same};
 use super::names::{Cached, Places, Tables};
+use super::overlay::Overlay;
 
 /// The analysis of a query; tests give their own.
 pub(crate) type Analyse<'a> = &'a dyn Fn(&Request) -> Analysis;
@@ -129,6 +130,28 @@ fn describe(job: &mut Job, text: &str) -> Result<Vec<Column>, ExactError> {
         column.data_type = "INTEGER".to_owned();
     }
     Ok(output)
+}
+
+/// The whole query, views put in place of their names, with other rows in place of some tables.
+///
+/// # Errors
+/// When the database does not say where names lead.
+pub(crate) fn text_over(job: &mut Job, overlays: &[Overlay]) -> Result<String, ExactError> {
+    let places = Places::new(job)?;
+    let files = Files::stand_in(job)?;
+    let mut around = job.around.clone();
+    let token = |index: usize| format!("hw_overlay_{index}_of_{}", overlays.len());
+    for (index, overlay) in overlays.iter().enumerate() {
+        let sql = format!("select * from {}", token(index));
+        around.views.insert(overlay.relation.clone(), ViewText { unique_id: String::new(), sql });
+    }
+    let session = RefCell::new(Cached::new(job.connection));
+    let catalog = Tables { places: &places, around: &around, files: &files, session };
+    let mut text = look_through(&files.text, &catalog).unwrap_or_else(|| embedded(&files.text).to_owned());
+    for (index, overlay) in overlays.iter().enumerate() {
+        text = text.replace(&token(index), &format!("({}) as hw_over", overlay.sql));
+    }
+    Ok(text)
 }
 
 /// Findings with the compiled texts that their places point into.

@@ -23,6 +23,7 @@ use crate::engine::{Cell, quote_literal};
 use super::error::ExactError;
 use super::job::{Job, number};
 use super::ledger;
+use super::logic::sha256;
 use super::model::RunIdentity;
 use super::prepare::{Input, Prepared};
 use feed::Parent;
@@ -64,6 +65,43 @@ pub(crate) struct Observation {
 }
 
 impl Observation {
+    /// Nothing has been looked at: for what is only foreseen.
+    pub fn unlooked() -> Self {
+        Self {
+            seen: true,
+            delta: None,
+            set: None,
+            changed: 0,
+            fed: false,
+            foreseen: false,
+            parent: None,
+            now: None,
+            seen_seq: None,
+            broken: None,
+            versions: None,
+            seen_token: None,
+            list: None,
+            files: None,
+            seen_files: None,
+        }
+    }
+
+    /// A hash of what the input held when it was looked at, for one who looked at all of it.
+    ///
+    /// # Errors
+    /// When it cannot be summed up.
+    pub fn state(&self, job: &mut Job) -> Result<String, ExactError> {
+        let mut parts = Vec::new();
+        if let Some(now) = &self.now {
+            let summed = job.query(&format!(
+                "select cast(count(*) as varchar), cast(sum(n) as varchar), cast(sum(f) as varchar) from {now}"
+            ))?;
+            parts.extend(summed.rows.iter().flatten().map(ToString::to_string));
+        }
+        parts.extend(self.parent.as_ref().map(|parent| format!("{} {}", parent.id, parent.change_seq)));
+        Ok(sha256(&parts.join(","))[..12].to_owned())
+    }
+
     /// The groups as they are now, all of them: temporary table `(p, n, f)`, if the input was scanned.
     pub fn counted(&self) -> Option<&str> {
         self.now.as_deref().filter(|_| self.seen_token.is_none())
