@@ -11,13 +11,16 @@
 //! | [`audit`] | data tests of rows that are not published yet | engine, manifest |
 //! | [`exact`] | the exact strategy: ledger, detection, dirty partitions, swap, plan, explanation | engine |
 //! | [`verify`] | comparing tables with an independent rebuild | exact |
+//! | [`backfill`] | rebuilding chosen partitions: planned, staged, audited, swapped, undone | exact, verify |
 //! | [`run`] | running nodes in their order | all of the above |
+//! | [`runbook`] | how to rebuild and repair the models of a project, as a page | manifest, exact |
 //! | [`artifacts`] | `manifest.json` and `run_results.json` | manifest, run |
 //! | [`state`] | what an earlier run left behind, what differs from it, deferring to it | manifest |
 //! | [`session`] | a loaded project and its engine, what every command starts from | all of the above |
 
 pub mod artifacts;
 pub mod audit;
+pub mod backfill;
 pub mod clock;
 pub mod context;
 pub mod diagnostics;
@@ -27,6 +30,7 @@ mod macros;
 pub mod manifest;
 pub mod project;
 pub mod run;
+pub mod runbook;
 pub mod session;
 pub mod state;
 pub mod verify;

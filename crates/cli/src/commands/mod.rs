@@ -4,7 +4,9 @@
 //! | --- | --- |
 //! | `run.rs` `build.rs` `test.rs` `seed.rs` `snapshot.rs` | build tables and test them; all over `nodes.rs` |
 //! | `retry.rs` `clone.rs` `run_operation.rs` `source.rs` | dbt's other commands |
+//! | `backfill.rs` | rebuilding chosen partitions, with a plan, a review and an undo |
 //! | `plan.rs` `explain.rs` `verify.rs` | what exact models are about; all over `exact.rs` |
+//! | `runbook.rs` | the page on what to do |
 //! | `parse.rs` `compile.rs` `show.rs` `ls.rs` `docs.rs` | look without touching |
 //! | `init.rs` `debug.rs` `deps.rs` `clean.rs` `completions.rs` `help.rs` | around it |
 
@@ -14,6 +16,7 @@ use crate::arguments::{GlobalArguments, OutputForm};
 use crate::exit::Outcome;
 use crate::ui::Ui;
 
+mod backfill;
 mod build;
 mod clean;
 mod clone;
@@ -34,6 +37,7 @@ mod plan;
 mod retry;
 mod run;
 mod run_operation;
+mod runbook;
 mod seed;
 mod show;
 mod snapshot;
@@ -55,7 +59,9 @@ pub enum Command {
     Snapshot(snapshot::Arguments),
     Plan(plan::Arguments),
     Explain(explain::Arguments),
+    Backfill(backfill::Arguments),
     Verify(verify::Arguments),
+    Runbook(runbook::Arguments),
     Compile(compile::Arguments),
     Show(show::Arguments),
     #[command(visible_alias = "list")]
@@ -87,6 +93,8 @@ impl Command {
             Self::Plan(arguments) => arguments.output.output,
             Self::Explain(arguments) => arguments.output.output,
             Self::Verify(arguments) => arguments.output.output,
+            Self::Backfill(arguments) => arguments.form(),
+            Self::Runbook(arguments) => arguments.output.output,
             Self::Compile(arguments) => arguments.output.output,
             Self::Show(arguments) => arguments.output.output,
             Self::Parse(arguments) => arguments.output.output,
@@ -119,6 +127,8 @@ impl Command {
             Self::Plan(arguments) => plan::execute(arguments, global, ui),
             Self::Explain(arguments) => explain::execute(arguments, global, ui),
             Self::Verify(arguments) => verify::execute(arguments, global, ui),
+            Self::Backfill(arguments) => backfill::execute(arguments, global, ui),
+            Self::Runbook(arguments) => runbook::execute(arguments, global, ui),
             Self::Compile(arguments) => compile::execute(arguments, global, ui),
             Self::Show(arguments) => show::execute(arguments, global, ui),
             Self::Ls(arguments) => ls::execute(arguments, global, ui),

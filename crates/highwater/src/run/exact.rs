@@ -61,10 +61,12 @@ fn summary(report: &SwapReport) -> String {
         0 => String::new(),
         number => format!(", {} came out unchanged", report.cut.count(number)),
     };
+    let reserved = report.findings.iter().find(|finding| finding.rule == "reserved");
+    let unchanged = reserved.map_or(unchanged.clone(), |finding| format!("{unchanged}, {}", finding.message));
     let replaced = report.cut.count(report.replaced_count);
     let rows = report.rows_inserted;
     match (report.mode, &report.whole) {
-        (Mode::Unchanged, _) => "no input changed".to_owned(),
+        (Mode::Unchanged, _) => format!("no input changed{unchanged}"),
         (Mode::New, _) => format!("built {}, {rows} rows", report.cut.count(report.dirty_count)),
         (Mode::Whole, Some(reason)) => format!("rebuilt whole: {reason}"),
         (Mode::Whole, None) => format!("rebuilt whole, {rows} rows"),
@@ -86,7 +88,7 @@ fn identity(shared: &Shared<'_>) -> RunIdentity {
 }
 
 /// A node as the exact strategy sees it.
-fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
+pub(super) fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
     let config = &node.config;
     ExactModel {
         unique_id: node.unique_id.clone(),
@@ -112,7 +114,7 @@ fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
 ///
 /// # Errors
 /// When a view's template raises.
-fn surroundings(
+pub(super) fn surroundings(
     shared: &Shared<'_>,
     connection: &SharedConnection,
     models: &[&Node],
@@ -130,6 +132,9 @@ fn surroundings(
         }
         if let Some(source) = manifest.sources.get(id) {
             around.labels.insert(source.relation.clone(), source.name.clone());
+            if let Some(column) = source.loaded_at_field.clone().filter(|field| is_column(field)) {
+                around.loaded_at.insert(source.relation.clone(), column);
+            }
             declare(&mut around, &source.relation, &source.name, &source.config, source.loaded_at_field.as_deref())?;
         }
         let Some(node) = manifest.nodes.get(id) else { continue };
@@ -146,6 +151,11 @@ fn surroundings(
         }
     }
     Ok(around)
+}
+
+/// Whether `loaded_at_field` is a column and no expression.
+fn is_column(field: &str) -> bool {
+    field.chars().all(|character| character.is_alphanumeric() || character == '_')
 }
 
 /// Takes down what is declared about finding the changes of a table.

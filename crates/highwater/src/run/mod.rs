@@ -7,7 +7,8 @@
 //! | `worker.rs` | what threads share, and one node's work in one of them |
 //! | `node.rs` | one node, from template to result |
 //! | `materialize/` | views, tables, incremental models, seeds, materializations in Jinja |
-//! | `exact.rs` | the seam to the exact strategy |
+//! | `exact.rs`, `backfill.rs` | the seams to the exact strategy and to backfills |
+//! | `verified.rs` | the models that `verify` compares |
 //! | `microbatch.rs`, `batches.rs` | microbatch models; which batches there are |
 //! | `data_test.rs` | data tests |
 //! | `audits.rs` | tests before publishing: the seam to `audit/` |
@@ -23,6 +24,7 @@
 //! | `result.rs`, `events.rs`, `timing.rs` | what became of a node, what a front is told, and when |
 
 mod audits;
+mod backfill;
 mod batches;
 mod catalog;
 mod clone;
@@ -44,8 +46,10 @@ mod schedule;
 mod timing;
 mod transaction;
 mod unit_test;
+mod verified;
 mod worker;
 
+pub use backfill::{BackfillInputs, backfill_models, backfill_selection};
 pub use batches::{BatchResults, Window, parse_sample};
 pub use events::{Event, Level};
 pub use freshness::{FreshnessEvent, FreshnessResult, FreshnessStatus};
@@ -61,6 +65,7 @@ use crate::exact::{ExactModel, PlannedModel, Surroundings};
 use crate::manifest::select::Selection;
 use crate::session::Session;
 use crate::state::Deferral;
+use crate::verify::Strategy;
 
 /// What to do with the selected nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +139,8 @@ pub struct RunOptions {
     pub inline: Option<String>,
     /// Rows of `show`; all when none.
     pub limit: Option<u64>,
+    /// Show the first rows of the seeds that were loaded (`seed --show`).
+    pub show_loaded: bool,
     /// Where references to what is not built lead (`--defer`).
     pub deferral: Option<Deferral>,
     /// Write `manifest.json` and `run_results.json`.
@@ -159,6 +166,7 @@ impl RunOptions {
             invoked_at: None,
             inline: None,
             limit: Some(5),
+            show_loaded: false,
             deferral: None,
             write_json: true,
             arguments: serde_json::Map::new(),
@@ -228,6 +236,26 @@ pub fn exact_inputs(
     options: &RunOptions,
 ) -> Result<(Vec<ExactModel>, Surroundings), Vec<Diagnostic>> {
     exact::exact_inputs(session, options)
+}
+
+/// A model that can be compared with a rebuild.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerifiedModel {
+    /// The model as the exact strategy sees it, with the query that a full refresh runs.
+    pub model: ExactModel,
+    /// What fills its table, where that is not the exact strategy.
+    pub strategy: Option<Strategy>,
+}
+
+/// The incremental models of a selection, of whatever strategy, as `verify` needs them, in the order of the graph.
+///
+/// # Errors
+/// When a model does not compile.
+pub fn verify_inputs(
+    session: &Session,
+    options: &RunOptions,
+) -> Result<(Vec<VerifiedModel>, Surroundings), Vec<Diagnostic>> {
+    verified::verify_inputs(session, options)
 }
 
 /// The same for `plan`: tables that the command rebuilds by other means are named as well, because nobody can foresee what

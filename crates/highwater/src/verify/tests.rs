@@ -23,11 +23,16 @@ fn shown(verdict: &Verdict) -> String {
     };
     for mismatch in &verdict.mismatches {
         lines.push(format!(
-            "{}: {} here, {} rebuilt, {}",
+            "{}: {} here, {} rebuilt, {} missing, {} extra, {} changed ({}), {} moved; {}",
             mismatch.label,
             mismatch.rows_here,
             mismatch.rows_rebuilt,
-            mismatch.cause.sentence()
+            mismatch.missing,
+            mismatch.extra,
+            mismatch.changed,
+            mismatch.columns.join(", "),
+            mismatch.moved,
+            mismatch.because()
         ));
         lines.extend(mismatch.examples_here.iter().map(|example| format!("  - {}", row(example))));
         lines.extend(mismatch.examples_rebuilt.iter().map(|example| format!("  + {}", row(example))));
@@ -61,14 +66,14 @@ fn differences_are_found_shown_and_explained() {
     let verdict = verify(&mut world, &known).expect("verdict");
     insta::assert_snapshot!(shown(&verdict), @r#"
 Differs: 5 days compared, 4 differ, 8 rows
-2026-02-02: 1 here, 1 rebuilt, changed by hand: no run of ours wrote this
+2026-02-02: 1 here, 1 rebuilt, 0 missing, 0 extra, 1 changed (amount), 0 moved; changed by hand: no run of ours wrote this
   - 3 | 1 | 2026-02-02 09:00:00 | 31.00 | north
   + 3 | 1 | 2026-02-02 09:00:00 | 30.00 | north
-2026-02-03: 1 here, 2 rebuilt, a source changed since the last run
+2026-02-03: 1 here, 2 rebuilt, 1 missing, 0 extra, 0 changed (), 0 moved; rows arrived late, after it was built: 1 more row in raw_orders
   + 7 | 1 | 2026-02-03 12:00:00 | 70.00 | north
-2026-02-07: 0 here, 1 rebuilt, a source changed since the last run
+2026-02-07: 0 here, 1 rebuilt, 1 missing, 0 extra, 0 changed (), 0 moved; it is new, and not built yet: 1 row in raw_orders
   + 8 | 1 | 2026-02-07 00:00:00 | 80.00 | north
-NULL: 0 here, 2 rebuilt, changed by hand: no run of ours wrote this
+NULL: 0 here, 2 rebuilt, 2 missing, 0 extra, 0 changed (), 0 moved; changed by hand: no run of ours wrote this
   + 5 | 1 | NULL | 50.00 | north
   + 6 | NULL | NULL | 60.00 | NULL
 "#);
@@ -80,10 +85,10 @@ NULL: 0 here, 2 rebuilt, changed by hand: no run of ours wrote this
     let verdict = verify(&mut world, &known).expect("verdict");
     insta::assert_snapshot!(shown(&verdict), @r#"
 Differs: 4 keys compared, 2 differ, 4 rows
-1: 1 here, 1 rebuilt, changed by hand: no run of ours wrote this
+1: 1 here, 1 rebuilt, 0 missing, 0 extra, 1 changed (total), 0 moved; changed by hand: no run of ours wrote this
   - 1 | 0.00
   + 1 | 240.00
-5: 0 here, 1 rebuilt, a source changed since the last run
+5: 0 here, 1 rebuilt, 1 missing, 0 extra, 0 changed (), 0 moved; it is new, and not built yet: 1 row in raw_orders
   + 5 | 1.00
 "#);
 }
@@ -152,4 +157,28 @@ note: the columns differ: a rebuild has -more
     });
     let verdict = verify(&mut world, &known).expect("verdict");
     insta::assert_snapshot!(shown(&verdict), @r#"NotCompared { reason: "random() gives other values on every run" }: 0 days compared, 0 differ, 0 rows"#);
+}
+
+#[test]
+fn bisecting_finds_the_same() {
+    let mut world = World::with_orders();
+    world.sql("insert into raw_orders select 100 + n, 1 + n % 3, timestamp '2026-02-01' + to_hours(n % 100), n, null from range(500) as r(n)");
+    for known in [facts(), daily(), lifetime()] {
+        world.run(&known).expect("run");
+    }
+    world.sql(
+        "update facts set amount = -1 where order_id in (150, 250); delete from facts where order_id = 300; \
+         insert into facts select * from facts where order_id = 301; update facts set created_at = '2026-02-05 12:00' where order_id = 101; \
+         update daily set revenue = revenue + 1 where day = '2026-02-02'; delete from lifetime where customer_id = 2",
+    );
+    for known in [facts(), daily(), lifetime()] {
+        let mut found = [0, u64::MAX].map(|bisect_above| {
+            let mut job = Job::new(world.session.as_mut(), &known.model, &world.around, "hw_verify");
+            let options = VerifyOptions { bisect_above, ..VerifyOptions::default() };
+            verified(&mut job, &options, &|_| known.analysis.clone()).expect("verdict")
+        });
+        found.iter_mut().for_each(|verdict| verdict.seconds = 0.0);
+        assert_eq!(found[0], found[1]);
+        assert!(found[0].mismatch_count > 0);
+    }
 }

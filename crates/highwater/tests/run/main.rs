@@ -18,12 +18,14 @@
 //! | `unit_tests.rs` | unit tests |
 //! | `exact.rs` | the exact strategy within a run |
 //! | `audits.rs` | tests before publishing |
+//! | `drifts.rs` | what `verify` makes of tables that have drifted |
 //! | `artifacts.rs` | manifest.json and run_results.json |
 
 mod artifacts;
 mod audits;
 mod contracts;
 mod data_tests;
+mod drifts;
 mod everywhere;
 mod exact;
 mod external;
