@@ -2,6 +2,10 @@
 
 {% macro create_schema(relation) %}{% do adapter.create_schema(relation) %}{% endmacro %}
 {% macro drop_schema(relation) %}{% do adapter.drop_schema(relation) %}{% endmacro %}
+{% macro drop_schema_named(schema_name) %}{% do return(adapter.dispatch('drop_schema_named', 'dbt')(schema_name)) %}{% endmacro %}
+{% macro default__drop_schema_named(schema_name) %}
+  {% do adapter.drop_schema(api.Relation.create(database=target.database, schema=schema_name)) %}
+{% endmacro %}
 {% macro drop_relation(relation) %}{% do adapter.drop_relation(relation) %}{% endmacro %}
 {% macro rename_relation(from_relation, to_relation) %}{% do adapter.rename_relation(from_relation, to_relation) %}{% endmacro %}
 {% macro truncate_relation(relation) %}{% do adapter.truncate_relation(relation) %}{% endmacro %}
@@ -109,6 +113,16 @@ create view {{ relation }} as (
 {{ sql }}
 );
 {%- endmacro %}
+
+{# What `show` runs. #}
+{% macro get_show_sql(compiled_code, sql_header, limit) -%}
+{{ sql_header ~ '\n' if sql_header is not none }}{{ get_limit_sql(compiled_code, limit) }}
+{%- endmacro %}
+{% macro get_limit_sql(sql, limit) %}{% do return(adapter.dispatch('get_limit_sql', 'dbt')(sql, limit)) %}{% endmacro %}
+{% macro default__get_limit_sql(sql, limit) -%}
+{{ sql }}{{ '\nlimit ' ~ limit if limit is not none }}
+{%- endmacro %}
+{% macro get_limit_subquery_sql(sql, limit) %}{% do return(get_limit_sql(sql, limit)) %}{% endmacro %}
 
 {% macro get_create_table_as_sql(temporary, relation, sql) %}{% do return(create_table_as(temporary, relation, sql)) %}{% endmacro %}
 {% macro get_create_view_as_sql(relation, sql) %}{% do return(create_view_as(relation, sql)) %}{% endmacro %}

@@ -139,6 +139,8 @@ pub struct RunOptions {
     pub inline: Option<String>,
     /// Rows of `show`; all when none.
     pub limit: Option<u64>,
+    /// Show the first rows of the seeds that were loaded (`seed --show`).
+    pub show_loaded: bool,
     /// Where references to what is not built lead (`--defer`).
     pub deferral: Option<Deferral>,
     /// Write `manifest.json` and `run_results.json`.
@@ -164,6 +166,7 @@ impl RunOptions {
             invoked_at: None,
             inline: None,
             limit: Some(5),
+            show_loaded: false,
             deferral: None,
             write_json: true,
             arguments: serde_json::Map::new(),
