@@ -18,7 +18,7 @@ use super::error::BackfillError;
 use super::plan::forget_seen;
 use super::scope::rows_in;
 use super::site::Site;
-use super::store::{State, Tables, advance, tables};
+use super::store::{State, Tables, advance, entries, tables};
 use super::token::{self, Side};
 
 /// What rolling back came to for one model.
@@ -176,6 +176,32 @@ pub fn abandon(site: &mut Site, file: &File, at: &str) -> Result<(), BackfillErr
         }
         forget_seen(site, &schema, id)
     })
+}
+
+/// Drops the old rows of backfills that are kept no longer.
+///
+/// # Errors
+/// When the ledger cannot be read or written.
+pub(crate) fn sweep(site: &mut Site) -> Result<(), BackfillError> {
+    let schema = site.ledger()?;
+    let today = site.run.started_at.strftime("%Y-%m-%d").to_string();
+    let found = entries(site.connection, &schema).map_err(|error| site.job(0).error(error))?;
+    for entry in found.iter().filter(|entry| entry.state == State::Published) {
+        let steps = entry.record.as_array().into_iter().flatten();
+        let until = steps.filter_map(|step| step.get("kept_until")?.as_str()).next_back();
+        if until.is_none_or(|until| today.as_str() <= until) {
+            continue;
+        }
+        let mut job = site.job(0);
+        let table = job.query(&format!(
+            "select kept from {schema}.backfill_models where backfill = {}",
+            quote_literal(&entry.id)
+        ))?;
+        for row in &table.rows {
+            job.execute(&format!("drop table if exists {}", row[0]))?;
+        }
+    }
+    Ok(())
 }
 
 /// Drops the side tables of a model.

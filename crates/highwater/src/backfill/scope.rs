@@ -2,7 +2,7 @@
 
 use highwater_sql::analyse;
 
-use crate::engine::{Relation, RelationKind};
+use crate::engine::{Relation, RelationKind, quote_literal};
 use crate::exact::axis::Axis;
 use crate::exact::detect::{Observation, observe};
 use crate::exact::dirty::{Dirty, dirty, listed};
@@ -15,6 +15,7 @@ use crate::exact::prepare::{Prepared, prepare};
 use crate::exact::reserved::{Reserved, reserved};
 use crate::exact::slice::Filter;
 use crate::exact::swap::partitions;
+use crate::verify;
 
 use super::error::BackfillError;
 use super::request::{Request, What};
@@ -189,11 +190,35 @@ fn find(
 }
 
 /// The partitions that the request names. A range says nothing of a table that is not cut by time, if it is downstream of one that is.
-fn named(job: &Job, prepared: &Prepared, request: &Request, downstream: bool) -> Result<Option<String>, BackfillError> {
+fn named(
+    job: &mut Job,
+    prepared: &Prepared,
+    request: &Request,
+    downstream: bool,
+) -> Result<Option<String>, BackfillError> {
     if prepared.axis.unit().is_none() && downstream && request.from.is_some() {
         return Ok(None);
     }
+    if request.what == What::Different {
+        return different(job, prepared);
+    }
     request.partitions(&prepared.axis, &job.label, &job.model.relation.sql())
+}
+
+/// The partitions that the last comparisons with a rebuild found different.
+fn different(job: &mut Job, prepared: &Prepared) -> Result<Option<String>, BackfillError> {
+    let relation = job.model.relation.clone();
+    let found = verify::differing(job.connection, &relation).map_err(|error| job.error(error))?;
+    let (by_time, id_type) = (prepared.axis.unit().is_some(), prepared.axis.id_type());
+    let queries: Vec<String> = found
+        .iter()
+        .map(|differing| {
+            let id = if by_time { &differing.interval_start } else { &differing.key_hash };
+            let id = id.as_deref().map_or_else(|| "null".to_owned(), quote_literal);
+            format!("select cast({id} as {id_type}) as p")
+        })
+        .collect();
+    Ok((!queries.is_empty()).then(|| queries.join(" union ")))
 }
 
 /// What a run would build, with what the models before have in store.
