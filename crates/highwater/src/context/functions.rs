@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use highwater_jinja::value::Tuple;
-use highwater_jinja::{Arguments, Error, Value, call, from_json, function, list, set as set_of, to_json};
+use highwater_jinja::{Arguments, Error, Template, Value, call, from_json, function, list, render, set as set_of, to_json};
 use md5::{Digest as _, Md5};
 
 use super::Message;
@@ -27,6 +27,15 @@ pub(crate) fn lookup(name: &str) -> Option<Value> {
         _ => return None,
     };
     Some(function(name, body))
+}
+
+/// `render(text)`: a template rendered with what the node sees.
+pub(crate) fn render_text(frame: &Frame) -> Value {
+    let scene = frame.scene.clone();
+    function("render", move |arguments| {
+        let template = Template::parse(&scene.subject.name, &arguments.required_text(0, "string")?)?;
+        Ok(Value::from(render(&template, &Frame::top(scene.clone()).context(), &scene.options)?.text))
+    })
 }
 
 /// `log(message, info=false)`.

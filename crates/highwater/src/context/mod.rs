@@ -105,6 +105,11 @@ pub fn temporary_relation_value(identifier: &str) -> Value {
     relation::RelationValue::new(None, None, Some(identifier.to_owned())).into_value()
 }
 
+/// A result as hooks at the end of a run have it, with its node.
+pub(crate) fn result_value(node: &crate::manifest::Node, compiled: Option<&str>, fields: &serde_json::Value) -> Value {
+    describe::result_value(node, compiled, fields)
+}
+
 /// Columns as templates have them.
 pub fn columns_value(columns: &[crate::engine::Column]) -> Value {
     highwater_jinja::list(columns.iter().map(column::ColumnValue::of).collect())

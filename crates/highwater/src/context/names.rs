@@ -66,6 +66,7 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
         "load_result" => statement::load_result(frame),
         "store_result" => statement::store_result(frame),
         "store_raw_result" => statement::store_raw_result(frame),
+        "render" => functions::render_text(frame),
         "log" => functions::log(frame),
         "print" => functions::print(frame),
         "write" => functions::write(frame),

@@ -175,23 +175,6 @@ pub struct Node {
 }
 
 impl Node {
-    /// The node as templates see it (`model`, the `node` of `generate_schema_name`), with dbt's names.
-    pub fn template_value(&self) -> Value {
-        let mut value = serde_json::to_value(self).unwrap_or_default();
-        if let Some(fields) = value.as_object_mut() {
-            fields.remove("relation");
-            fields.insert("database".to_owned(), self.relation.database.clone().into());
-            fields.insert("schema".to_owned(), self.relation.schema.clone().into());
-            fields.insert("alias".to_owned(), self.relation.identifier.clone().into());
-            fields.insert("relation_name".to_owned(), self.relation.sql().into());
-            fields.insert(
-                "meta".to_owned(),
-                self.config.get("meta").cloned().unwrap_or_else(|| Value::Object(Default::default())),
-            );
-        }
-        value
-    }
-
     /// Whether other nodes can `ref` it.
     pub fn is_refable(&self) -> bool {
         matches!(self.resource_type, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot)

@@ -109,7 +109,9 @@ pub(super) fn selected_nodes(session: &Session, options: &RunOptions) -> Result<
         }
     };
     let mut selected = select::select(&session.manifest, &options.selection)?;
-    selected.retain(|id| session.manifest.nodes.get(id).is_some_and(runs));
+    // Nothing is done for an exposure, but `build` says so.
+    let shown = |id: &String| options.command == Command::Build && session.manifest.exposures.contains_key(id);
+    selected.retain(|id| session.manifest.nodes.get(id).is_some_and(runs) || shown(id));
     Ok(selected)
 }
 
@@ -264,6 +266,12 @@ fn coordinate(
         while busy < threads
             && let Some(id) = schedule.next()
         {
+            if shared.node(&id).is_none() {
+                let nothing = NodeResult { failures: Some(0), ..node::blank_of(&id, Status::NoOp, "main") };
+                progress.finish(nothing, results);
+                schedule.finish(&id, false);
+                continue;
+            }
             progress.start(&id);
             busy += usize::from(jobs.send(id).is_ok());
         }
@@ -295,7 +303,9 @@ impl<'a> Progress<'a> {
     }
 
     fn description(&self, id: &str) -> String {
-        self.shared.node(id).map(node::description).unwrap_or_default()
+        let exposure = || self.shared.session.manifest.exposures.get(id);
+        let described = self.shared.node(id).map(node::description);
+        described.or_else(|| Some(format!("exposure {}", exposure()?.name))).unwrap_or_default()
     }
 
     fn start(&mut self, id: &str) {
@@ -317,8 +327,12 @@ impl<'a> Progress<'a> {
     }
 
     fn skip(&mut self, ids: Vec<String>, reason: &str, results: &mut Vec<NodeResult>) {
-        for node in ids.iter().filter_map(|id| self.shared.node(id)) {
-            let mut result = node::blank(node, Status::Skipped, "main");
+        for id in ids {
+            let node = self.shared.node(&id);
+            let mut result = node.map_or_else(
+                || node::blank_of(&id, Status::Skipped, "main"),
+                |node| node::blank(node, Status::Skipped, "main"),
+            );
             result.message = Some(format!("skipped: {reason}"));
             self.finish(result, results);
         }

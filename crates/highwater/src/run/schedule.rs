@@ -116,11 +116,24 @@ impl Schedule {
 
 /// For every selected node the selected nodes it waits for.
 fn edges(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool) -> Vec<BTreeSet<usize>> {
-    let is_test = |index: usize| selected[index].starts_with("test.");
-    let mut edges: Vec<BTreeSet<usize>> = selected.iter().map(|id| nearest_selected(manifest, selected, id)).collect();
+    let nearest = |among: &IndexSet<String>| among.iter().map(|id| nearest_selected(manifest, among, id)).collect();
     if !tests_block {
-        return edges;
+        return nearest(selected);
     }
+    // Tests of sources block, too: for as long as that is found out, sources stand among the nodes.
+    let mut among = selected.clone();
+    among.extend(manifest.sources.keys().cloned());
+    let mut edges: Vec<BTreeSet<usize>> = nearest(&among);
+    block(&mut edges, &|index| among[index].starts_with("test."));
+    edges.truncate(selected.len());
+    for parents in &mut edges {
+        parents.retain(|parent| *parent < selected.len());
+    }
+    edges
+}
+
+/// What reads a node waits for the tests of the node.
+fn block(edges: &mut [BTreeSet<usize>], is_test: &dyn Fn(usize) -> bool) {
     let mut tests_of: HashMap<usize, Vec<usize>> = HashMap::new();
     for (test, parents) in edges.iter().enumerate().filter(|(test, _)| is_test(*test)) {
         for parent in parents {
@@ -133,7 +146,7 @@ fn edges(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool) ->
             parents.iter().filter_map(|parent| tests_of.get(parent)).flatten().copied().collect();
         // A test of several nodes blocks only what comes after all of them; otherwise it could wait for itself.
         let above = if candidates.iter().any(|test| edges[*test].len() > 1) {
-            ancestors(&edges, child)
+            ancestors(edges, child)
         } else {
             HashSet::new()
         };
@@ -147,7 +160,6 @@ fn edges(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool) ->
     for (child, test) in blocking {
         edges[child].insert(test);
     }
-    edges
 }
 
 /// The selected nodes above `id` with no selected node between.

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::config::DOCS;
 use super::node::columns;
-use super::{Object, Writer};
+use super::{Entries, Object};
 use crate::manifest::{DocsBlock, Exposure, MacroNode, Metric, SourceNode};
 
 const NO_FRESHNESS: &str =
     r#"{"warn_after":{"count":null,"period":null},"error_after":{"count":null,"period":null},"filter":null}"#;
 
-impl Writer<'_> {
+impl Entries<'_> {
     pub(super) fn source(&self, source: &SourceNode, entry: &mut Object<'_>) {
         let freshness = freshness(&source.freshness);
         let meta = source.config.get("meta").cloned().unwrap_or_else(|| json!({}));
@@ -136,12 +136,12 @@ impl Writer<'_> {
 
     /// The refs behind unique ids.
     fn refs(&self, ids: &[String]) -> Vec<Value> {
-        let nodes = ids.iter().filter_map(|id| self.session.manifest.nodes.get(id));
+        let nodes = ids.iter().filter_map(|id| self.manifest.nodes.get(id));
         nodes.map(|node| json!({"name": node.name, "package": null, "version": node.version})).collect()
     }
 
     fn sources(&self, ids: &[String]) -> Vec<[&str; 2]> {
-        let sources = ids.iter().filter_map(|id| self.session.manifest.sources.get(id));
+        let sources = ids.iter().filter_map(|id| self.manifest.sources.get(id));
         sources.map(|source| [source.source_name.as_str(), source.name.as_str()]).collect()
     }
 }

@@ -20,13 +20,14 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::metadata;
 use super::object::{Object, write_section};
 use super::write::replace_with;
 use crate::context::Compiled;
 use crate::diagnostics::Diagnostic;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Node};
 use crate::session::Session;
 
 /// Writes the graph with the compiled code of the nodes that were compiled, by unique id.
@@ -38,7 +39,7 @@ pub fn write_manifest(
     session: &Session,
     compiled: &HashMap<String, Arc<Compiled>>,
 ) -> Result<(), Diagnostic> {
-    let writer = Writer { session, compiled, created_at: metadata::seconds() };
+    let writer = Writer { session, compiled, entries: Entries::new(&session.manifest) };
     replace_with(path, |out| writer.write(out))
 }
 
@@ -46,7 +47,49 @@ pub fn write_manifest(
 struct Writer<'a> {
     session: &'a Session,
     compiled: &'a HashMap<String, Arc<Compiled>>,
+    entries: Entries<'a>,
+}
+
+/// What entries that refer to others need.
+struct Entries<'a> {
+    manifest: &'a Manifest,
     created_at: f64,
+}
+
+impl<'a> Entries<'a> {
+    fn new(manifest: &'a Manifest) -> Self {
+        Self { manifest, created_at: metadata::seconds() }
+    }
+}
+
+/// One entry of the manifest as a value, for templates; `fill` writes it.
+fn entry_value(fill: impl FnOnce(&mut Object<'_>)) -> Value {
+    let mut text = Vec::new();
+    let mut object = Object::new(&mut text);
+    fill(&mut object);
+    object.end();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+/// A node as `manifest.json` has it; `compiled` is its SQL, when it was compiled.
+pub(crate) fn node_value(node: &Node, compiled: Option<&str>) -> Value {
+    let mut value = entry_value(|entry| node::node(node, compiled, metadata::seconds(), entry));
+    if let Some(fields) = value.as_object_mut() {
+        fields.entry("compiled_path").or_insert(Value::Null);
+    }
+    value
+}
+
+/// Everything besides nodes as `manifest.json` has it: a section's name, and entries by unique id.
+pub(crate) fn sections(manifest: &Manifest) -> Vec<(&'static str, Vec<(String, Value)>)> {
+    let entries = Entries::new(manifest);
+    let sources = manifest.sources.iter();
+    let sources = sources.map(|(id, source)| (id.clone(), entry_value(|entry| entries.source(source, entry))));
+    let exposures = manifest.exposures.iter();
+    let exposures = exposures.map(|(id, exposure)| (id.clone(), entry_value(|entry| entries.exposure(exposure, entry))));
+    let metrics = manifest.metrics.iter();
+    let metrics = metrics.map(|(id, metric)| (id.clone(), entry_value(|entry| entries.metric(metric, entry))));
+    vec![("sources", sources.collect()), ("exposures", exposures.collect()), ("metrics", metrics.collect())]
 }
 
 impl Writer<'_> {
@@ -55,11 +98,11 @@ impl Writer<'_> {
         out.write_all(b"{\"metadata\":")?;
         write_json(out, &metadata::manifest(self.session))?;
         self.section(out, "nodes", &manifest.nodes, |node, entry| self.node(node, entry))?;
-        self.section(out, "sources", &manifest.sources, |source, entry| self.source(source, entry))?;
-        self.section(out, "macros", &manifest.macros, |found, entry| self.macro_node(found, entry))?;
+        self.section(out, "sources", &manifest.sources, |source, entry| self.entries.source(source, entry))?;
+        self.section(out, "macros", &manifest.macros, |found, entry| self.entries.macro_node(found, entry))?;
         self.section(out, "docs", &manifest.docs, entries::doc)?;
-        self.section(out, "exposures", &manifest.exposures, |exposure, entry| self.exposure(exposure, entry))?;
-        self.section(out, "metrics", &manifest.metrics, |metric, entry| self.metric(metric, entry))?;
+        self.section(out, "exposures", &manifest.exposures, |exposure, entry| self.entries.exposure(exposure, entry))?;
+        self.section(out, "metrics", &manifest.metrics, |metric, entry| self.entries.metric(metric, entry))?;
         field(out, "groups", &IndexMap::<&str, &str>::new())?;
         field(out, "selectors", &manifest.selectors)?;
         self.disabled(out)?;
@@ -70,6 +113,11 @@ impl Writer<'_> {
             field(out, empty, &IndexMap::<&str, &str>::new())?;
         }
         out.write_all(b"}")
+    }
+
+    fn node(&self, node: &Node, entry: &mut Object<'_>) {
+        let compiled = self.compiled.get(&node.unique_id).map(|compiled| compiled.sql.as_str());
+        node::node(node, compiled, self.entries.created_at, entry);
     }
 
     fn section<T: Sync>(

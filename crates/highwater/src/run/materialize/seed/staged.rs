@@ -74,12 +74,15 @@ fn stage(task: &Task<'_>) -> Result<Relation, Failure> {
     let node = task.node;
     let path = node.root.join(&node.original_file_path);
     let staged = task.connection().temporary(&format!("{}__csv", node.relation.identifier));
+    // Unless the configuration says which, the engine finds out by which character values are quoted, as it does for
+    // the copy that dbt makes.
+    let quote = node.config.text("quote").map(|quote| format!(", quote = {}, escape = '\"'", quote_literal(quote)));
     let sql = format!(
         "create or replace temp table {staged} as select * from read_csv({}, all_varchar = true, header = true, \
-         delim = {}, quote = {}, escape = '\"', nullstr = '', skip = 0)",
+         delim = {}{}, nullstr = '', skip = 0)",
         quote_literal(&path.to_string_lossy()),
         quote_literal(node.config.text("delimiter").unwrap_or(",")),
-        quote_literal(node.config.text("quote").unwrap_or("\""))
+        quote.unwrap_or_default()
     );
     match task.connection().execute(&sql) {
         Ok(_) => Ok(staged),
