@@ -20,7 +20,7 @@ mod write;
 
 pub use catalog::{catalog_json, empty_catalog_json};
 pub use manifest::write_manifest;
-pub(crate) use manifest::{node_value, sections};
+pub(crate) use manifest::{exposure_value, node_value, sections};
 pub use run_results::run_results_json;
 pub use sources::sources_json;
 pub use write::{write_json, write_text};

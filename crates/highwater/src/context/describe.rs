@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use highwater_jinja::value::{Enumerator, Object};
-use highwater_jinja::{Value, dict, from_json};
+use highwater_jinja::{Value, dict, from_json, list};
 use minijinja::State;
 use serde_json::Value as Json;
 
@@ -51,27 +51,41 @@ pub(crate) fn lazy_model(node: &Node, batch: Option<&Batch>, compiled: Option<&s
     LazyModel::new(Box::new(move || node_value(&node, batch.as_ref(), compiled.as_deref())))
 }
 
-/// A result with its node, both with a `to_dict()`.
-pub(super) fn result_value(node: &Node, compiled: Option<&str>, fields: &Json) -> Value {
-    let node = Value::from_object(Record(from_json(&node_json(node, compiled))));
-    let fields = from_json(fields);
-    let keys: Vec<Value> = fields.try_iter().into_iter().flatten().collect();
-    let mut entries = vec![(Value::from("node"), node)];
-    entries.extend(keys.into_iter().map(|key| (key.clone(), fields.get_item(&key).unwrap_or_default())));
-    Value::from_object(Record(dict(entries)))
+/// A result with its node: both, and the phases of its work, have a `to_dict()`.
+pub(super) fn result_value(node: &Json, fields: &Json) -> Value {
+    let (node, fields) = (from_json(node), from_json(fields));
+    let mut plain = vec![(Value::from("node"), node.clone())];
+    let mut shown = vec![(Value::from("node"), record(node))];
+    for key in fields.try_iter().into_iter().flatten() {
+        let value = fields.get_item(&key).unwrap_or_default();
+        let described = match key.as_str() {
+            Some("timing") => list(value.try_iter().into_iter().flatten().map(record).collect()),
+            _ => value.clone(),
+        };
+        plain.push((key.clone(), value));
+        shown.push((key, described));
+    }
+    Value::from_object(Record { shown: dict(shown), plain: dict(plain) })
 }
 
 /// A dictionary that is an object in dbt: its items are attributes, and `to_dict()` gives the dictionary.
 #[derive(Debug)]
-struct Record(Value);
+struct Record {
+    shown: Value,
+    plain: Value,
+}
+
+pub(super) fn record(plain: Value) -> Value {
+    Value::from_object(Record { shown: plain.clone(), plain })
+}
 
 impl Object for Record {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.0.get_item(key).ok().filter(|value| !value.is_undefined())
+        self.shown.get_item(key).ok().filter(|value| !value.is_undefined())
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.0.try_iter().into_iter().flatten().collect())
+        Enumerator::Values(self.shown.try_iter().into_iter().flatten().collect())
     }
 
     fn call_method(
@@ -80,16 +94,10 @@ impl Object for Record {
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, minijinja::Error> {
-        if method == "to_dict" {
-            let keys: Vec<Value> = self.0.try_iter()?.collect();
-            let plain = |value: Value| match value.downcast_object_ref::<Record>() {
-                Some(record) => record.0.clone(),
-                None => value,
-            };
-            let entry = |key: Value| Ok((key.clone(), plain(self.0.get_item(&key)?)));
-            return Ok(dict(keys.into_iter().map(entry).collect::<Result<_, minijinja::Error>>()?));
+        match method {
+            "to_dict" => Ok(self.plain.clone()),
+            _ => self.shown.call_method(state, method, arguments),
         }
-        self.0.call_method(state, method, arguments)
     }
 }
 

@@ -52,6 +52,7 @@ use jiff::Timestamp;
 use regex::Regex;
 
 pub use compile::{Compiled, Compiler, Flags, Materialized, SharedConnection};
+pub(crate) use describe::node_json;
 pub use library::{Macros, load_macros};
 pub use parse::{Captured, NameKind, ParseContext};
 pub use query_map::QueryMap;
@@ -106,8 +107,8 @@ pub fn temporary_relation_value(identifier: &str) -> Value {
 }
 
 /// A result as hooks at the end of a run have it, with its node.
-pub(crate) fn result_value(node: &crate::manifest::Node, compiled: Option<&str>, fields: &serde_json::Value) -> Value {
-    describe::result_value(node, compiled, fields)
+pub(crate) fn result_value(node: &serde_json::Value, fields: &serde_json::Value) -> Value {
+    describe::result_value(node, fields)
 }
 
 /// Columns as templates have them.

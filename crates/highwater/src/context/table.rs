@@ -114,18 +114,15 @@ impl TableValue {
                 let rows = self.rows.iter().filter(|row| first(row)).cloned().collect();
                 self.with_rows(rows)
             }
-            "where" | "find" => {
+            "where" => {
                 let test = arguments.required(0, "test")?;
                 let mut rows = Vec::new();
                 for (index, row) in self.rows.iter().enumerate() {
                     if call(test, &[self.row(index)], &[])?.is_true() {
-                        if name == "find" {
-                            return Ok(Some(self.row(index)));
-                        }
                         rows.push(row.clone());
                     }
                 }
-                if name == "find" { Value::from(()) } else { self.with_rows(rows) }
+                self.with_rows(rows)
             }
             "print_table" => {
                 tracing::info!(target: "highwater::template", "{}", self.text());

@@ -267,8 +267,7 @@ fn coordinate(
             && let Some(id) = schedule.next()
         {
             if shared.node(&id).is_none() {
-                let nothing = NodeResult { failures: Some(0), ..node::blank_of(&id, Status::NoOp, "main") };
-                progress.finish(nothing, results);
+                progress.pass_by(&id, results);
                 schedule.finish(&id, false);
                 continue;
             }
@@ -326,13 +325,19 @@ impl<'a> Progress<'a> {
         results.push(result);
     }
 
+    /// Says of an exposure that nothing is done for it, whatever became of its parents.
+    fn pass_by(&mut self, id: &str, results: &mut Vec<NodeResult>) {
+        let message = Some("NO-OP".to_owned());
+        self.finish(NodeResult { message, failures: Some(0), ..node::blank_of(id, Status::NoOp, "main") }, results);
+    }
+
     fn skip(&mut self, ids: Vec<String>, reason: &str, results: &mut Vec<NodeResult>) {
         for id in ids {
-            let node = self.shared.node(&id);
-            let mut result = node.map_or_else(
-                || node::blank_of(&id, Status::Skipped, "main"),
-                |node| node::blank(node, Status::Skipped, "main"),
-            );
+            let Some(node) = self.shared.node(&id) else {
+                self.pass_by(&id, results);
+                continue;
+            };
+            let mut result = node::blank(node, Status::Skipped, "main");
             result.message = Some(format!("skipped: {reason}"));
             self.finish(result, results);
         }

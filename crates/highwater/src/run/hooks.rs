@@ -12,6 +12,7 @@ use super::result::{NodeResult, Status};
 use super::transaction::{in_transaction, lock};
 use super::worker::{Shared, Task};
 use super::{Event, node, timing};
+use crate::artifacts;
 use crate::context::{self, SharedConnection};
 use crate::manifest::Config;
 use crate::project::Package;
@@ -184,14 +185,18 @@ fn names_of_the_end(shared: &Shared<'_>, done: &[NodeResult]) -> Vec<(&'static s
 
 /// A result as hooks have it: `res.node.unique_id`, `res.status`, `res.to_dict()`, ...
 fn result_value(shared: &Shared<'_>, result: &NodeResult) -> Option<highwater_jinja::Value> {
-    let node = shared.node(&result.unique_id)?;
+    let manifest = &shared.session.manifest;
+    let node = match shared.node(&result.unique_id) {
+        Some(node) => context::node_json(node, result.compiled_code.as_deref()),
+        None => artifacts::exposure_value(manifest, manifest.exposures.get(&result.unique_id)?),
+    };
     let fields = json!({
         "status": result.status, "timing": result.timing, "thread_id": result.thread_id,
         "execution_time": result.execution_time, "adapter_response": result.adapter_response,
         "message": result.message, "failures": result.failures, "agate_table": null,
         "batch_results": result.batch_results, "unique_id": result.unique_id,
     });
-    Some(context::result_value(node, result.compiled_code.as_deref(), &fields))
+    Some(context::result_value(&node, &fields))
 }
 
 fn run_project_hook(

@@ -145,11 +145,8 @@ fn block(edges: &mut [BTreeSet<usize>], is_test: &dyn Fn(usize) -> bool) {
         let candidates: BTreeSet<usize> =
             parents.iter().filter_map(|parent| tests_of.get(parent)).flatten().copied().collect();
         // A test of several nodes blocks only what comes after all of them; otherwise it could wait for itself.
-        let above = if candidates.iter().any(|test| edges[*test].len() > 1) {
-            ancestors(edges, child)
-        } else {
-            HashSet::new()
-        };
+        let above =
+            if candidates.iter().any(|test| edges[*test].len() > 1) { ancestors(edges, child) } else { HashSet::new() };
         blocking.extend(
             candidates
                 .into_iter()

@@ -94,8 +94,6 @@ fn split_pattern(arguments: &Arguments, flags_at: Option<usize>) -> Result<(Patt
 struct Pattern {
     source: String,
     regex: Regex,
-    /// The pattern, anchored at the start.
-    start: Regex,
     /// The pattern, anchored at both ends.
     whole: Regex,
 }
@@ -103,20 +101,23 @@ struct Pattern {
 impl Pattern {
     fn compile(source: &str, flags: i128) -> Result<Pattern, Error> {
         let rust = source.replace("\\Z", "\\z");
+        let inline = source.trim_start().strip_prefix("(?").and_then(|rest| rest.split_once(')'));
+        let inline = inline.filter(|(letters, _)| letters.chars().all(char::is_alphabetic));
+        let verbose = flags & VERBOSE != 0 || inline.is_some_and(|(letters, _)| letters.contains('x'));
         let build = |pattern: &str| {
             RegexBuilder::new(pattern)
                 .case_insensitive(flags & IGNORE_CASE != 0)
                 .multi_line(flags & MULTI_LINE != 0)
                 .dot_matches_new_line(flags & DOT_ALL != 0)
-                .ignore_whitespace(flags & VERBOSE != 0)
+                .ignore_whitespace(verbose)
                 .build()
                 .map_err(|error| refused(source, error))
         };
         Ok(Pattern {
             source: source.to_string(),
             regex: build(&rust)?,
-            start: build(&format!("\\A(?:{rust})"))?,
-            whole: build(&format!("\\A(?:{rust})\\z"))?,
+            // On a line of its own the bracket is not part of a comment.
+            whole: build(&format!("\\A(?:{rust}{}\\z", if verbose { "\n)" } else { ")" }))?,
         })
     }
 
@@ -160,7 +161,12 @@ impl Pattern {
         };
         match name {
             "search" => single(&self.regex),
-            "match" => single(&self.start),
+            // What is leftmost begins at the beginning, if anything does.
+            "match" => {
+                let found = self.regex.captures(subject.as_str()).map_err(|error| refused(&self.source, error))?;
+                let found = found.filter(|captures| captures.get(0).is_some_and(|full| full.start() == 0));
+                Ok(found.map_or_else(none, |captures| self.matched(&captures)))
+            }
             "fullmatch" => single(&self.whole),
             "findall" => every(&|captures| self.found(captures)),
             "finditer" => every(&|captures| self.matched(captures)),

@@ -27,7 +27,7 @@ use super::object::{Object, write_section};
 use super::write::replace_with;
 use crate::context::Compiled;
 use crate::diagnostics::Diagnostic;
-use crate::manifest::{Manifest, Node};
+use crate::manifest::{Exposure, Manifest, Node};
 use crate::session::Session;
 
 /// Writes the graph with the compiled code of the nodes that were compiled, by unique id.
@@ -80,13 +80,19 @@ pub(crate) fn node_value(node: &Node, compiled: Option<&str>) -> Value {
     value
 }
 
+/// An exposure as `manifest.json` has it.
+pub(crate) fn exposure_value(manifest: &Manifest, exposure: &Exposure) -> Value {
+    entry_value(|entry| Entries::new(manifest).exposure(exposure, entry))
+}
+
 /// Everything besides nodes as `manifest.json` has it: a section's name, and entries by unique id.
 pub(crate) fn sections(manifest: &Manifest) -> Vec<(&'static str, Vec<(String, Value)>)> {
     let entries = Entries::new(manifest);
     let sources = manifest.sources.iter();
     let sources = sources.map(|(id, source)| (id.clone(), entry_value(|entry| entries.source(source, entry))));
     let exposures = manifest.exposures.iter();
-    let exposures = exposures.map(|(id, exposure)| (id.clone(), entry_value(|entry| entries.exposure(exposure, entry))));
+    let exposures =
+        exposures.map(|(id, exposure)| (id.clone(), entry_value(|entry| entries.exposure(exposure, entry))));
     let metrics = manifest.metrics.iter();
     let metrics = metrics.map(|(id, metric)| (id.clone(), entry_value(|entry| entries.metric(metric, entry))));
     vec![("sources", sources.collect()), ("exposures", exposures.collect()), ("metrics", metrics.collect())]

@@ -2,8 +2,8 @@
 
 use indexmap::IndexMap;
 
-use super::config::{DOCS, contract, docs, write as write_config};
 use super::Object;
+use super::config::{DOCS, contract, docs, write as write_config};
 use crate::manifest::{ColumnProperties, Node, ResourceType};
 use crate::run::output_path;
 
