@@ -5,6 +5,7 @@
 //! | `run.rs` `build.rs` `test.rs` `seed.rs` `snapshot.rs` | build tables and test them; all over `nodes.rs` |
 //! | `retry.rs` `clone.rs` `run_operation.rs` `source.rs` | dbt's other commands |
 //! | `plan.rs` `explain.rs` `verify.rs` | what exact models are about; all over `exact.rs` |
+//! | `runbook.rs` | the page on what to do |
 //! | `parse.rs` `compile.rs` `show.rs` `ls.rs` `docs.rs` | look without touching |
 //! | `init.rs` `debug.rs` `deps.rs` `clean.rs` `completions.rs` `help.rs` | around it |
 
@@ -34,6 +35,7 @@ mod plan;
 mod retry;
 mod run;
 mod run_operation;
+mod runbook;
 mod seed;
 mod show;
 mod snapshot;
@@ -56,6 +58,7 @@ pub enum Command {
     Plan(plan::Arguments),
     Explain(explain::Arguments),
     Verify(verify::Arguments),
+    Runbook(runbook::Arguments),
     Compile(compile::Arguments),
     Show(show::Arguments),
     #[command(visible_alias = "list")]
@@ -87,6 +90,7 @@ impl Command {
             Self::Plan(arguments) => arguments.output.output,
             Self::Explain(arguments) => arguments.output.output,
             Self::Verify(arguments) => arguments.output.output,
+            Self::Runbook(arguments) => arguments.output.output,
             Self::Compile(arguments) => arguments.output.output,
             Self::Show(arguments) => arguments.output.output,
             Self::Parse(arguments) => arguments.output.output,
@@ -119,6 +123,7 @@ impl Command {
             Self::Plan(arguments) => plan::execute(arguments, global, ui),
             Self::Explain(arguments) => explain::execute(arguments, global, ui),
             Self::Verify(arguments) => verify::execute(arguments, global, ui),
+            Self::Runbook(arguments) => runbook::execute(arguments, global, ui),
             Self::Compile(arguments) => compile::execute(arguments, global, ui),
             Self::Show(arguments) => show::execute(arguments, global, ui),
             Self::Ls(arguments) => ls::execute(arguments, global, ui),

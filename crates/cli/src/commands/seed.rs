@@ -3,7 +3,7 @@
 use clap::Args;
 use highwater::run::Command;
 
-use super::nodes::{self, NodeArguments, RefreshArguments};
+use super::nodes::{self, EmptyArguments, NodeArguments, RefreshArguments};
 use crate::arguments::{GlobalArguments, OutputForm};
 use crate::exit::Outcome;
 use crate::ui::Ui;
@@ -15,6 +15,8 @@ pub struct Arguments {
     nodes: NodeArguments,
     #[command(flatten)]
     refresh: RefreshArguments,
+    #[command(flatten)]
+    empty: EmptyArguments,
 }
 
 impl Arguments {
@@ -32,5 +34,6 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let session = nodes::open(global, arguments.nodes.warn_error, ui)?;
     let mut options = nodes::options(Command::Seed, &arguments.nodes, global, &session)?;
     options.full_refresh = arguments.refresh.full_refresh;
+    options.empty = arguments.empty.empty;
     nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
 }

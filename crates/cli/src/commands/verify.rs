@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use highwater::diagnostics::{Diagnostic, json};
-use highwater::manifest::{Node, ResourceType};
+use highwater::exact::RunIdentity;
+use highwater::manifest::select::Selection;
+use highwater::run::{self, Command, RunOptions};
 use highwater::session::Session;
-use highwater::verify::{self, Cause, Mismatch, Outcome as Finding, Verdict, VerifyOptions};
-use indexmap::IndexSet;
+use highwater::verify::{self, Cause, ChangedRow, Mismatch, Outcome as Finding, Verdict, VerifyOptions};
 use serde_json::{Value, json};
 
 use super::{exact, nodes};
@@ -17,9 +18,12 @@ use crate::project;
 use crate::ui::Ui;
 use crate::ui::words::{bad, count, faint, good, partitions, strong, thousands, warn};
 
-/// Compares exact models with an independent rebuild, partition by partition; changes nothing
+/// Compares incremental models with an independent rebuild, partition by partition
 ///
-/// The rebuild runs the model's whole query, so it costs what a full refresh costs.
+/// The rebuild runs the model's query as a full refresh would, so it costs about as much. Models of any incremental strategy are compared:
+/// by interval with `event_time`, by key with `unique_key`, else as one. Verdicts are kept in the ledger; no table is changed, except by
+/// --repair. Exit code 1 when a table differs, or could not be compared although it should; a model that is only named as not compared
+/// does not change it.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Models, by name or any selector
@@ -27,6 +31,14 @@ pub struct Arguments {
     models: Vec<String>,
     #[command(flatten)]
     selection: SelectionArguments,
+
+    /// Compare about so many partitions of each table, those compared longest ago; says what that is worth
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    sample: Option<u64>,
+
+    /// Build what differs: marks those partitions of exact models as dirty and runs them; of other models, says the command
+    #[arg(long)]
+    repair: bool,
 
     /// Example rows per differing partition and side
     #[arg(long, value_name = "N", default_value_t = VerifyOptions::default().examples)]
@@ -48,21 +60,32 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let session = nodes::open(global, false, ui)?;
     let mut selection = project::selection(&arguments.selection, &session)?;
     selection.select.extend(arguments.models.iter().cloned());
-    let mut inputs = exact::inputs(&session, &selection)?;
-    let options =
-        VerifyOptions { examples: arguments.examples, tolerance: arguments.tolerance, ..VerifyOptions::default() };
-    let mut checks = Vec::new();
-    for model in &inputs.models {
-        let found = verify::verify(inputs.connection.as_mut(), model, &inputs.around, &options);
-        checks.push((model.unique_id.clone(), found.map_err(|error| error.diagnostic())));
+    let options = VerifyOptions {
+        examples: arguments.examples,
+        tolerance: arguments.tolerance,
+        sample: arguments.sample,
+        repair: arguments.repair,
+        ..VerifyOptions::default()
+    };
+    let mut checks = compare(&session, &selection, &options)?;
+    // What was repaired, as it was before.
+    let mut repaired: Vec<Verdict> = Vec::new();
+    let marked: Vec<String> = repair(&session, &checks)?;
+    if !marked.is_empty() {
+        let again = Selection { select: marked, ..Selection::default() };
+        let options = VerifyOptions { repair: false, sample: None, ..options };
+        for (unique_id, check) in compare(&session, &again, &options)? {
+            for other in checks.iter_mut().filter(|(other, _)| *other == unique_id) {
+                let before = std::mem::replace(&mut other.1, check.clone());
+                repaired.extend(before.ok());
+            }
+        }
     }
-    let selected = highwater::manifest::select::select(&session.manifest, &selection)?;
-    let left_out = left_out(&session, &selected);
     let exit = exit_of(&checks);
     if ui.answers_json() {
-        ui.answer_json(&answer(&checks, &left_out))?;
+        ui.answer_json(&answer(&checks, &repaired))?;
     } else {
-        ui.answer(&screen(&checks, &left_out))?;
+        ui.answer(&screen(&checks, &repaired))?;
         for problem in checks.iter().filter_map(|(_, check)| check.as_ref().err()) {
             ui.problem(problem);
         }
@@ -72,73 +95,108 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
 
 type Check = (String, Result<Verdict, Diagnostic>);
 
+/// Compares the incremental models of a selection.
+fn compare(session: &Session, selection: &Selection, options: &VerifyOptions) -> Result<Vec<Check>, Vec<Diagnostic>> {
+    let one = |problem: Diagnostic| vec![problem];
+    let run_options = RunOptions { selection: selection.clone(), ..RunOptions::new(Command::Run) };
+    let (models, around) = run::verify_inputs(session, &run_options)?;
+    let engine = session.engine().map_err(one)?;
+    let mut connection = engine.connect().map_err(|error| one(exact::refused(&error)))?;
+    let identity: RunIdentity = exact::identity(session, engine.version()).map_err(one)?;
+    let mut checks = Vec::new();
+    for model in models {
+        let options = VerifyOptions { strategy: model.strategy, ..options.clone() };
+        let found = verify::verify_and_record(connection.as_mut(), &model.model, &around, &options, &identity);
+        checks.push((model.model.unique_id.clone(), found.map_err(|error| error.diagnostic())));
+    }
+    Ok(checks)
+}
+
+/// Runs the exact models in which something was marked. Returns their names.
+fn repair(session: &Session, checks: &[Check]) -> Result<Vec<String>, Vec<Diagnostic>> {
+    let verdicts = checks.iter().filter_map(|(_, check)| check.as_ref().ok());
+    let names: Vec<String> =
+        verdicts.filter(|verdict| verdict.marked > 0).map(|verdict| verdict.label.clone()).collect();
+    if names.is_empty() {
+        return Ok(names);
+    }
+    let selection = Selection { select: names.clone(), ..Selection::default() };
+    let options = RunOptions { selection, write_json: false, ..RunOptions::new(Command::Run) };
+    let results = run::execute(session, &options, &|_| {})?;
+    let problems: Vec<Diagnostic> = results.results.into_iter().filter_map(|result| result.diagnostic).collect();
+    if problems.is_empty() { Ok(names) } else { Err(problems) }
+}
+
 /// A table that differs, and one that could not be compared although it should, both count as failures.
 fn exit_of(checks: &[Check]) -> Exit {
     let wrong = |check: &Check| check.1.as_ref().map_or(true, |verdict| verdict.outcome == Finding::Differs);
     if checks.iter().any(wrong) { Exit::Failed } else { Exit::Ok }
 }
 
-/// Incremental models that are not exact: saying nothing of them would look like saying they are right.
-fn left_out<'a>(session: &'a Session, selected: &IndexSet<String>) -> Vec<&'a Node> {
-    session
-        .manifest
-        .nodes
-        .values()
-        .filter(|node| node.resource_type == ResourceType::Model && selected.contains(&node.unique_id))
-        .filter(|node| node.config.materialized() == "incremental" && !node.config.is_exact())
-        .collect()
-}
-
-fn answer(checks: &[Check], left_out: &[&Node]) -> Value {
-    let models: Vec<Value> = checks
-        .iter()
-        .map(|(unique_id, check)| match check {
-            Ok(verdict) => serde_json::to_value(verdict).unwrap_or_default(),
-            Err(problem) => json!({ "unique_id": unique_id, "outcome": "failed", "diagnostic": json::value(problem) }),
-        })
-        .collect();
-    let left_out: Vec<Value> =
-        left_out.iter().map(|node| json!({ "unique_id": node.unique_id, "reason": reason(node) })).collect();
-    json!({ "equal": exit_of(checks) == Exit::Ok, "models": models, "not_compared": left_out })
-}
-
-fn reason(node: &Node) -> String {
-    format!("not exact (incremental_strategy {})", node.config.text("incremental_strategy").unwrap_or("not set"))
+fn answer(checks: &[Check], repaired: &[Verdict]) -> Value {
+    let mut not_compared = Vec::new();
+    let mut models: Vec<Value> = Vec::new();
+    for (unique_id, check) in checks {
+        match check {
+            Ok(Verdict { outcome: Finding::NotCompared { reason }, .. }) => {
+                not_compared.push(json!({ "unique_id": unique_id, "reason": reason }));
+            }
+            Ok(verdict) => models.push(serde_json::to_value(verdict).unwrap_or_default()),
+            Err(problem) => {
+                models.push(json!({ "unique_id": unique_id, "outcome": "failed", "diagnostic": json::value(problem) }));
+            }
+        }
+    }
+    let whole = |check: &Check| check.1.as_ref().is_ok_and(|verdict| verdict.sampled.is_none());
+    let complete = not_compared.is_empty() && checks.iter().all(whole);
+    // Where nothing was compared, nothing is known.
+    let equal = if models.is_empty() { Value::Null } else { Value::Bool(exit_of(checks) == Exit::Ok) };
+    json!({
+        "equal": equal,
+        "complete": complete,
+        "models": models,
+        "not_compared": not_compared,
+        "repaired": repaired,
+    })
 }
 
 /// The whole answer: one line per model, its differences below.
-fn screen(checks: &[Check], left_out: &[&Node]) -> String {
-    if checks.is_empty() && left_out.is_empty() {
-        return "nothing to compare: no exact model is selected\n".to_owned();
+fn screen(checks: &[Check], repaired: &[Verdict]) -> String {
+    if checks.is_empty() {
+        return "nothing to compare: no incremental model is selected\n".to_owned();
     }
     let verdicts: Vec<&Verdict> = checks.iter().filter_map(|(_, check)| check.as_ref().ok()).collect();
-    let names = verdicts.iter().map(|verdict| verdict.label.chars().count());
-    let width = names.chain(left_out.iter().map(|node| node.name.chars().count())).max().unwrap_or(0);
+    let width = verdicts.iter().map(|verdict| verdict.label.chars().count()).max().unwrap_or(0);
     let mut out = String::new();
-    for verdict in &verdicts {
+    for verdict in repaired {
         describe(&mut out, verdict, width);
     }
-    for node in left_out {
-        let _ = writeln!(
-            out,
-            "{}  {}",
-            strong(&format!("{:width$}", node.name)),
-            warn(&format!("not compared: {}", reason(node)))
-        );
+    if !repaired.is_empty() {
+        let _ = writeln!(out, "repaired, and compared again:");
+    }
+    for verdict in &verdicts {
+        describe(&mut out, verdict, width);
     }
     out
 }
 
 fn describe(out: &mut String, verdict: &Verdict, width: usize) {
     let name = strong(&format!("{:width$}", verdict.label));
-    let compared = format!("{} compared with a rebuild", partitions(&verdict.cut, verdict.compared));
+    let compared = match &verdict.sampled {
+        Some(sampled) => format!(
+            "{} of {} compared with a rebuild",
+            thousands(verdict.compared),
+            partitions(&verdict.cut, sampled.of)
+        ),
+        None => format!("{} compared with a rebuild", partitions(&verdict.cut, verdict.compared)),
+    };
     match &verdict.outcome {
         Finding::Equal => {
             let _ = writeln!(
                 out,
                 "{name}  {compared}: {} {}",
                 good("equal"),
-                faint(&format!("({} rows)", thousands(verdict.rows)))
+                faint(&format!("({})", count(verdict.rows, "row")))
             );
         }
         Finding::NotCompared { reason } => {
@@ -154,6 +212,9 @@ fn describe(out: &mut String, verdict: &Verdict, width: usize) {
             differences(out, verdict);
         }
     }
+    if let Some(sampled) = &verdict.sampled {
+        let _ = writeln!(out, "    {}", faint(&sampled.sentence(verdict.compared)));
+    }
     for note in &verdict.notes {
         let _ = writeln!(out, "    {}", faint(note));
     }
@@ -162,37 +223,71 @@ fn describe(out: &mut String, verdict: &Verdict, width: usize) {
 /// Each differing partition: how it differs, some rows, why, and what mends it.
 fn differences(out: &mut String, verdict: &Verdict) {
     let label = verdict.mismatches.iter().map(|mismatch| mismatch.label.chars().count()).max().unwrap_or(0);
-    let mut causes: Vec<Cause> = Vec::new();
-    for mismatch in &verdict.mismatches {
+    let indent = " ".repeat(label + 6);
+    for (at, mismatch) in verdict.mismatches.iter().enumerate() {
         let _ = writeln!(out, "    {:label$}  {}", mismatch.label, rows_words(mismatch));
-        let indent = " ".repeat(label + 6);
-        for (side, rows) in [("here only:   ", &mismatch.examples_here), ("rebuilt only:", &mismatch.examples_rebuilt)]
-        {
-            for row in rows {
-                let _ = writeln!(out, "{indent}{side} {}", faint(&row_words(&verdict.columns, row)));
+        for row in &mismatch.examples_changed {
+            let _ = writeln!(out, "{indent}changed: {}", faint(&changed_words(verdict, row)));
+        }
+        if mismatch.examples_changed.is_empty() || mismatch.missing + mismatch.extra + mismatch.moved > 0 {
+            for (side, rows) in
+                [("here only:   ", &mismatch.examples_here), ("rebuilt only:", &mismatch.examples_rebuilt)]
+            {
+                for row in rows {
+                    let _ = writeln!(out, "{indent}{side} {}", faint(&row_words(&verdict.columns, row)));
+                }
             }
         }
-        if !causes.contains(&mismatch.cause) {
-            causes.push(mismatch.cause);
+        let said = |other: &&Mismatch| (other.because(), &other.repair) == (mismatch.because(), &mismatch.repair);
+        if verdict.mismatches[at + 1..].iter().any(|other| said(&other)) {
+            continue;
+        }
+        let _ = writeln!(out, "{indent}{}", mismatch.because());
+        match (&mismatch.repair, mismatch.cause) {
+            (Some(repair), _) => {
+                let _ = writeln!(out, "{indent}mend: {repair}");
+            }
+            (None, Cause::HeldBack) => {
+                let _ =
+                    writeln!(out, "{indent}mend: correct the rows or the test, then hw run --select {}", verdict.label);
+            }
+            (None, _) => {}
         }
     }
     let more = verdict.mismatch_count.saturating_sub(verdict.mismatches.len() as u64);
     if more > 0 {
         let _ = writeln!(out, "    and {} more", thousands(more));
     }
-    for cause in causes {
-        let _ = writeln!(out, "    {}", cause.sentence());
-        let refresh = if matches!(cause, Cause::SourceChanged | Cause::LogicChanged) { "" } else { " --full-refresh" };
-        let _ = writeln!(out, "    mend: hw run --select {}{refresh}", verdict.label);
-    }
 }
 
 fn rows_words(mismatch: &Mismatch) -> String {
     let mut text =
         format!("{} here, {} in a rebuild", count(mismatch.rows_here, "row"), thousands(mismatch.rows_rebuilt));
-    let (here, rebuilt) = (thousands(mismatch.only_here), thousands(mismatch.only_rebuilt));
-    text.push_str(&format!(" ({here} only here, {rebuilt} only in the rebuild)"));
+    let Mismatch { missing, extra, changed, moved, .. } = mismatch;
+    text.push_str(&format!(
+        ": {} missing, {} extra, {} changed",
+        thousands(*missing),
+        thousands(*extra),
+        thousands(*changed)
+    ));
+    if !mismatch.columns.is_empty() {
+        text.push_str(&format!(" ({})", mismatch.columns.join(", ")));
+    }
+    if *moved > 0 {
+        text.push_str(&format!(", {} moved", thousands(*moved)));
+    }
     text
+}
+
+fn changed_words(verdict: &Verdict, row: &ChangedRow) -> String {
+    let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "NULL".to_owned());
+    let key: Vec<String> =
+        verdict.key.iter().zip(&row.key).map(|(name, value)| format!("{name}={}", shown(value))).collect();
+    let values = row
+        .values
+        .iter()
+        .map(|value| format!("{} {} here, {} in a rebuild", value.column, shown(&value.here), shown(&value.rebuilt)));
+    format!("{}: {}", key.join(", "), values.collect::<Vec<_>>().join("; "))
 }
 
 fn row_words(columns: &[String], row: &[Option<String>]) -> String {

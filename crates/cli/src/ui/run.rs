@@ -340,7 +340,8 @@ pub fn dotted(index: usize, total: usize, text: &str, status: &str) -> String {
     format!("{head}{} [{status}]", ".".repeat(dots))
 }
 
-/// The name in a unique id; tests carry a digest behind it.
+/// The name in a unique id; data tests carry a digest behind it, unit tests their model before it.
 fn name_of(unique_id: &str) -> &str {
-    unique_id.split('.').nth(2).unwrap_or(unique_id)
+    let part = if unique_id.starts_with("unit_test.") { 3 } else { 2 };
+    unique_id.split('.').nth(part).unwrap_or(unique_id)
 }

@@ -186,10 +186,17 @@ fn complete_through(exact: &[&SwapReport]) -> Option<String> {
 /// `2 seeds, 3 models, 4 tests`
 fn kinds(manifest: &Manifest, results: &RunResults) -> String {
     let mut parts = Vec::new();
-    for kind in [ResourceType::Seed, ResourceType::Model, ResourceType::Snapshot, ResourceType::Test] {
+    let kinds = [
+        (ResourceType::Seed, "seed"),
+        (ResourceType::Model, "model"),
+        (ResourceType::Snapshot, "snapshot"),
+        (ResourceType::Test, "data test"),
+        (ResourceType::UnitTest, "unit test"),
+    ];
+    for (kind, word) in kinds {
         let number = of_kind(manifest, results, kind);
         if number > 0 {
-            parts.push(count(number, if kind == ResourceType::Test { "data test" } else { kind.word() }));
+            parts.push(count(number, word));
         }
     }
     let known = |result: &&NodeResult| manifest.nodes.contains_key(&result.unique_id);

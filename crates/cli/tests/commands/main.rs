@@ -17,6 +17,7 @@ mod plan;
 mod retry;
 mod run;
 mod run_operation;
+mod runbook;
 mod seed;
 mod show;
 mod source;

@@ -61,8 +61,8 @@ impl Adapter {
             "use_database" => Value::from(self.0.scene.project.target.database.as_str()),
             "valid_incremental_strategies" => list(STRATEGIES.map(Value::from).to_vec()),
             "get_incremental_strategy_macro" => self.strategy_macro(arguments)?,
-            "render_raw_columns_constraints" => constraints::of_columns(arguments)?,
-            "render_raw_model_constraints" => constraints::of_model(arguments)?,
+            "render_raw_columns_constraints" => constraints::of_columns(&self.0, arguments)?,
+            "render_raw_model_constraints" => constraints::of_model(&self.0, arguments)?,
             "get_hard_deletes_behavior" => Value::from(hard_deletes(&self.0.scene.subject.config)?),
             "standardize_grants_dict" => grants(arguments.required(0, "grants_table")?)?,
             "warn_once" | "cache_added" | "cache_dropped" | "cache_renamed" | "clear_transaction"

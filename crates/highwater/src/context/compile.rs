@@ -13,10 +13,11 @@ use super::query_map::QueryMap;
 use super::reference::{Index, cte_name};
 use super::relation::RelationValue;
 use super::scene::{Frame, Messages, Mode, Running, Scene, Subject, Transaction, lock};
+use super::unit_test::Mock;
 use super::{Batch, describe, diagnose, explain, generic_test, log_messages, options};
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::engine::{Connection, Engine, EngineError};
-use crate::manifest::{Manifest, Node, ResourceType};
+use crate::manifest::{Fixture, Manifest, Node, ResourceType, UnitTest};
 use crate::project::Project;
 use crate::state::Deferral;
 
@@ -85,6 +86,7 @@ struct Setting<'a> {
     batch: Option<&'a Batch>,
     /// The node's SQL, where it is rendered already.
     compiled: Option<&'a str>,
+    mock: Option<Arc<Mock>>,
     transaction: Transaction,
 }
 
@@ -96,6 +98,7 @@ impl<'a> Setting<'a> {
             package: &node.package_name,
             batch: None,
             compiled: None,
+            mock: None,
             transaction: Transaction::Foreign,
         }
     }
@@ -177,10 +180,54 @@ impl Compiler {
             let problem = Diagnostic::error("HW0313", format!("{} is written in {}", node.unique_id, node.language));
             return Err(problem.help("write the model in SQL: DuckDB inside Highwater runs no Python"));
         }
+        if let Some(test) = &node.unit_test {
+            return self.compile_unit_test(&setting, node, test);
+        }
         let query = self.render_node(&setting, node)?;
         let mut expressions = Vec::new();
         self.collect(&setting, &query.ephemeral, &mut expressions)?;
         Ok(Compiled { batch: setting.batch.cloned(), ..inject(&query, &expressions) })
+    }
+
+    /// The query of the tested model, with the rows that the test gives put in front.
+    fn compile_unit_test(&self, setting: &Setting<'_>, node: &Node, test: &UnitTest) -> Result<Compiled, Diagnostic> {
+        let mock = Arc::new(Mock::of(node, test, &self.manifest));
+        let Some(model) = self.manifest.nodes.get(&mock.model) else { return Ok(Compiled::default()) };
+        let own = Setting { mock: Some(Arc::clone(&mock)), ..Setting::of(model, setting.connection) };
+        let query = self.render_node(&own, model)?;
+        let mut expressions = Vec::new();
+        for id in &query.ephemeral {
+            let Some(given) = test.given.iter().find(|given| given.node == *id) else { continue };
+            let stand_in = self.stand_in(model, given);
+            let query = self.render_fixture(&Setting::of(&stand_in, setting.connection), &stand_in, given)?;
+            expressions.push(Expression { unique_id: id.clone(), name: mock.inputs[id].clone(), query });
+        }
+        Ok(inject(&query, &expressions))
+    }
+
+    /// A node with the name and place of an input: what the template of a fixture is about.
+    fn stand_in(&self, model: &Node, given: &Fixture) -> Node {
+        let mut node = self.manifest.nodes.get(&given.node).unwrap_or(model).clone();
+        if let Some(source) = self.manifest.sources.get(&given.node) {
+            node.name.clone_from(&source.name);
+            node.relation = source.relation.clone();
+        }
+        node.raw_code = match given.rows.as_str() {
+            Some(sql) => sql.to_owned(),
+            None => "{{ get_fixture_sql(given_rows, none) }}".to_owned(),
+        };
+        node
+    }
+
+    fn render_fixture(&self, setting: &Setting<'_>, node: &Node, given: &Fixture) -> Result<Rendered, Diagnostic> {
+        let scene = self.scene(setting);
+        scene.define("given_rows", from_json(&given.rows));
+        let file = SourceFile { path: node.original_file_path.clone(), text: node.raw_code.clone() };
+        let place = Place { file: Arc::new(file), shift: 0 };
+        let rendered = Template::parse(&place.file.path, &node.raw_code)
+            .and_then(|template| render(&template, &Frame::top(Arc::clone(&scene)).context(), &scene.options));
+        let output = rendered.map_err(|error| self.explain(&error, &scene, Some(&place)))?;
+        Ok(Rendered { text: output.text, map: output.map, place, ephemeral: Vec::new() })
     }
 
     /// Renders ephemeral parents, each once, those of a parent before the parent itself.
@@ -253,7 +300,15 @@ impl Compiler {
         arguments: &IndexMap<String, serde_json::Value>,
     ) -> Result<Value, Diagnostic> {
         let (package, transaction) = (self.project.name.as_str(), Transaction::Foreign);
-        let scene = self.scene(&Setting { node: None, connection, package, batch: None, compiled: None, transaction });
+        let scene = self.scene(&Setting {
+            node: None,
+            connection,
+            package,
+            batch: None,
+            compiled: None,
+            mock: None,
+            transaction,
+        });
         let kwargs: Vec<(&str, Value)> =
             arguments.iter().map(|(key, value)| (key.as_str(), from_json(value))).collect();
         self.call(&scene, name, &[], &kwargs).map_err(|error| self.explain(&error, &scene, None))
@@ -342,6 +397,7 @@ impl Compiler {
             package,
             batch: None,
             compiled: None,
+            mock: None,
             transaction: Transaction::Foreign,
         });
         for (name, value) in names {
@@ -383,6 +439,7 @@ impl Compiler {
             ephemeral: Mutex::default(),
             transaction: Mutex::new(setting.transaction),
             batch: setting.batch.cloned(),
+            mock: setting.mock.clone(),
             graph: Arc::clone(&self.graph),
             deferral: self.deferral.clone(),
             selected: Arc::clone(&self.selected),

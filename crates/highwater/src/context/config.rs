@@ -33,6 +33,13 @@ impl ConfigObject {
                 }
             }
             given.extend(arguments.keyword.iter().map(|(key, value)| (key.clone(), json_of(value))));
+            let is_given = |wanted: &str| given.iter().any(|(key, _)| key == wanted);
+            for (one, other) in [("pre_hook", "pre-hook"), ("post_hook", "post-hook")] {
+                if is_given(one) && is_given(other) {
+                    let title = format!("{one} and {other} are the same configuration: give one of them");
+                    return Err(Error::raised(title));
+                }
+            }
             self.0
                 .scene
                 .note(|captured| given.into_iter().for_each(|(key, value)| merge(&mut captured.config, &key, value)));

@@ -4,11 +4,13 @@ use highwater_jinja::{Arguments, Error, Value, list, to_json};
 use serde_json::Value as Json;
 
 use super::fault::Fault;
+use super::generic_test;
+use super::scene::Frame;
 use crate::engine::quote_identifier;
 
 /// `adapter.render_raw_columns_constraints(raw_columns)`: one line per column, `id integer not null`.
-pub(crate) fn of_columns(arguments: &Arguments) -> Result<Value, Error> {
-    let columns = json(arguments.required(0, "raw_columns")?);
+pub(crate) fn of_columns(frame: &Frame, arguments: &Arguments) -> Result<Value, Error> {
+    let columns = written(frame, arguments.required(0, "raw_columns")?)?;
     let lines = columns.as_object().into_iter().flat_map(|columns| columns.values()).map(|column| {
         let name = text(column, "name");
         let name = if column["quote"].as_bool() == Some(true) { quote_identifier(name) } else { name.to_owned() };
@@ -20,9 +22,30 @@ pub(crate) fn of_columns(arguments: &Arguments) -> Result<Value, Error> {
 }
 
 /// `adapter.render_raw_model_constraints(raw_constraints)`: `primary key (a, b)`.
-pub(crate) fn of_model(arguments: &Arguments) -> Result<Value, Error> {
-    let constraints = json(arguments.required(0, "raw_constraints")?);
+pub(crate) fn of_model(frame: &Frame, arguments: &Arguments) -> Result<Value, Error> {
+    let constraints = written(frame, arguments.required(0, "raw_constraints")?)?;
     Ok(list(items(&constraints).iter().filter_map(of_table).map(Value::from).collect()))
+}
+
+/// Constraints as data; what foreign keys refer to (`to: ref('x')`) is looked up.
+fn written(frame: &Frame, value: &Value) -> Result<Json, Error> {
+    let mut json = json(value);
+    look_up(frame, &mut json)?;
+    Ok(json)
+}
+
+fn look_up(frame: &Frame, json: &mut Json) -> Result<(), Error> {
+    match json {
+        Json::Array(items) => items.iter_mut().try_for_each(|item| look_up(frame, item)),
+        Json::Object(entries) => entries.iter_mut().try_for_each(|(key, value)| {
+            if key == "to" && value.is_string() {
+                *value = Json::String(generic_test::rendered(frame, value)?.to_string());
+                return Ok(());
+            }
+            look_up(frame, value)
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn json(value: &Value) -> Json {

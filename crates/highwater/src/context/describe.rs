@@ -110,7 +110,8 @@ pub(crate) fn graph(frame: &Frame) -> Value {
 }
 
 fn whole(manifest: &Manifest) -> Value {
-    let nodes = manifest.nodes.iter().map(|(id, node)| (id.clone(), node_json(node, None)));
+    let nodes = manifest.nodes.iter().filter(|(_, node)| node.unit_test.is_none());
+    let nodes = nodes.map(|(id, node)| (id.clone(), node_json(node, None)));
     let section = |name: &str, entries: Vec<(String, Json)>| {
         let entries = entries.into_iter().map(|(id, json)| (Value::from(id), from_json(&json))).collect();
         (Value::from(name), dict(entries))

@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 
 use highwater_jinja::value::Tuple;
-use highwater_jinja::{
-    Arguments, Error, Template, Value, call, from_json, function, list, render, set as set_of, to_json,
-};
+use highwater_jinja::{Arguments, Error, Template, Value, call, from_json, function, list, set as set_of, to_json};
 use md5::{Digest as _, Md5};
 
 use super::Message;
@@ -32,15 +30,6 @@ pub(crate) fn lookup(name: &str) -> Option<Value> {
     Some(function(name, body))
 }
 
-/// `render(text)`: a template rendered with what the node sees.
-pub(crate) fn render_text(frame: &Frame) -> Value {
-    let scene = frame.scene.clone();
-    function("render", move |arguments| {
-        let template = Template::parse(&scene.subject.name, &arguments.required_text(0, "string")?)?;
-        Ok(Value::from(render(&template, &Frame::top(scene.clone()).context(), &scene.options)?.text))
-    })
-}
-
 /// `log(message, info=false)`.
 pub(crate) fn log(frame: &Frame) -> Value {
     let scene = frame.scene.clone();
@@ -60,6 +49,15 @@ pub(crate) fn print(frame: &Frame) -> Value {
             scene.say(Message::Print, &arguments.required(0, "msg")?.to_string());
         }
         Ok(Value::from(""))
+    })
+}
+
+/// `render(text)`: a text of the configuration as a template.
+pub(crate) fn render(frame: &Frame) -> Value {
+    let frame = frame.clone();
+    function("render", move |arguments| {
+        let template = Template::parse("a text that is rendered", &arguments.required(0, "string")?.to_string())?;
+        Ok(Value::from(highwater_jinja::render(&template, &frame.context(), &frame.scene.options)?.text))
     })
 }
 

@@ -38,7 +38,11 @@ pub(crate) fn define_arguments<'a>(
     Ok(())
 }
 
-fn rendered(frame: &Frame, value: &Json) -> Result<Value, Error> {
+/// A value with its templates and calls of functions rendered.
+///
+/// # Errors
+/// Whatever they raise.
+pub(crate) fn rendered(frame: &Frame, value: &Json) -> Result<Value, Error> {
     static CALL: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?s)^\s*(env_var|ref|var|source|doc)\s*\(.+\)\s*$").expect("a constant pattern"));
     Ok(match value {

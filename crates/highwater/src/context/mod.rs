@@ -18,6 +18,7 @@
 //! | `statement.rs`, `functions.rs`, `exceptions.rs` | results of statements, plain functions, raising |
 //! | `describe.rs` | nodes as templates see them: `model`, `graph` |
 //! | `generic_test.rs` | arguments of generic tests |
+//! | `unit_test.rs` | what stands for inputs, variables and macros in a unit test |
 //! | `fault.rs` | errors of templates as diagnostics |
 
 mod adapter;
@@ -43,6 +44,7 @@ mod relation;
 mod scene;
 mod statement;
 mod table;
+mod unit_test;
 mod variables;
 
 use std::sync::{Arc, LazyLock};

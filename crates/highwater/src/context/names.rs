@@ -11,7 +11,7 @@ use super::adapter::Adapter;
 use super::column::ColumnClass;
 use super::config::ConfigObject;
 use super::relation::RelationClass;
-use super::scene::Frame;
+use super::scene::{Frame, lock};
 use super::{describe, exceptions, functions, moment, reference, statement, variables};
 
 /// The version of dbt whose behaviour templates may rely on.
@@ -29,6 +29,13 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
         "config" => Value::from_object(ConfigObject::new(frame)),
         "this" => {
             scene.note(|captured| captured.uses_this = true);
+            let mock = scene.running().and_then(|running| Some((running, running.mock.as_ref()?)));
+            if let Some((running, mock)) = mock
+                && let Some(stand_in) = mock.this()
+            {
+                lock(&running.ephemeral).insert(mock.model.clone());
+                return Some(stand_in.into_value());
+            }
             scene.subject.this.clone()?.into_value()
         }
         "model" => Value::clone(scene.subject.model.as_ref()?),
@@ -57,15 +64,15 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
         "exceptions" => exceptions::value(frame),
         "pre_hooks" => hooks(frame, "pre_hook"),
         "post_hooks" => hooks(frame, "post_hook"),
-        "env_var" => variables::env_var_function(),
+        "env_var" => variables::env_var_function(frame),
         "var" => variables::var_function(frame),
         "load_result" => statement::load_result(frame),
         "store_result" => statement::store_result(frame),
         "store_raw_result" => statement::store_raw_result(frame),
-        "render" => functions::render_text(frame),
         "log" => functions::log(frame),
         "print" => functions::print(frame),
         "write" => functions::write(frame),
+        "render" => functions::render(frame),
         // The evaluator's own: the one with its clock, the other with all our answers.
         "modules" | "context" => return None,
         _ => return functions::lookup(name).or_else(|| namespace(frame, name)),

@@ -8,8 +8,9 @@ use indexmap::IndexMap;
 use super::fault::Fault;
 use super::relation::{CTE_PREFIX, RelationValue};
 use super::scene::{Frame, Running, lock};
+use super::unit_test::Mock;
 use super::window_condition;
-use crate::engine::{Relation, quote_identifier};
+use crate::engine::{Relation, quote_identifier, quote_literal};
 use crate::manifest::{ColumnProperties, Config, Manifest, Node, RefCall, ResourceType, SourceNode};
 use crate::project::suggest;
 
@@ -123,6 +124,9 @@ fn referred(frame: &Frame, running: &Running, call: &RefCall) -> Result<Relation
     let Some(node) = running.index.node(manifest, packages(frame), call) else {
         return Err(unknown_node(frame, running, call));
     };
+    if let Some(mock) = &running.mock {
+        return given(running, mock, &node.unique_id, &format!("ref('{}')", call.name));
+    }
     check_declared(frame, running, &node.unique_id, &format!("{{{{ ref('{}') }}}}", call.name))?;
     if node.resource_type == ResourceType::Model && node.config.materialized() == "ephemeral" {
         lock(&running.ephemeral).insert(node.unique_id.clone());
@@ -140,6 +144,19 @@ fn deferred(running: &Running, node: &Node) -> Result<Option<Relation>, Error> {
     let is_built = || running.on_connection(|connection| connection.kind(&node.relation)).map(|kind| kind.is_some());
     let leads_there = deferral.is_preferred(&node.unique_id) || !is_built()?;
     Ok(leads_there.then(|| earlier.clone()))
+}
+
+/// What stands for an input in a unit test: the rows it gives.
+fn given(running: &Running, mock: &Mock, id: &str, call: &str) -> Result<RelationValue, Error> {
+    match mock.inputs.get(id) {
+        Some(name) => {
+            lock(&running.ephemeral).insert(id.to_owned());
+            Ok(RelationValue::cte(name))
+        }
+        None => Err(Fault::new("HW0314", format!("the unit test `{}` gives no rows for {call}", mock.test))
+            .help(format!("add them, or none: given: [{{input: {call}, rows: []}}]"))
+            .into()),
+    }
 }
 
 /// The name of the common table expression that stands for an ephemeral model.
@@ -231,10 +248,43 @@ pub(crate) fn source_function(frame: &Frame) -> Value {
         let Some(found) = running.index.source(&running.manifest, packages(&frame), (&source, &table)) else {
             return Err(unknown_source(running, &source, &table));
         };
+        if let Some(mock) = &running.mock {
+            return Ok(given(running, mock, &found.unique_id, &format!("source('{source}', '{table}')"))?.into_value());
+        }
         check_declared(&frame, running, &found.unique_id, &format!("{{{{ source('{source}', '{table}') }}}}"))?;
-        let relation = RelationValue::of(&found.relation, None);
+        let mut relation = RelationValue::of(&found.relation, None);
+        if let Some(location) = external_location(found) {
+            relation = relation.read_from(location);
+        }
         Ok(restricted(&frame, relation, running, &found.config, &found.columns).into_value())
     })
+}
+
+/// Where the rows of a source lie that is a file (`external_location` of dbt-duckdb): a name in quotes, or a function call.
+/// `{name}`, `{identifier}`, `{schema}` and everything in `meta` stand for themselves.
+fn external_location(source: &SourceNode) -> Option<String> {
+    let meta = source.config.get("meta").and_then(serde_json::Value::as_object);
+    let setting = |key: &str| source.config.text(key).or_else(|| meta?.get(key)?.as_str());
+    let mut location = setting("external_location")?.to_owned();
+    let own = [
+        ("name", source.name.as_str()),
+        ("identifier", &source.relation.identifier),
+        ("schema", &source.relation.schema),
+        ("database", &source.relation.database),
+    ];
+    let further = meta.into_iter().flatten().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
+    for (key, value) in own.into_iter().chain(further) {
+        let marks = match setting("formatter").unwrap_or("newstyle") {
+            "oldstyle" => vec![format!("%({key})s")],
+            "template" => vec![format!("${{{key}}}"), format!("${key}")],
+            _ => vec![format!("{{{key}}}")],
+        };
+        for mark in marks {
+            location = location.replace(&mark, value);
+        }
+    }
+    let is_sql = location.contains('(') || location.starts_with('\'');
+    Some(if is_sql { location } else { quote_literal(&location) })
 }
 
 fn unknown_source(running: &Running, source: &str, table: &str) -> Error {

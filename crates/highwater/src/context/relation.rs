@@ -27,12 +27,21 @@ pub(crate) struct RelationValue {
     quote: [bool; 3],
     /// A query around the name: `where false` for `--empty`, a window of event time for a batch.
     filter: Option<String>,
+    /// What is read instead: a file, or a function that reads one.
+    external: Option<String>,
 }
 
 impl RelationValue {
     /// A relation from its three parts.
     pub(crate) fn new(database: Option<String>, schema: Option<String>, identifier: Option<String>) -> Self {
-        Self { parts: [database, schema, identifier], kind: None, include: [true; 3], quote: [true; 3], filter: None }
+        Self {
+            parts: [database, schema, identifier],
+            kind: None,
+            include: [true; 3],
+            quote: [true; 3],
+            filter: None,
+            external: None,
+        }
     }
 
     /// An existing place in the database.
@@ -98,8 +107,17 @@ impl RelationValue {
         self.kind.as_deref()
     }
 
+    /// The same relation, read from a file.
+    pub(crate) fn read_from(mut self, location: String) -> Self {
+        self.external = Some(location);
+        self
+    }
+
     /// The quoted name, without any filter.
     pub(crate) fn name(&self) -> String {
+        if let Some(location) = &self.external {
+            return location.clone();
+        }
         let shown = (0..3).filter(|&part| self.include[part]).filter_map(|part| {
             let text = self.parts[part].as_deref()?;
             Some(if self.quote[part] { quote_identifier(text) } else { text.to_owned() })

@@ -13,6 +13,7 @@ use super::library::{MacroEntry, Macros};
 use super::parse::Captured;
 use super::reference::Index;
 use super::relation::RelationValue;
+use super::unit_test::Mock;
 use super::{Batch, Message, names};
 use crate::engine::{Connection, EngineError};
 use crate::manifest::{Config, Manifest};
@@ -74,6 +75,8 @@ pub(crate) struct Running {
     pub(crate) transaction: Mutex<Transaction>,
     /// The window of a batch.
     pub(crate) batch: Option<Batch>,
+    /// What a unit test puts in the place of inputs and macros.
+    pub(crate) mock: Option<Arc<Mock>>,
     /// `graph`, made once for all renderings.
     pub(crate) graph: Arc<OnceLock<Value>>,
     /// Where references lead when their own tables are not built.
@@ -178,6 +181,10 @@ impl Frame {
                     captured.macros.push(entry.unique_id.clone());
                 }
             });
+        }
+        let mock = self.scene.running().and_then(|running| running.mock.as_ref());
+        if let Some(stand_in) = mock.and_then(|mock| mock.callable(&entry.package, &entry.definition.name)) {
+            return stand_in;
         }
         let package = entry.package.as_str().into();
         let inner = Frame { scene: Arc::clone(&self.scene), package, top: false };

@@ -19,6 +19,10 @@ impl Variables {
     fn find(&self, name: &str) -> Option<Value> {
         let (scene, package) = (&self.0.scene, &self.0.package);
         let project = &scene.project;
+        let mock = scene.running().and_then(|running| running.mock.as_ref());
+        if let Some(value) = mock.and_then(|mock| mock.variable(name)) {
+            return Some(value);
+        }
         let found = project.var(&scene.subject.package, name).or_else(|| project.var(package, name));
         found.map(from_json)
     }
@@ -83,9 +87,14 @@ fn missing_var(name: &str) -> Error {
 }
 
 /// `env_var(name, default)`.
-pub(crate) fn env_var_function() -> Value {
-    function("env_var", |arguments| {
+pub(crate) fn env_var_function(frame: &Frame) -> Value {
+    let scene = frame.scene.clone();
+    function("env_var", move |arguments| {
         let name = arguments.required_text(0, "var")?;
+        let mock = scene.running().and_then(|running| running.mock.as_ref());
+        if let Some(value) = mock.and_then(|mock| mock.environment(&name)) {
+            return Ok(value);
+        }
         match std::env::var(&name) {
             Ok(value) => Ok(Value::from(value)),
             Err(_) => arguments.get(1, "default").cloned().ok_or_else(|| {

@@ -26,6 +26,15 @@ impl Axis {
         }
     }
 
+    /// The columns that tell the partition of a row.
+    pub fn columns(&self) -> Vec<String> {
+        match &self.partitioning {
+            Partitioning::Interval { column, .. } => vec![column.clone()],
+            Partitioning::Key { columns } => columns.clone(),
+            Partitioning::Whole => Vec::new(),
+        }
+    }
+
     /// The column of the ledger that holds partition ids.
     pub fn ledger_column(&self) -> &'static str {
         if self.unit().is_some() { "interval_start" } else { "key_hash" }

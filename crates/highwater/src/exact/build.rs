@@ -15,10 +15,12 @@ use super::detect::{Observation, record};
 use super::dirty::listed;
 use super::error::ExactError;
 use super::foresee::Shown;
+use super::hold::{Held, hold};
 use super::job::Job;
 use super::lease::{self, Holder, Lease, Taken};
 use super::ledger::{self, ModelRow, RunRow};
 use super::look::{Choice, Look, broken_promises, kept, look, refuse, schema_change};
+use super::marks::{self, Mark};
 use super::model::RunIdentity;
 use super::prepare::{Analyse, Prepared, prepare};
 use super::report::{Mode, SwapReport};
@@ -190,7 +192,8 @@ fn finish(
 ) -> Result<Done, ExactError> {
     let Work { run, epoch, .. } = work;
     let scope = look.dirty.as_ref().filter(|_| mode == Mode::Incremental);
-    let staged = stage(job, prepared, query, scope, look.here.as_deref(), look.salt)?;
+    let over_something = look.target.kind.is_some();
+    let mut staged = stage(job, prepared, query, scope, look.here.as_deref(), look.salt, over_something)?;
     // Keys of partitions that are about to lose their rows can be named only now.
     let shown = match scope {
         Some(dirty) => {
@@ -201,6 +204,13 @@ fn finish(
         None => Vec::new(),
     };
     job.reach("staged");
+    let held = hold(job, prepared, &mut staged)?;
+    if held.count > 0 && staged.outcome.recreated && staged.outcome.replaced == 0 {
+        // Nothing is left of what would make a new table.
+        let mut report = SwapReport { dirty: shown, ..report_of(prepared, look, mode, Swapped::default(), held) };
+        totals(job, prepared, &mut report)?;
+        return Ok(Done { report, commit: false });
+    }
     // Not before: a run that sleeps while it builds must not keep others out once its lease is over.
     ledger::fence(job, epoch)?;
     let known = look.known.clone().unwrap_or(ModelRow {
@@ -211,15 +221,21 @@ fn finish(
         audited: job.today(),
     });
     let swapped = swap::swap(job, prepared, &staged, look.target.kind, &known, run)?;
+    let marked = marks::any(job)?;
     let fresh = look.dirty.is_none() || look.observations.iter().any(|observation| !observation.seen);
     let news = look.observations.iter().any(Observation::news);
     let commit = swapped.recorded > 0
         || swapped.recreated
+        || held.count > 0
+        || marked
         || news
         || look.audited.is_some()
         || known.logic_version != prepared.logic_version;
-    let mut report = SwapReport { dirty: shown, ..report_of(prepared, look, mode, swapped) };
+    let marks = held.table.as_deref().map(|table| (table.to_owned(), Mark::Held));
+    let mut report = SwapReport { dirty: shown, ..report_of(prepared, look, mode, swapped, held) };
     if commit {
+        let marks = marks.filter(|_| !job.forgets_held());
+        marks::replace(job, prepared, marks.as_ref().map(|(table, mark)| (table.as_str(), *mark)), run)?;
         record(job, prepared, &look.observations, fresh, run)?;
         let row = ModelRow {
             logic_version: prepared.logic_version.clone(),
@@ -292,12 +308,12 @@ fn run_row(report: &SwapReport, what: &'static str) -> RunRow {
 }
 
 fn report(job: &mut Job, prepared: &Prepared, look: &Look, mode: Mode) -> Result<SwapReport, ExactError> {
-    let mut report = report_of(prepared, look, mode, Swapped::default());
+    let mut report = report_of(prepared, look, mode, Swapped::default(), Held::default());
     totals(job, prepared, &mut report)?;
     Ok(report)
 }
 
-fn report_of(prepared: &Prepared, look: &Look, mode: Mode, swapped: Swapped) -> SwapReport {
+fn report_of(prepared: &Prepared, look: &Look, mode: Mode, swapped: Swapped, held: Held) -> SwapReport {
     let (whole, mut findings) = match &look.choice {
         Choice::Whole { reason, findings, .. } => (Some(reason.clone()), findings.clone()),
         _ => (None, Vec::new()),
@@ -316,7 +332,10 @@ fn report_of(prepared: &Prepared, look: &Look, mode: Mode, swapped: Swapped) -> 
         dirty: Vec::new(),
         dirty_count,
         replaced_count: swapped.replaced,
-        unchanged_count: dirty_count.saturating_sub(swapped.replaced),
+        unchanged_count: dirty_count.saturating_sub(swapped.replaced + held.count),
+        held_count: held.count,
+        held: held.listed,
+        audits: held.audits,
         partition_count: 0,
         rows_deleted: swapped.deleted,
         rows_inserted: swapped.inserted,

@@ -5,14 +5,16 @@
 //!   highwater:
 //!     detect: row_version      # fingerprint (default), row_version, append_only
 //!     version: change_number   # the column that says how new a row is; without it: loaded_at_field
-//!     commit_order: true       # needed when that is a moment: nothing is stamped earlier and committed later
+//!     commit_order: true       # needed when that is a moment, or PostgreSQL's number: none is given out earlier and committed later
 //!     deletes: none            # row_version: rows never vanish or change their day or key; else `audited`
 //!     audit: 7                 # days within which every part of the table is looked at once whatever the versions say; 0: never
 //! ```
 //!
 //! A detector other than the fingerprint relies on a promise of those who write the table. The promise is part of the declaration, `hw explain`
-//! prints it, and the audit finds it broken.
+//! prints it, and the audit finds it broken. On PostgreSQL a column of type `xid8` needs no promise about the order: `pg_current_xact_id()` fills it,
+//! and snapshots tell which transactions had committed.
 
+use highwater_sql::Dialect;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -52,8 +54,10 @@ pub struct Declared {
     pub detect: Detect,
     /// The column of versions; empty for fingerprints.
     pub version: String,
-    /// Whether moments in it rise in the order of commits.
+    /// Whether what is in it rises in the order of commits, by promise.
     pub commit_order: bool,
+    /// Whether it holds the ids of the transactions that wrote the rows: known when its type is.
+    pub by_transaction: bool,
     /// Whether rows never vanish, nor change their day or key.
     pub no_deletes: bool,
     /// Days within which an audit gets around; none: there is none.
@@ -101,43 +105,49 @@ pub fn declared(config: &Config, loaded_at: Option<&str>) -> Result<Option<Decla
         );
     }
     let commit_order = config.highwater("commit_order").and_then(Value::as_bool).unwrap_or(false);
-    Ok(Some(Declared { detect, version: version.to_owned(), commit_order, no_deletes, audit_days }))
+    let version = version.to_owned();
+    Ok(Some(Declared { detect, version, commit_order, by_transaction: false, no_deletes, audit_days }))
 }
 
 impl Declared {
-    /// Whether the column of versions can do what is asked of it.
+    /// Whether the column of versions can do what is asked of it; and what it is.
     ///
     /// # Errors
     /// Why not, in words.
-    pub(crate) fn check(&self, columns: &[Column]) -> Result<(), String> {
+    pub(crate) fn settle(&mut self, columns: &[Column], dialect: Dialect) -> Result<(), String> {
         let name = &self.version;
         let Some(column) = columns.iter().find(|column| column.name.eq_ignore_ascii_case(name)) else {
             return Err(format!("it has no column {name}"));
         };
         let data_type = column.data_type.to_uppercase();
-        if ["INT", "SERIAL", "XID8"].iter().any(|part| data_type.contains(part)) && !data_type.contains("INTERVAL") {
+        self.by_transaction = data_type == "XID8";
+        if self.by_transaction {
             return Ok(());
         }
+        let whole = ["INT", "SERIAL"].iter().any(|part| data_type.contains(part)) && !data_type.contains("INTERVAL");
         let moment = data_type.starts_with("TIMESTAMP") || data_type == "DATE";
-        match (moment, self.commit_order) {
-            (true, true) => Ok(()),
-            (true, false) => Err(format!(
+        match (whole, moment) {
+            (false, false) => Err(format!("{name} is {data_type}, which is neither a whole number nor a moment")),
+            _ if self.commit_order => Ok(()),
+            (_, true) => Err(format!(
                 "{name} is {data_type}, a moment: a row can be stamped early and committed late, and nobody who looks beyond the newest stamp would ever see it"
             )),
-            _ => Err(format!("{name} is {data_type}, which is neither a whole number nor a moment")),
+            _ if dialect == Dialect::Postgres => Err(format!(
+                "{name} is {data_type}: a number can be drawn early, from a sequence, and committed late, and nobody who looks beyond the newest would ever see its row"
+            )),
+            _ => Ok(()),
         }
     }
 
     /// What the detector relies on, in words. `part` is what the table is looked at by: `day`, `customer_id`.
     pub(crate) fn contract(&self, part: &str) -> String {
         let name = &self.version;
+        if self.by_transaction {
+            return self.transactions(part);
+        }
         let order =
             if self.commit_order { format!(", and {name} rises in the order of commits") } else { String::new() };
-        let audit = |what: &str| match self.audit_days {
-            Some(1) => format!("; {what} found by an audit of every {part} within 1 day"),
-            Some(days) => format!("; {what} found by an audit of every {part} within {days} days"),
-            None => String::new(),
-        };
+        let audit = |what: &str| self.audit(what, part);
         match self.detect {
             Detect::Fingerprint => "no promise needed".to_owned(),
             Detect::RowVersion if self.no_deletes => format!(
@@ -152,6 +162,38 @@ impl Declared {
                 "promised: rows are written once, with a {name} not below any committed before{order}; deleted rows show in the row count{}",
                 audit("updated rows are")
             ),
+        }
+    }
+
+    /// What transactions as versions rely on.
+    fn transactions(&self, part: &str) -> String {
+        let name = &self.version;
+        let (promise, found) = match self.detect {
+            Detect::AppendOnly => (
+                format!(
+                    "rows are written once, with the id of their transaction in {name}; deleted rows show in the row count"
+                ),
+                "updated rows are",
+            ),
+            _ if self.no_deletes => (
+                format!(
+                    "every write puts the id of its transaction into {name}; no row is deleted or changes its {part}"
+                ),
+                "a broken promise is",
+            ),
+            _ => (
+                format!("every write puts the id of its transaction into {name}"),
+                "rows that were deleted or changed their part are",
+            ),
+        };
+        format!("promised: {promise}{}", self.audit(found, part))
+    }
+
+    fn audit(&self, what: &str, part: &str) -> String {
+        match self.audit_days {
+            Some(1) => format!("; {what} found by an audit of every {part} within 1 day"),
+            Some(days) => format!("; {what} found by an audit of every {part} within {days} days"),
+            None => String::new(),
         }
     }
 }

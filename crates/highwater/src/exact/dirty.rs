@@ -9,6 +9,7 @@ use super::detect::Observation;
 use super::error::ExactError;
 use super::foresee::Shown;
 use super::job::{Job, number};
+use super::marks::{Mark, marked};
 use super::prepare::{Input, Prepared};
 use super::report::{Cut, DirtyPartition, LISTED};
 
@@ -73,6 +74,8 @@ pub(crate) fn dirty(
     if let Some(changed) = by_hand {
         job.execute(&format!("insert into {why} select p, {BY_HAND}, rows_before, rows_now from {changed}"))?;
     }
+    let marks = marked(job, prepared);
+    job.execute(&format!("insert into {why} select p, term, null, null from ({marks}) as marks(p, term)"))?;
     let set = job.store("dirty", &format!("select distinct p from {why}"))?;
     let [count, null] = job.numbers(&format!("select count(*), count(*) filter (where p is null) from {set}"))?;
     Ok(Dirty { why, set, count, null: null > 0, all })
@@ -108,6 +111,11 @@ fn walk(job: &mut Job, index: usize, term: &Term, set: &str, kept: &[String]) ->
             job.store(&format!("step_{index}_{number}"), &format!("select distinct * from (\n{query}\n) as arrived"))?;
     }
     Ok(current)
+}
+
+/// The words for a reason that no input gives.
+pub(crate) fn own_reason(term: usize) -> &'static str {
+    Mark::of_number(term).map_or("changed by hand", Mark::reason)
 }
 
 /// The words for an intermediate reason: which table, how many, and how that reaches the result.
@@ -175,7 +183,7 @@ pub(crate) fn listed(
                 let at = prepared.term_inputs[term];
                 reason(known, &prepared.inputs[at], &observations[at], counts)
             }
-            None => "changed by hand".to_owned(),
+            None => own_reason(term).to_owned(),
         };
         match partitions.last_mut() {
             Some(last) if last.label == label => {

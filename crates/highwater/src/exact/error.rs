@@ -141,6 +141,14 @@ pub enum ExactError {
         /// Which promise.
         message: String,
     },
+    /// A test could not be asked about what was staged.
+    #[error("{error}")]
+    Audit {
+        /// The model's label.
+        model: String,
+        /// Which, and why.
+        error: Box<crate::audit::AuditError>,
+    },
     /// The engine refused a statement.
     #[error("{source}")]
     Engine {
@@ -194,6 +202,7 @@ impl ExactError {
             Self::Assertion { .. } => Diagnostic::error("HW0510", self.to_string())
                 .note("nothing was swapped: the table is as it was")
                 .help("rebuild it with --full-refresh, and report this with the model's query"),
+            Self::Audit { model, error } => error.diagnostic(model),
             Self::Engine { source, .. } => match source {
                 EngineError::Statement { message, .. } => Diagnostic::error("HW0511", first_line(message))
                     .note(message.clone())

@@ -99,6 +99,30 @@ impl<'a> Job<'a> {
         false
     }
 
+    /// Whether tests come after publishing: never, but in a test that must notice it.
+    pub fn publishes_first(&self) -> bool {
+        #[cfg(test)]
+        return self.naive == Some(super::detect::fingerprint::Naive::PublishesFirst);
+        #[cfg(not(test))]
+        false
+    }
+
+    /// Whether tests are asked only about everything that is staged: never, but in a test that must notice it.
+    pub fn asks_once(&self) -> bool {
+        #[cfg(test)]
+        return self.naive == Some(super::detect::fingerprint::Naive::AsksOnce);
+        #[cfg(not(test))]
+        false
+    }
+
+    /// Whether what is held back is taken for built: never, but in a test that must notice it.
+    pub fn forgets_held(&self) -> bool {
+        #[cfg(test)]
+        return self.naive == Some(super::detect::fingerprint::Naive::ForgetsHeld);
+        #[cfg(not(test))]
+        false
+    }
+
     /// The name of one of this job's temporary tables, in SQL.
     pub fn temp(&self, name: &str) -> String {
         self.connection.temporary(&format!("{}_{name}", self.prefix)).sql()

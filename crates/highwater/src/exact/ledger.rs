@@ -10,6 +10,9 @@
 //! | `inputs` | model and probe | how far an input has been seen |
 //! | `fingerprints` | model, probe and group | what the input held then |
 //! | `runs` | run that found something | what it did |
+//! | `dirty` | partition that stays dirty whatever its inputs say | why, and since when |
+//! | `verdicts` | comparison with a rebuild | what it came to |
+//! | `compared` | partition that was compared | when last, and what was found |
 //!
 //! Data and ledger change in one transaction. There are no primary keys: DuckDB checks them against rows deleted in the same transaction.
 
@@ -25,8 +28,9 @@ use super::error::ExactError;
 use super::job::{Job, number};
 use super::model::RunIdentity;
 
-/// The version this code writes. The first had no leases, no tokens of detectors and no times of runs, the second kept no values of groups.
-const VERSION: i128 = 3;
+/// The version this code writes. The first had no leases, no tokens of detectors and no times of runs, the second kept no values of
+/// groups, the third neither marks nor verdicts.
+const VERSION: i128 = 4;
 
 const TABLES: &str = "
 create table if not exists {ledger}.ledger (version integer, created_at timestamp);
@@ -48,6 +52,14 @@ create table if not exists {ledger}.runs (
     run_id varchar, invocation_id varchar, model varchar, started_at timestamp, finished_at timestamp, what varchar, reason varchar,
     dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint,
     detect_seconds double precision, build_seconds double precision, foreseen_seconds double precision, rebuild_seconds double precision);
+create table if not exists {ledger}.dirty (
+    model varchar, interval_start timestamp, key_hash {key}, kind varchar, detail varchar, since timestamp, run_id varchar);
+create table if not exists {ledger}.verdicts (
+    model varchar, verified_at timestamp, run_id varchar, outcome varchar, reason varchar, scope varchar,
+    partitions bigint, compared bigint, differing bigint, seconds double precision, logic varchar);
+create table if not exists {ledger}.compared (
+    model varchar, interval_start timestamp, key_hash {key}, label varchar, verified_at timestamp, differs boolean,
+    missing bigint, extra bigint, changed bigint, columns varchar, cause varchar, row_count bigint, fingerprint {sum});
 ";
 
 /// What a ledger of the first version lacks. It had the project's names of models where there are tables now.
@@ -134,9 +146,9 @@ pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactEr
     let found = job.count(&job.dialect.count_tables(
         &quote_literal(&relation.database),
         "'highwater'",
-        "'ledger', 'fence', 'leases', 'models', 'partitions', 'inputs', 'fingerprints', 'runs'",
+        "'ledger', 'fence', 'leases', 'models', 'partitions', 'inputs', 'fingerprints', 'runs', 'dirty', 'verdicts', 'compared'",
     ))?;
-    if found < 8 {
+    if found < 11 {
         return Ok(false);
     }
     let table = job.query(&format!("select max(version) from {}.ledger", schema(relation)))?;
@@ -176,6 +188,19 @@ pub(crate) fn epoch(job: &mut Job) -> Result<Option<u64>, ExactError> {
         job.id()
     ))?;
     Ok((rows > 0).then_some(epoch))
+}
+
+/// Creates the ledger, or brings it up to date, in a transaction of its own; for those who have no use for a fence.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn ensure(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
+    job.connection.begin().map_err(|error| job.error(error))?;
+    let made = make_tables(job, run).and_then(|()| job.connection.commit().map_err(|error| job.error(error)));
+    if made.is_err() {
+        rollback(job);
+    }
+    made
 }
 
 /// Creates the ledger and the model's row in the fence, in a transaction of its own. Several runs may do so at once: who comes second waits.
@@ -321,7 +346,7 @@ fn seconds(seconds: Option<f64>) -> String {
 }
 
 /// A moment as a literal, in UTC.
-pub(super) fn moment(timestamp: Timestamp) -> String {
+pub(crate) fn moment(timestamp: Timestamp) -> String {
     let utc = timestamp.to_zoned(jiff::tz::TimeZone::UTC).datetime();
     format!("timestamp '{} {}'", utc.date(), utc.time())
 }

@@ -18,6 +18,8 @@
 //! | `slice.rs` | the query for those partitions only |
 //! | `cost.rs`, `reads.rs` | what a build takes and reads, against a build of everything |
 //! | `swap.rs` | staging, comparing, replacing |
+//! | `hold.rs` | staged partitions that fail a test, taken out of the swap |
+//! | `marks.rs` | partitions that stay dirty whatever their inputs say |
 //! | `ledger.rs` | the tables in schema `highwater` |
 //! | `declare.rs` | what is declared of inputs |
 //! | `lease.rs` | who is building a model |
@@ -29,30 +31,33 @@ pub(crate) mod axis;
 mod build;
 mod cost;
 mod declare;
-mod detect;
+pub(crate) mod detect;
 pub(crate) mod dirty;
 mod error;
 mod explain;
 pub mod failpoint;
 pub(crate) mod foresee;
+mod hold;
 pub(crate) mod job;
 mod lease;
 pub(crate) mod ledger;
 pub(crate) mod logic;
 pub(crate) mod look;
+pub(crate) mod marks;
 mod model;
 mod names;
 mod plan;
 pub(crate) mod prepare;
 mod reads;
 mod report;
-mod slice;
+pub(crate) mod slice;
 pub(crate) mod swap;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use declare::{Declared, Detect, declared};
 pub use error::{ExactError, LocatedFinding};
+pub use hold::HeldPartition;
 pub use lease::{Holder, TIME_TO_LIVE, Writers};
 pub use model::{ExactModel, ExactParent, Functions, RunIdentity, Surroundings, ViewText};
 pub use report::{

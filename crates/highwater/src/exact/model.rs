@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::audit::AuditTest;
 use crate::engine::Relation;
 use crate::manifest::{BatchSize, Policy};
 
@@ -39,6 +40,9 @@ pub struct ExactModel {
     pub on_schema_change: String,
     /// Rebuild whole, whatever the ledger says.
     pub full_refresh: bool,
+    /// Tests that staged rows have to pass before anybody sees them (`meta.highwater.audits: before`).
+    #[serde(skip)]
+    pub audits: Vec<AuditTest>,
 }
 
 /// The text of a view of this project.
@@ -87,6 +91,8 @@ pub struct Surroundings {
     pub labels: IndexMap<Relation, String>,
     /// Columns that were declared to tell the rows of a table or a view apart.
     pub unique: IndexMap<Relation, Vec<Vec<String>>>,
+    /// The columns that tell when the rows of a table were loaded (`loaded_at_field`).
+    pub loaded_at: IndexMap<Relation, String>,
     /// The database's functions.
     pub functions: Functions,
 }
@@ -153,6 +159,11 @@ impl Surroundings {
         let own = self.parent(relation).map(|parent| parent.unique_key.clone()).filter(|key| !key.is_empty());
         let declared = find(&self.unique, relation).cloned().unwrap_or_default();
         own.into_iter().chain(declared).collect()
+    }
+
+    /// The column that tells when the rows of a table were loaded.
+    pub fn loaded_at(&self, relation: &Relation) -> Option<&str> {
+        find(&self.loaded_at, relation).map(String::as_str)
     }
 
     /// What is declared of a table; nothing of one that swaps fill, for they tell what changed.

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::engine::{Connection, Relation, RelationKind};
 
 use super::PlannedModel;
-use super::dirty::{Dirty, labelled, listed, reason};
+use super::dirty::{Dirty, labelled, listed, own_reason, reason};
 use super::error::ExactError;
 use super::foresee::{Shown, Work, among};
 use super::job::{Job, number};
@@ -293,7 +293,7 @@ fn causes(job: &mut Job, prepared: &Prepared, look: &Look, dirty: &Dirty) -> Res
                 let (input, observation) = (&prepared.inputs[input], &look.observations[input]);
                 PlanCause { table: input.label.clone(), reason: reason(known, input, observation, None), partitions }
             }
-            None => PlanCause { table: job.label.clone(), reason: "changed by hand".to_owned(), partitions },
+            None => PlanCause { table: job.label.clone(), reason: own_reason(term).to_owned(), partitions },
         });
     }
     Ok(causes)

@@ -105,8 +105,8 @@ pub(crate) fn look(job: &mut Job, engine_version: &str, analyse: Analyse) -> Res
     let mut analysis =
         analyse(&Request { sql: &job.model.sql, catalog: &catalog, output: &types, partitioning: &axis.partitioning });
     let mut cached = catalog.session.into_inner();
-    let (inputs, term_inputs) = inputs(&analysis, &places, job.around, &mut cached);
-    check_detectors(job, &inputs)?;
+    let (mut inputs, term_inputs) = inputs(&analysis, &places, job.around, &mut cached);
+    settle_detectors(job, &mut inputs)?;
     refuse_itself(job, &inputs, &mut analysis);
     let logic = logic(job, &axis, &types, &analysis, &inputs, engine_version)?;
     let logic_version = sha256(&logic.to_string());
@@ -148,12 +148,12 @@ fn source(label: &str, text: &str) -> Arc<SourceFile> {
     Arc::new(SourceFile { path: format!("{label} (compiled)"), text: text.to_owned() })
 }
 
-/// Whether the columns that detectors were declared with can do what is asked of them.
-fn check_detectors(job: &mut Job, inputs: &[Input]) -> Result<(), ExactError> {
+/// Whether the columns that detectors were declared with can do what is asked of them, and what they are.
+fn settle_detectors(job: &mut Job, inputs: &mut [Input]) -> Result<(), ExactError> {
     for input in inputs {
-        let Some(declared) = &input.declared else { continue };
+        let Some(declared) = &mut input.declared else { continue };
         let columns = job.columns(&input.relation)?;
-        declared.check(&columns).map_err(|problem| ExactError::Detector {
+        declared.settle(&columns, job.dialect).map_err(|problem| ExactError::Detector {
             model: job.label.clone(),
             table: input.label.clone(),
             detect: declared.detect.word(),

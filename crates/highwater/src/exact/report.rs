@@ -3,6 +3,9 @@
 use highwater_sql::Finding;
 use serde::Serialize;
 
+use super::hold::HeldPartition;
+use crate::audit::Audited;
+
 /// How many partitions a report lists; counts are always complete.
 pub const LISTED: usize = 50;
 
@@ -80,6 +83,13 @@ pub struct SwapReport {
     pub replaced_count: u64,
     /// Partitions that were built and came out unchanged.
     pub unchanged_count: u64,
+    /// Partitions that were built and held back, because their rows fail a test: the table has their old rows, and the next run builds
+    /// them again.
+    pub held_count: u64,
+    /// The first of them.
+    pub held: Vec<HeldPartition>,
+    /// What the model's tests said of its staged rows, where they are asked before anything is published.
+    pub audits: Vec<Audited>,
     /// Partitions with rows, after the run.
     pub partition_count: u64,
     /// Rows deleted.

@@ -1,7 +1,7 @@
 //! The swap: staged rows take the place of dirty partitions, and the ledger says so, in the caller's transaction.
 //!
 //! With D a cover of the partitions that differ and S the slice of D, `(V - σ_D V) + S` is the rebuild. Partitions whose staged fingerprint
-//! equals the table's are not written, and nothing downstream runs because of them.
+//! equals the table's are not written, and nothing downstream runs because of them; nor are those that `hold.rs` holds back.
 
 use crate::engine::{RelationKind, quote_literal};
 
@@ -36,11 +36,18 @@ pub(crate) struct Swapped {
 
 /// Staged rows and how they compare.
 pub(crate) struct Staged {
-    stage: String,
+    /// Temporary table of the rows.
+    pub stage: String,
     /// Temporary table `(p, n_here, n_new, f_new, write, record)`.
-    diff: String,
+    pub diff: String,
     /// Whether the table is there, with the right columns.
-    standing: bool,
+    pub standing: bool,
+    /// Whether a table or a view is there, whatever its columns.
+    pub over_something: bool,
+    /// Whether everything was built.
+    everything: bool,
+    /// Temporary table with the partitions `p` that are not published; their old rows stay.
+    held: Option<String>,
     /// What it came to, once written.
     pub outcome: Swapped,
 }
@@ -108,6 +115,7 @@ pub(crate) fn stage(
     dirty: Option<&Dirty>,
     here: Option<&str>,
     salt: u64,
+    over_something: bool,
 ) -> Result<Staged, ExactError> {
     let stage = job.store("stage", query)?;
     let new = partitions(job, prepared, "new", &stage, "true", salt)?;
@@ -146,16 +154,50 @@ pub(crate) fn stage(
             scope(column)
         ),
     )?;
-    let [considered, replaced, recorded, deleted, inserted] = job.numbers(&format!(
-        "select count(*), count(*) filter (where write), count(*) filter (where record), sum(n_here) filter (where write), sum(n_new) filter (where write) from {diff}"
-    ))?;
-    let recreated = here.is_none() || (dirty.is_none() && replaced * 2 > considered);
-    Ok(Staged {
+    let mut staged = Staged {
         stage,
         diff,
         standing: here.is_some(),
-        outcome: Swapped { considered, replaced, recorded, deleted, inserted, recreated },
-    })
+        over_something,
+        everything: dirty.is_none(),
+        held: None,
+        outcome: Swapped::default(),
+    };
+    staged.count(job)?;
+    Ok(staged)
+}
+
+impl Staged {
+    /// Adds up what is to be written.
+    fn count(&mut self, job: &mut Job) -> Result<(), ExactError> {
+        let [considered, replaced, recorded, deleted, inserted] = job.numbers(&format!(
+            "select count(*), count(*) filter (where write), count(*) filter (where record), sum(n_here) filter (where write), sum(n_new) filter (where write) from {}",
+            self.diff
+        ))?;
+        // What is held back keeps its old rows, so that a table that has any cannot be made anew.
+        let anew = !self.standing || (self.everything && replaced * 2 > considered && self.held.is_none());
+        self.outcome = Swapped { considered, replaced, recorded, deleted, inserted, recreated: anew };
+        Ok(())
+    }
+
+    /// Takes partitions out of the swap: a table with a column `p`.
+    ///
+    /// # Errors
+    /// When the comparison cannot be written.
+    pub fn keep_back(&mut self, job: &mut Job, held: &str) -> Result<(), ExactError> {
+        let diff = &self.diff;
+        job.execute(&format!("update {diff} set write = false, record = false where {}", within("p", held)))?;
+        self.held = Some(held.to_owned());
+        self.count(job)
+    }
+
+    /// The staged rows that are published, in SQL.
+    fn published(&self, prepared: &Prepared) -> String {
+        match &self.held {
+            Some(held) => format!("select * from {} where not {}", self.stage, prepared.axis.within(held)),
+            None => format!("select * from {}", self.stage),
+        }
+    }
 }
 
 /// Writes what differs: data, then partitions in the ledger. Returns the staged outcome, with row counts as written.
@@ -180,17 +222,17 @@ pub(crate) fn swap(
         if let Some(kind @ (RelationKind::View | RelationKind::MaterializedView)) = kind {
             job.execute(&job.dialect.remove(kind.sql(), &job.model.relation.sql()))?;
         }
-        let query = format!("select * from {}", staged.stage);
+        let query = staged.published(prepared);
         job.execute(&job.dialect.replace(&job.model.relation.sql(), &query, staged.standing))?;
         outcome.deleted = rows_before;
-        outcome.inserted = job.count(&format!("select count(*) from {}", staged.stage))?;
+        outcome.inserted = job.count(&format!("select count(*) from ({query}) as published"))?;
     } else if outcome.replaced > 0 {
         replace(job, prepared, staged)?;
     }
     job.reach("inserted");
     record(job, prepared, staged, known, run)?;
     job.reach("recorded");
-    check_grain(job, staged, outcome)?;
+    check_grain(job, prepared, staged, outcome)?;
     Ok(outcome)
 }
 
@@ -232,7 +274,12 @@ fn record(
             "delete from {schema}.partitions where model = {model} and {} is not null",
             prepared.axis.unused_column()
         ))?;
-        job.execute(&format!("update {schema}.partitions set logic_version = {version} where model = {model}"))?;
+        // What is held back still holds what the earlier logic made.
+        let built =
+            staged.held.as_ref().map_or_else(|| "true".to_owned(), |held| format!("not {}", within(column, held)));
+        job.execute(&format!(
+            "update {schema}.partitions set logic_version = {version} where model = {model} and {built}"
+        ))?;
     }
     if staged.outcome.recorded == 0 {
         return Ok(());
@@ -250,7 +297,7 @@ fn record(
 }
 
 /// No two rows of the table may share a key that was staged.
-fn check_grain(job: &mut Job, staged: &Staged, outcome: Swapped) -> Result<(), ExactError> {
+fn check_grain(job: &mut Job, prepared: &Prepared, staged: &Staged, outcome: Swapped) -> Result<(), ExactError> {
     if job.model.unique_key.is_empty() || (outcome.replaced == 0 && !outcome.recreated) {
         return Ok(());
     }
@@ -262,7 +309,7 @@ fn check_grain(job: &mut Job, staged: &Staged, outcome: Swapped) -> Result<(), E
     } else {
         {
             let hash = job.dialect.key_hash(&keys);
-            format!("{hash} in (select {hash} from {})", staged.stage)
+            format!("{hash} in (select {hash} from ({}) as published)", staged.published(prepared))
         }
     };
     let text: Vec<String> = keys.iter().map(|key| format!("coalesce(cast({key} as varchar), 'NULL')")).collect();

@@ -20,7 +20,6 @@
 
 {% macro safe_cast(field, type) -%}{% do return(adapter.dispatch('safe_cast', 'dbt')(field, type)) %}{%- endmacro %}
 {% macro default__safe_cast(field, type) -%}cast({{ field }} as {{ type }}){%- endmacro %}
-{% macro duckdb__safe_cast(field, type) -%}try_cast({{ field }} as {{ type }}){%- endmacro %}
 
 {% macro cast_bool_to_text(field) -%}{% do return(adapter.dispatch('cast_bool_to_text', 'dbt')(field)) %}{%- endmacro %}
 {% macro default__cast_bool_to_text(field) -%}cast({{ field }} as {{ type_string() }}){%- endmacro %}

@@ -2,7 +2,7 @@
 //!
 //! 1. docs blocks and properties files; 2. drafts of all nodes; 3. which entry is about which node; 4. generic tests;
 //! 5. every template read with `execute` false, in parallel; 6. configuration merged and places in the database named;
-//! 7. names checked; 8. references followed; 9. exposures and metrics; 10. the graph.
+//! 7. names checked; 8. references followed; 9. exposures, metrics and unit tests; 10. the graph.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -67,7 +67,14 @@ pub fn build(project: &Project, macros: &Arc<Macros>) -> Result<(Manifest, Vec<D
     resolve::resolve(&mut manifest, &disabled_sources, &origins, &mut issues);
     (manifest.exposures, manifest.metrics) =
         exposures::read(project, &manifest, &disabled_sources, &properties, &renderers, &mut issues);
-    unit_tests(&mut manifest, &properties);
+    let unit_tests = super::unit_tests::Reader {
+        project,
+        macros,
+        renderers: &renderers,
+        configurer: &configurer,
+        disabled_sources: &disabled_sources,
+    };
+    unit_tests.read(&mut manifest, &properties, &mut issues);
     // The trees of the files are large, and what follows makes copies.
     drop(properties);
     key::declare(&mut manifest);
@@ -302,21 +309,35 @@ fn place(parse: &ParseContext<'_>, node: &mut Node) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-/// Hooks may refer to nodes too.
+/// Hooks and foreign keys may refer to nodes too.
 fn read_hooks(parse: &ParseContext<'_>, draft: &mut Draft<'_>, issues: &mut Issues) {
     let hooks = ["pre-hook", "post-hook"].into_iter().filter_map(|key| draft.node.config.get(key)?.as_array());
-    let templates: Vec<String> = hooks
+    let mut templates: Vec<String> = hooks
         .flatten()
         .filter_map(|hook| hook.get("sql")?.as_str())
         .filter(|sql| crate::project::render::has_jinja(sql))
         .map(str::to_owned)
         .collect();
+    let constraints = draft.node.columns.values().flat_map(|column| &column.constraints).chain(&draft.node.constraints);
+    let calls = constraints.filter_map(|constraint| constraint.get("to")?.as_str()).filter(|to| to.contains('('));
+    templates.extend(calls.map(|call| format!("{{{{ {call} }}}}")));
     if templates.is_empty() {
         return;
     }
+    let is_seed = draft.node.resource_type == ResourceType::Seed;
     for template in templates {
         let captured = parse.capture(&draft.package.name, &draft.file.path, &template, &draft.node);
         let Some(captured) = issues.keep(captured) else { continue };
+        if is_seed && !(captured.refs.is_empty() && captured.sources.is_empty()) {
+            issues.add(
+                draft
+                    .error(
+                        "HW0227",
+                        format!("Seeds cannot depend on other nodes, and a hook of `{}` does", draft.node.name),
+                    )
+                    .help("take ref() and source() out of the hook, or move it to a model"),
+            );
+        }
         for call in captured.refs {
             if !draft.node.refs.contains(&call) {
                 draft.node.refs.push(call);
@@ -385,15 +406,6 @@ fn groups(manifest: &mut Manifest, properties: &[Described], drafts: &[Draft<'_>
                     }),
             );
         }
-    }
-}
-
-/// Unit tests are kept as written.
-fn unit_tests(manifest: &mut Manifest, properties: &[Described]) {
-    for described in properties.iter().filter(|described| described.list == "unit_tests") {
-        let model = described.yaml.text_of("model").unwrap_or_default();
-        let id = format!("unit_test.{}.{model}.{}", described.package, described.name);
-        manifest.unit_tests.insert(id, described.yaml.json());
     }
 }
 

@@ -95,6 +95,7 @@ pub(super) fn config(draft: &Draft<'_>, patch: Option<&Patch<'_>>) -> Vec<Diagno
                     "use private, protected or public",
                 );
             }
+            audits(draft, &mut wrong);
             if node.config.materialized() == "incremental"
                 && node.config.text("incremental_strategy") == Some("microbatch")
             {
@@ -121,6 +122,31 @@ pub(super) fn config(draft: &Draft<'_>, patch: Option<&Patch<'_>>) -> Vec<Diagno
         _ => {}
     }
     problems
+}
+
+/// What cannot be meant about tests that come before publishing.
+fn audits(draft: &Draft<'_>, wrong: &mut impl FnMut(String, &str)) {
+    let (name, config) = (&draft.node.name, &draft.node.config);
+    for (key, words, help) in [
+        ("audits", ["before", "after"], "write audits: before to let rows wait for their tests"),
+        ("on_held", ["skip", "use_old"], "when rows are held back, skip what reads the model, or let it use_old rows"),
+    ] {
+        if let Some(value) = config.highwater(key)
+            && !value.as_str().is_some_and(|word| words.contains(&word))
+        {
+            wrong(
+                format!("`meta.highwater.{key}: {value}` of `{name}` is neither {} nor {}", words[0], words[1]),
+                help,
+            );
+        }
+    }
+    let before = config.highwater("audits").and_then(serde_json::Value::as_str) == Some("before");
+    if before && config.materialized() == "incremental" && !config.is_exact() {
+        wrong(
+            format!("`{name}` says `audits: before`, which works for exact models and whole tables"),
+            "dbt's incremental strategies write into the live table: use incremental_strategy: exact, or set audits: after",
+        );
+    }
 }
 
 fn snapshot(draft: &Draft<'_>, wrong: &mut impl FnMut(String, &str)) {

@@ -131,6 +131,17 @@ impl Config {
         self.get("meta")?.get("highwater")?.get(key).filter(|value| !value.is_null())
     }
 
+    /// Whether rows wait for their tests before anybody sees them (`meta.highwater.audits: before`): of exact models and whole tables.
+    pub fn is_audited(&self) -> bool {
+        (self.is_exact() || self.materialized() == "table")
+            && self.highwater("audits").and_then(Value::as_str) == Some("before")
+    }
+
+    /// Whether what reads this goes on with the old rows when new ones were held back (`meta.highwater.on_held: use_old`); else it is skipped.
+    pub fn uses_old(&self) -> bool {
+        self.highwater("on_held").and_then(Value::as_str) == Some("use_old")
+    }
+
     /// `meta.highwater.policy`; `auto` when nothing is said.
     pub fn policy(&self) -> Policy {
         match self.highwater("policy").and_then(Value::as_str) {

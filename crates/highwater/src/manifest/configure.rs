@@ -3,7 +3,7 @@
 //! file on top.
 //!
 //! Most keys replace what was there. `tags`, `pre-hook`, `post-hook` and `packages` add up; `meta`, `docs`, `quoting`,
-//! `column_types` and `contract` are merged key by key; of `grants` a key with `+` adds to the list, one without replaces it.
+//! `column_types` and `contract` are merged key by key, and so is `meta.highwater`; of `grants` a key with `+` adds to the list, one without replaces it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -177,7 +177,8 @@ pub(super) fn merge(config: &mut Layer, layer: &Layer) {
         let merged = match key {
             "tags" | "packages" => append(config.get(key), value),
             "pre-hook" | "post-hook" => append(config.get(key), &hooks(value)),
-            "meta" | "docs" | "quoting" | "column_types" | "contract" => update(config.get(key), value),
+            "meta" => meta(config.get(key), value),
+            "docs" | "quoting" | "column_types" | "contract" => update(config.get(key), value),
             "grants" => grants(config.get(key), value),
             _ => value.clone(),
         };
@@ -209,6 +210,16 @@ fn update(before: Option<&Value>, after: &Value) -> Value {
         (Some(before), None) if after.is_null() => Value::Object(before.clone()),
         _ => after.clone(),
     }
+}
+
+/// `meta`, key by key; what is ours in it, too, so that a folder's settings and a model's own add up.
+fn meta(before: Option<&Value>, after: &Value) -> Value {
+    let mut merged = update(before, after);
+    let ours = |value: &Value| value.get("highwater").filter(|ours| ours.is_object()).cloned();
+    if let (Some(before), Some(after)) = (before.and_then(ours), ours(after)) {
+        merged["highwater"] = update(Some(&before), &after);
+    }
+    merged
 }
 
 fn grants(before: Option<&Value>, after: &Value) -> Value {
@@ -269,6 +280,7 @@ fn defaults(kind: ResourceType) -> Layer {
             "severity": "ERROR", "fail_calc": "count(*)", "warn_if": "!= 0", "error_if": "!= 0",
         }),
         ResourceType::Source => json!({"enabled": true, "event_time": null, "meta": {}, "tags": []}),
+        ResourceType::UnitTest => json!({"enabled": true, "tags": [], "meta": {}, "materialized": "unit"}),
         ResourceType::Exposure => json!({"enabled": true, "tags": [], "meta": {}}),
         ResourceType::Metric => json!({"enabled": true, "group": null, "meta": {}, "tags": []}),
         _ => json!({

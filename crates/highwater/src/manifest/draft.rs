@@ -115,7 +115,8 @@ pub(super) fn from_files<'a>(project: &'a Project, issues: &mut Issues) -> Vec<D
                 FileKind::SingularTest => drafts.push(of_file(project, package, file, ResourceType::Test)),
                 FileKind::Analysis => drafts.push(of_file(project, package, file, ResourceType::Analysis)),
                 FileKind::Snapshot => drafts.extend(snapshots(project, package, file, issues)),
-                FileKind::GenericTest | FileKind::Macro | FileKind::Properties | FileKind::Docs => {}
+                FileKind::GenericTest | FileKind::Fixture | FileKind::Macro | FileKind::Properties | FileKind::Docs => {
+                }
             }
         }
         drafts.extend(hooks(project, package));

@@ -16,6 +16,7 @@
 //! | `configure.rs` | configuration merged, in dbt's order |
 //! | `resolve.rs` | what `ref` and `source` come to |
 //! | `exposures.rs` | exposures and metrics |
+//! | `unit_tests.rs` | unit tests |
 //! | `key.rs` | which columns are a model's key; checksums of contracts |
 //! | `checks.rs` | what must not be |
 //! | `graph.rs` | order, relatives, circles |
@@ -39,11 +40,12 @@ mod resolve;
 pub mod select;
 mod sources;
 mod unique;
+mod unit_tests;
 
 pub use build::build;
 pub use config::{BatchSize, Config, Policy};
 pub use node::{
-    Checksum, ColumnProperties, Dependencies, DocsBlock, Exposure, MacroNode, Manifest, Metric, Node, Owner, RefCall,
-    ResourceType, SourceNode, TestMetadata,
+    Checksum, ColumnProperties, Dependencies, DocsBlock, Exposure, Fixture, MacroNode, Manifest, Metric, Node, Owner,
+    RefCall, ResourceType, SourceNode, TestMetadata, UnitTest,
 };
 pub use unique::declared_keys;

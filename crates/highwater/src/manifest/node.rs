@@ -106,6 +106,35 @@ pub struct TestMetadata {
     pub namespace: Option<String>,
 }
 
+/// Rows that a unit test gives or expects.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Fixture {
+    /// What they stand for, as written: `ref('x')`; none for those that are expected.
+    pub input: Option<String>,
+    /// `dict`, `csv` or `sql`.
+    pub format: String,
+    /// Name of the file they come from.
+    pub fixture: Option<String>,
+    /// A list of mappings, or the text of a query.
+    pub rows: Value,
+    /// Unique id of what they stand for.
+    #[serde(skip)]
+    pub node: String,
+}
+
+/// What a unit test is made of.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct UnitTest {
+    /// Name of the model.
+    pub model: String,
+    /// Rows of its inputs.
+    pub given: Vec<Fixture>,
+    /// Rows that should come out.
+    pub expect: Fixture,
+    /// `macros`, `vars` and `env_vars`, as written.
+    pub overrides: Value,
+}
+
 /// A model, seed, snapshot, test, analysis or hook.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Node {
@@ -165,6 +194,9 @@ pub struct Node {
     pub latest_version: Option<String>,
     /// Constraints as written.
     pub constraints: Vec<Value>,
+    /// For unit tests.
+    #[serde(skip)]
+    pub unit_test: Option<Box<UnitTest>>,
     /// `deprecation_date` of a model, as written.
     pub deprecation_date: Option<String>,
     /// Columns that constraints or tests declare to be a model's key.
@@ -361,8 +393,6 @@ pub struct Manifest {
     pub docs: IndexMap<String, DocsBlock>,
     /// Groups by name, as written.
     pub groups: IndexMap<String, Value>,
-    /// Unit tests as written, by `unit_test.package.model.name`.
-    pub unit_tests: IndexMap<String, Value>,
     /// Selectors of selectors.yml by name, as written.
     pub selectors: IndexMap<String, Value>,
     /// Nodes that configuration disabled.

@@ -37,9 +37,11 @@ struct Found {
 fn find(package: &Package) -> Vec<Found> {
     let paths = &package.paths;
     let generic: Vec<String> = paths.test.iter().map(|folder| format!("{folder}/generic")).collect();
-    let searches: [(&[String], &[&str], FileKind); 10] = [
+    let fixtures: Vec<String> = paths.test.iter().map(|folder| format!("{folder}/fixtures")).collect();
+    let searches: [(&[String], &[&str], FileKind); 11] = [
         (&paths.r#macro, &["sql"], FileKind::Macro),
         (&generic, &["sql"], FileKind::GenericTest),
+        (&fixtures, &["csv", "sql"], FileKind::Fixture),
         (&paths.model, &["sql"], FileKind::Model),
         (&paths.model, &["py"], FileKind::PythonModel),
         (&paths.snapshot, &["sql"], FileKind::Snapshot),

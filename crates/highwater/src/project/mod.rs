@@ -243,6 +243,8 @@ pub enum FileKind {
     SingularTest,
     /// `tests/generic/**/*.sql`
     GenericTest,
+    /// `tests/fixtures/**/*.csv` and `.sql`: rows of unit tests
+    Fixture,
     /// `macros/**/*.sql`
     Macro,
     /// `analyses/**/*.sql`

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::audits;
 use super::execute::selected_nodes;
 use super::failure::Failure;
 use super::transaction::{again_on_conflict, lock};
@@ -25,7 +26,10 @@ use crate::session::Session;
 /// When it refuses, or the engine does; the table and its ledger are as they were then.
 pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     let (shared, node) = (task.shared, task.node);
-    let model = exact_model(node, &task.compiled.sql, shared.options.full_refresh);
+    let mut model = exact_model(node, &task.compiled.sql, shared.options.full_refresh);
+    if node.config.is_audited() {
+        model.audits = audits::tests(task)?;
+    }
     let around = surroundings(shared, task.connection, &[node])?;
     let run = identity(shared);
     let writers = Writers::new(Arc::clone(&shared.engine), shared.session.project.wait);
@@ -43,6 +47,9 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     Ok(Outcome {
         message: Some(summary(&report)),
         code: Some("EXACT"),
+        held: audits::held(&node.name, &report),
+        // Held back at the first build, it has no table.
+        kind: (report.held_count == 0 || report.mode != Mode::New || report.changed).then_some(RelationKind::Table),
         exact: Some(report),
         ..Outcome::built(RelationKind::Table, Some(rows))
     })
@@ -79,7 +86,7 @@ fn identity(shared: &Shared<'_>) -> RunIdentity {
 }
 
 /// A node as the exact strategy sees it.
-fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
+pub(super) fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
     let config = &node.config;
     ExactModel {
         unique_id: node.unique_id.clone(),
@@ -97,6 +104,7 @@ fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
         policy: config.policy(),
         on_schema_change: config.text("on_schema_change").unwrap_or("ignore").to_owned(),
         full_refresh: config.flag("full_refresh").unwrap_or(full_refresh),
+        audits: Vec::new(),
     }
 }
 
@@ -104,7 +112,7 @@ fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
 ///
 /// # Errors
 /// When a view's template raises.
-fn surroundings(
+pub(super) fn surroundings(
     shared: &Shared<'_>,
     connection: &SharedConnection,
     models: &[&Node],
@@ -122,6 +130,9 @@ fn surroundings(
         }
         if let Some(source) = manifest.sources.get(id) {
             around.labels.insert(source.relation.clone(), source.name.clone());
+            if let Some(column) = source.loaded_at_field.clone().filter(|field| is_column(field)) {
+                around.loaded_at.insert(source.relation.clone(), column);
+            }
             declare(&mut around, &source.relation, &source.name, &source.config, source.loaded_at_field.as_deref())?;
         }
         let Some(node) = manifest.nodes.get(id) else { continue };
@@ -138,6 +149,11 @@ fn surroundings(
         }
     }
     Ok(around)
+}
+
+/// Whether `loaded_at_field` is a column and no expression.
+fn is_column(field: &str) -> bool {
+    field.chars().all(|character| character.is_alphanumeric() || character == '_')
 }
 
 /// Takes down what is declared about finding the changes of a table.

@@ -150,6 +150,9 @@ fn run_selected(
         run_nodes(shared, connection, selected, threads, results);
         return Ok(());
     }
+    if let Some(node) = selected.iter().find_map(|id| shared.node(id)) {
+        super::worker::check_comment(shared, &connection, node)?;
+    }
     let schemas: BTreeSet<(String, String)> = selected
         .iter()
         .filter_map(|id| shared.node(id))
@@ -279,9 +282,9 @@ fn coordinate(
         }
         let Ok(result) = done.recv() else { return };
         busy -= 1;
-        let (id, failed) = (result.unique_id.clone(), result.status.is_failure());
+        let (id, failed, old_rows_do) = (result.unique_id.clone(), result.status.is_failure(), result.old_rows_do);
         progress.finish(result, results);
-        let skipped = schedule.finish(&id, failed);
+        let skipped = schedule.finish(&id, failed && !old_rows_do);
         progress.skip(skipped, &format!("{id} failed"), results);
         if failed && shared.options.fail_fast {
             progress.skip(schedule.abandon(), &format!("{id} failed, and the run stops at the first failure"), results);

@@ -235,6 +235,7 @@ fn run_project_hook(
         rows: None,
         batch_results: None,
         exact: None,
+        old_rows_do: false,
         table: None,
         diagnostic,
     }

@@ -8,8 +8,11 @@
 //! | `node.rs` | one node, from template to result |
 //! | `materialize/` | views, tables, incremental models, seeds, materializations in Jinja |
 //! | `exact.rs` | the seam to the exact strategy |
+//! | `verified.rs` | the models that `verify` compares |
 //! | `microbatch.rs`, `batches.rs` | microbatch models; which batches there are |
 //! | `data_test.rs` | data tests |
+//! | `audits.rs` | tests before publishing: the seam to `audit/` |
+//! | `unit_test.rs`, `diff.rs` | unit tests, and how rows differ |
 //! | `clone.rs` | views on the tables of an earlier run |
 //! | `operation.rs` | one macro, called for what it does |
 //! | `freshness.rs` | how fresh the sources are |
@@ -20,10 +23,12 @@
 //! | `failure.rs` | database errors as diagnostics |
 //! | `result.rs`, `events.rs`, `timing.rs` | what became of a node, what a front is told, and when |
 
+mod audits;
 mod batches;
 mod catalog;
 mod clone;
 mod data_test;
+mod diff;
 mod events;
 mod exact;
 mod execute;
@@ -39,6 +44,8 @@ mod result;
 mod schedule;
 mod timing;
 mod transaction;
+mod unit_test;
+mod verified;
 mod worker;
 
 pub use batches::{BatchResults, Window, parse_sample};
@@ -56,6 +63,7 @@ use crate::exact::{ExactModel, PlannedModel, Surroundings};
 use crate::manifest::select::Selection;
 use crate::session::Session;
 use crate::state::Deferral;
+use crate::verify::Strategy;
 
 /// What to do with the selected nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,6 +231,26 @@ pub fn exact_inputs(
     options: &RunOptions,
 ) -> Result<(Vec<ExactModel>, Surroundings), Vec<Diagnostic>> {
     exact::exact_inputs(session, options)
+}
+
+/// A model that can be compared with a rebuild.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerifiedModel {
+    /// The model as the exact strategy sees it, with the query that a full refresh runs.
+    pub model: ExactModel,
+    /// What fills its table, where that is not the exact strategy.
+    pub strategy: Option<Strategy>,
+}
+
+/// The incremental models of a selection, of whatever strategy, as `verify` needs them, in the order of the graph.
+///
+/// # Errors
+/// When a model does not compile.
+pub fn verify_inputs(
+    session: &Session,
+    options: &RunOptions,
+) -> Result<(Vec<VerifiedModel>, Surroundings), Vec<Diagnostic>> {
+    verified::verify_inputs(session, options)
 }
 
 /// The same for `plan`: tables that the command rebuilds by other means are named as well, because nobody can foresee what

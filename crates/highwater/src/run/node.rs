@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::failure::{self, Failure};
 use super::result::{NodeResult, Status};
 use super::worker::{Outcome, Shared, Task};
-use super::{Command, data_test, materialize, microbatch, timing};
+use super::{Command, audits, data_test, materialize, microbatch, timing, unit_test};
 use crate::context::{Compiled, SharedConnection};
 use crate::diagnostics::Diagnostic;
 use crate::manifest::{Node, ResourceType};
@@ -41,6 +41,7 @@ pub(crate) fn run(shared: &Shared<'_>, connection: &SharedConnection, node: &Nod
                 let diagnostic = failure.diagnostic(&shared.compiler, node, Some(&compiled));
                 fail(&mut result, node, diagnostic);
             }
+            result.old_rows_do = audits::old_rows_do(shared, connection, node, &result);
         }
     }
     result.timing = timing::phases(&started, &compiled_at);
@@ -75,6 +76,7 @@ pub(crate) fn blank_of(unique_id: &str, status: Status, thread_id: &str) -> Node
         rows: None,
         batch_results: None,
         exact: None,
+        old_rows_do: false,
         table: None,
         diagnostic: None,
     }
@@ -98,7 +100,7 @@ fn carry_out(
         return Ok(());
     }
     let task = Task::new(shared, connection, node, Arc::clone(compiled))?;
-    let outcome = match (shared.options.command, node.resource_type) {
+    let mut outcome = match (shared.options.command, node.resource_type) {
         (Command::Show, _) => show(&task)?,
         (_, ResourceType::Test) => {
             let verdict = data_test::run(&task)?;
@@ -110,9 +112,11 @@ fn carry_out(
             verdict.outcome
         }
         (_, ResourceType::UnitTest) => {
-            return Err(Diagnostic::error("HW0413", "unit tests are not yet supported")
-                .help("leave them out with --exclude-resource-type unit_test")
-                .into());
+            let Some(test) = &node.unit_test else { return Ok(()) };
+            let verdict = unit_test::run(&task, test)?;
+            result.status = verdict.status;
+            result.failures = Some(verdict.failures);
+            verdict.outcome
         }
         _ => materialize::build(&task)?,
     };
@@ -120,7 +124,13 @@ fn carry_out(
     if !script.is_empty() && shared.options.command != Command::Show {
         shared.write_sql("run", node, &script);
     }
+    let held = outcome.held.take();
     record(result, outcome);
+    if let Some(diagnostic) = held {
+        let some = result.exact.as_ref().is_some_and(|report| report.changed);
+        fail(result, node, diagnostic);
+        result.status = if some { Status::PartialSuccess } else { Status::Error };
+    }
     Ok(())
 }
 
@@ -158,6 +168,10 @@ pub(crate) fn description(node: &Node) -> String {
         ResourceType::Seed => format!("seed file {place}"),
         ResourceType::Test => format!("test {}", node.name),
         ResourceType::Snapshot => format!("snapshot {place}"),
+        ResourceType::UnitTest => {
+            let model = node.unit_test.as_ref().map(|test| test.model.as_str()).unwrap_or_default();
+            format!("unit_test {model}::{}", node.name)
+        }
         ResourceType::Model => {
             let word = if node.config.is_exact() { "exact" } else { node.config.materialized() };
             format!("{} {word} model {place}", node.language)

@@ -52,6 +52,7 @@ pub(super) fn run_operation(
         rows: None,
         batch_results: None,
         exact: None,
+        old_rows_do: false,
         table: None,
         diagnostic,
     };

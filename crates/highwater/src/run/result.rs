@@ -104,6 +104,9 @@ pub struct NodeResult {
     pub batch_results: Option<BatchResults>,
     /// For exact models: what was dirty, why, and what was swapped.
     pub exact: Option<SwapReport>,
+    /// Whether what reads the node is built all the same: it failed, and its old rows are to be used.
+    #[serde(skip)]
+    pub old_rows_do: bool,
     /// For `show`: the rows.
     #[serde(skip)]
     pub table: Option<Table>,

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 
 use indexmap::IndexSet;
 
+use crate::audit;
 use crate::manifest::Manifest;
 
 /// The selected nodes, what each still waits for, and what waits for it.
@@ -116,19 +117,24 @@ impl Schedule {
 
 /// For every selected node the selected nodes it waits for.
 fn edges(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool) -> Vec<BTreeSet<usize>> {
-    let nearest = |among: &IndexSet<String>| among.iter().map(|id| nearest_selected(manifest, among, id)).collect();
+    let nearest = |among: &IndexSet<String>| -> Vec<BTreeSet<usize>> {
+        let mut edges: Vec<BTreeSet<usize>> = among.iter().map(|id| nearest_selected(manifest, among, id)).collect();
+        wait_for_audits(manifest, among, &mut edges);
+        edges
+    };
     if !tests_block {
         return nearest(selected);
     }
     // Tests of sources block, too: for as long as that is found out, sources stand among the nodes.
     let mut among = selected.clone();
     among.extend(manifest.sources.keys().cloned());
-    let mut edges: Vec<BTreeSet<usize>> = nearest(&among);
-    block(&mut edges, &|index| among[index].starts_with("test."));
+    let mut edges = nearest(&among);
+    block(&mut edges, &|index| among[index].starts_with("test.") || among[index].starts_with("unit_test."));
     edges.truncate(selected.len());
     for parents in &mut edges {
         parents.retain(|parent| *parent < selected.len());
     }
+    unit_tests_first(manifest, selected, &mut edges);
     edges
 }
 
@@ -156,6 +162,37 @@ fn block(edges: &mut [BTreeSet<usize>], is_test: &dyn Fn(usize) -> bool) {
     }
     for (child, test) in blocking {
         edges[child].insert(test);
+    }
+}
+
+/// Where tests come before publishing, a node waits for all that they read, unless that waits for the node.
+fn wait_for_audits(manifest: &Manifest, selected: &IndexSet<String>, edges: &mut [BTreeSet<usize>]) {
+    let audited = |id: &String| manifest.nodes.get(id).is_some_and(|node| node.config.is_audited());
+    for (index, id) in selected.iter().enumerate().filter(|(_, id)| audited(id)) {
+        for other in audit::others(manifest, id) {
+            let needed = match selected.get_index_of(other) {
+                Some(found) => BTreeSet::from([found]),
+                None => nearest_selected(manifest, selected, other),
+            };
+            let free = needed.into_iter().filter(|found| *found != index && !ancestors(edges, *found).contains(&index));
+            let free: Vec<usize> = free.collect();
+            edges[index].extend(free);
+        }
+    }
+}
+
+/// A unit test needs what its model reads, not the model: it runs before it, and the model waits for it.
+fn unit_tests_first(manifest: &Manifest, selected: &IndexSet<String>, edges: &mut [BTreeSet<usize>]) {
+    let is_unit_test = |index: &usize| selected[*index].starts_with("unit_test.");
+    for test in (0..selected.len()).filter(is_unit_test) {
+        let Some(model) = manifest.parents.get(&selected[test]).and_then(|parents| parents.first()) else { continue };
+        match selected.get_index_of(model) {
+            Some(model) => {
+                edges[test] = edges[model].iter().copied().filter(|index| !is_unit_test(index)).collect();
+                edges[model].insert(test);
+            }
+            None => edges[test] = nearest_selected(manifest, selected, model),
+        }
     }
 }
 

@@ -223,6 +223,8 @@ pub(crate) struct Outcome {
     /// What the node's name stands for now.
     pub(crate) kind: Option<RelationKind>,
     pub(crate) exact: Option<crate::exact::SwapReport>,
+    /// What was held back, for the user; the rest was done.
+    pub(crate) held: Option<Diagnostic>,
     pub(crate) table: Option<Table>,
 }
 
@@ -340,15 +342,27 @@ impl<'a> Task<'a> {
         script
     }
 
+    /// The statement with the project's comment; those who look for a fault are told of it.
     fn commented(&self, sql: &str) -> String {
-        match &self.comment {
+        let sql = match &self.comment {
             None => sql.to_owned(),
             Some(Comment { text, append: false }) => format!("/* {text} */\n{sql}"),
             Some(Comment { text, append: true }) => {
                 format!("{}\n/* {text} */;", sql.trim_end().trim_end_matches(';'))
             }
-        }
+        };
+        let text = format!("On {}: {sql}", self.node.unique_id);
+        (self.shared.events)(Event::Message { level: Level::Debug, text });
+        sql
     }
+}
+
+/// Refuses a comment that no statement could carry: one whose macro does not exist.
+///
+/// # Errors
+/// When the comment's template calls what is not there.
+pub(crate) fn check_comment(shared: &Shared<'_>, connection: &SharedConnection, node: &Node) -> Result<(), Diagnostic> {
+    comment(shared, connection, node).map(drop)
 }
 
 /// The query comment of a node, when the project asks for one; a text, or `{comment, append}`.

@@ -1,9 +1,8 @@
-//! The rebuild: the query as it is, in a temporary table, beside the table itself.
+//! The rebuild: the query as it is, beside the table itself.
 
 use highwater_sql::Partitioning;
 
 use crate::engine::Column;
-use crate::exact::ExactError;
 use crate::exact::job::Job;
 use crate::exact::logic::{column_change, pairs};
 use crate::exact::prepare::{Prepared, embedded};
@@ -12,7 +11,7 @@ use crate::exact::prepare::{Prepared, embedded};
 pub(crate) struct Sides {
     /// The model's table, in SQL.
     pub table: String,
-    /// The rebuild, a temporary table, in SQL.
+    /// The model's query, as what stands after `from`.
     pub rebuild: String,
     /// Columns that both have, with equal types.
     pub columns: Vec<Column>,
@@ -24,12 +23,8 @@ pub(crate) struct Sides {
     pub notes: Vec<String>,
 }
 
-/// Runs the model's query.
-///
-/// # Errors
-/// When it fails.
-pub(crate) fn rebuild(job: &mut Job, prepared: &Prepared, standing: &[Column]) -> Result<Sides, ExactError> {
-    let rebuild = job.store("rebuild", &format!("select * from (\n{}\n) as q", embedded(job.model)))?;
+/// The sides of the comparison. The query is not run yet.
+pub(crate) fn sides(job: &Job, prepared: &Prepared, standing: &[Column]) -> Sides {
     let is_standing = |column: &&Column| {
         standing.iter().any(|other| {
             other.name.eq_ignore_ascii_case(&column.name) && other.data_type.eq_ignore_ascii_case(&column.data_type)
@@ -48,5 +43,12 @@ pub(crate) fn rebuild(job: &mut Job, prepared: &Prepared, standing: &[Column]) -
         Partitioning::Key { columns } => columns.iter().all(has),
         Partitioning::Whole => true,
     };
-    Ok(Sides { table: job.model.relation.sql(), rebuild, columns, other_columns, partitioned, notes })
+    Sides {
+        table: job.model.relation.sql(),
+        rebuild: format!("(\n{}\n) as hw_rebuild", embedded(job.model)),
+        columns,
+        other_columns,
+        partitioned,
+        notes,
+    }
 }

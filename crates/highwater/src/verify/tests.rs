@@ -23,11 +23,16 @@ fn shown(verdict: &Verdict) -> String {
     };
     for mismatch in &verdict.mismatches {
         lines.push(format!(
-            "{}: {} here, {} rebuilt, {}",
+            "{}: {} here, {} rebuilt, {} missing, {} extra, {} changed ({}), {} moved; {}",
             mismatch.label,
             mismatch.rows_here,
             mismatch.rows_rebuilt,
-            mismatch.cause.sentence()
+            mismatch.missing,
+            mismatch.extra,
+            mismatch.changed,
+            mismatch.columns.join(", "),
+            mismatch.moved,
+            mismatch.because()
         ));
         lines.extend(mismatch.examples_here.iter().map(|example| format!("  - {}", row(example))));
         lines.extend(mismatch.examples_rebuilt.iter().map(|example| format!("  + {}", row(example))));
@@ -61,14 +66,14 @@ fn differences_are_found_shown_and_explained() {
     let verdict = verify(&mut world, &known).expect("verdict");
     insta::assert_snapshot!(shown(&verdict), @r#"
 Differs: 5 days compared, 4 differ, 8 rows
-2026-02-02: 1 here, 1 rebuilt, changed by hand: no run of ours wrote this
+2026-02-02: 1 here, 1 rebuilt, 0 missing, 0 extra, 1 changed (amount), 0 moved; changed by hand: no run of ours wrote this
   - 3 | 1 | 2026-02-02 09:00:00 | 31.00 | north
   + 3 | 1 | 2026-02-02 09:00:00 | 30.00 | north
-2026-02-03: 1 here, 2 rebuilt, a source changed since the last run
+2026-02-03: 1 here, 2 rebuilt, 1 missing, 0 extra, 0 changed (), 0 moved; rows arrived late, after it was built: 1 more row in raw_orders
   + 7 | 1 | 2026-02-03 12:00:00 | 70.00 | north
-2026-02-07: 0 here, 1 rebuilt, a source changed since the last run
+2026-02-07: 0 here, 1 rebuilt, 1 missing, 0 extra, 0 changed (), 0 moved; it is new, and not built yet: 1 row in raw_orders
   + 8 | 1 | 2026-02-07 00:00:00 | 80.00 | north
-NULL: 0 here, 2 rebuilt, changed by hand: no run of ours wrote this
+NULL: 0 here, 2 rebuilt, 2 missing, 0 extra, 0 changed (), 0 moved; changed by hand: no run of ours wrote this
   + 5 | 1 | NULL | 50.00 | north
   + 6 | NULL | NULL | 60.00 | NULL
 "#);
@@ -80,10 +85,10 @@ NULL: 0 here, 2 rebuilt, changed by hand: no run of ours wrote this
     let verdict = verify(&mut world, &known).expect("verdict");
     insta::assert_snapshot!(shown(&verdict), @r#"
 Differs: 4 keys compared, 2 differ, 4 rows
-1: 1 here, 1 rebuilt, changed by hand: no run of ours wrote this
+1: 1 here, 1 rebuilt, 0 missing, 0 extra, 1 changed (total), 0 moved; changed by hand: no run of ours wrote this
   - 1 | 0.00
   + 1 | 240.00
-5: 0 here, 1 rebuilt, a source changed since the last run
+5: 0 here, 1 rebuilt, 1 missing, 0 extra, 0 changed (), 0 moved; it is new, and not built yet: 1 row in raw_orders
   + 5 | 1.00
 "#);
 }

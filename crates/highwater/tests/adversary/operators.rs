@@ -104,7 +104,7 @@ pub const CASES: &[Case] = &[
     case(
         "a column in the order of a named window alone",
         "day:ts",
-        "select ts, id, sum(amount) over w as r from o window v as (partition by k), w as (v order by x, id rows between 1 preceding and current row)",
+        "select ts, id, sum(amount) over w as r from o window v as (partition by k), w as (v order by x, id, ts rows between 1 preceding and current row)",
         &["update o set x = 99 where id = 1", "update o set x = 0 where id = 5"],
     ),
     case(

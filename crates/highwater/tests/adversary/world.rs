@@ -1,10 +1,10 @@
 //! One case: tables, perhaps views, a model, and changes; after each, a run and a comparison with a rebuild.
 
-use std::path::Path;
-
-use highwater::engine::{Connection, DuckDb, Engine, Relation};
+use highwater::engine::Connection;
 use highwater::exact::{self, ExactError, ExactModel, RunIdentity, Surroundings, ViewText};
 use highwater::manifest::{BatchSize, Policy};
+
+use crate::engines::{On, Place, difference};
 
 /// The tables every case has: facts, a dimension, and a dimension of that.
 const TABLES: &str = "
@@ -24,7 +24,26 @@ insert into d values (1, 'n', 1), (2, 's', 2), (3, null, 3), (null, 'z', 9);
 insert into e values ('n', 'north', 1), ('s', 'south', 2), (null, 'none', 3), ('m', 'middle', 4);
 ";
 
+/// As far as PostgreSQL has such types.
+const TABLES_OF_POSTGRES: &str = "
+create table o (id integer, k integer, g varchar, amount integer, x integer, ts timestamp, tags varchar[], s jsonb);
+create table d (k integer, region varchar, rate integer);
+create table e (region varchar, label varchar, boss integer);
+insert into o values
+  (1, 1, 'a', 10, 1, '2024-01-01 10:00', array['p', 'q'], '{\"a\": 1, \"b\": \"u\"}'),
+  (2, 2, 'b', 20, 2, '2024-01-01 11:00', array['q'], '{\"a\": 2, \"b\": \"v\"}'),
+  (3, 1, 'a', 30, 3, '2024-01-02 10:00', '{}', '{\"a\": 3, \"b\": \"u\"}'),
+  (4, 3, 'c', 40, 4, '2024-01-03 10:00', array['r'], null),
+  (5, 2, 'b', 50, 5, '2024-01-04 10:00', null, '{\"a\": 5, \"b\": \"w\"}'),
+  (5, 2, 'b', 50, 5, '2024-02-04 10:00', array['p'], '{\"a\": 5, \"b\": \"w\"}'),
+  (6, null, null, null, null, null, null, null),
+  (7, 4, 'c', 70, 7, '2024-02-05 10:00', array['p'], '{\"a\": 7, \"b\": \"x\"}');
+insert into d values (1, 'n', 1), (2, 's', 2), (3, null, 3), (null, 'z', 9);
+insert into e values ('n', 'north', 1), ('s', 'south', 2), (null, 'none', 3), ('m', 'middle', 4);
+";
+
 /// Something that could go wrong.
+#[derive(Clone, Copy)]
 pub struct Case {
     /// In a few words.
     pub name: &'static str,
@@ -58,7 +77,7 @@ impl Case {
         self
     }
 
-    fn model(&self) -> ExactModel {
+    fn model(&self, place: &Place) -> ExactModel {
         let (unit, column) = self.cut.split_once(':').expect("a cut");
         let size = match unit {
             "hour" => Some(BatchSize::Hour),
@@ -69,7 +88,7 @@ impl Case {
         };
         ExactModel {
             unique_id: "model.case.m".into(),
-            relation: Relation::new("memory", "main", "m"),
+            relation: place.relation("m"),
             sql: self.sql.to_owned(),
             event_time: size.map(|_| column.to_owned()),
             batch_size: size,
@@ -79,29 +98,41 @@ impl Case {
             policy: Policy::Incremental,
             on_schema_change: "ignore".into(),
             full_refresh: false,
+            audits: Vec::new(),
         }
     }
 
     /// What every run is told: each is a command of its own, that asks the database anew.
-    fn around(&self) -> Surroundings {
+    fn around(&self, place: &Place) -> Surroundings {
         let mut around = Surroundings::default();
         for (name, sql) in self.views {
             let text = ViewText { unique_id: format!("model.case.{name}"), sql: (*sql).to_owned() };
-            around.views.insert(Relation::new("memory", "main", *name), text);
+            around.views.insert(place.relation(name), text);
         }
         around
     }
 
+    /// Whether an engine takes its statements and its query.
+    pub fn fits(&self, on: On) -> bool {
+        let place = on.place();
+        let mut session = place.engine.connect().expect("session");
+        self.set_up(on, session.as_mut()).is_ok()
+            && session.describe(self.sql).is_ok()
+            && self.changes.iter().all(|change| execute(session.as_mut(), change).is_ok())
+    }
+
+    fn set_up(&self, on: On, session: &mut dyn Connection) -> Result<(), String> {
+        execute(session, if on == On::DuckDb { TABLES } else { TABLES_OF_POSTGRES })?;
+        execute(session, self.setup)?;
+        self.views.iter().try_for_each(|(name, sql)| execute(session, &format!("create view \"{name}\" as {sql}")))
+    }
+
     /// Runs it. Returns the modes of the runs after the first, or what went wrong.
-    pub fn run(&self) -> Result<Vec<String>, String> {
-        let engine = DuckDb::open(Path::new(":memory:"), "set threads = 1").map_err(|error| error.to_string())?;
-        let mut session = engine.connect().map_err(|error| error.to_string())?;
-        execute(session.as_mut(), TABLES)?;
-        execute(session.as_mut(), self.setup)?;
-        for (name, sql) in self.views {
-            execute(session.as_mut(), &format!("create view \"{name}\" as {sql}"))?;
-        }
-        let model = self.model();
+    pub fn run(&self, on: On) -> Result<Vec<String>, String> {
+        let place = on.place();
+        let mut session = place.engine.connect().map_err(|error| error.to_string())?;
+        self.set_up(on, session.as_mut())?;
+        let model = self.model(&place);
         let mut modes = Vec::new();
         for (index, change) in std::iter::once(&"").chain(self.changes).enumerate() {
             execute(session.as_mut(), change)?;
@@ -111,14 +142,14 @@ impl Case {
                 started_at: "2024-03-10T00:00:00Z".parse().expect("moment"),
                 engine_version: "case".into(),
             };
-            let report = match exact::run(session.as_mut(), &model, &self.around(), &identity, None) {
+            let report = match exact::run(session.as_mut(), &model, &self.around(&place), &identity, None) {
                 Ok(report) => report,
                 Err(ExactError::Refused { findings, .. }) => {
                     return Ok(findings.iter().map(|found| format!("refused: {}", found.finding.rule)).collect());
                 }
                 Err(error) => return Err(format!("after {change:?}: {error}")),
             };
-            let difference = difference(session.as_mut(), self.sql)?;
+            let difference = difference(on, session.as_mut(), "m", self.sql)?;
             if !difference.is_empty() {
                 return Err(format!("after {change:?}\n{difference}mode {:?}", report.mode));
             }
@@ -135,19 +166,4 @@ fn execute(session: &mut dyn Connection, sql: &str) -> Result<(), String> {
         return Ok(());
     }
     session.execute(sql).map(|_| ()).map_err(|error| format!("{error}\n{sql}"))
-}
-
-/// Rows that only the table or only the query has.
-fn difference(session: &mut dyn Connection, query: &str) -> Result<String, String> {
-    let sql = format!(
-        "select 'only in the table', * from ((from m) except all (\n{query}\n)) \
-         union all select 'missing', * from ((\n{query}\n) except all (from m))"
-    );
-    let table = session.query(&sql).map_err(|error| format!("{error}\n{sql}"))?;
-    let line = |row: &Vec<highwater::engine::Cell>| {
-        let cells: Vec<String> =
-            row.iter().map(|cell| if cell.is_null() { "NULL".into() } else { cell.to_string() }).collect();
-        format!("{}\n", cells.join(" | "))
-    };
-    Ok(table.rows.iter().map(line).collect())
 }

@@ -4,6 +4,8 @@
 use rand::Rng;
 use rand::rngs::SmallRng;
 
+use crate::engines::On;
+
 /// How a model's table is cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cut {
@@ -39,37 +41,38 @@ fn pick<'a, T>(random: &mut SmallRng, items: &'a [T]) -> &'a T {
 }
 
 /// A project: perhaps a view, one or two exact models, and an exact model on top of one of them.
-pub fn project(random: &mut SmallRng) -> Vec<Model> {
+pub fn project(random: &mut SmallRng, on: On) -> Vec<Model> {
     let mut models = Vec::new();
     let mut bases = vec!["fact_a".to_owned(), "fact_b".to_owned(), "fact_a".to_owned()];
     if random.random_bool(0.5) {
-        let sql = relation(random, &bases, 1);
+        let sql = relation(random, on, &bases, 1);
         models.push(Model { name: "staged".into(), sql, kind: Kind::View });
         bases.push("staged".into());
         bases.push("main.staged".into());
     }
-    let first = leaf(random, &bases, "first_model");
+    let first = leaf(random, on, &bases, "first_model");
     let first_is_fact = matches!(&first.kind, Kind::Exact(Cut::Day("ts") | Cut::Month("ts")));
     models.push(first);
     if first_is_fact {
-        models.push(leaf(random, &["first_model".to_owned()], "child"));
+        models.push(leaf(random, on, &["first_model".to_owned()], "child"));
     } else {
-        models.push(leaf(random, &bases, "second_model"));
+        models.push(leaf(random, on, &bases, "second_model"));
     }
     models
 }
 
 /// A model that is built: rows cut by time, a rollup by time, or rows and rollups by key.
-fn leaf(random: &mut SmallRng, bases: &[String], name: &str) -> Model {
+fn leaf(random: &mut SmallRng, on: On, bases: &[String], name: &str) -> Model {
     let depth = random.random_range(1..4);
-    let input = relation(random, bases, depth);
+    let input = relation(random, on, bases, depth);
     let (sql, cut) = match random.random_range(0..9) {
         0..=3 => (input, if random.random_bool(0.8) { Cut::Day("ts") } else { Cut::Month("ts") }),
-        4 | 5 => rollup(random, &input),
+        4 | 5 => rollup(random, on, &input),
         6 => {
             let unit = pick(random, &["day", "month"]);
             let sql = format!(
-                "select date_trunc('{unit}', ts) as period, k, count(*) as n, sum(amount) as total from ({input}) as r group by all"
+                "select date_trunc('{unit}', ts) as period, k, count(*) as n, sum(amount) as total from ({input}) as r group by {}",
+                if on == On::DuckDb { "all" } else { "period, k" }
             );
             (sql, if *unit == "day" { Cut::Day("period") } else { Cut::Month("period") })
         }
@@ -80,28 +83,34 @@ fn leaf(random: &mut SmallRng, bases: &[String], name: &str) -> Model {
             (sql, Cut::Key(vec!["k"]))
         }
         _ => {
-            let sql = format!(
-                "select {COLUMNS} from ({input}) as r qualify row_number() over (partition by id order by {TOTAL}) = 1"
-            );
+            let number = format!("row_number() over (partition by id order by {TOTAL})");
+            let sql = match on {
+                On::DuckDb => format!("select {COLUMNS} from ({input}) as r qualify {number} = 1"),
+                On::Postgres => format!(
+                    "select {COLUMNS} from (select r.*, {number} as place from ({input}) as r) as numbered where place = 1"
+                ),
+            };
             (sql, Cut::Key(vec!["id"]))
         }
     };
     Model { name: name.to_owned(), sql, kind: Kind::Exact(cut) }
 }
 
-fn rollup(random: &mut SmallRng, input: &str) -> (String, Cut) {
+fn rollup(random: &mut SmallRng, on: On, input: &str) -> (String, Cut) {
     let day = pick(random, &["cast(ts as date)", "date_trunc('day', ts)", "ts::date"]);
     let having = pick(random, &["", " having count(*) > 1", " having sum(amount) is not null"]);
-    let aggregates = pick(
-        random,
-        &[
-            "sum(amount) as total",
-            "count(distinct k) as ks",
-            "median(amount) as middle",
-            "string_agg(g, ',' order by g, id) as gs",
-            "min(loaded) as oldest, count(*) filter (where g = 'a') as a",
-        ],
-    );
+    let middle = match on {
+        On::DuckDb => "median(amount) as middle",
+        On::Postgres => "percentile_cont(0.5) within group (order by amount) as middle",
+    };
+    let aggregates = [
+        "sum(amount) as total",
+        "count(distinct k) as ks",
+        middle,
+        "string_agg(g, ',' order by g, id) as gs",
+        "min(loaded) as oldest, count(*) filter (where g = 'a') as a",
+    ];
+    let aggregates = pick(random, &aggregates);
     let extra = pick(random, &["", ", g", ", k"]);
     let group = if extra.is_empty() { "1" } else { "1, 2" };
     let sql =
@@ -110,11 +119,11 @@ fn rollup(random: &mut SmallRng, input: &str) -> (String, Cut) {
 }
 
 /// A relation with the columns of a fact.
-fn relation(random: &mut SmallRng, bases: &[String], depth: usize) -> String {
+fn relation(random: &mut SmallRng, on: On, bases: &[String], depth: usize) -> String {
     if depth == 0 {
         return format!("select {COLUMNS} from {}", pick(random, bases));
     }
-    let input = relation(random, bases, depth - 1);
+    let input = relation(random, on, bases, depth - 1);
     match random.random_range(0..23) {
         0 => filtered(random, &input),
         1 => format!("select id, k, coalesce(g, 'z') as g, amount * 2 as amount, ts, loaded from ({input}) as r"),
@@ -128,7 +137,7 @@ fn relation(random: &mut SmallRng, bases: &[String], depth: usize) -> String {
         ),
         11 => windowed(random, &input),
         12 => {
-            let other = relation(random, bases, depth - 1);
+            let other = relation(random, on, bases, depth - 1);
             let word = pick(random, &["union all", "union all", "union", "except all", "intersect"]);
             format!("select {COLUMNS} from ({input}) as r {word} select {COLUMNS} from ({other}) as s")
         }
@@ -137,35 +146,35 @@ fn relation(random: &mut SmallRng, bases: &[String], depth: usize) -> String {
             "select r.id, r.k, r.g, (select max(d.rate) from dim_k d where d.k = r.k) as amount, r.ts, r.loaded from ({input}) as r"
         ),
         15 => twice(&input),
-        16 | 17 => banded(random, &input),
+        16 | 17 => banded(random, on, &input),
         18 | 19 => outer(random, &input),
-        20 => stretched(random, &input),
+        20 => stretched(random, on, &input),
         21 => limited(random, &input),
         _ => unknown(random, &input),
     }
 }
 
 /// Rows with what was valid at their time, or nearest to it.
-fn banded(random: &mut SmallRng, input: &str) -> String {
-    let (word, on) = (
+fn banded(random: &mut SmallRng, on: On, input: &str) -> String {
+    let (word, condition) = (
         pick(random, &["left join", "join"]),
         pick(
             random,
             &[
                 "t.k = r.k and r.ts >= t.since and r.ts < coalesce(t.until, timestamp '9999-01-01')",
                 "r.ts between t.since and t.until",
-                "t.k = r.k and t.since > r.ts - interval 1 day and t.rate > r.amount",
+                "t.k = r.k and t.since > r.ts - interval '1 day' and t.rate > r.amount",
                 "(t.k = r.k or t.rate = r.amount)",
             ],
         ),
     );
     let (asof, near) = (pick(random, &["asof left join", "asof join"]), pick(random, &[">=", ">", "<=", "<"]));
     let rows = match random.random_range(0..3) {
-        0 => format!(
+        0 if on == On::DuckDb => format!(
             "from ({input}) as r {asof} (select k, since, max(rate) as rate from terms group by all) as t on t.k = r.k and r.ts {near} t.since"
         ),
-        1 => format!("from ({input}) as r, terms as t where {on}"),
-        _ => format!("from ({input}) as r {word} terms as t on {on}"),
+        1 => format!("from ({input}) as r, terms as t where {condition}"),
+        _ => format!("from ({input}) as r {word} terms as t on {condition}"),
     };
     format!("select r.id, r.k, r.g, r.amount + coalesce(t.rate, 0) as amount, r.ts, r.loaded {rows}")
 }
@@ -188,16 +197,25 @@ fn outer(random: &mut SmallRng, input: &str) -> String {
 }
 
 /// Every row for each day of a stretch.
-fn stretched(random: &mut SmallRng, input: &str) -> String {
+fn stretched(random: &mut SmallRng, on: On, input: &str) -> String {
+    // A series is a list on one engine and a table on the other.
+    let (between, days) = match on {
+        On::DuckDb => (
+            "unnest(range(r.ts, r.loaded, interval '1 day'))",
+            "select unnest(generate_series(date '2024-02-26', date '2024-03-03', interval '1 day')) as day",
+        ),
+        On::Postgres => (
+            "generate_series(r.ts, r.loaded, interval '1 day')",
+            "select s.day from generate_series(timestamp '2024-02-26', timestamp '2024-03-03', interval '1 day') as s(day)",
+        ),
+    };
     match random.random_range(0..3) {
         0 => format!(
-            "select r.id, r.k, r.g, r.amount, s.day as ts, r.loaded from ({input}) as r, generate_series(r.ts, r.ts + interval 2 day, interval 1 day) as s(day)"
+            "select r.id, r.k, r.g, r.amount, s.day as ts, r.loaded from ({input}) as r, generate_series(r.ts, r.ts + interval '2 days', interval '1 day') as s(day)"
         ),
-        1 => format!(
-            "select r.id, r.k, r.g, r.amount, unnest(range(r.ts, r.loaded, interval 1 day)) as ts, r.loaded from ({input}) as r"
-        ),
+        1 => format!("select r.id, r.k, r.g, r.amount, {between} as ts, r.loaded from ({input}) as r"),
         _ => format!(
-            "with days as (select unnest(generate_series(date '2024-02-26', date '2024-03-03', interval 1 day)) as day) select r.id, r.k, r.g, r.amount, d.day as ts, r.loaded from days as d left join ({input}) as r on r.ts::date = d.day"
+            "with days as ({days}) select r.id, r.k, r.g, r.amount, d.day as ts, r.loaded from days as d left join ({input}) as r on r.ts::date = d.day"
         ),
     }
 }

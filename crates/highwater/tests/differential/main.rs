@@ -4,20 +4,27 @@
 //! | --- | --- |
 //! | `world.rs` | the tables, the changes that happen to them, the runs and the comparison |
 //! | `generate.rs` | queries composed of the rules |
+//! | `shapes.rs` | every shape by name, on PostgreSQL |
+//! | `transactions.rs` | transactions that commit in any order, on PostgreSQL |
 //!
 //! A trial is one run of one model after one batch of changes. `HW_TRIALS` sets how many each test makes; a failure prints the seed of its
 //! project, and `HW_SEED` runs that one alone.
 
+#[path = "../support/engines.rs"]
+mod engines;
 mod generate;
+mod shapes;
+mod transactions;
 mod world;
 
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
+use engines::On;
 use generate::{Kind, Model, project};
 use world::World;
 
-/// Trials per test; there are four tests.
+/// Trials per test; there are four tests on DuckDB and one on PostgreSQL.
 const TRIALS: usize = 550;
 
 /// Batches of changes a project lives through.
@@ -32,14 +39,14 @@ fn sources(models: &[Model]) -> String {
 }
 
 /// Runs projects until enough trials have been made. Returns how many runs did less than rebuild everything.
-fn trials(first_seed: u64) {
+fn trials(on: On, first_seed: u64) {
     let wanted = number("HW_TRIALS").unwrap_or(TRIALS);
     let only = number("HW_SEED").map(|seed| seed as u64);
     let (mut made, mut incremental, mut seed) = (0, 0, first_seed);
     while made < wanted {
         let mut random = SmallRng::seed_from_u64(only.unwrap_or(seed));
-        let mut world = World::new(&mut random);
-        let models = project(&mut random);
+        let mut world = World::new(&mut random, on);
+        let models = project(&mut random, on);
         for model in &models {
             world.add(model);
         }
@@ -73,20 +80,25 @@ fn trials(first_seed: u64) {
 
 #[test]
 fn projects_stay_exact_1() {
-    trials(1_000_000);
+    trials(On::DuckDb, 1_000_000);
 }
 
 #[test]
 fn projects_stay_exact_2() {
-    trials(2_000_000);
+    trials(On::DuckDb, 2_000_000);
 }
 
 #[test]
 fn projects_stay_exact_3() {
-    trials(3_000_000);
+    trials(On::DuckDb, 3_000_000);
 }
 
 #[test]
 fn projects_stay_exact_4() {
-    trials(4_000_000);
+    trials(On::DuckDb, 4_000_000);
+}
+
+#[test]
+fn projects_stay_exact_on_postgres() {
+    trials(On::Postgres, 5_000_000);
 }

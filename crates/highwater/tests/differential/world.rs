@@ -1,13 +1,12 @@
 //! Two facts and two dimensions with small domains, so that keys meet, days are shared and NULLs are common.
 
-use std::path::Path;
-
-use highwater::engine::{Connection, DuckDb, Engine, Relation};
+use highwater::engine::Connection;
 use highwater::exact::{self, ExactError, ExactModel, ExactParent, RunIdentity, Surroundings, SwapReport, ViewText};
 use highwater::manifest::{BatchSize, Policy};
 use rand::Rng;
 use rand::rngs::SmallRng;
 
+use crate::engines::{On, Place, difference};
 use crate::generate::{Cut, Kind, Model};
 
 const TABLES: &str = "
@@ -20,14 +19,11 @@ create table terms (k integer, since timestamp, until timestamp, rate integer);
 
 /// A database with the tables of the trial and what has been built from them.
 pub struct World {
-    _engine: DuckDb,
+    on: On,
+    place: Place,
     session: Box<dyn Connection>,
     around: Surroundings,
     runs: usize,
-}
-
-fn relation(name: &str) -> Relation {
-    Relation::new("memory", "main", name)
 }
 
 fn or_null(random: &mut SmallRng, value: String) -> String {
@@ -70,12 +66,12 @@ fn dimension_row(random: &mut SmallRng, table: &str) -> String {
 }
 
 impl World {
-    pub fn new(random: &mut SmallRng) -> Self {
-        let engine = DuckDb::open(Path::new(":memory:"), "").expect("memory");
-        let mut session = engine.connect().expect("session");
+    pub fn new(random: &mut SmallRng, on: On) -> Self {
+        let place = on.place();
+        let mut session = place.engine.connect().expect("session");
         session.execute(TABLES).expect("tables");
         // Many small partitions: a database of so few rows would otherwise be rebuilt whole for being cheap.
-        let mut world = Self { _engine: engine, session, around: Surroundings::default(), runs: 0 };
+        let mut world = Self { on, place, session, around: Surroundings::default(), runs: 0 };
         for (table, rows) in [("fact_a", 24), ("fact_b", 16), ("dim_k", 6), ("dim_g", 4), ("terms", 7)] {
             for _ in 0..rows {
                 let row = if table.starts_with("fact") { fact_row(random) } else { dimension_row(random, table) };
@@ -95,10 +91,11 @@ impl World {
             Kind::View => {
                 self.sql(&format!("create view {} as {}", model.name, model.sql));
                 let text = ViewText { unique_id: format!("model.trial.{}", model.name), sql: model.sql.clone() };
-                self.around.views.insert(relation(&model.name), text);
+                self.around.views.insert(self.place.relation(&model.name), text);
             }
             Kind::Exact(_) => {
-                let ExactModel { unique_id, relation, event_time, batch_size, unique_key, .. } = exact_model(model);
+                let ExactModel { unique_id, relation, event_time, batch_size, unique_key, .. } =
+                    exact_model(&self.place, model);
                 self.around.exact.insert(relation, ExactParent { unique_id, event_time, batch_size, unique_key });
             }
         }
@@ -112,22 +109,12 @@ impl World {
             started_at: "2024-03-10T00:00:00Z".parse().expect("moment"),
             engine_version: "trial".into(),
         };
-        exact::run(self.session.as_mut(), &exact_model(model), &self.around, &run, None)
+        exact::run(self.session.as_mut(), &exact_model(&self.place, model), &self.around, &run, None)
     }
 
     /// Rows that only the table or only the query has, as text.
     pub fn difference(&mut self, model: &Model) -> String {
-        let (name, query) = (&model.name, &model.sql);
-        let table = self
-            .session
-            .query(&format!(
-                "select 'only here', * from ((from {name}) except all ({query})) \
-                 union all select 'missing', * from (({query}) except all (from {name}))"
-            ))
-            .unwrap_or_else(|error| panic!("{error}\n{query}"));
-        let line =
-            |row: &Vec<highwater::engine::Cell>| row.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ");
-        table.rows.iter().map(line).collect::<Vec<_>>().join("\n")
+        difference(self.on, self.session.as_mut(), &model.name, &model.sql).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// A batch of changes to any of the tables, made at once.
@@ -177,7 +164,7 @@ fn change(random: &mut SmallRng) -> String {
     }
 }
 
-fn exact_model(model: &Model) -> ExactModel {
+fn exact_model(place: &Place, model: &Model) -> ExactModel {
     let (event_time, batch_size, unique_key) = match &model.kind {
         Kind::Exact(Cut::Day(column)) => (Some((*column).to_owned()), Some(BatchSize::Day), Vec::new()),
         Kind::Exact(Cut::Month(column)) => (Some((*column).to_owned()), Some(BatchSize::Month), Vec::new()),
@@ -186,7 +173,7 @@ fn exact_model(model: &Model) -> ExactModel {
     };
     ExactModel {
         unique_id: format!("model.trial.{}", model.name),
-        relation: relation(&model.name),
+        relation: place.relation(&model.name),
         sql: model.sql.clone(),
         event_time,
         batch_size,
@@ -196,5 +183,6 @@ fn exact_model(model: &Model) -> ExactModel {
         policy: Policy::Incremental,
         on_schema_change: "ignore".into(),
         full_refresh: false,
+        audits: Vec::new(),
     }
 }

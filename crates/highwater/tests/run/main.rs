@@ -15,14 +15,20 @@
 //! | `snapshots.rs` | snapshots |
 //! | `microbatch.rs` | models in batches of event time |
 //! | `contracts.rs` | contracts, constraints, comments, indexes |
+//! | `unit_tests.rs` | unit tests |
 //! | `exact.rs` | the exact strategy within a run |
+//! | `audits.rs` | tests before publishing |
+//! | `drifts.rs` | what `verify` makes of tables that have drifted |
 //! | `artifacts.rs` | manifest.json and run_results.json |
 
 mod artifacts;
+mod audits;
 mod contracts;
 mod data_tests;
+mod drifts;
 mod everywhere;
 mod exact;
+mod external;
 mod hooks;
 mod incremental;
 mod microbatch;
@@ -32,3 +38,4 @@ mod project;
 mod seeds;
 mod show;
 mod snapshots;
+mod unit_tests;

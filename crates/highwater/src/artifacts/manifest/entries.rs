@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::config::DOCS;
 use super::node::columns;
 use super::{Entries, Object};
-use crate::manifest::{DocsBlock, Exposure, MacroNode, Metric, SourceNode};
+use crate::manifest::{DocsBlock, Exposure, MacroNode, Metric, Node, SourceNode, UnitTest};
 
 const NO_FRESHNESS: &str =
     r#"{"warn_after":{"count":null,"period":null},"error_after":{"count":null,"period":null},"filter":null}"#;
@@ -74,6 +74,43 @@ impl Entries<'_> {
         entry.put("arguments", &arguments);
         entry.put("created_at", &self.created_at);
         entry.put("supported_languages", &found.supported_languages);
+    }
+
+    pub(super) fn unit_test(&self, node: &Node, test: &UnitTest, entry: &mut Object<'_>) {
+        let part = |name: &str| test.overrides.get(name).filter(|value| value.is_object()).cloned();
+        let part = |name: &str| part(name).unwrap_or_else(|| json!({}));
+        entry.put("model", &test.model);
+        entry.put("given", &test.given);
+        entry.put_object("expect", |expect| {
+            expect.put("rows", &test.expect.rows);
+            expect.put("format", &test.expect.format);
+            expect.put("fixture", &test.expect.fixture);
+        });
+        entry.put("name", &node.name);
+        entry.put_json("resource_type", "\"unit_test\"");
+        entry.put("package_name", &node.package_name);
+        entry.put("path", &node.path);
+        entry.put("original_file_path", &node.original_file_path);
+        entry.put("unique_id", &node.unique_id);
+        entry.put("fqn", &node.fqn);
+        entry.put("description", &node.description);
+        entry.put_object("overrides", |overrides| {
+            for name in ["macros", "vars", "env_vars"] {
+                overrides.put(name, &part(name));
+            }
+        });
+        entry.put("depends_on", &node.depends_on);
+        entry.put_object("config", |config| {
+            config.put("tags", &node.tags);
+            config.put("meta", &node.config.get("meta").cloned().unwrap_or_else(|| json!({})));
+            config.put("enabled", &node.config.enabled());
+            config.put_json("static_analysis", "null");
+        });
+        entry.put_json("checksum", "null");
+        entry.put("schema", &node.relation.schema);
+        entry.put("created_at", &self.created_at);
+        entry.put_json("versions", "null");
+        entry.put("version", &node.version);
     }
 
     pub(super) fn exposure(&self, exposure: &Exposure, entry: &mut Object<'_>) {

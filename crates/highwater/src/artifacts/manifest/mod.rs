@@ -7,7 +7,7 @@
 //! | here | the file, section by section |
 //! | `node.rs` | models, seeds, snapshots, tests, analyses, hooks |
 //! | `config.rs` | their configuration, with dbt's defaults |
-//! | `entries.rs` | sources, macros, docs blocks, exposures, metrics |
+//! | `entries.rs` | sources, macros, docs blocks, exposures, metrics, unit tests |
 
 mod config;
 mod entries;
@@ -27,7 +27,7 @@ use super::object::{Object, write_section};
 use super::write::replace_with;
 use crate::context::Compiled;
 use crate::diagnostics::Diagnostic;
-use crate::manifest::{Exposure, Manifest, Node};
+use crate::manifest::{Exposure, Manifest, Node, UnitTest};
 use crate::session::Session;
 
 /// Writes the graph with the compiled code of the nodes that were compiled, by unique id.
@@ -103,7 +103,7 @@ impl Writer<'_> {
         let manifest = &self.session.manifest;
         out.write_all(b"{\"metadata\":")?;
         write_json(out, &metadata::manifest(self.session))?;
-        self.section(out, "nodes", &manifest.nodes, |node, entry| self.node(node, entry))?;
+        self.nodes(out)?;
         self.section(out, "sources", &manifest.sources, |source, entry| self.entries.source(source, entry))?;
         self.section(out, "macros", &manifest.macros, |found, entry| self.entries.macro_node(found, entry))?;
         self.section(out, "docs", &manifest.docs, entries::doc)?;
@@ -115,7 +115,8 @@ impl Writer<'_> {
         field(out, "parent_map", &manifest.parents)?;
         field(out, "child_map", &manifest.children)?;
         field(out, "group_map", &group_map(manifest))?;
-        for empty in ["saved_queries", "semantic_models", "unit_tests", "functions"] {
+        self.unit_tests(out)?;
+        for empty in ["saved_queries", "semantic_models", "functions"] {
             field(out, empty, &IndexMap::<&str, &str>::new())?;
         }
         out.write_all(b"}")
@@ -124,6 +125,22 @@ impl Writer<'_> {
     fn node(&self, node: &Node, entry: &mut Object<'_>) {
         let compiled = self.compiled.get(&node.unique_id).map(|compiled| compiled.sql.as_str());
         node::node(node, compiled, self.entries.created_at, entry);
+    }
+
+    fn nodes(&self, out: &mut impl Write) -> io::Result<()> {
+        let nodes = self.session.manifest.nodes.iter().filter(|(_, node)| node.unit_test.is_none());
+        let nodes: Vec<(&str, &Node)> = nodes.map(|(id, node)| (id.as_str(), node)).collect();
+        out.write_all(b",\"nodes\":")?;
+        write_section(out, &nodes, |node, object| self.node(node, object))
+    }
+
+    /// Unit tests have a section, and a shape, of their own.
+    fn unit_tests(&self, out: &mut impl Write) -> io::Result<()> {
+        let nodes = self.session.manifest.nodes.iter();
+        let tests: Vec<(&str, (&Node, &UnitTest))> =
+            nodes.filter_map(|(id, node)| Some((id.as_str(), (node, node.unit_test.as_deref()?)))).collect();
+        out.write_all(b",\"unit_tests\":")?;
+        write_section(out, &tests, |(node, test), object| self.entries.unit_test(node, test, object))
     }
 
     fn section<T: Sync>(

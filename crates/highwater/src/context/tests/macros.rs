@@ -25,7 +25,7 @@ fn cross_database_macros_give_what_they_promise() {
         "{{ dbt.position(\"'n'\", \"'banana'\") }}",
         "{{ dbt.length(\"'banana'\") }}",
         "{{ dbt.string_literal(dbt.escape_single_quotes(\"it's\")) }}",
-        "{{ dbt.safe_cast(\"'x'\", dbt.type_int()) }} is null",
+        "{{ dbt.safe_cast(\"'7'\", dbt.type_int()) }} = 7",
         "{{ dbt.cast(\"'1.5'\", dbt.type_numeric()) }}",
         "{{ dbt.cast_bool_to_text('true') }}",
         "{{ dbt.equals('null', 'null') }} is null",
@@ -67,7 +67,7 @@ fn cross_database_macros_give_what_they_promise() {
     {{ dbt.position("'n'", "'banana'") }}  =>  3
     {{ dbt.length("'banana'") }}  =>  6
     {{ dbt.string_literal(dbt.escape_single_quotes("it's")) }}  =>  it's
-    {{ dbt.safe_cast("'x'", dbt.type_int()) }} is null  =>  true
+    {{ dbt.safe_cast("'7'", dbt.type_int()) }} = 7  =>  true
     {{ dbt.cast("'1.5'", dbt.type_numeric()) }}  =>  1.500000
     {{ dbt.cast_bool_to_text('true') }}  =>  true
     {{ dbt.equals('null', 'null') }} is null  =>  true

@@ -15,7 +15,9 @@ use highwater_sql::Dialect;
 use jiff::civil;
 
 use self::errors::{is_missing, message_of, statement_error};
-use super::{Cell, Column, Connection, Engine, EngineError, Obstacle, Relation, RelationKind, Table, quote_literal};
+use super::{
+    Cell, Column, Connection, Engine, EngineError, Obstacle, Relation, RelationKind, Remarks, Table, quote_literal,
+};
 
 /// A DuckDB database: a file, or memory.
 pub struct DuckDb {
@@ -157,6 +159,34 @@ impl Connection for Session {
             .into_iter()
             .find(|(other, _)| other.identifier.eq_ignore_ascii_case(&relation.identifier))
             .map(|(_, kind)| kind))
+    }
+
+    fn remarks(&mut self, relation: &Relation) -> Result<Remarks, EngineError> {
+        let place = |name: &str| {
+            format!(
+                "lower(database_name) = lower({}) and lower(schema_name) = lower({}) and lower({name}) = lower({})",
+                quote_literal(&relation.database),
+                quote_literal(&relation.schema),
+                quote_literal(&relation.identifier)
+            )
+        };
+        let table = self.query(&format!(
+            "select null, comment from duckdb_tables() where {} union all select null, comment from duckdb_views() where {} \
+             union all select column_name, comment from duckdb_columns() where {}",
+            place("table_name"),
+            place("view_name"),
+            place("table_name")
+        ))?;
+        let mut remarks = Remarks::default();
+        for row in table.rows.iter().filter(|row| !row[1].is_null()) {
+            match &row[0] {
+                Cell::Null => remarks.comment = Some(row[1].to_string()),
+                column => {
+                    remarks.columns.insert(column.to_string(), row[1].to_string());
+                }
+            }
+        }
+        Ok(remarks)
     }
 
     fn relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, EngineError> {

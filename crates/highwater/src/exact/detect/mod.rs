@@ -5,11 +5,13 @@
 //! | `feed.rs` | swap feed: what the swaps of another exact model recorded | the ledger |
 //! | `fingerprint.rs` | row count and sum of row hashes per group, compared with those stored | the input |
 //! | `versions.rs` | rows at or beyond the newest version seen, where that is declared | those rows |
+//! | `transactions.rs` | the same, where the version is the id of PostgreSQL's transaction: rows that the last snapshot did not see | those rows |
 //! | `audit.rs` | whose turn it is to be looked at whatever the versions say | |
 
 pub(crate) mod audit;
 pub(crate) mod feed;
 pub(crate) mod fingerprint;
+mod transactions;
 mod versions;
 
 use crate::engine::{Cell, quote_literal};

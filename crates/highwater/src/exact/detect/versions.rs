@@ -3,6 +3,8 @@
 //! Looking only beyond the newest version would lose rows that share it and were committed later. So the rows that have exactly that version
 //! are remembered by their fingerprint (the tail), and compared again. What has changed is then decided by the full fingerprints of the groups
 //! in question: of those in which a new version turned up, and of those whose audit is due.
+//!
+//! Where the version is the id of a transaction, `transactions.rs` says which rows are new; the tail is then what the run's own transaction wrote.
 
 use highwater_sql::Group;
 use serde::{Deserialize, Serialize};
@@ -18,11 +20,15 @@ use crate::exact::prepare::Input;
 
 use super::audit::{Due, due};
 use super::fingerprint::{self, group_id};
+use super::transactions;
 
 /// How far a table's versions have been seen; kept in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Token {
-    /// The newest version, as text; none when there was no row.
+    /// The column of versions; empty where an earlier release wrote the token.
+    #[serde(default)]
+    column: String,
+    /// The newest version, as text; none when there was no row. Of transactions, what had been seen of them.
     version: Option<String>,
     /// Rows of the table.
     rows: u64,
@@ -60,6 +66,9 @@ struct Newest {
 /// Rows at or beyond a version, and those without one.
 fn beyond(job: &Job, declared: &Declared, version: Option<&str>) -> String {
     let column = job.dialect.quote(&declared.version);
+    if let (true, Some(seen)) = (declared.by_transaction, version) {
+        return transactions::unseen(&column, seen);
+    }
     let operator = if job.strictly_beyond() { ">" } else { ">=" };
     version.map_or_else(
         || "true".to_owned(),
@@ -76,9 +85,13 @@ fn take_all(job: &mut Job, input: &Input, name: &str, salt: u64, rows: &str) -> 
 
 fn newest(job: &mut Job, input: &Input, declared: &Declared) -> Result<Newest, ExactError> {
     let table = input.relation.sql();
-    let found =
-        job.query(&format!("select cast(max({}) as varchar) from {table}", job.dialect.quote(&declared.version)))?;
-    let version = found.scalar().and_then(Cell::as_text).map(str::to_owned);
+    let version = if declared.by_transaction {
+        transactions::seen_now(job)?
+    } else {
+        let column = job.dialect.quote(&declared.version);
+        let found = job.query(&format!("select cast(max({column}) as varchar) from {table}"))?;
+        found.scalar().and_then(Cell::as_text).map(str::to_owned)
+    };
     // A count of everything is answered without reading the rows.
     let rows = job.count(&format!("select count(*) from {table}"))?;
     Ok(Newest { version, rows })
@@ -110,7 +123,8 @@ fn remember(
     let rows = beyond(job, declared, newest.version.as_deref());
     let tail = take_all(job, input, &format!("tail_{index}"), salt, &rows)?;
     let count = job.count(&format!("select count(*) from {} where {rows}", input.relation.sql()))?;
-    let token = Token { version: newest.version, rows: newest.rows, tail: count, audited: job.today() };
+    let Newest { version, rows } = newest;
+    let token = Token { column: declared.version.clone(), version, rows, tail: count, audited: job.today() };
     Ok((token, tail))
 }
 
@@ -126,12 +140,21 @@ pub(super) fn observe(
     index: usize,
     salt: u64,
 ) -> Result<Seen, ExactError> {
+    if !continues(job, declared, before)? {
+        let (now, changed) = everything(job, input, index, salt)?;
+        let (token, tail) = begin(job, input, declared, index, salt)?;
+        return Ok(Seen { now: Some(now), changed: Some(changed), token, tail, broken: None });
+    }
     let rows = beyond(job, declared, before.version.as_deref());
     let newer = take_all(job, input, &format!("newer_{index}"), salt, &rows)?;
     let query =
         format!("select p from ({}) as changed", fingerprint::changed_among(job, input, &tail_id(input), &newer, None));
     let touched = job.store(&format!("touched_{index}"), &query)?;
-    let newest = newest(job, input, declared)?;
+    let mut newest = newest(job, input, declared)?;
+    if declared.by_transaction && job.count(&format!("select count(*) from {touched}"))? == 0 {
+        // What was seen before tells as much, and a run that finds nothing new has nothing to write down.
+        newest.version.clone_from(&before.version);
+    }
     let count = job.count(&format!("select count(*) from {} where {rows}", input.relation.sql()))?;
     let mut broken = shrunk(job, declared, before, &newest, count);
     let days = if job.audits() { declared.audit_days } else { None };
@@ -156,6 +179,18 @@ pub(super) fn observe(
     };
     let (now, changed) = looked.unzip();
     Ok(Seen { now, changed, token, tail, broken })
+}
+
+/// Whether what was remembered speaks of the same versions as those of now.
+fn continues(job: &mut Job, declared: &Declared, before: &Token) -> Result<bool, ExactError> {
+    if before.column != declared.version {
+        return Ok(false);
+    }
+    if !declared.by_transaction {
+        return Ok(true);
+    }
+    let now = transactions::seen_now(job)?;
+    Ok(before.version.as_deref().zip(now.as_deref()).is_some_and(|(before, now)| transactions::continues(before, now)))
 }
 
 /// Groups that changed although none of their rows has a new version, where that was promised not to happen.

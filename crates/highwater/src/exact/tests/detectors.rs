@@ -11,7 +11,14 @@ use crate::exact::job::Job;
 use crate::exact::{Declared, Detect, ExactError, Mode, SwapReport};
 
 fn row_version(no_deletes: bool, audit_days: Option<u32>) -> Declared {
-    Declared { detect: Detect::RowVersion, version: "seq".into(), commit_order: false, no_deletes, audit_days }
+    Declared {
+        detect: Detect::RowVersion,
+        version: "seq".into(),
+        commit_order: false,
+        by_transaction: false,
+        no_deletes,
+        audit_days,
+    }
 }
 
 fn append_only(audit_days: Option<u32>) -> Declared {

@@ -304,7 +304,7 @@ fn change(random: &mut SmallRng) -> String {
         11 => format!(
             "delete from raw_orders where customer_id = {customer}; delete from raw_customers where customer_id = {customer}"
         ),
-        _ => differential::change(random),
+        _ => super::shapes::change(random),
     }
 }
 

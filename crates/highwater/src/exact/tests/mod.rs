@@ -1,6 +1,7 @@
 //! The machinery on real DuckDB files, with analyses written by hand where a test wants to know exactly
 //! what it asks for, and read from the query where the whole is on trial.
 
+mod audits;
 mod clock;
 mod costs;
 mod detectors;
@@ -9,6 +10,7 @@ mod drift;
 mod functions;
 mod joins;
 mod plans;
+mod shapes;
 mod swaps;
 mod ties;
 mod types;

@@ -8,6 +8,7 @@ use highwater_sql::{
 };
 use jiff::Timestamp;
 
+use super::shapes::{ORDERS, TABLES};
 use crate::engine::{Connection, DuckDb, Engine, Relation};
 use crate::exact::build::build;
 use crate::exact::detect::fingerprint::Naive;
@@ -36,24 +37,14 @@ impl World {
         let path = folder.path().join("shop.duckdb");
         let engine = Arc::new(DuckDb::open(&path, "set threads = 1").expect("database"));
         let mut session = engine.connect().expect("session");
-        session
-            .execute(
-                "create table raw_orders (order_id integer, customer_id integer, created_at timestamp, amount decimal(9,2), note varchar); \
-                 create table raw_customers (customer_id integer, region varchar)",
-            )
-            .expect("tables");
+        session.execute(TABLES).expect("tables");
         Self { _folder: folder, engine, session, around: Surroundings::default(), path, naive: None, day: 0, runs: 0 }
     }
 
     /// Three days of orders, two of them without a day, and two customers.
     pub fn with_orders() -> Self {
         let mut world = Self::new();
-        world.sql(
-            "insert into raw_customers values (1, 'north'), (2, 'south'); \
-             insert into raw_orders values \
-             (1, 1, '2026-02-01 10:00', 10, null), (2, 2, '2026-02-01 11:00', 20, null), (3, 1, '2026-02-02 09:00', 30, null), \
-             (4, 2, '2026-02-03 09:00', 40, null), (5, 1, null, 50, null), (6, null, null, 60, null)",
-        );
+        world.sql(ORDERS);
         world
     }
 
@@ -192,6 +183,7 @@ fn model(name: &str, sql: &str) -> ExactModel {
         policy: Policy::Incremental,
         on_schema_change: "append_new_columns".into(),
         full_refresh: false,
+        audits: Vec::new(),
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn search<'m>(
         "source" => keep(&|member| member.kind == ResourceType::Source && fits_parts(member, value)),
         "exposure" => keep(&|member| member.kind == ResourceType::Exposure && fits_parts(member, value)),
         "metric" => keep(&|member| member.kind == ResourceType::Metric && fits_parts(member, value)),
-        "unit_test" => Vec::new(),
+        "unit_test" => keep(&|member| member.kind == ResourceType::UnitTest && fits_parts(member, value)),
         "path" => keep(&|member| member.paths().any(|path| fits_path(path, value))),
         "file" => keep(&|member| fits_file(member.path, value)),
         "package" => {
@@ -43,14 +43,15 @@ pub(super) fn search<'m>(
             keep(&|member| member.kind == kind)
         }
         "test_name" => keep(&|member| {
-            let metadata = member.node.and_then(|node| node.test_metadata.as_ref());
-            metadata.is_some_and(|metadata| fits(&metadata.name, value))
+            let name = member.node.and_then(|node| match &node.test_metadata {
+                Some(metadata) => Some(&metadata.name),
+                None => node.unit_test.as_ref().map(|_| &node.name),
+            });
+            name.is_some_and(|name| fits(name, value))
         }),
         "test_type" => {
             let generic = test_type(criterion)?;
-            keep(&|member| {
-                member.node.is_some_and(|node| node.resource_type == ResourceType::Test && generic.fits(node))
-            })
+            keep(&|member| member.node.is_some_and(|node| generic.fits(node)))
         }
         "version" => {
             let wanted = version(criterion)?;
@@ -270,11 +271,12 @@ enum TestType {
 
 impl TestType {
     fn fits(&self, node: &Node) -> bool {
+        let is_data = node.resource_type == ResourceType::Test;
         match self {
-            Self::Generic => node.test_metadata.is_some(),
-            Self::Singular => node.test_metadata.is_none(),
-            Self::Data => true,
-            Self::Unit => false,
+            Self::Generic => is_data && node.test_metadata.is_some(),
+            Self::Singular => is_data && node.test_metadata.is_none(),
+            Self::Data => is_data,
+            Self::Unit => node.resource_type == ResourceType::UnitTest,
         }
     }
 }

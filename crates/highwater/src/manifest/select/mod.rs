@@ -131,6 +131,11 @@ fn kind(id: &str) -> ResourceType {
     }
 }
 
+/// Whether an id is that of a test of either kind.
+fn is_test(id: &str) -> bool {
+    matches!(kind(id), ResourceType::Test | ResourceType::UnitTest)
+}
+
 /// A selection as a tree.
 #[derive(Debug, Clone)]
 enum Expression {
@@ -219,7 +224,7 @@ impl<'m> Evaluator<'m> {
         };
         let complete = |id: &&&str| self.parents_of(id).all(|parent| reach.contains(parent));
         let found: Vec<&str> = selected.indirect.iter().filter(complete).copied().collect();
-        selected.direct.extend(found.into_iter().filter(|id| kind(id) == ResourceType::Test));
+        selected.direct.extend(found.into_iter().filter(|id| is_test(id)));
         selected
     }
 
@@ -252,10 +257,8 @@ impl<'m> Evaluator<'m> {
             _ => selected.clone(),
         };
         let children = selected.iter().filter_map(|id| self.manifest.children.get(*id)).flatten();
-        let tests: HashSet<&'m str> = children
-            .map(String::as_str)
-            .filter(|id| kind(id) == ResourceType::Test && !selected.contains(id))
-            .collect();
+        let tests: HashSet<&'m str> =
+            children.map(String::as_str).filter(|id| is_test(id) && !selected.contains(id)).collect();
         let (now, later): (HashSet<&'m str>, HashSet<&'m str>) = tests
             .into_iter()
             .partition(|id| mode == Indirect::Eager || self.parents_of(id).all(|parent| reach.contains(parent)));

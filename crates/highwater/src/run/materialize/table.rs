@@ -2,6 +2,7 @@
 
 use highwater_jinja::Value;
 
+use super::super::audits;
 use super::super::failure::Failure;
 use super::super::worker::{Outcome, Task};
 use super::kind;
@@ -23,11 +24,14 @@ pub(crate) fn rebuild(task: &Task<'_>) -> Result<u64, Failure> {
     if task.shared.engine.adapter() == "duckdb" && has_foreign_key(task.node) {
         // DuckDB remembers a table with foreign keys by the name it was made with.
         drop_existing(task, relation)?;
-        return create(task, relation);
+        let rows = create(task, relation)?;
+        audits::whole_table(task, relation)?;
+        return Ok(rows);
     }
     let draft = draft_of(task, relation);
     drop_existing(task, &draft)?;
     let rows = create(task, &draft)?;
+    audits::whole_table(task, &draft)?;
     swap(task, relation, &draft, RelationKind::Table)?;
     Ok(rows)
 }

@@ -71,7 +71,7 @@ impl Language for Postgres {
 
     fn rounded(&self, fraction: &str) -> String {
         format!(
-            "case when {0} then to_char(case when {fraction} = 0 then 0 else {fraction} end::float8, 'S9.99999999EEEE') \
+            "case when {0} then to_char(case when {fraction} = 0 then 0 else {fraction} end::float8, '9.99999999EEEE') \
              else cast({fraction} as text) end",
             self.is_finite(fraction)
         )

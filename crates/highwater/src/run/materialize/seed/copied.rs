@@ -23,7 +23,7 @@ struct SeedColumn {
 
 /// Reads the file and finds the types of its columns.
 pub(super) fn read(task: &Task<'_>) -> Result<Copied, Failure> {
-    let (names, records) = parse(task)?;
+    let (names, mut records) = parse(task)?;
     let configured = configured_types(task);
     let folds = task.node.config.flag("quote_columns") == Some(false);
     let columns = names.into_iter().enumerate().map(|(index, name)| {
@@ -37,7 +37,11 @@ pub(super) fn read(task: &Task<'_>) -> Result<Copied, Failure> {
         let name = if folds { name.to_lowercase() } else { name };
         SeedColumn { name, inferred, data_type }
     });
-    Ok(Copied { columns: columns.collect(), records })
+    let columns = columns.collect();
+    if task.shared.options.empty {
+        records.clear();
+    }
+    Ok(Copied { columns, records })
 }
 
 fn parse(task: &Task<'_>) -> Result<(Vec<String>, Vec<csv::StringRecord>), Diagnostic> {

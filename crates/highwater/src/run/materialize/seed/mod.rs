@@ -40,6 +40,11 @@ trait Rows {
 /// Loads the file into the seed's table.
 pub(super) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     let relation = &task.node.relation;
+    if task.node.config.text("delimiter") == Some("") {
+        return Err(Diagnostic::error("HW0208", format!("the delimiter of the seed `{}` is empty", task.node.name))
+            .help("set `delimiter` to the character between the values, such as \";\"")
+            .into());
+    }
     let rows: Box<dyn Rows> = match task.shared.engine.adapter() {
         "duckdb" => Box::new(staged::read(task)?),
         _ => Box::new(copied::read(task)?),

@@ -24,9 +24,10 @@ pub(super) fn read(task: &Task<'_>) -> Result<Staged, Failure> {
 }
 
 impl Staged {
-    fn query(&self) -> String {
+    fn query(&self, task: &Task<'_>) -> String {
         let values: Vec<String> = self.columns.iter().map(SeedColumn::value).collect();
-        format!("select\n    {}\nfrom {}", values.join(",\n    "), self.table)
+        let limit = if task.shared.options.empty { "\nlimit 0" } else { "" };
+        format!("select\n    {}\nfrom {}{limit}", values.join(",\n    "), self.table)
     }
 }
 
@@ -36,12 +37,12 @@ impl Rows for Staged {
     }
 
     fn build(&self, task: &Task<'_>, relation: &Relation) -> Result<u64, Failure> {
-        table::replace(task, relation, &format!("as (\n{}\n)", self.query()))
+        table::replace(task, relation, &format!("as (\n{}\n)", self.query(task)))
     }
 
     fn insert(&self, task: &Task<'_>, relation: &Relation) -> Result<u64, Failure> {
-        let names: Vec<String> = self.names().into_iter().map(quote_identifier).collect();
-        task.execute(&format!("insert into {relation} ({})\n{}", names.join(", "), self.query()))
+        let names: Vec<&str> = self.columns.iter().map(|column| column.written.as_str()).collect();
+        task.execute(&format!("insert into {relation} ({})\n{}", names.join(", "), self.query(task)))
     }
 
     fn clean_up(&self, task: &Task<'_>) -> Result<(), Failure> {
@@ -53,6 +54,8 @@ impl Rows for Staged {
 /// A column of the file, and what its values become.
 struct SeedColumn {
     name: String,
+    /// The name as it is written in SQL: quoted, unless `quote_columns` says no.
+    written: String,
     data_type: String,
     inferred: bool,
 }
@@ -60,11 +63,12 @@ struct SeedColumn {
 impl SeedColumn {
     /// The expression that turns the text into the value.
     fn value(&self) -> String {
-        let name = quote_identifier(&self.name);
+        let (name, written) = (quote_identifier(&self.name), &self.written);
         match (self.inferred, self.data_type.as_str()) {
-            (true, "VARCHAR") => name,
-            (true, data_type) => format!("cast({} as {data_type}) as {name}", staged_types::meant(&name)),
-            (false, data_type) => format!("cast({name} as {data_type}) as {name}"),
+            (true, "VARCHAR") if name == *written => name,
+            (true, "VARCHAR") => format!("{name} as {written}"),
+            (true, data_type) => format!("cast({} as {data_type}) as {written}", staged_types::meant(&name)),
+            (false, data_type) => format!("cast({name} as {data_type}) as {written}"),
         }
     }
 }
@@ -114,13 +118,17 @@ fn refused(task: &Task<'_>, message: &str) -> Diagnostic {
 fn typed_columns(task: &Task<'_>, staged: &Relation) -> Result<Vec<SeedColumn>, Failure> {
     let names: Vec<String> = task.connection().columns(staged)?.into_iter().map(|column| column.name).collect();
     let configured = configured_types(task);
+    let quoted = task.node.config.flag("quote_columns").unwrap_or(true);
     let inferred = staged_types::infer(task.connection().as_mut(), staged, &names)?;
     Ok(names
         .into_iter()
         .zip(inferred)
-        .map(|(name, inferred)| match configured.get(&name.to_lowercase()) {
-            Some(data_type) => SeedColumn { name, data_type: data_type.clone(), inferred: false },
-            None => SeedColumn { name, data_type: Inferred::sql(inferred).to_owned(), inferred: true },
+        .map(|(name, inferred)| {
+            let written = if quoted { quote_identifier(&name) } else { name.clone() };
+            match configured.get(&name.to_lowercase()) {
+                Some(data_type) => SeedColumn { name, written, data_type: data_type.clone(), inferred: false },
+                None => SeedColumn { name, written, data_type: Inferred::sql(inferred).to_owned(), inferred: true },
+            }
         })
         .collect())
 }

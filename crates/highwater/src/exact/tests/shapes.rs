@@ -1,0 +1,328 @@
+//! Shapes of query over a small shop, its tables, and random changes of them. Tests of the library read them on DuckDB, those in
+//! `tests/differential` on PostgreSQL.
+
+use rand::Rng;
+use rand::rngs::SmallRng;
+
+/// The tables of the shop.
+pub const TABLES: &str = "create table raw_orders (order_id integer, customer_id integer, created_at timestamp, amount decimal(9,2), note varchar); \
+     create table raw_customers (customer_id integer, region varchar)";
+
+/// Three days of orders, two of them without a day, and two customers.
+pub const ORDERS: &str = "insert into raw_customers values (1, 'north'), (2, 'south'); \
+     insert into raw_orders values \
+     (1, 1, '2026-02-01 10:00', 10, null), (2, 2, '2026-02-01 11:00', 20, null), (3, 1, '2026-02-02 09:00', 30, null), \
+     (4, 2, '2026-02-03 09:00', 40, null), (5, 1, null, 50, null), (6, null, null, 60, null)";
+
+/// More tables.
+pub const MORE: &str = "create table raw_items (order_id integer, quantity integer); create table raw_rates (region varchar, rate decimal(9,2)); \
+     create table raw_returns (order_id integer, returned_at timestamp); \
+     insert into raw_items values (1, 1), (1, 2), (4, 1), (null, 1); insert into raw_rates values ('r0', 1), ('r1', 2); \
+     insert into raw_returns values (1, '2026-02-02'), (99, null)";
+
+/// A view of the project.
+pub const NAMED: &str = "with paid as (select * from raw_orders where amount > 0) \
+     select p.*, c.region from paid p left join raw_customers c on c.customer_id = p.customer_id";
+
+/// Name, how it is cut, query.
+pub const SHAPES: &[(&str, &str, &str)] = &[
+    ("filter", "day:created_at", "select order_id, created_at, amount from raw_orders where amount > 2"),
+    (
+        "by_day",
+        "day:day",
+        "select date_trunc('day', created_at) as day, count(*) as n, median(amount) as m from raw_orders group by 1",
+    ),
+    (
+        "by_date",
+        "day:day",
+        "select cast(created_at as date) as day, sum(amount) as s from raw_orders group by all having sum(amount) > 3",
+    ),
+    (
+        "by_month",
+        "month:created_at",
+        "select distinct customer_id, date_trunc('day', created_at) as created_at from raw_orders",
+    ),
+    (
+        "left_join",
+        "day:created_at",
+        "select o.*, c.region from raw_orders o left join raw_customers c on o.customer_id = c.customer_id",
+    ),
+    (
+        "inner_join",
+        "day:created_at",
+        "select o.order_id, o.created_at, c.region from raw_orders o join raw_customers c using (customer_id) where c.region <> 'r0'",
+    ),
+    (
+        "coalesced",
+        "day:created_at",
+        "select o.order_id, o.created_at, coalesce(c.region, 'none') as region, r.rate from raw_orders o left join raw_customers c on o.customer_id = c.customer_id left join raw_rates r on r.region = coalesce(c.region, 'r1')",
+    ),
+    (
+        "two_hops",
+        "day:created_at",
+        "select o.order_id, o.created_at, o.amount * r.rate as due from raw_orders o join raw_customers c on o.customer_id = c.customer_id join raw_rates r on r.region = c.region",
+    ),
+    (
+        "exists_items",
+        "day:created_at",
+        "select o.* from raw_orders o where exists (select 1 from raw_items i where i.order_id = o.order_id and i.quantity > 1)",
+    ),
+    (
+        "no_items",
+        "day:created_at",
+        "select o.* from raw_orders o where not exists (select 1 from raw_items i where i.order_id = o.order_id)",
+    ),
+    (
+        "anti_join",
+        "day:created_at",
+        "select o.* from raw_orders o left join raw_items i on i.order_id = o.order_id where i.order_id is null",
+    ),
+    (
+        "in_region",
+        "day:created_at",
+        "select * from raw_orders where customer_id in (select customer_id from raw_customers where region = 'r1')",
+    ),
+    (
+        "not_in",
+        "day:created_at",
+        "select * from raw_orders where customer_id not in (select customer_id from raw_customers where region = 'r1')",
+    ),
+    (
+        "totals",
+        "day:created_at",
+        "with t as (select order_id, sum(quantity) as q, count(*) as n from raw_items group by 1) select o.order_id, o.created_at, t.q, t.n from raw_orders o left join t on t.order_id = o.order_id",
+    ),
+    (
+        "twice",
+        "day:created_at",
+        "with c as (select customer_id, region from raw_customers) select o.order_id, o.created_at, a.region, (select count(*) from c b where b.region = a.region) as peers from raw_orders o left join c a on a.customer_id = o.customer_id",
+    ),
+    (
+        "union_all",
+        "day:at",
+        "select order_id, created_at as at, 'o' as kind from raw_orders union all select order_id, returned_at, 'r' from raw_returns",
+    ),
+    ("union_distinct", "day:at", "select created_at as at from raw_orders union select returned_at from raw_returns"),
+    ("except_all", "day:at", "select created_at as at from raw_orders except all select returned_at from raw_returns"),
+    ("intersect", "day:at", "select created_at as at from raw_orders intersect select returned_at from raw_returns"),
+    (
+        "latest",
+        "day:created_at",
+        "select order_id, created_at, customer_id, amount from raw_orders qualify row_number() over (partition by order_id order by created_at desc nulls last, amount desc nulls last, customer_id nulls last) = 1",
+    ),
+    (
+        "latest_by_day",
+        "day:day",
+        "with l as (select order_id, created_at, amount, row_number() over (partition by order_id order by created_at desc nulls last, amount desc nulls last, customer_id nulls last) as rn from raw_orders) select date_trunc('day', created_at) as day, sum(amount) as s, count(*) as n from l where rn = 1 group by 1",
+    ),
+    (
+        "ranked",
+        "day:created_at",
+        "select order_id, created_at, rank() over (partition by date_trunc('day', created_at) order by amount) as place from raw_orders",
+    ),
+    (
+        "running",
+        "day:created_at",
+        "select order_id, created_at, sum(amount) over (partition by customer_id order by created_at, order_id, amount) as so_far from raw_orders",
+    ),
+    (
+        "before",
+        "day:created_at",
+        "select order_id, created_at, lag(amount) over (partition by customer_id order by created_at, order_id, amount) as earlier from raw_orders",
+    ),
+    (
+        "correlated",
+        "day:created_at",
+        "select o.order_id, o.created_at, (select max(quantity) from raw_items i where i.order_id = o.order_id) as most from raw_orders o",
+    ),
+    (
+        "share",
+        "day:created_at",
+        "select order_id, created_at, amount - (select max(amount) from raw_orders) as below from raw_orders",
+    ),
+    (
+        "self_join",
+        "day:created_at",
+        "select a.order_id, a.created_at, count(b.order_id) as others from raw_orders a left join raw_orders b on a.customer_id = b.customer_id group by 1, 2",
+    ),
+    (
+        "full_join",
+        "day:created_at",
+        "select o.order_id, o.created_at, r.returned_at from raw_orders o full join raw_returns r on o.order_id = r.order_id",
+    ),
+    (
+        "right_join",
+        "day:created_at",
+        "select o.order_id, o.created_at, r.returned_at from raw_orders o right join raw_returns r on o.order_id = r.order_id",
+    ),
+    (
+        "spread",
+        "day:day",
+        "select order_id, date_trunc('day', created_at) + to_days(unnest(range(2))::int) as day from raw_orders",
+    ),
+    (
+        "rollup",
+        "day:day",
+        "select date_trunc('day', created_at) as day, customer_id, sum(amount) as s from raw_orders group by rollup (1, 2)",
+    ),
+    (
+        "top",
+        "day:created_at",
+        "select order_id, created_at, amount, customer_id from raw_orders order by amount desc, order_id, created_at, customer_id limit 3",
+    ),
+    (
+        "top_by_day",
+        "day:created_at",
+        "select * from raw_orders qualify rank() over (partition by cast(created_at as date) order by amount desc) <= 2",
+    ),
+    ("through_view", "day:created_at", "select order_id, created_at, region from named"),
+    ("first_order", "day:first", "select customer_id, min(created_at) as first from raw_orders group by 1"),
+    (
+        "by_customer",
+        "key:customer_id",
+        "select customer_id, sum(amount) as s, count(distinct order_id) as n from raw_orders group by 1",
+    ),
+    (
+        "by_region",
+        "key:region",
+        "select c.region, sum(o.amount) as s from raw_customers c left join raw_orders o on o.customer_id = c.customer_id group by 1",
+    ),
+    (
+        "latest_by_key",
+        "key:order_id",
+        "select order_id, amount, customer_id from raw_orders qualify row_number() over (partition by order_id order by created_at desc nulls last, amount desc nulls last, customer_id nulls last) = 1",
+    ),
+    (
+        "cohort",
+        "key:customer_id",
+        "with f as (select customer_id, min(created_at) as first from raw_orders group by 1) select c.customer_id, max(c.region) as region, max(f.first) as first from raw_customers c left join f on f.customer_id = c.customer_id group by 1",
+    ),
+    (
+        "sessions",
+        "key:customer_id+day",
+        "select customer_id, cast(created_at as date) as day, max(amount) as most from raw_orders group by 1, 2",
+    ),
+    (
+        "rolling",
+        "day:day",
+        "with d as (select cast(created_at as date) as day, sum(amount) as s from raw_orders group by 1) select day, s, sum(s) over (order by day range between interval 2 days preceding and current row) as lately from d",
+    ),
+    (
+        "around",
+        "day:created_at",
+        "select order_id, created_at, count(*) over (partition by customer_id order by created_at desc range between interval 12 hours preceding and interval 1 day following) as near from raw_orders",
+    ),
+    (
+        "rolling_months",
+        "month:created_at",
+        "select order_id, created_at, max(amount) over (order by created_at range between interval '1 month' preceding and interval 3 days preceding) as before from raw_orders",
+    ),
+    (
+        "two_windows",
+        "day:created_at",
+        "select order_id, created_at, max(amount) over (partition by customer_id) as most, count(*) over (partition by order_id) as copies, rank() over (partition by cast(created_at as date) order by amount) as place from raw_orders",
+    ),
+    (
+        "cohort_of_row",
+        "month:first",
+        "select order_id, amount, min(created_at) over (partition by customer_id) as first from raw_orders",
+    ),
+    (
+        "last_seen",
+        "day:last",
+        "select c.region, o.customer_id, date_trunc('day', max(o.created_at)) as last, count(*) as n from raw_orders o left join raw_customers c on c.customer_id = o.customer_id group by 1, 2",
+    ),
+    (
+        "gaps",
+        "day:started",
+        "with b as (select *, lag(created_at) over (partition by customer_id order by created_at, order_id, amount) as before from raw_orders), \
+         s as (select *, sum(case when before is null or created_at - before > interval '1 day' then 1 else 0 end) over (partition by customer_id order by created_at, order_id, amount) as session from b) \
+         select customer_id, session, min(created_at) as started, max(created_at) as ended, count(*) as n, sum(amount) as s from s group by 1, 2",
+    ),
+    (
+        "sets",
+        "day:day",
+        "select cast(created_at as date) as day, customer_id, grouping(customer_id) as g, count(*) as n, count(distinct order_id) as orders from raw_orders group by grouping sets ((1, 2), (1), ()) having count(*) > 1",
+    ),
+    (
+        "first_copy",
+        "day:created_at",
+        "select distinct on (order_id) order_id, created_at, amount from raw_orders order by order_id, created_at nulls first, amount nulls last",
+    ),
+    (
+        "first_copy_unnamed",
+        "day:created_at",
+        "select distinct on (customer_id, order_id) created_at, amount as a from raw_orders where amount >= 0 order by customer_id, order_id, created_at desc nulls last, a",
+    ),
+    (
+        "earlier_day",
+        "day:day",
+        "with d as (select customer_id, cast(created_at as date) as day, sum(amount) as s from raw_orders group by 1, 2) select day, customer_id, s, s - lag(s) over (partition by customer_id order by day) as more from d",
+    ),
+    (
+        "mended_key",
+        "day:created_at",
+        "select o.order_id, o.created_at, i.quantity from raw_orders o left join raw_items i on coalesce(i.order_id, -1) = coalesce(o.order_id, -1)",
+    ),
+    (
+        "computed_key",
+        "day:created_at",
+        "select o.order_id, o.created_at, c.region from raw_orders o left join raw_customers c on c.customer_id * 2 = case when o.customer_id > 1 then o.customer_id * 2 else 2 end",
+    ),
+    (
+        "dates_meet",
+        "day:created_at",
+        "select o.order_id, o.created_at, d.n from raw_orders o left join (select cast(returned_at as date) as day, count(*) as n from raw_returns group by 1) d on d.day = date_trunc('day', o.created_at)",
+    ),
+    (
+        "lists",
+        "day:day",
+        "select cast(created_at as date) as day, list_sort(list(amount)) as amounts, list_transform(list(order_id order by order_id), x -> x + 1) as next, arg_max(amount, (amount, order_id)) as most from raw_orders group by 1",
+    ),
+    (
+        "cohort_day",
+        "day:first",
+        "select customer_id, cast(min(created_at) as date) as first, count(*) as n, max(amount) as most from raw_orders group by 1",
+    ),
+    (
+        "until",
+        "day:created_at",
+        "select o.order_id, o.created_at, o.amount, i.quantity from raw_orders o left join raw_items i on i.order_id = o.order_id where cast(o.created_at as date) <= getvariable('today')",
+    ),
+    (
+        "filled",
+        "day:created_at",
+        "select order_id, created_at, first_value(note ignore nulls) over (partition by customer_id order by created_at, note range between current row and unbounded following) as noted from raw_orders",
+    ),
+    ("everything", "whole", "select count(*) as n, sum(amount) as s from raw_orders"),
+];
+
+/// A random change of one table: small domains, so that keys meet; duplicates and NULLs.
+pub fn change(random: &mut SmallRng) -> String {
+    let maybe = |random: &mut SmallRng, value: String| if random.random_bool(0.12) { "null".to_owned() } else { value };
+    let order = random.random_range(0..10).to_string();
+    let customer = random.random_range(0..5).to_string();
+    let region = format!("'r{}'", random.random_range(0..3));
+    let hours = random.random_range(0..150);
+    let day = maybe(random, format!("timestamp '2026-02-26' + interval '{hours} hours'"));
+    let amount = random.random_range(0..6).to_string();
+    let amount = maybe(random, amount);
+    let (key, who, where_) = (maybe(random, order.clone()), maybe(random, customer.clone()), maybe(random, region));
+    match random.random_range(0..17) {
+        0..=3 => format!("insert into raw_orders values ({key}, {who}, {day}, {amount}, null)"),
+        4 => format!("delete from raw_orders where order_id = {order}"),
+        5 => format!("update raw_orders set created_at = {day} where order_id = {order}"),
+        6 => format!("update raw_orders set customer_id = {who} where order_id = {order}"),
+        7 => format!("update raw_orders set amount = {amount}, order_id = {key} where order_id = {order}"),
+        8 => format!("delete from raw_customers where customer_id = {customer}"),
+        9 | 10 => format!("insert into raw_customers values ({who}, {where_})"),
+        11 => format!("update raw_customers set region = {where_} where customer_id = {customer}"),
+        12 => format!("insert into raw_items values ({key}, {})", random.random_range(0..3)),
+        13 => format!("delete from raw_items where order_id = {order}"),
+        16 => format!("set variable today = cast(timestamp '2026-02-26' + interval '{hours} hours' as date)"),
+        14 => {
+            format!("delete from raw_rates where region = {where_}; insert into raw_rates values ({where_}, {amount})")
+        }
+        _ => format!("delete from raw_returns where order_id = {order}; insert into raw_returns values ({key}, {day})"),
+    }
+}

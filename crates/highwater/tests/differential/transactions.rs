@@ -1,0 +1,170 @@
+//! PostgreSQL's transactions as versions: several writers who begin and commit in any order, with savepoints, beside a table that must be
+//! what a rebuild holds after every run; and the same with plain numbers for versions, which lose rows.
+
+use highwater::engine::Connection;
+use highwater::exact::{self, Declared, Detect, ExactModel, Mode, RunIdentity, Surroundings, SwapReport};
+use highwater::manifest::{BatchSize, Policy};
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+
+use crate::engines::{On, Place, difference};
+
+const WRITERS: usize = 3;
+
+/// The same id in a column that knows of transactions and in one that does not.
+const EVENTS: &str = "create table events (event_id serial, writer integer, happened_at timestamp, amount integer, \
+     written xid8 default pg_current_xact_id(), number bigint default pg_current_xact_id()::text::bigint)";
+
+struct World {
+    place: Place,
+    session: Box<dyn Connection>,
+    around: Surroundings,
+    runs: u32,
+}
+
+impl World {
+    fn new(version: &str) -> Self {
+        let place = On::Postgres.place();
+        let mut session = place.engine.connect().expect("session");
+        session.execute(EVENTS).expect("a table");
+        let mut around = Surroundings::default();
+        let declared = Declared {
+            detect: Detect::RowVersion,
+            version: version.to_owned(),
+            // Of numbers this is not true here.
+            commit_order: version == "number",
+            by_transaction: false,
+            no_deletes: true,
+            audit_days: None,
+        };
+        around.detectors.insert(place.relation("events"), declared);
+        Self { place, session, around, runs: 0 }
+    }
+
+    fn model(&self) -> ExactModel {
+        ExactModel {
+            unique_id: "model.shop.by_day".into(),
+            relation: self.place.relation("by_day"),
+            sql: "select date_trunc('day', happened_at) as day, count(*) as n, sum(amount) as total from events group by 1"
+                .into(),
+            event_time: Some("day".into()),
+            batch_size: Some(BatchSize::Day),
+            begin: None,
+            unique_key: Vec::new(),
+            policy: Policy::Incremental,
+            audit_days: None,
+            audits: Vec::new(),
+            on_schema_change: "ignore".into(),
+            full_refresh: false,
+        }
+    }
+
+    fn run(&mut self) -> (SwapReport, String) {
+        self.runs += 1;
+        let run = RunIdentity {
+            run_id: format!("run-{}", self.runs),
+            invocation_id: "transactions".into(),
+            started_at: "2026-02-10T00:00:00Z".parse().expect("moment"),
+            engine_version: "transactions".into(),
+        };
+        let model = self.model();
+        let report = exact::run(self.session.as_mut(), &model, &self.around, &run, None).expect("a run");
+        let differs = difference(On::Postgres, self.session.as_mut(), &model.relation.sql(), &model.sql);
+        (report, differs.expect("comparison"))
+    }
+}
+
+/// What a writer does to its own rows; now and then behind a savepoint.
+fn write(random: &mut SmallRng, writer: usize) -> String {
+    let change = if random.random_bool(0.7) {
+        let hours = random.random_range(0..200);
+        let amount = random.random_range(0..9);
+        format!(
+            "insert into events (writer, happened_at, amount) values ({writer}, timestamp '2026-02-01' + interval '{hours} hours', {amount})"
+        )
+    } else {
+        let amount = random.random_range(0..9);
+        format!(
+            "update events set amount = {amount}, written = pg_current_xact_id(), number = pg_current_xact_id()::text::bigint \
+             where writer = {writer} and event_id % 3 = {}",
+            random.random_range(0..3)
+        )
+    };
+    if random.random_bool(0.3) { format!("savepoint s; {change}; release savepoint s") } else { change }
+}
+
+/// Walks, and returns how the table first differed from a rebuild.
+fn walk(seed: u64, version: &str) -> Option<String> {
+    let mut random = SmallRng::seed_from_u64(seed);
+    let mut world = World::new(version);
+    let mut writers: Vec<_> = (0..WRITERS).map(|_| world.place.engine.connect().expect("a writer")).collect();
+    let mut open = [false; WRITERS];
+    for step in 0..30 {
+        for _ in 0..random.random_range(0..4) {
+            let writer = random.random_range(0..WRITERS);
+            let (word, sql) = match (open[writer], random.random_range(0..4)) {
+                (false, _) => ("begin", format!("begin; {}", write(&mut random, writer))),
+                (true, 0) => ("rollback", "rollback".to_owned()),
+                (true, 1) => ("commit", "commit".to_owned()),
+                (true, _) => ("write", write(&mut random, writer)),
+            };
+            open[writer] = matches!(word, "begin" | "write");
+            writers[writer].execute(&sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
+        }
+        let (report, differs) = world.run();
+        if !differs.is_empty() {
+            return Some(format!("step {step} of seed {seed}\n{differs}\n{report:#?}"));
+        }
+    }
+    None
+}
+
+#[test]
+fn rows_that_commit_late_are_seen() {
+    for seed in 0..4 {
+        assert_eq!(walk(seed, "written"), None);
+    }
+    assert!(
+        (0..4).any(|seed| walk(seed, "number").is_some()),
+        "numbers that are drawn early and committed late go unnoticed"
+    );
+}
+
+#[test]
+fn what_was_seen_elsewhere_says_nothing_here() {
+    let mut world = World::new("written");
+    world.session.execute("insert into events (writer, happened_at, amount) select 1, timestamp '2026-02-01' + i * interval '1 hour', i from generate_series(1, 100) i").expect("rows");
+    assert_eq!(world.run().1, "");
+    let (report, _) = world.run();
+    assert_eq!(report.mode, Mode::Unchanged);
+    // A row that another server wrote, whose ids were lower, and a ledger that came along with it.
+    world.session.execute("update events set amount = 1000, written = '3' where event_id = 5").expect("a row");
+    let (report, differs) = world.run();
+    assert!(report.mode == Mode::Unchanged && !differs.is_empty(), "on one server such a row is a broken promise");
+    world
+        .session
+        .execute("update highwater.inputs set token = replace(token, '\"version\":\"', '\"version\":\"1')")
+        .expect("a ledger from elsewhere");
+    let (report, differs) = world.run();
+    assert_eq!((report.replaced_count, differs.as_str()), (1, ""));
+}
+
+#[test]
+fn a_number_alone_is_no_version() {
+    let mut world = World::new("number");
+    for declared in world.around.detectors.values_mut() {
+        declared.commit_order = false;
+    }
+    let run = RunIdentity {
+        run_id: "run".into(),
+        invocation_id: "transactions".into(),
+        started_at: "2026-02-10T00:00:00Z".parse().expect("moment"),
+        engine_version: "transactions".into(),
+    };
+    let model = world.model();
+    let error = exact::run(world.session.as_mut(), &model, &world.around, &run, None).expect_err("a number");
+    assert_eq!(
+        error.to_string(),
+        "by_day reads events, which cannot be detect: row_version: number is BIGINT: a number can be drawn early, from a sequence, and committed late, and nobody who looks beyond the newest would ever see its row"
+    );
+}
