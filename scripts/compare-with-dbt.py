@@ -5,7 +5,7 @@
 
 CHECKOUT is any dbt project, its packages installed. It is copied twice into a temporary folder and run there unmodified on a
 DuckDB file of its own; only the profile is ours. Flags behind -- are given to both tools (--vars, --exclude, --full-refresh ...).
---between FILE names a Python file with a function `arrive(connection, run)`: new data, before the second run and every later one.
+--between FILE names a Python file with a function `arrive(connection, run)`: new data, before every run; the first is run 0.
 
 Prints one line for every node whose result differs from dbt's and every table that differs, then the counts of both. Leaves with 1
 when a table differs.
@@ -34,6 +34,7 @@ def arguments():
     parser.add_argument("--hw", default="hw")
     parser.add_argument("--dbt", default="dbt")
     parser.add_argument("--command", default="build", help="commands, separated by commas: seed,run,test")
+    parser.add_argument("--first", default="", help="commands before the first run only: seed")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--between", type=Path)
     parser.add_argument("--keep", type=Path, help="folder to work in, kept afterwards")
@@ -51,10 +52,11 @@ def run(tool, binary, folder, options):
     """Runs the commands as often as asked; what failed is told, and compared all the same."""
     arrive = runpy.run_path(str(options.between))["arrive"] if options.between else None
     for number in range(options.runs):
-        if number and arrive:
+        if arrive:
             with duckdb.connect(str(folder / "work.duckdb")) as connection:
                 arrive(connection, number)
-        for command in options.command.split(","):
+        first = options.first.split(",") if options.first and not number else []
+        for command in first + options.command.split(","):
             line = [binary, *command.split(), "--profiles-dir", ".", *options.flags]
             done = subprocess.run(line, cwd=folder, capture_output=True, text=True)
             (folder / f"{tool}-{command}-{number}.log").write_text(done.stdout + done.stderr)

@@ -12,7 +12,11 @@ use crate::{SHOP, TestProject};
 #[test]
 fn installs_local_packages() {
     let project = TestProject::new(SHOP);
-    assert_snapshot!(project.hw(&["deps"]), @"");
+    assert_snapshot!(project.hw(&["deps"]), @r#"
+exit 0
+--- stderr
+[CLOCK]  no packages to install
+"#);
     project.write_all(
         "
 === packages.yml
@@ -28,9 +32,27 @@ select 1 as id
 name: deeper
 ",
     );
-    assert_snapshot!(project.hw(&["deps"]), @"");
-    assert_snapshot!(project.read("package-lock.yml"), @"");
-    assert_snapshot!(project.hw(&["ls", "--resource-type", "model"]), @"");
+    assert_snapshot!(project.hw(&["deps"]), @r#"
+exit 0
+--- stderr
+[CLOCK]  wrote [FOLDER]/package-lock.yml
+[CLOCK]  shared from shared, local @ shared
+[CLOCK]  deeper from deeper, local @ deeper
+"#);
+    assert_snapshot!(project.read("package-lock.yml"), @r#"
+packages:
+  - local: shared
+    name: shared
+  - local: deeper
+    name: deeper
+sha1_hash: 7b4e7c4818c1d8e4dd0b0a4501ff2fa0f47f1d4d
+"#);
+    assert_snapshot!(project.hw(&["ls", "--resource-type", "model"]), @r#"
+exit 0
+--- stdout
+shared.common
+shop.daily_revenue
+"#);
     project.write("dbt_packages/shared/models/common.sql", "changed by hand");
     project.ok(&["deps", "--lock"]);
     assert_eq!(project.read("dbt_packages/shared/models/common.sql"), "changed by hand", "--lock installs nothing");
@@ -89,10 +111,36 @@ name: utils
     project.ok(&["deps"]);
     assert!(!answer(), "another revision is asked for, so the lock is written anew");
     wanted("nowhere");
-    assert_snapshot!(project.hw(&["deps"]), @"");
+    assert_snapshot!(project.hw(&["deps"]), @r#"
+exit 2
+--- stderr
+error[HW0121]: `upstream` cannot be fetched
+  ┌─ packages.yml:2:5
+  │
+2 │   - git: upstream
+  │     ^^^^^^^^^^^^^
+  │
+  note: the repository has no revision nowhere
+  hint: what is installed stays as it is; without a network, use `local:` with the folder of a copy
+
+nothing was run: Runtime Error
+"#);
     assert!(!answer(), "what is installed stays");
     wanted("--upload-pack=touch");
-    assert_snapshot!(project.hw(&["deps"]), @"");
+    assert_snapshot!(project.hw(&["deps"]), @r#"
+exit 2
+--- stderr
+error[HW0121]: `upstream` cannot be fetched
+  ┌─ packages.yml:2:5
+  │
+2 │   - git: upstream
+  │     ^^^^^^^^^^^^^
+  │
+  note: a URL or a revision does not begin with a dash
+  hint: what is installed stays as it is; without a network, use `local:` with the folder of a copy
+
+nothing was run: Runtime Error
+"#);
 }
 
 /// A hub on a port of its own, answering from files of a folder until the test ends.
@@ -153,22 +201,66 @@ fn installs_from_the_hub_the_newest_version_that_fits_everyone() {
         let output = project.command(arguments).env("DBT_PACKAGE_HUB_URL", &base).output().expect("hw starts");
         project.report(&output).replace(&base, "[HUB]/")
     };
-    assert_snapshot!(deps(&["deps", "--add-package", "acme/high@>=0.1.0"]), @"");
-    assert_snapshot!(project.read("packages.yml"), @"");
-    assert_snapshot!(project.read("package-lock.yml"), @"");
+    assert_snapshot!(deps(&["deps", "--add-package", "acme/high@>=0.1.0"]), @r#"
+exit 0
+--- stderr
+[CLOCK]  added acme/high@>=0.1.0 to [FOLDER]/packages.yml
+[CLOCK]  wrote [FOLDER]/package-lock.yml
+[CLOCK]  high from acme/high, version 0.2.0
+[CLOCK]  low from acme/low, version 1.5.0; there is 2.0.0
+"#);
+    assert_snapshot!(project.read("packages.yml"), @r#"
+packages:
+  - package: acme/high
+    version: '>=0.1.0'
+"#);
+    assert_snapshot!(project.read("package-lock.yml"), @r#"
+packages:
+  - name: high
+    package: acme/high
+    version: 0.2.0
+  - name: low
+    package: acme/low
+    version: 1.5.0
+sha1_hash: 92249b32a80535efcf555f4b7d8746d463a0a61e
+"#);
     assert!(project.read("dbt_packages/low/dbt_project.yml").contains("1.5.0"));
     project.write(
         "packages.yml",
         "packages:\n  - package: acme/high\n    version: 0.1.0\n  - package: acme/low\n    version: 1.0.0\n",
     );
-    assert_snapshot!(deps(&["deps"]), @"");
+    assert_snapshot!(deps(&["deps"]), @r#"
+exit 0
+--- stderr
+[CLOCK]  wrote [FOLDER]/package-lock.yml
+[CLOCK]  high from acme/high, version 0.1.0; there is 0.2.0
+[CLOCK]  low from acme/low, version 1.0.0; there is 2.0.0
+"#);
     project.write(
         "packages.yml",
         "packages:\n  - package: acme/high\n    version: 0.1.0\n  - package: acme/low\n    version: 2.0.0\n",
     );
-    assert_snapshot!(deps(&["deps"]), @"");
+    assert_snapshot!(deps(&["deps"]), @r#"
+exit 2
+--- stderr
+error[HW0121]: `acme/low` cannot be fetched
+  ┌─ packages.yml:4:5
+  │
+4 │   - package: acme/low
+  │     ^^^^^^^^^^^^^^^^^
+  │
+  note: no version fits 2.0.0, >=1.0.0, <2.0.0; there are 1.0.0, 1.5.0, 2.0.0
+  hint: what is installed stays as it is; without a network, use `local:` with the folder of a copy
+
+nothing was run: Runtime Error
+"#);
     project.write("packages.yml", "packages:\n  - package: acme/none\n    version: 0.1.0\n");
-    assert_snapshot!(deps(&["deps"]), @"");
+    // What curl says of it differs from machine to machine.
+    let absent = deps(&["deps"]);
+    assert!(
+        absent.starts_with("exit 2") && absent.contains("error[HW0121]: `acme/none` cannot be fetched"),
+        "{absent}"
+    );
     assert!(project.read("dbt_packages/low/dbt_project.yml").contains("1.0.0"), "what was installed stays");
 }
 
@@ -188,7 +280,17 @@ name: dbt_utils
     // Nobody listens there.
     let base = "http://127.0.0.1:9/";
     let output = project.command(&["deps"]).env("DBT_PACKAGE_HUB_URL", base).output().expect("hw starts");
-    assert_snapshot!(project.report(&output), @"");
+    let report = project.report(&output);
+    assert!(report.starts_with("exit 2"), "{report}");
+    assert!(report.contains("error[HW0121]: `dbt-labs/dbt_utils` cannot be fetched"), "{report}");
+    assert!(report.contains("hint: what is installed stays as it is; without a network, use `local:`"), "{report}");
     assert_snapshot!(project.read("dbt_packages/dbt_utils/dbt_project.yml"), @"name: dbt_utils");
-    assert_snapshot!(project.hw(&["deps", "--add-package", "dbt-labs/codegen"]), @"");
+    assert_snapshot!(project.hw(&["deps", "--add-package", "dbt-labs/codegen"]), @r#"
+exit 2
+--- stderr
+error[HW0103]: `dbt-labs/codegen` is added without a version
+  hint: write --add-package dbt-labs/codegen@1.0.0 or dbt-labs/codegen@'>=1.0.0,<2.0.0'
+
+nothing was run: Parsing Error
+"#);
 }

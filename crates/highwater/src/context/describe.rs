@@ -118,8 +118,6 @@ fn whole(manifest: &Manifest) -> Value {
     };
     let mut sections = vec![section("nodes", nodes.collect())];
     sections.extend(artifacts::sections(manifest).into_iter().map(|(name, entries)| section(name, entries)));
-    for empty in ["groups", "functions", "semantic_models", "saved_queries"] {
-        sections.push(section(empty, Vec::new()));
-    }
+    sections.push(section("functions", Vec::new()));
     dict(sections)
 }

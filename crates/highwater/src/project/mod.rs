@@ -216,6 +216,8 @@ pub struct ConfigTrees {
     pub sources: Value,
     pub exposures: Value,
     pub metrics: Value,
+    pub semantic_models: Value,
+    pub saved_queries: Value,
     pub analyses: Value,
 }
 

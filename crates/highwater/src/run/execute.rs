@@ -131,6 +131,8 @@ fn found(manifest: &Manifest) -> Vec<(&'static str, usize)> {
     found.push(("source", manifest.sources.len()));
     found.push(("exposure", manifest.exposures.len()));
     found.push(("metric", manifest.metrics.len()));
+    found.push(("semantic model", manifest.semantic_models.len()));
+    found.push(("saved query", manifest.saved_queries.len()));
     found.push(("macro", manifest.macros.len()));
     found.retain(|(_, number)| *number > 0);
     found

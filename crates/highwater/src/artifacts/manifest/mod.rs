@@ -24,13 +24,14 @@ use serde_json::Value;
 
 use super::metadata;
 use super::object::{Object, write_section};
-use super::write::replace_with;
+use super::semantic::semantic_manifest_json;
+use super::write::{replace_with, write_json};
 use crate::context::Compiled;
 use crate::diagnostics::Diagnostic;
 use crate::manifest::{Exposure, Manifest, Node, UnitTest};
 use crate::session::Session;
 
-/// Writes the graph with the compiled code of the nodes that were compiled, by unique id.
+/// Writes the graph, and the semantic layer beside it, with the compiled code of the nodes that were compiled, by unique id.
 ///
 /// # Errors
 /// `HW0451` when the file system refuses: no permission, no space.
@@ -40,7 +41,9 @@ pub fn write_manifest(
     compiled: &HashMap<String, Arc<Compiled>>,
 ) -> Result<(), Diagnostic> {
     let writer = Writer { session, compiled, entries: Entries::new(&session.manifest) };
-    replace_with(path, |out| writer.write(out))
+    replace_with(path, |out| writer.write(out))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    write_json(&folder.join("semantic_manifest.json"), &semantic_manifest_json(&session.manifest))
 }
 
 /// What every entry needs.
@@ -95,30 +98,44 @@ pub(crate) fn sections(manifest: &Manifest) -> Vec<(&'static str, Vec<(String, V
         exposures.map(|(id, exposure)| (id.clone(), entry_value(|entry| entries.exposure(exposure, entry))));
     let metrics = manifest.metrics.iter();
     let metrics = metrics.map(|(id, metric)| (id.clone(), entry_value(|entry| entries.metric(metric, entry))));
-    vec![("sources", sources.collect()), ("exposures", exposures.collect()), ("metrics", metrics.collect())]
+    let models = manifest.semantic_models.iter();
+    let models = models.map(|(id, model)| (id.clone(), entry_value(|entry| entries.semantic_model(model, entry))));
+    let queries = manifest.saved_queries.iter();
+    let queries = queries.map(|(id, query)| (id.clone(), entry_value(|entry| entries.saved_query(query, entry))));
+    vec![
+        ("sources", sources.collect()),
+        ("exposures", exposures.collect()),
+        ("metrics", metrics.collect()),
+        ("groups", groups(manifest).into_iter().map(|(id, group)| (id.to_owned(), group.clone())).collect()),
+        ("semantic_models", models.collect()),
+        ("saved_queries", queries.collect()),
+    ]
 }
 
 impl Writer<'_> {
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let manifest = &self.session.manifest;
         out.write_all(b"{\"metadata\":")?;
-        write_json(out, &metadata::manifest(self.session))?;
+        put_json(out, &metadata::manifest(self.session))?;
         self.nodes(out)?;
         self.section(out, "sources", &manifest.sources, |source, entry| self.entries.source(source, entry))?;
         self.section(out, "macros", &manifest.macros, |found, entry| self.entries.macro_node(found, entry))?;
         self.section(out, "docs", &manifest.docs, entries::doc)?;
         self.section(out, "exposures", &manifest.exposures, |exposure, entry| self.entries.exposure(exposure, entry))?;
         self.section(out, "metrics", &manifest.metrics, |metric, entry| self.entries.metric(metric, entry))?;
-        field(out, "groups", &IndexMap::<&str, &str>::new())?;
+        field(out, "groups", &groups(manifest))?;
         field(out, "selectors", &manifest.selectors)?;
         self.disabled(out)?;
         field(out, "parent_map", &manifest.parents)?;
         field(out, "child_map", &manifest.children)?;
         field(out, "group_map", &group_map(manifest))?;
         self.unit_tests(out)?;
-        for empty in ["saved_queries", "semantic_models", "functions"] {
-            field(out, empty, &IndexMap::<&str, &str>::new())?;
-        }
+        self.section(out, "saved_queries", &manifest.saved_queries, |query, entry| {
+            self.entries.saved_query(query, entry);
+        })?;
+        let models = &manifest.semantic_models;
+        self.section(out, "semantic_models", models, |model, entry| self.entries.semantic_model(model, entry))?;
+        field(out, "functions", &IndexMap::<&str, &str>::new())?;
         out.write_all(b"}")
     }
 
@@ -173,11 +190,16 @@ impl Writer<'_> {
 
 fn field(out: &mut impl Write, name: &str, value: &impl Serialize) -> io::Result<()> {
     write!(out, ",\"{name}\":")?;
-    write_json(out, value)
+    put_json(out, value)
 }
 
-fn write_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+fn put_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(out, value).map_err(io::Error::from)
+}
+
+/// Groups by unique id.
+fn groups(manifest: &Manifest) -> IndexMap<&str, &Value> {
+    manifest.groups.values().filter_map(|group| Some((group.get("unique_id")?.as_str()?, group))).collect()
 }
 
 fn group_map(manifest: &Manifest) -> IndexMap<&str, Vec<&str>> {

@@ -94,12 +94,21 @@ fn relation_name(node: &Node) -> Option<String> {
 
 fn model_fields(node: &Node, entry: &mut Object<'_>) {
     entry.put("access", node.access.as_deref().unwrap_or("protected"));
-    entry.put("constraints", &node.constraints);
+    entry.put("constraints", &constraints(&node.constraints, true));
     entry.put("version", &number(node.version.as_deref()));
     entry.put("latest_version", &number(node.latest_version.as_deref()));
     entry.put("deprecation_date", &node.deprecation_date);
     entry.put("primary_key", &node.primary_key);
-    entry.put_json("time_spine", "null");
+    match node.time_spine.as_object() {
+        Some(spine) => entry.put_object("time_spine", |object| {
+            object.put("standard_granularity_column", &spine.get("standard_granularity_column"));
+            match spine.get("custom_granularities") {
+                Some(custom) => object.put("custom_granularities", custom),
+                None => object.put_json("custom_granularities", "[]"),
+            }
+        }),
+        None => entry.put_json("time_spine", "null"),
+    }
 }
 
 /// A version as dbt has it: a number where it is one.
@@ -130,6 +139,24 @@ fn hook_index(node: &Node) -> Option<u64> {
     node.name.rsplit('-').next()?.parse().ok()
 }
 
+/// Constraints with what they leave out; those of a model also name columns.
+fn constraints(written: &[serde_json::Value], of_model: bool) -> Vec<serde_json::Value> {
+    let whole = |written: &serde_json::Value| {
+        let mut whole = serde_json::json!({
+            "type": null, "name": null, "expression": null, "warn_unenforced": true, "warn_unsupported": true, "to": null,
+            "to_columns": [],
+        });
+        if of_model {
+            whole["columns"] = serde_json::json!([]);
+        }
+        if let (Some(whole), Some(written)) = (whole.as_object_mut(), written.as_object()) {
+            whole.extend(written.iter().map(|(key, value)| (key.clone(), value.clone())));
+        }
+        whole
+    };
+    written.iter().map(whole).collect()
+}
+
 pub(super) fn columns(columns: &IndexMap<String, ColumnProperties>, object: &mut Object<'_>) {
     for (name, column) in columns {
         object.put_object(name, |entry| {
@@ -137,7 +164,7 @@ pub(super) fn columns(columns: &IndexMap<String, ColumnProperties>, object: &mut
             entry.put("description", &column.description);
             entry.put("meta", &column.meta);
             entry.put("data_type", &column.data_type);
-            entry.put("constraints", &column.constraints);
+            entry.put("constraints", &constraints(&column.constraints, false));
             entry.put("quote", &column.quote);
             entry.put_object("config", |config| {
                 config.put("meta", &column.meta);

@@ -89,7 +89,7 @@ impl<'a> Fetcher<'a> {
                 // As in dbt, what packages ask for may also be meant from the project.
                 let beside = from.join(path);
                 let place = if beside.join(PROJECT_FILE).is_file() { beside } else { self.root.join(path) };
-                Ok(std::path::absolute(&place).unwrap_or(place))
+                Ok(std::fs::canonicalize(&place).unwrap_or(place))
             }
             Origin::Git { url, revision, subdirectory } => {
                 let (checkout, _) = self.checkout(wanted, url, revision.as_deref())?;

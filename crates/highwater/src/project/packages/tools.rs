@@ -24,7 +24,7 @@ pub(super) fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S], folder: Optio
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("no reason given");
-    Err(format!("{program}: {last}"))
+    Err(if last.starts_with(program) { last.to_owned() } else { format!("{program}: {last}") })
 }
 
 /// Fetches a URL into a file.
