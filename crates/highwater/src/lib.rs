@@ -11,6 +11,7 @@
 //! | [`audit`] | data tests of rows that are not published yet | engine, manifest |
 //! | [`exact`] | the exact strategy: ledger, detection, dirty partitions, swap, plan, explanation | engine |
 //! | [`verify`] | comparing tables with an independent rebuild | exact |
+//! | [`backfill`] | rebuilding chosen partitions: planned, staged, audited, swapped, undone | exact, verify |
 //! | [`run`] | running nodes in their order | all of the above |
 //! | [`runbook`] | how to rebuild and repair the models of a project, as a page | manifest, exact |
 //! | [`artifacts`] | `manifest.json` and `run_results.json` | manifest, run |
@@ -19,6 +20,7 @@
 
 pub mod artifacts;
 pub mod audit;
+pub mod backfill;
 pub mod clock;
 pub mod context;
 pub mod diagnostics;

@@ -194,7 +194,7 @@ impl Error {
     }
 
     /// The value on its way out of a macro, for [`ErrorKind::Return`].
-    pub(crate) fn returned(&self) -> Option<Value> {
+    pub fn returned(&self) -> Option<Value> {
         self.0.returned.clone()
     }
 }

@@ -11,6 +11,7 @@
 //! | `text.rs` | parsing, views put in place of their names, places |
 //! | `bind/` | names resolved: from the parser's tree to ours |
 //! | `excerpt.rs` | queries within the query that can be run alone |
+//! | `files.rs` | files that a query reads |
 //! | `sweep.rs` | clocks, random numbers and unknown tables, wherever in the text |
 //! | `tree.rs` | our tree: a small algebra |
 //! | `footprint/` | one rule per operator |
@@ -23,6 +24,7 @@ mod canonical;
 mod dialect;
 mod excerpt;
 mod facts;
+mod files;
 mod footprint;
 mod sweep;
 mod text;
@@ -37,5 +39,6 @@ pub use facts::{
     Analysis, Catalog, ColumnType, Effect, Finding, FunctionKind, Group, IntervalUnit, Occurrence, Partitioning, Piece,
     Place, Probe, Reach, Request, Rows, Slice, Step, TableInfo, Term,
 };
+pub use files::{FileRead, file_reads};
 #[doc(hidden)]
 pub use footprint::Mutant;

@@ -195,7 +195,7 @@ impl Expanded {
     }
 }
 
-fn offset(sql: &str, lines: &[usize], location: Location) -> Option<usize> {
+pub(crate) fn offset(sql: &str, lines: &[usize], location: Location) -> Option<usize> {
     let line = usize::try_from(location.line).ok()?.checked_sub(1)?;
     let column = usize::try_from(location.column).ok()?.checked_sub(1)?;
     let start = *lines.get(line)?;

@@ -40,6 +40,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     options.full_refresh = arguments.refresh.full_refresh;
     let Some(state) = &options.selection.state else {
         return Err(Diagnostic::error("HW0235", "there is nothing to clone: no earlier run is named")
+            .note("--state or --defer-state are required for deferral, but neither was provided")
             .help("name the folder with its manifest.json: --state path/to/artifacts")
             .into());
     };

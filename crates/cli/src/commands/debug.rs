@@ -33,6 +33,11 @@ pub struct Arguments {
 pub fn execute(_arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let options = project::load_options(global)?;
     let loaded = highwater::project::load(&options);
+    if let Err(problems) = &loaded
+        && !options.project_dir.is_dir()
+    {
+        return Err(problems.clone().into());
+    }
     let connection = loaded.as_ref().ok().map(try_connection);
     let problems: Vec<&Diagnostic> = match (&loaded, &connection) {
         (Err(problems), _) => problems.iter().collect(),

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `run.rs` `build.rs` `test.rs` `seed.rs` `snapshot.rs` | build tables and test them; all over `nodes.rs` |
 //! | `retry.rs` `clone.rs` `run_operation.rs` `source.rs` | dbt's other commands |
+//! | `backfill.rs` | rebuilding chosen partitions, with a plan, a review and an undo |
 //! | `plan.rs` `explain.rs` `verify.rs` | what exact models are about; all over `exact.rs` |
 //! | `runbook.rs` | the page on what to do |
 //! | `parse.rs` `compile.rs` `show.rs` `ls.rs` `docs.rs` | look without touching |
@@ -15,6 +16,7 @@ use crate::arguments::{GlobalArguments, OutputForm};
 use crate::exit::Outcome;
 use crate::ui::Ui;
 
+mod backfill;
 mod build;
 mod clean;
 mod clone;
@@ -57,6 +59,7 @@ pub enum Command {
     Snapshot(snapshot::Arguments),
     Plan(plan::Arguments),
     Explain(explain::Arguments),
+    Backfill(backfill::Arguments),
     Verify(verify::Arguments),
     Runbook(runbook::Arguments),
     Compile(compile::Arguments),
@@ -90,6 +93,7 @@ impl Command {
             Self::Plan(arguments) => arguments.output.output,
             Self::Explain(arguments) => arguments.output.output,
             Self::Verify(arguments) => arguments.output.output,
+            Self::Backfill(arguments) => arguments.form(),
             Self::Runbook(arguments) => arguments.output.output,
             Self::Compile(arguments) => arguments.output.output,
             Self::Show(arguments) => arguments.output.output,
@@ -123,6 +127,7 @@ impl Command {
             Self::Plan(arguments) => plan::execute(arguments, global, ui),
             Self::Explain(arguments) => explain::execute(arguments, global, ui),
             Self::Verify(arguments) => verify::execute(arguments, global, ui),
+            Self::Backfill(arguments) => backfill::execute(arguments, global, ui),
             Self::Runbook(arguments) => runbook::execute(arguments, global, ui),
             Self::Compile(arguments) => compile::execute(arguments, global, ui),
             Self::Show(arguments) => show::execute(arguments, global, ui),

@@ -12,8 +12,9 @@ use serde_json::{Map, Value, json};
 use crate::arguments::{GlobalArguments, OutputArguments, SelectionArguments};
 use crate::exit::{Exit, Outcome};
 use crate::project;
-use crate::ui::Ui;
 use crate::ui::run::{Reporter, Summary};
+use crate::ui::words::strong;
+use crate::ui::{Ui, table};
 
 /// Flags of every command that works on nodes.
 #[derive(Debug, Args)]
@@ -206,6 +207,12 @@ pub fn execute(session: &Session, options: &RunOptions, warn_error: bool, ui: &U
     reporter.conclude(&summary, &results);
     if ui.answers_json() {
         ui.answer_json(&answer(session, &summary, &results))?;
+    } else {
+        for (id, rows) in results.results.iter().filter_map(|result| Some((&result.unique_id, result.table.as_ref()?)))
+        {
+            let name = session.manifest.nodes.get(id).map_or(id, |node| &node.name);
+            ui.answer(&format!("\n{}\n{}", strong(name), table::draw(rows)))?;
+        }
     }
     let warn_error = warn_error || project_flag(session, "warn_error");
     Ok(if results.succeeded(warn_error) { Exit::Ok } else { Exit::Failed })

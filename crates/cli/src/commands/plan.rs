@@ -241,6 +241,9 @@ fn footer(out: &mut String, plan: &Plan, selection: &str, has_work: bool) {
     }
     for model in &plan.models {
         odd_rows(out, model);
+        for finding in model.findings.iter().filter(|finding| finding.rule == "reserved") {
+            let _ = writeln!(out, "  {}: {}", model.label, finding.message);
+        }
     }
     if plan.with_work > 0 {
         let hash = exact::short(&plan.hash);

@@ -17,6 +17,9 @@ pub struct Arguments {
     refresh: RefreshArguments,
     #[command(flatten)]
     empty: EmptyArguments,
+    /// Show the first rows of every seed that was loaded
+    #[arg(long)]
+    show: bool,
 }
 
 impl Arguments {
@@ -35,5 +38,6 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let mut options = nodes::options(Command::Seed, &arguments.nodes, global, &session)?;
     options.full_refresh = arguments.refresh.full_refresh;
     options.empty = arguments.empty.empty;
+    options.show_loaded = arguments.show;
     nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
 }

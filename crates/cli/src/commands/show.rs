@@ -47,12 +47,18 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
         options.selection.indirect = Indirect::Empty;
     }
     options.limit = u64::try_from(arguments.limit).ok();
+    options.arguments.insert("limit".to_owned(), json!(arguments.limit));
     if options.inline.is_none() && options.selection.select.is_empty() && options.selection.selector.is_none() {
         return Err(highwater::diagnostics::Diagnostic::error("HW0708", "nothing to show")
             .help("name a model: hw show MODEL; or give a query: hw show --inline \"select 1\"")
             .into());
     }
     let results = run::execute(&session, &options, &|_| {})?;
+    if options.inline.is_some()
+        && let Some(problem) = results.results.iter().find_map(|result| result.diagnostic.clone())
+    {
+        return Err(problem.into());
+    }
     for problem in results.results.iter().filter_map(|result| result.diagnostic.as_ref()) {
         ui.problem(problem);
     }

@@ -183,23 +183,23 @@ impl Ui {
         }
     }
 
-    /// Why nothing was run: every problem whole, then one line that names their kinds in dbt's words.
+    /// Why nothing was run: one line that names the kinds of problems in dbt's words, then each of them whole.
     ///
     /// # Errors
     /// When the answer is JSON and nobody reads it.
     pub fn could_not_run(&self, problems: &[Diagnostic]) -> io::Result<()> {
-        for (index, problem) in problems.iter().enumerate() {
-            if index > 0 && self.format != LogFormat::Json {
-                say_lines("", "");
-            }
-            self.problem(problem);
-        }
         let errors: Vec<&Diagnostic> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
         let mut kinds: Vec<&str> = errors.iter().map(|error| codes::category(error.code).words()).collect();
         kinds.dedup();
         let count = if errors.len() > 1 { format!("{} errors, ", errors.len()) } else { String::new() };
         if self.format != LogFormat::Json && self.shows(LogLevel::Error) {
-            say_lines("", &format!("\nnothing was run: {count}{}", kinds.join(", ")));
+            say_lines("", &format!("nothing was run: {count}{}", kinds.join(", ")));
+        }
+        for problem in problems {
+            if self.format != LogFormat::Json {
+                say_lines("", "");
+            }
+            self.problem(problem);
         }
         if self.answers_json {
             self.answer_json(&json!({ "diagnostics": json::values(problems) }))?;

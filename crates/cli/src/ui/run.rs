@@ -115,7 +115,7 @@ impl<'a> Reporter<'a> {
         let errors = count(summary.failures, "error");
         let words = bad(&format!("Completed with {errors}, and {}:", count(summary.warnings, "warning")));
         self.ui.say(LogLevel::Error, "EndOfRunSummary", &format!("\n{words}\n"));
-        for result in results.results.iter().filter(|result| result.status.is_failure()) {
+        for result in results.results.iter().filter(|result| result.failed()) {
             self.problem(result);
         }
     }
@@ -216,7 +216,7 @@ impl<'a> Reporter<'a> {
         let width = self.width;
         let line = format!("{}  {what}  {}", strong(&format!("{name:width$}")), faint(&seconds(result.execution_time)));
         bar.println(self.ui.fit(&line));
-        if result.status.is_failure() {
+        if result.failed() {
             bar.suspend(|| self.problem(result));
         }
     }

@@ -28,13 +28,13 @@ impl Summary {
     /// Counts.
     pub fn new(manifest: &Manifest, results: &RunResults) -> Self {
         let of = |statuses: &[Status]| statuses.iter().map(|status| results.count(*status) as u64).sum::<u64>();
-        let failures = of(&[Status::Error, Status::Fail, Status::RuntimeError, Status::PartialSuccess]);
+        let failures = results.results.iter().filter(|result| result.failed()).count() as u64;
         let warnings = of(&[Status::Warn]);
         let counts = json!({
             "pass": of(&[Status::Success, Status::Pass]),
             "warn": warnings,
             "error": failures,
-            "skip": of(&[Status::Skipped]),
+            "skip": skipped(results),
             "no_op": of(&[Status::NoOp]),
             "total": results.results.len(),
         });
@@ -71,11 +71,11 @@ impl Summary {
 }
 
 fn failed_line(results: &RunResults, failures: u64) -> String {
-    let good = results.results.len() as u64 - failures - results.count(Status::Skipped) as u64;
+    let good = results.results.len() as u64 - failures - skipped(results);
     let names: Vec<&str> = results
         .results
         .iter()
-        .filter(|result| result.status.is_failure())
+        .filter(|result| result.failed())
         .map(|result| result.unique_id.split('.').nth(2).unwrap_or(&result.unique_id))
         .collect();
     let shown = names.iter().take(5).copied().collect::<Vec<_>>().join(", ");
@@ -84,9 +84,14 @@ fn failed_line(results: &RunResults, failures: u64) -> String {
         "{} failed in {}: {shown}{more}; {} skipped, {} fine",
         count(failures, "node"),
         elapsed(results.elapsed),
-        results.count(Status::Skipped),
+        skipped(results),
         thousands(good)
     )
+}
+
+/// How many were skipped because of others that failed.
+fn skipped(results: &RunResults) -> u64 {
+    results.results.iter().filter(|result| result.status == Status::Skipped && !result.failed()).count() as u64
 }
 
 fn done_line(manifest: &Manifest, results: &RunResults) -> String {

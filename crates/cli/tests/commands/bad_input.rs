@@ -14,6 +14,8 @@ fn broken_yaml() {
     assert_snapshot!(project.hw(&["run"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Parsing Error
+
     error[HW0102]: models/properties.yml is not valid YAML: "-" is only valid inside a block
       ┌─ models/properties.yml:4:3
       │
@@ -21,8 +23,6 @@ fn broken_yaml() {
       │   ^
       │
       hint: check the indentation and the quotes around this place
-
-    nothing was run: Parsing Error
     "#);
 }
 
@@ -32,13 +32,13 @@ fn broken_jinja() {
     assert_snapshot!(project.hw(&["run"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Compilation Error
+
     error[HW0301]: unexpected '}'
       ┌─ models/a.sql:2:17
       │
     2 │ from {{ ref('b' }}
       │                 ^
-
-    nothing was run: Compilation Error
     "#);
 }
 
@@ -48,13 +48,13 @@ fn an_unclosed_block() {
     assert_snapshot!(project.hw(&["run"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Compilation Error
+
     error[HW0301]: block is never closed: missing '{% endif %}'
       ┌─ models/a.sql:2:1
       │
     2 │ {% if true %}
       │ ^^^^^
-
-    nothing was run: Compilation Error
     "#);
 }
 
@@ -67,6 +67,8 @@ fn a_cycle() {
     assert_snapshot!(project.hw(&["run"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Compilation Error
+
     error[HW0220]: these read each other in a circle: a -> b -> c -> a
       ┌─ models/a.sql:1:22
       │
@@ -84,8 +86,6 @@ fn a_cycle() {
       │                      ---
       │
       hint: take one of the references out, or move what both need into a model of its own
-
-    nothing was run: Compilation Error
     "#);
 }
 
@@ -97,6 +97,8 @@ fn a_missing_ref() {
     assert_snapshot!(project.hw(&["run"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Compilation Error
+
     error[HW0213]: `ref('stg_order')` names no model, seed or snapshot
       ┌─ models/orders.sql:2:13
       │
@@ -104,8 +106,6 @@ fn a_missing_ref() {
       │             ^^^^^^^^^^^ not found in this project or its packages
       │
       hint: did you mean `stg_orders` (models/stg_orders.sql)?
-
-    nothing was run: Compilation Error
     "#);
 }
 
@@ -115,6 +115,8 @@ fn a_source_that_is_not_described() {
     assert_snapshot!(project.hw(&["run"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Compilation Error
+
     error[HW0214]: `source('shop', 'orders')` names no source
       ┌─ models/a.sql:1:25
       │
@@ -122,8 +124,6 @@ fn a_source_that_is_not_described() {
       │                         ^^^^^^ no such source in this project or its packages
       │
       hint: describe it in a properties file: sources: [{name: shop, tables: [{name: orders}]}]
-
-    nothing was run: Compilation Error
     "#);
 }
 
@@ -235,11 +235,11 @@ fn a_locked_database_file() {
     assert_snapshot!(said.join("\n"), @r#"
     exit 2
     --- stderr
+    nothing was run: Database Error
+
     error[HW0131]: another process is using [FOLDER]/shop.duckdb
       note: DuckDB lets one process at a time open a file for writing
       hint: close the other one (a DuckDB shell, a notebook, another run), or wait for it with --wait 10m
-
-    nothing was run: Database Error
     "#);
     project.ok(&["run"]);
 }
@@ -307,10 +307,10 @@ fn an_unknown_selector() {
     assert_snapshot!(project.hw(&["run", "--select", "tga:nightly"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0230]: `tga:nightly`: there is no method `tga:`
       hint: did you mean `tag:`?
-
-    nothing was run: Usage Error
     "#);
     assert_snapshot!(project.hw(&["run", "--select", "no_such_model"]), @r#"
     exit 0
@@ -324,10 +324,10 @@ fn an_unknown_selector() {
     assert_snapshot!(project.hw(&["run", "--selector", "nightly"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0233]: selectors.yml has no selector `nightly`
       hint: there is no selectors.yml beside dbt_project.yml
-
-    nothing was run: Usage Error
     "#);
 }
 
@@ -338,6 +338,8 @@ fn no_profile() {
     assert_snapshot!(project.hw(&["run"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0110]: no profiles.yml found for the profile `shop`
       note: looked for [FOLDER]/profiles.yml and [FOLDER]/.dbt/profiles.yml
       hint: put this into profiles.yml beside dbt_project.yml:
@@ -349,18 +351,16 @@ fn no_profile() {
                   type: duckdb
                   path: shop.duckdb
                   threads: 4
-
-    nothing was run: Usage Error
     "#);
     project.write("profiles.yml", "shopp:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: shop.duckdb}\n");
     assert_snapshot!(project.hw(&["run"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0110]: profiles.yml has no profile `shop`
       note: it has `shopp`
       hint: did you mean `shopp`? (`profile:` in dbt_project.yml, or --profile)
-
-    nothing was run: Usage Error
     "#);
 }
 
@@ -370,6 +370,8 @@ fn a_target_that_is_not_there() {
     assert_snapshot!(project.hw(&["run", "--target", "prod"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0111]: the profile `shop` has no target `prod`
       ┌─ profiles.yml:4:5
       │
@@ -377,8 +379,6 @@ fn a_target_that_is_not_there() {
       │     ^ the targets are here
       │
       hint: choose one of `dev` with --target or `target:`
-
-    nothing was run: Usage Error
     "#);
 }
 
@@ -389,6 +389,8 @@ fn an_adapter_that_is_not_supported() {
     assert_snapshot!(project.hw(&["run"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0112]: `type: snowflake` is not supported
       ┌─ profiles.yml:4:17
       │
@@ -400,8 +402,6 @@ fn an_adapter_that_is_not_supported() {
               type: duckdb
               path: warehouse.duckdb
               threads: 4
-
-    nothing was run: Usage Error
     "#);
 }
 
@@ -411,18 +411,18 @@ fn no_project() {
     assert_snapshot!(project.hw(&["run"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0101]: there is no dbt_project.yml in [FOLDER]
       hint: run from the folder of a project, name it with --project-dir, or start one with `hw init`
-
-    nothing was run: Usage Error
     "#);
     assert_snapshot!(project.hw(&["run", "--project-dir", "nowhere"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0101]: there is no folder nowhere: No such file or directory (os error 2)
       hint: name the folder of the project with --project-dir
-
-    nothing was run: Usage Error
     "#);
 }
 
@@ -432,6 +432,8 @@ fn variables_that_are_no_mapping() {
     assert_snapshot!(project.hw(&["run", "--vars", "days"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0002]: `--vars` is no YAML mapping
       ┌─ --vars:1:1
       │
@@ -439,12 +441,12 @@ fn variables_that_are_no_mapping() {
       │ ^^^^ this is text
       │
       hint: write it as in: --vars '{country: de, days: 3}'
-
-    nothing was run: Usage Error
     "#);
     assert_snapshot!(project.hw(&["run", "--vars", "{days: "]), @r#"
     exit 2
     --- stderr
+    nothing was run: Parsing Error
+
     error[HW0102]: --vars is not valid YAML: unclosed bracket '{'
       ┌─ --vars:1:1
       │
@@ -453,8 +455,6 @@ fn variables_that_are_no_mapping() {
       │
       hint: check the indentation and the quotes around this place
       hint: write it as in: --vars '{country: de, days: 3}'
-
-    nothing was run: Parsing Error
     "#);
 }
 
@@ -495,10 +495,10 @@ fn a_clock_that_is_none() {
     assert_snapshot!(project.report(&output), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0414]: HW_NOW is no moment: tomorrow
       hint: write it as 2026-02-01T10:00:00Z, or unset it
-
-    nothing was run: Usage Error
     "#);
 }
 
@@ -575,10 +575,10 @@ fn a_database_file_that_is_none() {
     assert_snapshot!(project.hw(&["run"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Database Error
+
     error[HW0130]: cannot open the database of the target `dev`
       note: cannot open [FOLDER]/shop.duckdb: IO Error: The file "[FOLDER]/shop.duckdb" exists, but it is not a valid DuckDB database file!
       hint: check `path` of the target in profiles.yml: it must be a DuckDB file, or not exist yet
-
-    nothing was run: Database Error
     "#);
 }

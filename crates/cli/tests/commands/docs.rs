@@ -20,9 +20,9 @@ fn the_catalog_says_what_the_database_holds() {
     assert_snapshot!(project.hw(&["docs", "serve"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0004]: `hw docs serve` does not exist yet
       hint: until then: `hw docs generate` writes manifest.json and catalog.json for the site of your choice
-
-    nothing was run: Usage Error
     "#);
 }

@@ -74,17 +74,17 @@ select 1 as id
     assert_snapshot!(project.hw(&["explain", "d"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0705]: no model is called `d`
       hint: hw ls --resource-type model lists the models there are
-
-    nothing was run: Usage Error
     "#);
     assert_snapshot!(project.hw(&["explain"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0704]: no model of this project is exact
       hint: name a model to see how it is treated: hw explain MODEL
-
-    nothing was run: Usage Error
     "#);
 }

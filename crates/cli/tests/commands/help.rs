@@ -20,10 +20,10 @@ fn codes_and_commands_are_explained() {
     assert_snapshot!(folder.hw(&["help", "HW9999"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0006]: no command and no code is called `HW9999`
       hint: `hw --help` lists the commands; codes are in docs/errors
-
-    nothing was run: Usage Error
     "#);
 }
 

@@ -23,18 +23,18 @@ fn a_new_project_builds_at_once_and_verifies() {
     assert_snapshot!(folder.hw(&["init", "corner_shop"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0011]: corner_shop exists already and is not empty
       hint: nothing was written; choose another name, or delete it
-
-    nothing was run: Usage Error
     "#);
     assert_snapshot!(folder.hw(&["init", "corner shop"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0010]: `corner shop` cannot be the name of a project
       hint: use letters, digits and underscores, beginning with a letter: hw init my_shop
-
-    nothing was run: Usage Error
     "#);
 }
 
@@ -55,10 +55,10 @@ fn a_project_that_is_here_is_looked_at() {
     assert_snapshot!(TestProject::empty().hw(&["init"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0013]: no project is here, and no name for a new one was given
       hint: a new project: hw init my_shop
       hint: a project elsewhere: hw init --project-dir DIR
-
-    nothing was run: Usage Error
     "#);
 }

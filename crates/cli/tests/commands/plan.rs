@@ -48,7 +48,7 @@ fn touches_nothing() {
     nothing to plan: none of the 1 exact model is selected
     "#);
     let shown = project.output(&["show", "--inline", "select * from daily_revenue"]);
-    assert_eq!(shown.status.code(), Some(1), "the table must not be there after a plan");
+    assert_eq!(shown.status.code(), Some(2), "the table must not be there after a plan");
 }
 
 #[test]

@@ -111,20 +111,20 @@ fn refuses_a_plan_that_is_no_longer_what_would_happen() {
     assert_snapshot!(project.report(&output).replace(&hash[..7], "[PLAN]"), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0702]: plan [PLAN] is no longer what a run would do
       note: a run would now do plan [PLAN]
       note: data, models or the selection changed since the plan was made; nothing was touched
       hint: look at what it would do now: hw plan
-
-    nothing was run: Usage Error
     "#);
     assert_snapshot!(project.hw(&["run", "--plan", "yesterday"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0701]: `yesterday` is no plan
       hint: a plan is named by at least seven hexadecimal digits, as `hw plan` prints them
-
-    nothing was run: Usage Error
     "#);
 }
 

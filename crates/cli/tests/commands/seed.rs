@@ -24,3 +24,10 @@ fn loads_csv_files() {
     [CLOCK]  Done. PASS=1 WARN=0 ERROR=0 SKIP=0 NO-OP=0 TOTAL=1
     "#);
 }
+
+#[test]
+fn shows_what_it_loaded_when_asked() {
+    let project = TestProject::new(SHOP);
+    let told = project.hw(&["seed", "--show", "-q"]);
+    assert!(told.contains("raw_orders\n┌") && told.contains("10.5"), "{told}");
+}

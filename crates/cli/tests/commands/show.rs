@@ -48,9 +48,16 @@ fn shows_rows_for_people_and_for_programs() {
     assert_snapshot!(project.hw(&["show"]), @r#"
     exit 2
     --- stderr
+    nothing was run: Usage Error
+
     error[HW0708]: nothing to show
       hint: name a model: hw show MODEL; or give a query: hw show --inline "select 1"
-
-    nothing was run: Usage Error
     "#);
+}
+
+#[test]
+fn a_limit_of_its_own_and_ours_are_too_many() {
+    let project = TestProject::new(SHOP);
+    let told = project.hw(&["show", "--inline", "select 1 limit 1"]);
+    assert!(told.contains("exit 2") && told.contains("syntax error at or near"), "{told}");
 }

@@ -49,7 +49,7 @@ fn kill_at_every_step(shop: &Shop) {
 }
 
 /// A server notices that a client is gone when it next reads from it; until then its locks stand.
-fn wait_for_the_server(shop: &Shop) {
+pub fn wait_for_the_server(shop: &Shop) {
     if shop.server.is_none() {
         return;
     }

@@ -8,6 +8,7 @@
 //!
 //! | file | what happens |
 //! | --- | --- |
+//! | `backfill.rs` | `kill -9` at every step of a backfill, and readers meanwhile |
 //! | `kill.rs` | `kill -9` at every step of a swap, and at random moments |
 //! | `writers.rs` | two and five runs at once, a run that finds the database taken |
 //! | `disk.rs` | no room to write |
@@ -16,6 +17,7 @@
 //!
 //! `HIGHWATER_KILLS` says how often a run is killed at every step; 1 when it says nothing.
 
+mod backfill;
 mod disk;
 mod kill;
 mod postgres;

@@ -96,8 +96,13 @@ impl Shop {
 
     /// `hw run`, not yet started, with nothing of the caller's environment that it reads.
     pub fn command(&self) -> Command {
+        self.hw(&["run"])
+    }
+
+    /// A command of `hw`, not yet started.
+    pub fn hw(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hw"));
-        command.args(["run", "--project-dir"]).arg(self.folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(words).arg("--project-dir").arg(self.folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("DBT_") || name.starts_with("HW_")) {
             command.env_remove(name);
         }
@@ -112,9 +117,14 @@ impl Shop {
 
     /// Starts a run that stops at a step of a model, and waits until it is there. It goes on with [`Shop::go_on`].
     pub fn start_until(&self, step: &str, model: &str) -> Child {
+        self.start_this_until(self.command(), step, model)
+    }
+
+    /// The same with any command.
+    pub fn start_this_until(&self, mut command: Command, step: &str, model: &str) -> Child {
         let arrived = self.path("arrived");
         let stop = format!("{step}:{model}={}", arrived.display());
-        let mut child = self.command().env(failpoint::VARIABLE, stop).spawn().expect("hw starts");
+        let mut child = command.env(failpoint::VARIABLE, stop).spawn().expect("hw starts");
         while !arrived.exists() {
             if child.try_wait().expect("status").is_some() {
                 let output = child.wait_with_output().expect("an end");

@@ -99,6 +99,21 @@ impl AuditError {
     }
 }
 
+/// A test with a query in the place of another table it names: rows that will stand there, and do not yet.
+///
+/// # Errors
+/// When its SQL cannot be read.
+pub(crate) fn over(
+    test: &AuditTest,
+    relation: &Relation,
+    query: &str,
+    dialect: highwater_sql::Dialect,
+) -> Result<AuditTest, AuditError> {
+    let sql = stand_in::stand_in(&test.sql, relation, query, dialect)
+        .ok_or_else(|| AuditError::Unread { test: test.name.clone() })?;
+    Ok(AuditTest { sql, ..test.clone() })
+}
+
 /// Runs tests on staged rows, in the caller's transaction; changes nothing.
 ///
 /// # Errors

@@ -114,7 +114,10 @@ impl Adapter {
     /// Methods that ask the database.
     fn ask(&self, running: &Running, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
         Ok(Some(match name {
-            "execute" | "add_query" => execute(running, arguments)?,
+            "execute" | "add_query" => {
+                self.0.scene.tell_statement(&arguments.required(0, "sql")?.to_string());
+                execute(running, arguments)?
+            }
             "get_relation" => self.get_relation(running, arguments)?,
             "load_relation" => {
                 self.existing(running, &RelationValue::from_value(arguments.required(0, "relation")?)?)?
@@ -292,6 +295,7 @@ impl Adapter {
             "rollback" => return end_transaction(running, |connection| connection.rollback()).map(Some),
             _ => return Ok(None),
         };
+        self.0.scene.tell_statement(&sql);
         running.on_connection(|connection| connection.execute(&sql))?;
         Ok(Some(none()))
     }

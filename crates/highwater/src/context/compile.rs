@@ -391,6 +391,37 @@ impl Compiler {
         text: &str,
         names: &[(&str, Value)],
     ) -> Result<String, Diagnostic> {
+        let (scene, rendered) = self.attempt(node, connection, package, file, text, names);
+        rendered.map_err(|error| self.explain_text(&error, &scene, file, text))
+    }
+
+    /// Renders a project's query comment, which stands in the body of a macro for dbt: `return()` may end it, and it
+    /// knows `connection_name` and `node`.
+    ///
+    /// # Errors
+    /// The text does not parse, or raises.
+    pub fn render_comment(&self, node: &Node, connection: &SharedConnection, text: &str) -> Result<String, Diagnostic> {
+        let file = "dbt_project.yml";
+        let names = [
+            ("connection_name", Value::from(node.unique_id.as_str())),
+            ("node", Value::clone(&describe::lazy_model(node, None, None))),
+        ];
+        let (scene, rendered) = self.attempt(Some(node), connection, &self.project.name, file, text, &names);
+        rendered.or_else(|error| match error.returned() {
+            Some(value) => Ok(value.to_string()),
+            None => Err(self.explain_text(&error, &scene, file, text)),
+        })
+    }
+
+    fn attempt(
+        &self,
+        node: Option<&Node>,
+        connection: &SharedConnection,
+        package: &str,
+        file: &str,
+        text: &str,
+        names: &[(&str, Value)],
+    ) -> (Arc<Scene>, Result<String, Error>) {
         let scene = self.scene(&Setting {
             node,
             connection,
@@ -407,10 +438,12 @@ impl Compiler {
         let rendered = Template::parse(file, text)
             .and_then(|template| render(&template, &frame.context(), &scene.options))
             .map(|output| output.text);
-        rendered.map_err(|error| {
-            let source = SourceFile { path: file.to_owned(), text: text.to_owned() };
-            self.explain(&error, &scene, Some(&Place { file: Arc::new(source), shift: 0 }))
-        })
+        (scene, rendered)
+    }
+
+    fn explain_text(&self, error: &Error, scene: &Scene, file: &str, text: &str) -> Diagnostic {
+        let source = SourceFile { path: file.to_owned(), text: text.to_owned() };
+        self.explain(error, scene, Some(&Place { file: Arc::new(source), shift: 0 }))
     }
 
     /// A database error as a diagnostic that points into the template.

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use super::fault::Fault;
 use super::generic_test;
+use super::relation::RelationValue;
 use super::scene::Frame;
 use crate::engine::quote_identifier;
 
@@ -39,12 +40,22 @@ fn look_up(frame: &Frame, json: &mut Json) -> Result<(), Error> {
         Json::Array(items) => items.iter_mut().try_for_each(|item| look_up(frame, item)),
         Json::Object(entries) => entries.iter_mut().try_for_each(|(key, value)| {
             if key == "to" && value.is_string() {
-                *value = Json::String(generic_test::rendered(frame, value)?.to_string());
+                *value = Json::String(referred(frame, &generic_test::rendered(frame, value)?));
                 return Ok(());
             }
             look_up(frame, value)
         }),
         _ => Ok(()),
+    }
+}
+
+/// The name of the table that a foreign key refers to.
+fn referred(frame: &Frame, table: &Value) -> String {
+    match RelationValue::from_value(table) {
+        // To DuckDB a name with a database is one of another database, even when it is the same.
+        Ok(relation) if frame.scene.project.target.adapter == "duckdb" => relation.without_database().name(),
+        Ok(relation) => relation.name(),
+        Err(_) => table.to_string(),
     }
 }
 

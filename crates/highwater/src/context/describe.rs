@@ -16,7 +16,7 @@ use crate::manifest::{Manifest, Node};
 pub(crate) fn node_json(node: &Node, compiled: Option<&str>) -> Json {
     let mut json = artifacts::node_value(node, compiled);
     if let Some(fields) = json.as_object_mut() {
-        fields.insert("raw_sql".to_owned(), node.raw_code.clone().into());
+        fields.insert("raw_sql".to_owned(), node.raw_code.trim().into());
         fields.insert("root_path".to_owned(), node.root.to_string_lossy().into());
         if let Some(sql) = compiled {
             fields.insert("compiled_sql".to_owned(), sql.into());

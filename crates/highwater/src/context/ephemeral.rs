@@ -68,13 +68,16 @@ fn end_of(text: &str) -> usize {
 struct Head {
     /// Whether it begins with `with`.
     has_with: bool,
-    /// Behind `with` or `with recursive`; without one, at the first word.
+    /// Behind `with` or `with recursive`; without one, where the text begins.
     insert_at: usize,
 }
 
 fn head_of(sql: &str) -> Head {
     let start = skip_blank(sql, 0);
-    let Some(after_with) = word(sql, start, "with") else { return Head { has_with: false, insert_at: start } };
+    let Some(after_with) = word(sql, start, "with") else {
+        // In front of comments too, as dbt has it: people compare the compiled texts.
+        return Head { has_with: false, insert_at: sql.len() - sql.trim_start().len() };
+    };
     let next = skip_blank(sql, after_with);
     Head { has_with: true, insert_at: word(sql, next, "recursive").unwrap_or(after_with) }
 }
@@ -160,7 +163,7 @@ mod tests {
         ---
         |(with a as (select 1) select 1)
         ---
-        -- only a comment|
+        |-- only a comment
         ");
     }
 }

@@ -58,7 +58,10 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
         "dbt_metadata_envs" => dict(
             variables::metadata_environment().map(|(name, value)| (Value::from(name), Value::from(value))).collect(),
         ),
-        "thread_id" => Value::from(std::thread::current().name().unwrap_or("MainThread")),
+        "thread_id" => {
+            let thread = std::thread::current();
+            Value::from(thread.name().filter(|name| *name != "main").unwrap_or("MainThread"))
+        }
         "selected_resources" => selected(frame),
         "graph" => describe::graph(frame),
         "exceptions" => exceptions::value(frame),

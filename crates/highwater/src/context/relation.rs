@@ -113,6 +113,12 @@ impl RelationValue {
         self
     }
 
+    /// The same relation, printed without its database.
+    pub(crate) fn without_database(mut self) -> Self {
+        self.include[0] = false;
+        self
+    }
+
     /// The quoted name, without any filter.
     pub(crate) fn name(&self) -> String {
         if let Some(location) = &self.external {

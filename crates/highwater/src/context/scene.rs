@@ -146,6 +146,11 @@ impl Scene {
         (self.messages)(kind, text);
     }
 
+    /// Tells a statement to those who debug.
+    pub(crate) fn tell_statement(&self, sql: &str) {
+        self.say(Message::Debug, &format!("On {}: {}", self.subject.name, sql.trim()));
+    }
+
     /// Defines a name for this rendering only.
     pub(crate) fn define(&self, name: &str, value: Value) {
         lock(&self.extras).insert(name.to_owned(), value);

@@ -11,6 +11,7 @@ use highwater_sql::Finding;
 use crate::engine::EngineError;
 
 use super::cost::{self, FEW_ROWS, Timed, spoken};
+use super::detect::files;
 use super::detect::{Observation, record};
 use super::dirty::listed;
 use super::error::ExactError;
@@ -19,11 +20,12 @@ use super::hold::{Held, hold};
 use super::job::Job;
 use super::lease::{self, Holder, Lease, Taken};
 use super::ledger::{self, ModelRow, RunRow};
-use super::look::{Choice, Look, broken_promises, kept, look, refuse, schema_change};
+use super::look::{Choice, Look, broken_promises, kept, left_alone, look, refuse, schema_change};
 use super::marks::{self, Mark};
 use super::model::RunIdentity;
 use super::prepare::{Analyse, Prepared, prepare};
 use super::report::{Mode, SwapReport};
+use super::reserved;
 use super::slice::{Filter, slice};
 use super::swap::{self, Swapped, stage};
 
@@ -203,6 +205,7 @@ fn finish(
         }
         None => Vec::new(),
     };
+    files::held_still(job, &prepared.inputs, &look.observations)?;
     job.reach("staged");
     let held = hold(job, prepared, &mut staged)?;
     if held.count > 0 && staged.outcome.recreated && staged.outcome.replaced == 0 {
@@ -221,10 +224,13 @@ fn finish(
         audited: job.today(),
     });
     let swapped = swap::swap(job, prepared, &staged, look.target.kind, &known, run)?;
+    // Only a full refresh builds what is reserved.
+    let cleared = if scope.is_none() { reserved::clear(job)? } else { 0 };
     let marked = marks::any(job)?;
-    let fresh = look.dirty.is_none() || look.observations.iter().any(|observation| !observation.seen);
+    let fresh = look.dirty.is_none();
     let news = look.observations.iter().any(Observation::news);
     let commit = swapped.recorded > 0
+        || cleared > 0
         || swapped.recreated
         || held.count > 0
         || marked
@@ -320,6 +326,7 @@ fn report_of(prepared: &Prepared, look: &Look, mode: Mode, swapped: Swapped, hel
     };
     findings.extend(prepared.analysis.notes.iter().cloned());
     findings.extend(broken_promises(prepared, look));
+    findings.extend(left_alone(prepared, look));
     let dirty_count = match (mode, &look.dirty) {
         (Mode::Incremental, Some(dirty)) => dirty.count,
         _ => swapped.considered,

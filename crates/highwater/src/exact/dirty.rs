@@ -4,7 +4,7 @@
 
 use highwater_sql::{Effect, Finding, Group, Term};
 
-use super::axis::Axis;
+use super::axis::{Axis, within};
 use super::detect::Observation;
 use super::error::ExactError;
 use super::foresee::Shown;
@@ -12,6 +12,7 @@ use super::job::{Job, number};
 use super::marks::{Mark, marked};
 use super::prepare::{Input, Prepared};
 use super::report::{Cut, DirtyPartition, LISTED};
+use super::reserved::Reserved;
 
 /// The number that stands for "changed by hand" among the reasons.
 const BY_HAND: usize = usize::MAX >> 1;
@@ -31,7 +32,8 @@ pub(crate) struct Dirty {
     pub all: Vec<(String, Finding)>,
 }
 
-/// Applies every term to what was observed, and adds the partitions that are not what the last swap wrote.
+/// Applies every term to what was observed, adds the partitions that are not what the last swap wrote and those that are marked, and leaves out
+/// those that are reserved.
 ///
 /// # Errors
 /// When a step cannot be run.
@@ -40,6 +42,7 @@ pub(crate) fn dirty(
     prepared: &Prepared,
     observations: &[Observation],
     by_hand: Option<&str>,
+    reserved: &Reserved,
 ) -> Result<Dirty, ExactError> {
     let mut all = Vec::new();
     let id_type = prepared.axis.id_type();
@@ -76,6 +79,9 @@ pub(crate) fn dirty(
     }
     let marks = marked(job, prepared);
     job.execute(&format!("insert into {why} select p, term, null, null from ({marks}) as marks(p, term)"))?;
+    if let Some(kept) = &reserved.set {
+        job.execute(&format!("delete from {why} where {}", within("p", kept)))?;
+    }
     let set = job.store("dirty", &format!("select distinct p from {why}"))?;
     let [count, null] = job.numbers(&format!("select count(*), count(*) filter (where p is null) from {set}"))?;
     Ok(Dirty { why, set, count, null: null > 0, all })

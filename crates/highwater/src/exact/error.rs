@@ -99,6 +99,14 @@ pub enum ExactError {
         /// Why not.
         problem: String,
     },
+    /// Files were written while they were being read.
+    #[error("{files} was written while {model} was being built from it")]
+    FilesMoved {
+        /// The model's label.
+        model: String,
+        /// The call that names them.
+        files: String,
+    },
     /// Columns changed and `on_schema_change` is `fail`.
     #[error("the columns of {model} changed: {change}")]
     SchemaChange {
@@ -116,6 +124,18 @@ pub enum ExactError {
         reason: String,
         /// The operators behind it, with places.
         findings: Vec<LocatedFinding>,
+    },
+    /// Only a whole rebuild would do, and a backfill reserves some partitions.
+    #[error("{model} would have to be rebuilt whole, but backfill {backfill} reserves {partitions} of it: {reason}")]
+    Reserved {
+        /// The model's label.
+        model: String,
+        /// The backfill's id.
+        backfill: String,
+        /// How many, in words.
+        partitions: String,
+        /// Why whole.
+        reason: String,
     },
     /// The ledger was written by a later version of Highwater.
     #[error("the ledger in this database is of version {found}; this Highwater knows version {known}")]
@@ -185,12 +205,19 @@ impl ExactError {
                 .note(source.to_string())
                 .note("either everything of this model was swapped or nothing, and the ledger says the same")
                 .help("run again: what was committed is not built twice"),
+            Self::FilesMoved { .. } => Diagnostic::error("HW0520", self.to_string())
+                .note("what was built may be neither the old nor the new; nothing was swapped")
+                .help("run again; and let whoever writes the files write under another name first and then rename"),
             Self::SchemaChange { .. } => Diagnostic::error("HW0506", self.to_string())
                 .note("on_schema_change is fail, and nothing was touched")
                 .help("rebuild with --full-refresh, or let the table take the new columns with on_schema_change: append_new_columns"),
             Self::Strict { findings, .. } => located(Diagnostic::error("HW0507", self.to_string()), findings)
                 .note("its policy is strict, and nothing was touched")
                 .help("rebuild it with --full-refresh, or set meta.highwater.policy to auto"),
+            Self::Reserved { backfill, .. } => Diagnostic::error("HW0812", self.to_string())
+                .note("nothing was touched")
+                .help(format!("finish the backfill, or give it up: hw backfill abandon {backfill}"))
+                .help("to write over what it reserves: --full-refresh"),
             Self::NewerLedger { .. } => Diagnostic::error("HW0508", self.to_string()).help("use the later Highwater"),
             Self::Unbound { model, source } => {
                 let message = source.to_string();

@@ -150,6 +150,10 @@ fn detector(job: &Job, input: &Input) -> (String, Option<String>) {
         0 => format!("row count{by}"),
         _ => format!("fingerprint of {}{by}", plural(columns, "column")),
     };
+    if input.files.is_some() {
+        let promise = "a file's size or time of writing changes when its rows do";
+        return (format!("list of files, then {fingerprint}"), Some(promise.to_owned()));
+    }
     if let Some(declared) = &input.declared {
         let audited = declared.audit_days.map_or_else(String::new, |_| format!(", and {fingerprint} in turns"));
         let detector = format!("{} by {}{audited}", declared.detect.word(), declared.version);

@@ -14,6 +14,18 @@
 //! | `recorded` | the ledger has the partitions |
 //! | `committing` | everything is written |
 //! | `committed` | the transaction has been committed, and nobody told |
+//!
+//! A backfill has steps of its own, and those of a swap from `deleted` to `recorded`:
+//!
+//! | step | what has been done |
+//! | --- | --- |
+//! | `planned` | the plan is in the ledger, and not committed |
+//! | `begun` | its partitions are reserved |
+//! | `batch`, `batched` | the rows of a batch are staged; so is its record, and neither is committed |
+//! | `audited` | all rows are staged and audited |
+//! | `publishing`, `published` | all models are swapped; that is committed |
+//! | `verified` | the tables were compared with a rebuild |
+//! | `undoing`, `undone` | the old rows are back; that is committed |
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -25,6 +37,23 @@ pub const VARIABLE: &str = "HW_STOP_AT";
 /// Every step, in order.
 pub const STEPS: [&str; 9] =
     ["looked", "leased", "staged", "fenced", "deleted", "inserted", "recorded", "committing", "committed"];
+
+/// Every step of a backfill that changes something or has changed it, in order.
+pub const BACKFILL_STEPS: [&str; 13] = [
+    "planned",
+    "begun",
+    "batch",
+    "batched",
+    "audited",
+    "deleted",
+    "inserted",
+    "recorded",
+    "publishing",
+    "published",
+    "verified",
+    "undoing",
+    "undone",
+];
 
 /// Where to stop.
 struct Stop {

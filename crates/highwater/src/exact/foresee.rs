@@ -21,6 +21,8 @@ pub(crate) enum Work {
         set: String,
         /// How the parent is cut.
         axis: Axis,
+        /// A table of the rows that will stand there, when they are known already.
+        staged: Option<String>,
     },
     /// It will build everything.
     Everything,
@@ -41,8 +43,8 @@ pub(crate) fn foresee(
 ) -> Result<Option<String>, ExactError> {
     for (index, (input, observation)) in prepared.inputs.iter().zip(observations).enumerate() {
         let Some((_, work)) = foreseen.iter().find(|(relation, _)| input.reads(relation)) else { continue };
-        let Work::Partitions { set, axis } = work else { return Ok(Some(input.label.clone())) };
-        let groups = groups(input, set, axis);
+        let Work::Partitions { set, axis, staged } = work else { return Ok(Some(input.label.clone())) };
+        let groups = groups(input, set, axis, staged.as_deref());
         let before = observation
             .delta
             .as_ref()
@@ -63,7 +65,7 @@ pub(crate) fn foresee(
 }
 
 /// The query for the groups of an input that lie in partitions of the parent.
-fn groups(input: &Input, set: &str, axis: &Axis) -> String {
+fn groups(input: &Input, set: &str, axis: &Axis, staged: Option<&str>) -> String {
     let parent = Parent { id: String::new(), axis: axis.clone(), change_seq: 0 };
     let (group, carried) = (group_id(axis.dialect, &input.probe.group), carried(axis.dialect, &input.probe.group));
     match feed::groups(&parent, &input.probe) {
@@ -74,7 +76,15 @@ fn groups(input: &Input, set: &str, axis: &Axis) -> String {
         // What will come out of a computation over that table cannot be known: any of it may change.
         None if input.probe.rows.is_some() => format!("select {group} as p, {carried} as v from {}", input.rows()),
         // The keys of rows that will be there cannot be known; those that are there now are the best guess.
-        None => format!("select {group} as p, {carried} as v from {} where {}", input.relation.sql(), axis.within(set)),
+        None => {
+            let coming = staged
+                .map_or_else(String::new, |rows| format!(" union all select {group} as p, {carried} as v from {rows}"));
+            format!(
+                "select {group} as p, {carried} as v from {} where {}{coming}",
+                input.relation.sql(),
+                axis.within(set)
+            )
+        }
     }
 }
 

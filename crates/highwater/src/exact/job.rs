@@ -27,6 +27,8 @@ pub(crate) struct Job<'a> {
     pub moment: Timestamp,
     /// Whose SQL the session reads.
     pub dialect: Dialect,
+    /// The name under which the ledger keeps another view of the inputs than that of the last run: what a backfill was planned on.
+    pub shadow: Option<String>,
     prefix: String,
     temporary: Vec<String>,
     /// A way to look for changes that is not enough.
@@ -55,6 +57,7 @@ impl<'a> Job<'a> {
             writers: None,
             moment: Timestamp::now(),
             dialect,
+            shadow: None,
             prefix: prefix.to_owned(),
             temporary: Vec::new(),
             #[cfg(test)]
@@ -66,7 +69,10 @@ impl<'a> Job<'a> {
 
     /// What the model goes by in the ledger, as a literal.
     pub fn id(&self) -> String {
-        quote_literal(&ledger::id(&self.model.relation))
+        match &self.shadow {
+            Some(shadow) => quote_literal(&format!("{shadow}/{}", ledger::id(&self.model.relation))),
+            None => quote_literal(&ledger::id(&self.model.relation)),
+        }
     }
 
     /// Says that the work has got to a step at which tests may want to stop it.
@@ -95,6 +101,14 @@ impl<'a> Job<'a> {
     pub fn strictly_beyond(&self) -> bool {
         #[cfg(test)]
         return self.naive == Some(super::detect::fingerprint::Naive::BeyondTheVersion);
+        #[cfg(not(test))]
+        false
+    }
+
+    /// Whether files are told apart by their names alone: never, but in a test that must notice it.
+    pub fn names_only(&self) -> bool {
+        #[cfg(test)]
+        return self.naive == Some(super::detect::fingerprint::Naive::NamesOnly);
         #[cfg(not(test))]
         false
     }

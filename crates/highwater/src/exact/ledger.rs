@@ -13,6 +13,10 @@
 //! | `dirty` | partition that stays dirty whatever its inputs say | why, and since when |
 //! | `verdicts` | comparison with a rebuild | what it came to |
 //! | `compared` | partition that was compared | when last, and what was found |
+//! | `reserved` | partition that a backfill works on | which backfill |
+//! | `backfills` | backfill | its state, and the record of what was done |
+//! | `backfill_models` | backfill and model | where its staged and its old rows are |
+//! | `backfill_partitions` | backfill, model and partition | its batch, and what the table held before and after |
 //!
 //! Data and ledger change in one transaction. There are no primary keys: DuckDB checks them against rows deleted in the same transaction.
 
@@ -29,7 +33,7 @@ use super::job::{Job, number};
 use super::model::RunIdentity;
 
 /// The version this code writes. The first had no leases, no tokens of detectors and no times of runs, the second kept no values of
-/// groups, the third neither marks nor verdicts.
+/// groups, the third neither marks nor verdicts nor backfills.
 const VERSION: i128 = 4;
 
 const TABLES: &str = "
@@ -52,6 +56,14 @@ create table if not exists {ledger}.runs (
     run_id varchar, invocation_id varchar, model varchar, started_at timestamp, finished_at timestamp, what varchar, reason varchar,
     dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint,
     detect_seconds double precision, build_seconds double precision, foreseen_seconds double precision, rebuild_seconds double precision);
+create table if not exists {ledger}.reserved (model varchar, interval_start timestamp, key_hash {key}, backfill varchar);
+create table if not exists {ledger}.backfills (
+    backfill varchar, hash varchar, state varchar, record varchar, planned_at timestamp, changed_at timestamp);
+create table if not exists {ledger}.backfill_models (
+    backfill varchar, model varchar, place bigint, salt bigint, stage varchar, kept varchar, logic_version varchar, logic varchar);
+create table if not exists {ledger}.backfill_partitions (
+    backfill varchar, model varchar, interval_start timestamp, key_hash {key}, batch bigint, staged boolean,
+    rows_before bigint, fingerprint_before {sum}, rows_after bigint, fingerprint_after {sum});
 create table if not exists {ledger}.dirty (
     model varchar, interval_start timestamp, key_hash {key}, kind varchar, detail varchar, since timestamp, run_id varchar);
 create table if not exists {ledger}.verdicts (
@@ -146,9 +158,10 @@ pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactEr
     let found = job.count(&job.dialect.count_tables(
         &quote_literal(&relation.database),
         "'highwater'",
-        "'ledger', 'fence', 'leases', 'models', 'partitions', 'inputs', 'fingerprints', 'runs', 'dirty', 'verdicts', 'compared'",
+        "'ledger', 'fence', 'leases', 'models', 'partitions', 'inputs', 'fingerprints', 'runs', 'dirty', 'verdicts', 'compared', \
+         'reserved', 'backfills', 'backfill_models', 'backfill_partitions'",
     ))?;
-    if found < 11 {
+    if found < 15 {
         return Ok(false);
     }
     let table = job.query(&format!("select max(version) from {}.ledger", schema(relation)))?;

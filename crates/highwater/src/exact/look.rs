@@ -15,6 +15,7 @@ use super::job::{Job, number};
 use super::ledger::{self, ModelRow};
 use super::logic::{column_change, columns_of, logic_change, pairs};
 use super::prepare::{Prepared, located};
+use super::reserved::{Reserved, reserved};
 use super::slice::Filter;
 use super::swap::{changed_by_hand, partitions};
 
@@ -48,6 +49,8 @@ pub(crate) struct Look {
     pub observations: Vec<Observation>,
     /// What is dirty; none when everything is built for another reason.
     pub dirty: Option<Dirty>,
+    /// What backfills have reserved.
+    pub reserved: Reserved,
     /// Whether it is built only because a parent is going to be.
     pub awaited: bool,
     /// What building takes, by what it took before.
@@ -115,10 +118,14 @@ pub(crate) fn look(job: &mut Job, prepared: &Prepared, foreseen: &Foreseen) -> R
         audited: None,
         observations,
         dirty: None,
+        reserved: Reserved::default(),
         awaited: waits,
         forecast: Forecast::default(),
         choice: Choice::Nothing,
     };
+    if look.known.is_some() {
+        look.reserved = reserved(job, &prepared.axis)?;
+    }
     if let Some(choice) = forced {
         look.choice = choice;
         if same_columns {
@@ -127,13 +134,13 @@ pub(crate) fn look(job: &mut Job, prepared: &Prepared, foreseen: &Foreseen) -> R
         return Ok(look);
     }
     let by_hand = compare_table(job, prepared, &mut look)?;
-    let dirty = dirty(job, prepared, &look.observations, by_hand.as_deref())?;
+    let dirty = dirty(job, prepared, &look.observations, by_hand.as_deref(), &look.reserved)?;
     let size = if dirty.count > 0 { size(job, prepared, &dirty)? } else { Size::default() };
     if dirty.count > 0 {
         look.forecast = cost::history(job)?.forecast(dirty.count, size.partitions);
     }
     let audited = look.audited.is_some();
-    look.choice = choose(job, prepared, &look.observations, &dirty, size, look.forecast)?;
+    look.choice = choose(job, prepared, &look, &dirty, size)?;
     if look.here.is_none() && !matches!(look.choice, Choice::Nothing | Choice::Note) {
         // The rest of the table is not this run's turn.
         let rows = match &look.choice {
@@ -234,14 +241,8 @@ fn forced(
 }
 
 /// What the dirty set calls for.
-fn choose(
-    job: &mut Job,
-    prepared: &Prepared,
-    observations: &[Observation],
-    dirty: &Dirty,
-    size: Size,
-    forecast: Forecast,
-) -> Result<Choice, ExactError> {
+fn choose(job: &mut Job, prepared: &Prepared, look: &Look, dirty: &Dirty, size: Size) -> Result<Choice, ExactError> {
+    let observations = &look.observations;
     let unseen = prepared.inputs.iter().zip(observations).find(|(_, observation)| !observation.seen);
     if let Some((input, _)) = unseen {
         return Ok(Choice::whole(format!("{} has not been looked at before", input.label)));
@@ -267,7 +268,9 @@ fn choose(
     match job.model.policy {
         Policy::Full => Ok(Choice::whole("its policy is full")),
         Policy::Incremental | Policy::Strict => Ok(Choice::Incremental),
-        Policy::Auto => Ok(by_cost(prepared, dirty, size, forecast)),
+        // A whole build would write over what is reserved.
+        Policy::Auto if look.reserved.count > 0 => Ok(Choice::Incremental),
+        Policy::Auto => Ok(by_cost(prepared, dirty, size, look.forecast)),
     }
 }
 
@@ -313,13 +316,23 @@ fn by_cost(prepared: &Prepared, dirty: &Dirty, size: Size, forecast: Forecast) -
 /// Stops what the configuration forbids, before anything is built.
 ///
 /// # Errors
-/// [`ExactError::Strict`], [`ExactError::SchemaChange`].
+/// [`ExactError::Strict`], [`ExactError::Reserved`], [`ExactError::SchemaChange`].
 pub(crate) fn refuse(job: &Job, prepared: &Prepared, look: &Look) -> Result<(), ExactError> {
     if let (Choice::Whole { reason, widened: true, findings }, Policy::Strict) = (&look.choice, job.model.policy) {
         return Err(ExactError::Strict {
             model: job.label.clone(),
             reason: reason.clone(),
             findings: located(job, findings),
+        });
+    }
+    if let (Choice::Whole { reason, .. }, Some(backfill)) = (&look.choice, &look.reserved.backfill)
+        && !job.model.full_refresh
+    {
+        return Err(ExactError::Reserved {
+            model: job.label.clone(),
+            backfill: backfill.clone(),
+            partitions: prepared.axis.cut().count(look.reserved.count),
+            reason: reason.clone(),
         });
     }
     if let Some(change) = schema_change(prepared, look)
@@ -353,6 +366,18 @@ pub(crate) fn broken_promises(prepared: &Prepared, look: &Look) -> Vec<Finding> 
         }
     }
     findings
+}
+
+/// That partitions are left alone, if some are.
+pub(crate) fn left_alone(prepared: &Prepared, look: &Look) -> Option<Finding> {
+    let backfill = look.reserved.backfill.as_ref()?;
+    let partitions = prepared.axis.cut().count(look.reserved.count);
+    Some(Finding {
+        rule: "reserved",
+        message: format!("{partitions} reserved by backfill {backfill}: runs leave them as they are"),
+        help: format!("see hw backfill show {backfill}"),
+        place: None,
+    })
 }
 
 /// How the columns of the table will change, if they will.

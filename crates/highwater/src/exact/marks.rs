@@ -1,6 +1,7 @@
 //! Marks: partitions that the ledger calls dirty whatever their inputs say. They stay until a run has built them.
 //!
-//! A run marks what it held back because its rows failed a test; `verify` marks what it found different and was told to repair.
+//! A run marks what it held back because its rows failed a test; `verify` marks what it found different and was told to repair; a
+//! backfill that is given up marks what it had reserved.
 
 use super::error::ExactError;
 use super::job::Job;
@@ -16,15 +17,19 @@ pub(crate) enum Mark {
     Held,
     /// It was found to differ from a rebuild.
     Differs,
+    /// A backfill had reserved it, and was given up.
+    Left,
 }
 
 impl Mark {
-    const ALL: [Self; 2] = [Self::Held, Self::Differs];
+    const ALL: [Self; 3] = [Self::Held, Self::Differs, Self::Left];
 
-    fn word(self) -> &'static str {
+    /// As the ledger has it.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Held => "held",
             Self::Differs => "differs",
+            Self::Left => "left",
         }
     }
 
@@ -43,6 +48,7 @@ impl Mark {
         match self {
             Self::Held => "held back before: its rows failed a test",
             Self::Differs => "found to differ from a rebuild",
+            Self::Left => "left by a backfill that was given up",
         }
     }
 }

@@ -12,16 +12,18 @@
 //! | `look.rs` | what changed, and what that calls for |
 //! | `plan.rs`, `foresee.rs` | what a run would do, parents' work included |
 //! | `explain.rs` | how a model is treated |
+//! | `files.rs` | files that stand where tables do |
 //! | `prepare.rs`, `names.rs`, `logic.rs` | columns, analysis, inputs, version of the logic |
 //! | `detect/` | what changed in the inputs |
 //! | `dirty.rs` | which partitions that dirties, and why |
-//! | `slice.rs` | the query for those partitions only |
+//! | `slice.rs`, `overlay.rs` | the query for those partitions only, and what it reads in place of a table |
 //! | `cost.rs`, `reads.rs` | what a build takes and reads, against a build of everything |
 //! | `swap.rs` | staging, comparing, replacing |
 //! | `hold.rs` | staged partitions that fail a test, taken out of the swap |
 //! | `marks.rs` | partitions that stay dirty whatever their inputs say |
 //! | `ledger.rs` | the tables in schema `highwater` |
 //! | `declare.rs` | what is declared of inputs |
+//! | `reserved.rs` | partitions that a backfill keeps runs away from |
 //! | `lease.rs` | who is building a model |
 //! | `failpoint.rs` | where tests stop a run |
 //! | `axis.rs` | partitions in SQL |
@@ -29,13 +31,14 @@
 
 pub(crate) mod axis;
 mod build;
-mod cost;
+pub(crate) mod cost;
 mod declare;
 pub(crate) mod detect;
 pub(crate) mod dirty;
 mod error;
 mod explain;
 pub mod failpoint;
+pub(crate) mod files;
 pub(crate) mod foresee;
 mod hold;
 pub(crate) mod job;
@@ -44,12 +47,14 @@ pub(crate) mod ledger;
 pub(crate) mod logic;
 pub(crate) mod look;
 pub(crate) mod marks;
-mod model;
+pub(crate) mod model;
 mod names;
+pub(crate) mod overlay;
 mod plan;
 pub(crate) mod prepare;
-mod reads;
+pub(crate) mod reads;
 mod report;
+pub(crate) mod reserved;
 pub(crate) mod slice;
 pub(crate) mod swap;
 #[cfg(test)]

@@ -8,12 +8,13 @@ use highwater_sql::{Catalog, ColumnType, Dialect, FunctionKind, TableInfo};
 use crate::engine::{Cell, Column, Connection, Relation, quote_literal};
 
 use super::error::ExactError;
+use super::files::Files;
 use super::job::Job;
 use super::model::Surroundings;
 use super::prepare::column_type;
 
 /// Where unqualified names lead.
-pub(super) struct Places {
+pub(crate) struct Places {
     database: String,
     /// Schemas, best first.
     schemas: Vec<String>,
@@ -45,7 +46,7 @@ impl Places {
 }
 
 /// Columns of tables, each asked for once.
-pub(super) struct Cached<'a> {
+pub(crate) struct Cached<'a> {
     connection: &'a mut dyn Connection,
     columns: HashMap<Relation, Vec<Column>>,
     collated: Option<Collated>,
@@ -181,11 +182,13 @@ fn functions(connection: &mut dyn Connection) -> HashMap<String, FunctionKind> {
 }
 
 /// The catalog the analysis asks: views of the project first, then what the database has.
-pub(super) struct Tables<'a> {
+pub(crate) struct Tables<'a> {
     /// Where names lead.
     pub places: &'a Places,
     /// Views of the project.
     pub around: &'a Surroundings,
+    /// Files that stand where tables do.
+    pub files: &'a Files,
     /// What the database has.
     pub session: RefCell<Cached<'a>>,
 }
@@ -194,7 +197,8 @@ impl Catalog for Tables<'_> {
     fn table(&self, parts: &[String]) -> Option<TableInfo> {
         for relation in self.places.candidates(parts) {
             if let Some(view) = self.around.view(&relation) {
-                return Some(TableInfo::View { sql: view.sql.clone(), label: self.around.label(&relation) });
+                let sql = self.files.view(&relation).unwrap_or(&view.sql).to_owned();
+                return Some(TableInfo::View { sql, label: self.around.label(&relation) });
             }
             let columns = self.session.borrow_mut().columns(&relation);
             if !columns.is_empty() {

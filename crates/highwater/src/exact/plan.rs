@@ -11,7 +11,7 @@ use super::foresee::{Shown, Work, among};
 use super::job::{Job, number};
 use super::ledger;
 use super::logic::sha256;
-use super::look::{Choice, GONE, Look, broken_promises, kept, look, refuse, target};
+use super::look::{Choice, GONE, Look, broken_promises, kept, left_alone, look, refuse, target};
 use super::model::{ExactModel, RunIdentity, Surroundings};
 use super::prepare::{Prepared, prepare};
 use super::reads::{self, Reads};
@@ -113,7 +113,7 @@ fn one(job: &mut Job, run: &RunIdentity, analyse: AnalyseModel, ahead: &mut Ahea
         (Choice::New | Choice::Whole { .. }, _) => ahead.work.push((relation, Work::Everything)),
         (Choice::Incremental, Some(dirty)) => {
             let set = dirty.set.clone();
-            ahead.work.push((relation, Work::Partitions { set, axis: prepared.axis.clone() }));
+            ahead.work.push((relation, Work::Partitions { set, axis: prepared.axis.clone(), staged: None }));
         }
         _ => {}
     }
@@ -194,6 +194,7 @@ fn describe(job: &mut Job, prepared: &Prepared, look: &Look) -> Result<ModelPlan
     };
     findings.extend(prepared.analysis.notes.iter().cloned());
     findings.extend(broken_promises(prepared, look));
+    findings.extend(left_alone(prepared, look));
     let mut plan = ModelPlan {
         cut: prepared.axis.cut(),
         whole,

@@ -12,10 +12,12 @@ use crate::engine::{Column, Relation};
 use super::axis::Axis;
 use super::declare::Declared;
 use super::error::{ExactError, LocatedFinding};
+use super::files::Files;
 use super::job::Job;
 use super::logic::{logic, sha256};
-use super::model::{ExactModel, Surroundings, same};
+use super::model::{Surroundings, ViewText, same};
 use super::names::{Cached, Places, Tables};
+use super::overlay::Overlay;
 
 /// The analysis of a query; tests give their own.
 pub(crate) type Analyse<'a> = &'a dyn Fn(&Request) -> Analysis;
@@ -56,6 +58,8 @@ pub(crate) struct Input {
     pub label: String,
     /// How its writers promise to write it, when they do; of tables that swaps fill no promise is needed.
     pub declared: Option<Declared>,
+    /// The files behind it, as SQL: a text or a list of texts.
+    pub files: Option<String>,
     /// What is hashed per row: the columns, and the sign of zero where two equal values may differ.
     pub hashed: Vec<String>,
 }
@@ -92,20 +96,21 @@ pub(crate) fn prepare(job: &mut Job, engine_version: &str, analyse: Analyse) -> 
 /// As [`prepare`], for those who want to see what would be refused.
 pub(crate) fn look(job: &mut Job, engine_version: &str, analyse: Analyse) -> Result<Prepared, ExactError> {
     let places = Places::new(job)?;
+    let files = Files::stand_in(job)?;
     let session = RefCell::new(Cached::new(job.connection));
-    let catalog = Tables { places: &places, around: job.around, session };
-    let text = look_through(&job.model.sql, &catalog).unwrap_or_else(|| embedded(job.model).to_owned());
+    let catalog = Tables { places: &places, around: job.around, files: &files, session };
+    let text = look_through(&files.text, &catalog).unwrap_or_else(|| embedded(&files.text).to_owned());
     let known = catalog.session.into_inner().into_columns();
     let output = describe(job, &text)?;
     let axis = Axis { partitioning: named_as_in(job.model.partitioning(), &output), dialect: job.dialect };
     check_columns(job, &axis.partitioning, &output)?;
     let types: Vec<ColumnType> = output.iter().map(column_type).collect();
     let session = RefCell::new(Cached::with(job.connection, known));
-    let catalog = Tables { places: &places, around: job.around, session };
+    let catalog = Tables { places: &places, around: job.around, files: &files, session };
     let mut analysis =
-        analyse(&Request { sql: &job.model.sql, catalog: &catalog, output: &types, partitioning: &axis.partitioning });
+        analyse(&Request { sql: &files.text, catalog: &catalog, output: &types, partitioning: &axis.partitioning });
     let mut cached = catalog.session.into_inner();
-    let (mut inputs, term_inputs) = inputs(&analysis, &places, job.around, &mut cached);
+    let (mut inputs, term_inputs) = inputs(&analysis, &places, job.around, &files, &mut cached);
     settle_detectors(job, &mut inputs)?;
     refuse_itself(job, &inputs, &mut analysis);
     let logic = logic(job, &axis, &types, &analysis, &inputs, engine_version)?;
@@ -117,7 +122,7 @@ pub(crate) fn look(job: &mut Job, engine_version: &str, analyse: Analyse) -> Res
 fn describe(job: &mut Job, text: &str) -> Result<Vec<Column>, ExactError> {
     let described = job.connection.describe(text).map_err(|error| {
         // The same fault in the compiled text is told in lines that lead back to the model's file.
-        let source = job.connection.describe(embedded(job.model)).err().unwrap_or(error);
+        let source = job.connection.describe(embedded(&job.model.sql)).err().unwrap_or(error);
         ExactError::Unbound { model: job.label.clone(), source }
     });
     let mut output = described?;
@@ -125,6 +130,28 @@ fn describe(job: &mut Job, text: &str) -> Result<Vec<Column>, ExactError> {
         column.data_type = "INTEGER".to_owned();
     }
     Ok(output)
+}
+
+/// The whole query, views put in place of their names, with other rows in place of some tables.
+///
+/// # Errors
+/// When the database does not say where names lead.
+pub(crate) fn text_over(job: &mut Job, overlays: &[Overlay]) -> Result<String, ExactError> {
+    let places = Places::new(job)?;
+    let files = Files::stand_in(job)?;
+    let mut around = job.around.clone();
+    let token = |index: usize| format!("hw_overlay_{index}_of_{}", overlays.len());
+    for (index, overlay) in overlays.iter().enumerate() {
+        let sql = format!("select * from {}", token(index));
+        around.views.insert(overlay.relation.clone(), ViewText { unique_id: String::new(), sql });
+    }
+    let session = RefCell::new(Cached::new(job.connection));
+    let catalog = Tables { places: &places, around: &around, files: &files, session };
+    let mut text = look_through(&files.text, &catalog).unwrap_or_else(|| embedded(&files.text).to_owned());
+    for (index, overlay) in overlays.iter().enumerate() {
+        text = text.replace(&token(index), &format!("({}) as hw_over", overlay.sql));
+    }
+    Ok(text)
 }
 
 /// Findings with the compiled texts that their places point into.
@@ -228,6 +255,7 @@ fn inputs(
     analysis: &Analysis,
     places: &Places,
     around: &Surroundings,
+    files: &Files,
     cached: &mut Cached,
 ) -> (Vec<Input>, Vec<usize>) {
     let mut inputs: Vec<Input> = Vec::new();
@@ -257,6 +285,7 @@ fn inputs(
                     .declared(&relation)
                     .filter(|_| !term.probe.moving && term.probe.rows.is_none())
                     .cloned(),
+                files: files.path(&relation).map(str::to_owned),
                 hashed: hashed(cached.dialect(), &term.probe.columns, &columns),
                 probe: term.probe.clone(),
                 relation,
@@ -291,6 +320,6 @@ pub(crate) fn column_names(columns: &[Column]) -> Vec<String> {
 }
 
 /// The query as a part of another statement: without its last semicolon.
-pub(crate) fn embedded(model: &ExactModel) -> &str {
-    model.sql.trim_end().trim_end_matches(';').trim_end()
+pub(crate) fn embedded(sql: &str) -> &str {
+    sql.trim_end().trim_end_matches(';').trim_end()
 }

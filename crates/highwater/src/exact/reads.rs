@@ -113,7 +113,8 @@ fn width(job: &mut Job, input: &Input) -> Result<u64, ExactError> {
     Ok(used.map(|column| bytes(&column.data_type)).sum::<u64>().max(1))
 }
 
-fn bytes(data_type: &str) -> u64 {
+/// Bytes of a value of a type, about.
+pub(crate) fn bytes(data_type: &str) -> u64 {
     let name = data_type.to_uppercase();
     let starts = |words: &[&str]| words.iter().any(|word| name.starts_with(word));
     if starts(&["BOOL", "TINYINT", "UTINYINT"]) {

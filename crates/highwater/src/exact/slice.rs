@@ -5,6 +5,8 @@ use highwater_sql::{Dialect, IntervalUnit, Partitioning, Piece, Reach, Slice};
 use super::axis::Axis;
 use super::error::ExactError;
 use super::job::Job;
+use super::names::Places;
+use super::overlay::{Overlay, find};
 
 /// Up to so many ranges are written out: a range on the raw column lets the engine skip blocks, membership does not.
 const RANGES: usize = 500;
@@ -17,6 +19,9 @@ pub(crate) struct Filter {
     null: bool,
     /// Half-open ranges of moments that make up the dirty intervals; none when they are too many, or out of the calendar's reach.
     ranges: Option<Vec<(String, String)>>,
+    /// What is read in place of some tables.
+    overlays: Vec<Overlay>,
+    places: Option<Places>,
 }
 
 impl Filter {
@@ -29,7 +34,33 @@ impl Filter {
             Some(unit) => ranges(job, set, unit)?,
             None => None,
         };
-        Ok(Self { set: set.to_owned(), unit: axis.unit(), dialect: axis.dialect, null, ranges })
+        Ok(Self {
+            set: set.to_owned(),
+            unit: axis.unit(),
+            dialect: axis.dialect,
+            null,
+            ranges,
+            overlays: Vec::new(),
+            places: None,
+        })
+    }
+
+    /// The same, with other rows in place of some tables.
+    ///
+    /// # Errors
+    /// When the database does not say where names lead.
+    pub fn over(mut self, job: &mut Job, overlays: &[Overlay]) -> Result<Self, ExactError> {
+        if !overlays.is_empty() {
+            self.places = Some(Places::new(job)?);
+            self.overlays = overlays.to_vec();
+        }
+        Ok(self)
+    }
+
+    /// What to read for a table, as what stands after `from`.
+    fn read(&self, table: &str) -> String {
+        let overlay = self.places.as_ref().and_then(|places| find(&self.overlays, places, table));
+        overlay.map_or_else(|| table.to_owned(), |overlay| format!("({}) as hw_over", overlay.sql))
     }
 
     /// Whether the interval of an expression is dirty.
@@ -122,9 +153,10 @@ impl Filter {
                         Some(reaches) => {
                             let any: Vec<String> = reaches.iter().map(|reach| self.reach(reach, drivers)).collect();
                             let filter = if any.is_empty() { "true".to_owned() } else { any.join(" or ") };
-                            sql.push_str(&format!("(select * from {table} where {filter})"));
+                            sql.push_str(&format!("(select * from {} where {filter})", self.read(table)));
                         }
-                        None => sql.push_str(table),
+                        None if self.overlays.is_empty() => sql.push_str(table),
+                        None => sql.push_str(&format!("(select * from {})", self.read(table))),
                     }
                     if let Some(alias) = alias {
                         sql.push_str(" as ");

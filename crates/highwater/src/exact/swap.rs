@@ -118,14 +118,31 @@ pub(crate) fn stage(
     over_something: bool,
 ) -> Result<Staged, ExactError> {
     let stage = job.store("stage", query)?;
+    let mut staged = compare(job, prepared, stage, dirty.map(|dirty| dirty.set.as_str()), here, salt)?;
+    staged.over_something = over_something;
+    Ok(staged)
+}
+
+/// Compares rows that have been staged already with the table and the ledger, partition by partition.
+///
+/// # Errors
+/// When a staged row lies outside the dirty partitions.
+pub(crate) fn compare(
+    job: &mut Job,
+    prepared: &Prepared,
+    stage: String,
+    dirty: Option<&str>,
+    here: Option<&str>,
+    salt: u64,
+) -> Result<Staged, ExactError> {
     let new = partitions(job, prepared, "new", &stage, "true", salt)?;
     if let Some(dirty) = dirty {
-        let outside = job.count(&format!("select count(*) from {new} where not {}", within("p", &dirty.set)))?;
+        let outside = job.count(&format!("select count(*) from {new} where not {}", within("p", dirty)))?;
         if outside > 0 {
             return Err(job.broken(format!("{outside} staged partitions are not among the dirty ones")));
         }
     }
-    let scope = |id: &str| dirty.map_or_else(|| "true".to_owned(), |dirty| within(id, &dirty.set));
+    let scope = |id: &str| dirty.map_or_else(|| "true".to_owned(), |dirty| within(id, dirty));
     let column = prepared.axis.ledger_column();
     let here_rows = here.map_or_else(String::new, |here| {
         format!("select p, n, f, 0 as side from {here} where {} union all ", scope("p"))
@@ -158,7 +175,7 @@ pub(crate) fn stage(
         stage,
         diff,
         standing: here.is_some(),
-        over_something,
+        over_something: true,
         everything: dirty.is_none(),
         held: None,
         outcome: Swapped::default(),
@@ -212,6 +229,23 @@ pub(crate) fn swap(
     known: &ModelRow,
     run: &RunIdentity,
 ) -> Result<Swapped, ExactError> {
+    let outcome = write(job, prepared, staged, kind)?;
+    record(job, prepared, staged, known, run)?;
+    job.reach("recorded");
+    check_grain(job, prepared, staged, outcome)?;
+    Ok(outcome)
+}
+
+/// Writes the data that differs, and nothing into the ledger. Returns the staged outcome, with row counts as written.
+///
+/// # Errors
+/// When a statement fails.
+pub(crate) fn write(
+    job: &mut Job,
+    prepared: &Prepared,
+    staged: &Staged,
+    kind: Option<RelationKind>,
+) -> Result<Swapped, ExactError> {
     let mut outcome = staged.outcome;
     if outcome.recreated {
         let rows_before = if kind == Some(RelationKind::Table) {
@@ -230,9 +264,6 @@ pub(crate) fn swap(
         replace(job, prepared, staged)?;
     }
     job.reach("inserted");
-    record(job, prepared, staged, known, run)?;
-    job.reach("recorded");
-    check_grain(job, prepared, staged, outcome)?;
     Ok(outcome)
 }
 
@@ -297,7 +328,12 @@ fn record(
 }
 
 /// No two rows of the table may share a key that was staged.
-fn check_grain(job: &mut Job, prepared: &Prepared, staged: &Staged, outcome: Swapped) -> Result<(), ExactError> {
+pub(crate) fn check_grain(
+    job: &mut Job,
+    prepared: &Prepared,
+    staged: &Staged,
+    outcome: Swapped,
+) -> Result<(), ExactError> {
     if job.model.unique_key.is_empty() || (outcome.replaced == 0 && !outcome.recreated) {
         return Ok(());
     }

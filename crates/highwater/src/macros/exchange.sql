@@ -118,19 +118,6 @@ alter materialized view {{ relation }} rename to {{ adapter.quote(new_name) }}
   {% do adapter.drop_schema(api.Relation.create(database=target.database, schema=schema_name)) %}
 {% endmacro %}
 
-{# The first rows of a query, and its text made fit for showing. #}
-{% macro get_limit_sql(sql, limit) -%}{% do return(adapter.dispatch('get_limit_sql', 'dbt')(sql, limit)) %}{%- endmacro %}
-{% macro default__get_limit_sql(sql, limit) -%}
-{{ sql }}
-{%- if limit is not none %}
-limit {{ limit }}
-{%- endif -%}
-{%- endmacro %}
-{% macro get_limit_subquery_sql(sql, limit) -%}{% do return(adapter.dispatch('get_limit_sql', 'dbt')(sql, limit)) %}{%- endmacro %}
-{% macro get_show_sql(compiled_code, sql_header, limit) -%}
-{%- if sql_header is not none -%}{{ sql_header }}{%- endif %}
-{{ get_limit_subquery_sql(compiled_code, limit) }}
-{%- endmacro %}
 {% macro validate_sql(sql) -%}{% do return(adapter.dispatch('validate_sql', 'dbt')(sql)) %}{%- endmacro %}
 {% macro default__validate_sql(sql) -%}
   {%- call statement('validate_sql') -%}explain {{ sql }}{%- endcall -%}

@@ -2,7 +2,7 @@
 
 {% macro run_hooks(hooks, inside_transaction=true) %}
   {%- for hook in hooks or [] if (hook.transaction if hook.transaction is defined else true) == inside_transaction -%}
-    {%- set text = (hook.sql if hook.sql is defined else hook) | trim -%}
+    {%- set text = render(hook.sql if hook.sql is defined else hook) | trim -%}
     {%- if text -%}
       {%- call statement(auto_begin=inside_transaction) -%}{{ text }}{%- endcall -%}
     {%- endif -%}

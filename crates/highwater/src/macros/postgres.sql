@@ -67,6 +67,27 @@ string_agg({{ measure }}, {{ delimiter_text }} {{ order_by_clause or '' }})
 {%- if inputs -%}array[ {{ inputs | join(' , ') }} ]{%- else -%}array[]::{{ data_type }}[]{%- endif -%}
 {%- endmacro %}
 
+{# The types that dbt's driver tells apart, by its names for them: a contract of `varchar` is kept by a `text`. #}
+{% macro postgres__type_class(data_type) %}
+  {%- set names = {
+    'smallint': 'INTEGER', 'integer': 'INTEGER', 'bigint': 'LONGINTEGER', 'numeric': 'DECIMAL',
+    'real': 'FLOAT', 'double precision': 'FLOAT', 'boolean': 'BOOLEAN',
+    'text': 'STRING', 'character varying': 'STRING', 'character': 'STRING', 'name': 'STRING', '"char"': 'STRING',
+    'timestamp without time zone': 'DATETIME', 'timestamp with time zone': 'DATETIMETZ', 'date': 'DATE',
+    'time without time zone': 'TIME', 'time with time zone': 'TIME', 'interval': 'INTERVAL', 'bytea': 'BINARY'
+  } -%}
+  {%- set bare = data_type.split('(')[0] ~ data_type.split(')')[-1] if '(' in data_type else data_type -%}
+  {%- set element = bare[:-2] if bare.endswith('[]') else bare -%}
+  {%- set class = names.get(element, element | upper) -%}
+  {%- if element != bare -%}{% do return(class ~ 'ARRAY') %}{%- endif -%}
+  {% do return({'STRING': 'TEXT', 'INTEGER': 'INT'}.get(class, class)) %}
+{% endmacro %}
+
+{% macro postgres__format_column(column) %}
+  {%- set class = postgres__type_class(column.data_type) -%}
+  {% do return({'name': column.name, 'data_type': class, 'formatted': column.name | lower ~ ' ' ~ class}) %}
+{% endmacro %}
+
 {# Tables and views. #}
 
 {% macro postgres__create_table_as(temporary, relation, compiled_code, language='sql') -%}

@@ -131,6 +131,16 @@ create view {{ relation }} as (
 );
 {%- endmacro %}
 
+{# What `show` runs. #}
+{% macro get_show_sql(compiled_code, sql_header, limit) -%}
+{{ sql_header ~ '\n' if sql_header is not none }}{{ get_limit_sql(compiled_code, limit) }}
+{%- endmacro %}
+{% macro get_limit_sql(sql, limit) %}{% do return(adapter.dispatch('get_limit_sql', 'dbt')(sql, limit)) %}{% endmacro %}
+{% macro default__get_limit_sql(sql, limit) -%}
+{{ sql }}{{ '\nlimit ' ~ limit if limit is not none }}
+{%- endmacro %}
+{% macro get_limit_subquery_sql(sql, limit) %}{% do return(get_limit_sql(sql, limit)) %}{% endmacro %}
+
 {% macro get_create_table_as_sql(temporary, relation, sql) -%}
   {% do return(adapter.dispatch('get_create_table_as_sql', 'dbt')(temporary, relation, sql)) %}
 {%- endmacro %}

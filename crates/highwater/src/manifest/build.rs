@@ -342,6 +342,11 @@ fn read_hooks(parse: &ParseContext<'_>, draft: &mut Draft<'_>, issues: &mut Issu
                     .help("take ref() and source() out of the hook, or move it to a model"),
             );
         }
+        for called in captured.macros {
+            if !draft.node.depends_on.macros.contains(&called) {
+                draft.node.depends_on.macros.push(called);
+            }
+        }
         for call in captured.refs {
             if !draft.node.refs.contains(&call) {
                 draft.node.refs.push(call);

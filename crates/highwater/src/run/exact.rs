@@ -61,10 +61,12 @@ fn summary(report: &SwapReport) -> String {
         0 => String::new(),
         number => format!(", {} came out unchanged", report.cut.count(number)),
     };
+    let reserved = report.findings.iter().find(|finding| finding.rule == "reserved");
+    let unchanged = reserved.map_or(unchanged.clone(), |finding| format!("{unchanged}, {}", finding.message));
     let replaced = report.cut.count(report.replaced_count);
     let rows = report.rows_inserted;
     match (report.mode, &report.whole) {
-        (Mode::Unchanged, _) => "no input changed".to_owned(),
+        (Mode::Unchanged, _) => format!("no input changed{unchanged}"),
         (Mode::New, _) => format!("built {}, {rows} rows", report.cut.count(report.dirty_count)),
         (Mode::Whole, Some(reason)) => format!("rebuilt whole: {reason}"),
         (Mode::Whole, None) => format!("rebuilt whole, {rows} rows"),

@@ -109,9 +109,11 @@ pub(super) fn selected_nodes(session: &Session, options: &RunOptions) -> Result<
         }
     };
     let mut selected = select::select(&session.manifest, &options.selection)?;
+    // A file with nothing in it is a model that somebody has yet to write, as in dbt.
+    let written = |node: &Node| node.resource_type != ResourceType::Model || !node.raw_code.trim().is_empty();
     // Nothing is done for an exposure, but `build` says so.
     let shown = |id: &String| options.command == Command::Build && session.manifest.exposures.contains_key(id);
-    selected.retain(|id| session.manifest.nodes.get(id).is_some_and(runs) || shown(id));
+    selected.retain(|id| session.manifest.nodes.get(id).is_some_and(|node| runs(node) && written(node)) || shown(id));
     Ok(selected)
 }
 
@@ -163,7 +165,12 @@ fn run_selected(
         .collect();
     again_on_conflict(|| Ok(create_schemas(lock(&connection).as_mut(), shared.engine.ddl(), &schemas)?))
         .map_err(super::failure::Failure::told)?;
-    results.results.extend(run_project_hooks(shared, &connection, None));
+    let mut hooks = run_project_hooks(shared, &connection, None);
+    // A template that raises is no statement that failed: as in dbt, nothing runs after it.
+    if let Some(problem) = hooks.iter_mut().filter(|hook| !hook.compiled).find_map(|hook| hook.diagnostic.take()) {
+        return Err(problem);
+    }
+    results.results.extend(hooks);
     let hook_failed = results.results.iter().any(|result| result.status.is_failure());
     shared
         .catalog
@@ -201,7 +208,10 @@ fn run_nodes(
             let (jobs, done) = (&jobs_of_workers, done_by_workers.clone());
             // The first worker takes over the session that is open already.
             let connection = (number == 1).then(|| connection.clone());
-            scope.spawn(move || work(shared, connection, &format!("Thread-{number}"), jobs, &done));
+            let name = format!("Thread-{number}");
+            let worker = std::thread::Builder::new().name(name.clone());
+            let started = worker.spawn_scoped(scope, move || work(shared, connection, &name, jobs, &done));
+            started.expect("a thread can be had, as for every spawn");
         }
         drop(done_by_workers);
         coordinate(shared, &mut schedule, selected.len(), threads, &jobs, &done, &mut results.results);
@@ -284,7 +294,7 @@ fn coordinate(
         }
         let Ok(result) = done.recv() else { return };
         busy -= 1;
-        let (id, failed, old_rows_do) = (result.unique_id.clone(), result.status.is_failure(), result.old_rows_do);
+        let (id, failed, old_rows_do) = (result.unique_id.clone(), result.failed(), result.old_rows_do);
         progress.finish(result, results);
         let skipped = schedule.finish(&id, failed && !old_rows_do);
         progress.skip(skipped, &format!("{id} failed"), results);

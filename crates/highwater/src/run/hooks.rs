@@ -153,7 +153,11 @@ pub(crate) fn run_project_hooks(
         });
         shared.pass_on_messages();
         (shared.events)(Event::HookFinished { index, total, name, status, execution_time });
+        let raised = !result.compiled;
         results.push(result);
+        if raised && !end {
+            break;
+        }
     }
     results
 }
@@ -209,7 +213,7 @@ fn run_project_hook(
     let (clock, started) = (Instant::now(), timing::moment());
     let file = "dbt_project.yml";
     let rendered = shared.compiler.render_with(None, connection, &package.name, file, text, names);
-    let compiled_at = timing::moment();
+    let (compiled_at, compiled) = (timing::moment(), rendered.is_ok());
     let outcome = rendered.and_then(|sql| {
         if !is_empty(&sql) {
             in_transaction(connection, || Ok(lock(connection).execute(&sql)?)).map_err(Failure::told)?;
@@ -229,7 +233,7 @@ fn run_project_hook(
         thread_id: "main".to_owned(),
         timing: timing::phases(&started, &compiled_at),
         adapter_response: Map::new(),
-        compiled: true,
+        compiled,
         compiled_code,
         relation_name: None,
         rows: None,

@@ -7,7 +7,7 @@
 //! | `worker.rs` | what threads share, and one node's work in one of them |
 //! | `node.rs` | one node, from template to result |
 //! | `materialize/` | views, tables, incremental models, seeds, materializations in Jinja |
-//! | `exact.rs` | the seam to the exact strategy |
+//! | `exact.rs`, `backfill.rs` | the seams to the exact strategy and to backfills |
 //! | `verified.rs` | the models that `verify` compares |
 //! | `microbatch.rs`, `batches.rs` | microbatch models; which batches there are |
 //! | `data_test.rs` | data tests |
@@ -24,6 +24,7 @@
 //! | `result.rs`, `events.rs`, `timing.rs` | what became of a node, what a front is told, and when |
 
 mod audits;
+mod backfill;
 mod batches;
 mod catalog;
 mod clone;
@@ -48,6 +49,7 @@ mod unit_test;
 mod verified;
 mod worker;
 
+pub use backfill::{BackfillInputs, backfill_models, backfill_selection};
 pub use batches::{BatchResults, Window, parse_sample};
 pub use events::{Event, Level};
 pub use freshness::{FreshnessEvent, FreshnessResult, FreshnessStatus};
@@ -137,6 +139,8 @@ pub struct RunOptions {
     pub inline: Option<String>,
     /// Rows of `show`; all when none.
     pub limit: Option<u64>,
+    /// Show the first rows of the seeds that were loaded (`seed --show`).
+    pub show_loaded: bool,
     /// Where references to what is not built lead (`--defer`).
     pub deferral: Option<Deferral>,
     /// Write `manifest.json` and `run_results.json`.
@@ -162,6 +166,7 @@ impl RunOptions {
             invoked_at: None,
             inline: None,
             limit: Some(5),
+            show_loaded: false,
             deferral: None,
             write_json: true,
             arguments: serde_json::Map::new(),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::{Map, Value};
+use highwater_jinja::Value;
+use serde_json::{Map, json};
 
 use super::failure::{self, Failure};
 use super::result::{NodeResult, Status};
@@ -11,7 +12,11 @@ use super::worker::{Outcome, Shared, Task};
 use super::{Command, audits, data_test, materialize, microbatch, timing, unit_test};
 use crate::context::{Compiled, SharedConnection};
 use crate::diagnostics::Diagnostic;
+use crate::engine::Table;
 use crate::manifest::{Node, ResourceType};
+
+/// Rows shown of a seed that was loaded.
+const SAMPLE: u32 = 10;
 
 /// Compiles and runs a node as the command wants it.
 pub(crate) fn run(shared: &Shared<'_>, connection: &SharedConnection, node: &Node, thread_id: &str) -> NodeResult {
@@ -30,7 +35,13 @@ pub(crate) fn run(shared: &Shared<'_>, connection: &SharedConnection, node: &Nod
     };
     let compiled_at = timing::moment();
     match compiled {
-        Err(diagnostic) => fail(&mut result, node, diagnostic),
+        Err(diagnostic) => match broken_parent(shared, connection, node) {
+            Some(parent) => {
+                fail(&mut result, parent, diagnostic);
+                result.status = Status::Skipped;
+            }
+            None => fail(&mut result, node, diagnostic),
+        },
         Ok(compiled) => {
             if node.resource_type != ResourceType::Seed {
                 result.compiled = true;
@@ -47,6 +58,15 @@ pub(crate) fn run(shared: &Shared<'_>, connection: &SharedConnection, node: &Nod
     result.timing = timing::phases(&started, &compiled_at);
     result.execution_time = clock.elapsed().as_secs_f64();
     result
+}
+
+/// The ephemeral model that a node cannot be compiled for: it is to blame, and the node is skipped, as in dbt.
+fn broken_parent<'a>(shared: &Shared<'a>, connection: &SharedConnection, node: &Node) -> Option<&'a Node> {
+    let parents = node.depends_on.nodes.iter().filter_map(|id| shared.node(id));
+    let mut ephemeral = parents.filter(|parent| parent.config.materialized() == "ephemeral");
+    ephemeral.find_map(|parent| {
+        broken_parent(shared, connection, parent).or_else(|| shared.compile(parent, connection).err().map(|_| parent))
+    })
 }
 
 /// A result before anything is known.
@@ -101,7 +121,12 @@ fn carry_out(
     }
     let task = Task::new(shared, connection, node, Arc::clone(compiled))?;
     let mut outcome = match (shared.options.command, node.resource_type) {
-        (Command::Show, _) => show(&task)?,
+        (Command::Show, _) => {
+            let sql = shown(&task)?;
+            let table = Some(task.query(&sql)?);
+            result.compiled_code = Some(sql);
+            Outcome { table, ..Outcome::default() }
+        }
         (_, ResourceType::Test) => {
             let verdict = data_test::run(&task)?;
             result.status = verdict.status;
@@ -118,7 +143,10 @@ fn carry_out(
             result.failures = Some(verdict.failures);
             verdict.outcome
         }
-        _ => materialize::build(&task)?,
+        _ => {
+            let built = materialize::build(&task)?;
+            Outcome { table: loaded(&task)?, ..built }
+        }
     };
     let script = task.script();
     if !script.is_empty() && shared.options.command != Command::Show {
@@ -137,12 +165,12 @@ fn carry_out(
 fn record(result: &mut NodeResult, outcome: Outcome) {
     let Outcome { message, code, rows, exact, table, .. } = outcome;
     let response = &mut result.adapter_response;
-    response.insert("_message".into(), Value::from(message.as_deref().filter(|_| code.is_some()).unwrap_or("OK")));
+    response.insert("_message".into(), json!(message.as_deref().filter(|_| code.is_some()).unwrap_or("OK")));
     if let Some(code) = code {
-        response.insert("code".into(), Value::from(code));
+        response.insert("code".into(), json!(code));
     }
     if let (Some(_), Some(rows)) = (code, rows) {
-        response.insert("rows_affected".into(), Value::from(rows));
+        response.insert("rows_affected".into(), json!(rows));
     }
     result.message = message;
     result.rows = rows;
@@ -150,15 +178,23 @@ fn record(result: &mut NodeResult, outcome: Outcome) {
     result.table = table;
 }
 
-/// The first rows of a node.
-fn show(task: &Task<'_>) -> Result<Outcome, Failure> {
+/// The query of the first rows of a node. The limit stands behind the text, where the order of the rows is still theirs.
+fn shown(task: &Task<'_>) -> Result<String, Failure> {
     let rows = match task.node.resource_type {
         ResourceType::Seed => format!("select * from {}", task.node.relation),
         _ => task.compiled.sql.trim().trim_end_matches(';').to_owned(),
     };
-    let limit = task.shared.options.limit.map(|limit| format!("\nlimit {limit}")).unwrap_or_default();
-    let table = task.query(&format!("select * from (\n{rows}\n) as shown{limit}"))?;
-    Ok(Outcome { table: Some(table), ..Outcome::default() })
+    let header = task.node.config.text("sql_header").map_or(Value::from(()), Value::from);
+    let limit = task.shared.options.limit.map_or(Value::from(()), Value::from);
+    task.macro_text("get_show_sql", &[Value::from(rows), header, limit])
+}
+
+/// The first rows of what was loaded, where they are asked for.
+fn loaded(task: &Task<'_>) -> Result<Option<Table>, Failure> {
+    if !task.shared.options.show_loaded || task.node.resource_type != ResourceType::Seed {
+        return Ok(None);
+    }
+    task.query(&format!("select * from {}\nlimit {SAMPLE}", task.node.relation)).map(Some)
 }
 
 /// What a node is, for people: `sql view model main.orders`, `seed file main.countries`, `test unique_orders_id`.

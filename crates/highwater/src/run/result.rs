@@ -114,6 +114,14 @@ pub struct NodeResult {
     pub diagnostic: Option<Diagnostic>,
 }
 
+impl NodeResult {
+    /// Whether this is a failure of the run: also a node that was skipped because an ephemeral model it reads cannot be
+    /// compiled, which has no result of its own.
+    pub fn failed(&self) -> bool {
+        self.status.is_failure() || (self.status == Status::Skipped && self.diagnostic.is_some())
+    }
+}
+
 /// What became of everything, in the order in which it was done.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct RunResults {
@@ -133,6 +141,6 @@ impl RunResults {
 
     /// Whether the command succeeded: nothing failed, and with `warn_error` nothing warned either.
     pub fn succeeded(&self, warn_error: bool) -> bool {
-        !self.results.iter().any(|result| result.status.is_failure() || (warn_error && result.status == Status::Warn))
+        !self.results.iter().any(|result| result.failed() || (warn_error && result.status == Status::Warn))
     }
 }

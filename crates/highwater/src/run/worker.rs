@@ -376,8 +376,7 @@ fn comment(shared: &Shared<'_>, connection: &SharedConnection, node: &Node) -> R
         None => (setting.as_str(), false),
     };
     let Some(template) = template.filter(|template| !template.trim().is_empty()) else { return Ok(None) };
-    let package = &shared.session.project.name;
-    let text = shared.compiler.render(Some(node), connection, package, "dbt_project.yml", template)?;
+    let text = shared.compiler.render_comment(node, connection, template)?;
     if text.contains("*/") {
         let title = "query-comment must not contain the end of a comment (`*/`)";
         return Err(Diagnostic::error("HW0415", title).help("take it out of query-comment in dbt_project.yml"));

@@ -11,6 +11,7 @@ use crate::exact::job::Job;
 use crate::exact::prepare::{Prepared, column_names, hashed};
 use crate::exact::slice::Filter;
 
+use super::bisect::bisect;
 use super::rebuild::Sides;
 use super::report::{Outcome, Verdict, VerifyOptions};
 use super::rows::{Left, fraction, left};
@@ -76,7 +77,8 @@ pub(crate) fn compare(
         return Ok(None);
     }
     let rebuild = rebuild_of(job, axis, "rebuild", sides, &suspects)?;
-    let left = left(job, axis, sides, &suspects, (&sides.table, &rebuild), options, "")?;
+    let among = bisect(job, axis, sides, &suspects, &rebuild, options)?;
+    let left = left(job, &among, axis, sides, (&sides.table, &rebuild), options, "")?;
     // A partition whose rows all found a partner within tolerance was only summed in another order.
     let guilty = job.store(
         "guilty",
@@ -119,19 +121,23 @@ fn sums(
     sides: &Sides,
     scope: &Scope,
 ) -> Result<String, ExactError> {
-    let columns = &sides.columns;
-    let dialect = job.dialect;
-    let (fractions, exact): (Vec<&Column>, Vec<&Column>) = columns.iter().partition(|column| fraction(job, column));
-    let names: Vec<String> = exact.iter().map(|column| column.name.clone()).collect();
-    let mut expressions = hashed(dialect, &names, columns);
-    expressions.extend(fractions.iter().map(|column| dialect.rounded(&dialect.quote(&column.name))));
     job.store(
         name,
         &format!(
             "select * from (select {}, {} from {table} where {} group by 1) as taken(p, n, f)",
             axis.partition(),
-            dialect.fingerprint(&expressions, SALT),
+            fingerprint(job, sides),
             scope.rows
         ),
     )
+}
+
+/// Row count and sum of row hashes, binary fractions to nine digits: `count(*), ...`.
+pub(crate) fn fingerprint(job: &Job, sides: &Sides) -> String {
+    let (columns, dialect) = (&sides.columns, job.dialect);
+    let (fractions, exact): (Vec<&Column>, Vec<&Column>) = columns.iter().partition(|column| fraction(job, column));
+    let names: Vec<String> = exact.iter().map(|column| column.name.clone()).collect();
+    let mut expressions = hashed(dialect, &names, columns);
+    expressions.extend(fractions.iter().map(|column| dialect.rounded(&dialect.quote(&column.name))));
+    dialect.fingerprint(&expressions, SALT)
 }

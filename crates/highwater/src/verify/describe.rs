@@ -147,7 +147,8 @@ fn twice(
 ) -> Result<(), ExactError> {
     let set = job.store("again_set", &format!("select p from {labels}"))?;
     let again = rebuild_of(job, &prepared.axis, "again", sides, &set)?;
-    let left = left(job, &prepared.axis, sides, &set, (&differences.rebuild, &again), options, "again_")?;
+    let among = prepared.axis.within(&set);
+    let left = left(job, &among, &prepared.axis, sides, (&differences.rebuild, &again), options, "again_")?;
     let table = job.query(&format!(
         "select distinct labels.place from {labels} as labels join (select p from {} union all select p from {}) as rows \
          on labels.p is not distinct from rows.p",

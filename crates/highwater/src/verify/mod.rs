@@ -10,12 +10,14 @@
 //! | `scope.rs` | which partitions: all, or a sample that gets around |
 //! | `rebuild.rs` | the two sides, and the columns that both have |
 //! | `compare.rs` | sums per partition |
+//! | `bisect.rs` | where in large partitions, by key |
 //! | `rows.rs` | rows of the partitions whose sums differ, less those with a partner |
 //! | `keyed.rs` | what of these is missing, extra, changed or moved, by key |
 //! | `describe.rs` | the differing partitions, in the words of the report |
 //! | `cause.rs`, `evidence.rs` | why a partition probably differs |
 //! | `record.rs` | verdicts in the ledger |
 
+mod bisect;
 mod cause;
 mod compare;
 mod describe;
@@ -104,7 +106,16 @@ pub(crate) fn recorded(
                 verdict.marked = 0;
             }
         }
-        Err(_) => ledger::rollback(job),
+        Err(error) => {
+            ledger::rollback(job);
+            if let ExactError::Conflict { .. } = error {
+                // Somebody else wrote a verdict at the same time.
+                let note = unkept(error);
+                let mut verdict = verified(job, options, analyse)?;
+                verdict.notes.push(note);
+                return Ok(verdict);
+            }
+        }
     }
     outcome
 }

@@ -45,7 +45,7 @@ pub(crate) fn sides(job: &Job, prepared: &Prepared, standing: &[Column]) -> Side
     };
     Sides {
         table: job.model.relation.sql(),
-        rebuild: format!("(\n{}\n) as hw_rebuild", embedded(job.model)),
+        rebuild: format!("(\n{}\n) as hw_rebuild", embedded(&job.model.sql)),
         columns,
         other_columns,
         partitioned,

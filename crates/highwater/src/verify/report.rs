@@ -15,6 +15,8 @@ pub struct VerifyOptions {
     pub partitions: usize,
     /// Relative tolerance for binary fractions, whose sums depend on the order of the rows.
     pub tolerance: f64,
+    /// Bisect the rows of the partitions that differ by key, where there are more of them than this.
+    pub bisect_above: u64,
     /// Compare about so many partitions, others the next time; without it, all.
     pub sample: Option<u64>,
     /// Mark what differs as dirty, so that the next run builds it: for exact models.
@@ -25,7 +27,15 @@ pub struct VerifyOptions {
 
 impl Default for VerifyOptions {
     fn default() -> Self {
-        Self { examples: 5, partitions: 20, tolerance: 1e-9, sample: None, repair: false, strategy: None }
+        Self {
+            examples: 5,
+            partitions: 20,
+            tolerance: 1e-9,
+            bisect_above: 100_000,
+            sample: None,
+            repair: false,
+            strategy: None,
+        }
     }
 }
 

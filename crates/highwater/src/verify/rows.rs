@@ -25,15 +25,15 @@ pub(crate) fn fraction(job: &Job, column: &Column) -> bool {
     job.dialect.is_fraction(&column.data_type)
 }
 
-/// The rows of the partitions in `suspects` that only one of two tables has. `prefix` keeps the temporary tables of several calls apart.
+/// The rows that pass a condition and that only one of two tables has. `prefix` keeps the temporary tables of several calls apart.
 ///
 /// # Errors
 /// When a table cannot be read.
 pub(crate) fn left(
     job: &mut Job,
+    among: &str,
     axis: &Axis,
     sides: &Sides,
-    suspects: &str,
     tables: (&str, &str),
     options: &VerifyOptions,
     prefix: &str,
@@ -42,8 +42,7 @@ pub(crate) fn left(
     let columns: Vec<String> = sides.columns.iter().map(|column| dialect.quote(&column.name)).collect();
     let columns = columns.join(", ");
     let partition = axis.partition();
-    let side =
-        |table: &str| format!("select {columns}, {partition} as \"hw p\" from {table} where {}", axis.within(suspects));
+    let side = |table: &str| format!("select {columns}, {partition} as \"hw p\" from {table} where {among}");
     let (here, there) = (side(tables.0), side(tables.1));
     let tolerant = sides.columns.iter().any(|column| fraction(job, column));
     let plain = sides.columns.iter().all(|column| equatable(dialect, column));

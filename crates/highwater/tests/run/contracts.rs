@@ -104,3 +104,28 @@ fn descriptions_become_comments_and_a_new_table_gets_its_indexes() {
         assert_eq!(project.query("select expressions from duckdb_indexes()"), "[id]");
     }
 }
+
+#[test]
+fn a_foreign_key_refers_to_another_model() {
+    let project = Project::new(&[
+        (
+            "models/properties.yml",
+            "models:\n\
+             - {name: parent, config: {contract: {enforced: true}},\n\
+             \x20  columns: [{name: id, data_type: int, constraints: [{type: primary_key}]}]}\n\
+             - name: child\n  config: {contract: {enforced: true}}\n  columns:\n\
+             \x20 - name: id\n    data_type: int\n    constraints:\n\
+             \x20   - {type: foreign_key, to: \"ref('parent')\", to_columns: [id]}\n",
+        ),
+        ("models/parent.sql", "{{ config(materialized='table') }} select 1 as id"),
+        ("models/child.sql", "-- depends_on: {{ ref('parent') }}\n{{ config(materialized='table') }} select 1 as id"),
+    ]);
+    insta::assert_snapshot!(project.run(Command::Run), @"
+    model.shop.parent success OK
+    model.shop.child success OK
+    ");
+    insta::assert_snapshot!(
+        project.query("select constraint_text from duckdb_constraints() where constraint_type = 'FOREIGN KEY'"),
+        @"FOREIGN KEY (id) REFERENCES parent(id)"
+    );
+}

@@ -74,3 +74,27 @@ fn a_query_comment_stands_before_the_statements() {
     );
     "#);
 }
+
+#[test]
+fn a_query_comment_may_come_from_a_macro_and_knows_the_node() {
+    let project = Project::new(&[
+        ("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\nquery-comment: \"{{ return(told(node)) }}\"\n"),
+        ("macros/told.sql", "{% macro told(node) %}{{ return({'for': node.name} | tojson) }}{% endmacro %}"),
+        ("models/a.sql", "select 1 as id"),
+    ]);
+    project.run(Command::Run);
+    let written = project.read("target/run/shop/models/a.sql");
+    assert!(written.starts_with("/* {\"for\": \"a\"} */"), "{written}");
+}
+
+#[test]
+fn hooks_of_a_snapshot_are_templates_too() {
+    let project = Project::new(&[(
+        "snapshots/kept.sql",
+        "{% snapshot kept %}{{ config(unique_key='id', strategy='check', check_cols='all', \
+         post_hook=['alter table {{ this }} add column if not exists note varchar', \"update {{ this }} set note = 'seen'\"]) }} \
+         select 1 as id{% endsnapshot %}",
+    )]);
+    assert_eq!(project.run(Command::Snapshot), "snapshot.shop.kept success OK");
+    assert_eq!(project.query("select id, note from kept"), "1 | seen");
+}

@@ -119,6 +119,28 @@ fn a_template_that_raises_touches_nothing() {
 }
 
 #[test]
+fn a_file_with_nothing_in_it_is_not_run() {
+    let project = Project::new(&[("models/a.sql", "select 1 as id"), ("models/later.sql", "\n")]);
+    assert_eq!(project.run(Command::Run), "model.shop.a success OK");
+}
+
+#[test]
+fn an_ephemeral_model_that_cannot_be_compiled_is_to_blame() {
+    let project = Project::new(&[
+        ("models/broken.sql", "{{ config(materialized='ephemeral') }} {{ adapter.nothing() }} select 1 as id"),
+        ("models/reader.sql", "select * from {{ ref('broken') }}"),
+        ("models/child.sql", "select * from {{ ref('reader') }}"),
+    ]);
+    let results = project.results(&RunOptions::new(Command::Run));
+    assert!(!results.succeeded(false));
+    insta::assert_snapshot!(lines(&results), @"
+    model.shop.reader skipped Compilation Error in model broken (models/broken.sql)
+      'adapter.nothing' is undefined
+    model.shop.child skipped skipped: model.shop.reader failed
+    ");
+}
+
+#[test]
 fn nothing_selected_is_a_warning() {
     let project = Project::new(&[("models/a.sql", "select 1 as id")]);
     let selection = Selection { select: vec!["tag:nobody".to_owned()], ..Selection::default() };

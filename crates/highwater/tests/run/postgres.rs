@@ -149,6 +149,21 @@ PRIMARY KEY (id)
 }
 
 #[test]
+fn a_contract_tells_types_apart_as_far_as_the_driver_of_dbt_does() {
+    let project = Project::postgres(&[
+        ("models/kept.sql", "select 'a' as name, array[1, 2] as numbers, 1.5::numeric(4, 1) as amount"),
+        ("models/broken.sql", "select 1::bigint as id"),
+        (
+            "models/models.yml",
+            "models:\n  - name: kept\n    config: {contract: {enforced: true}}\n    columns:\n      - {name: name, data_type: varchar(20)}\n      - {name: numbers, data_type: 'smallint[]'}\n      - {name: amount, data_type: numeric}\n  - name: broken\n    config: {contract: {enforced: true}}\n    columns:\n      - {name: id, data_type: varchar}\n",
+        ),
+    ]);
+    let told = project.run(Command::Run);
+    assert!(told.contains("model.shop.kept success"), "{told}");
+    assert!(told.contains("| id          | LONGINTEGER     | TEXT          | data type mismatch |"), "{told}");
+}
+
+#[test]
 fn a_hook_outside_of_the_transaction_may_do_what_cannot_be_undone() {
     let project = Project::postgres(&[(
         "models/orders.sql",

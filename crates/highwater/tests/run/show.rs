@@ -36,3 +36,19 @@ fn showing_a_model_and_a_text() {
     let table = results.results[0].table.as_ref().unwrap_or_else(|| panic!("{}", lines(&results)));
     assert_eq!(table.rows[0][0].to_string(), "20");
 }
+
+#[test]
+fn the_limit_stands_in_the_query_and_the_header_before_it() {
+    let project = Project::new(&[(
+        "models/headed.sql",
+        "{% call set_sql_header(config) %}with given as (select 7 as n){% endcall %}select n from given",
+    )]);
+    let selection = Selection { select: vec!["headed".to_owned()], ..Selection::default() };
+    let results = project.results(&RunOptions { selection, limit: Some(3), ..RunOptions::new(Command::Show) });
+    insta::assert_snapshot!(results.results[0].compiled_code.as_deref().unwrap_or_default(), @"
+    with given as (select 7 as n)
+    select n from given
+    limit 3
+    ");
+    assert_eq!(results.results[0].table.as_ref().expect("rows").rows[0][0].to_string(), "7");
+}

@@ -135,6 +135,11 @@ pub(crate) trait Reading: Language {
     /// Whether a function in `from` makes rows from its arguments alone.
     fn is_series(&self, function: &str) -> bool;
 
+    /// Whether a function in `from` reads the files that its first argument names; and `from`, whether a text after it names one.
+    fn reads_files(&self, _function: &str) -> bool {
+        false
+    }
+
     /// Whether a function makes several rows of one where a value is expected.
     fn makes_rows(&self, function: &str) -> bool;
 

@@ -39,7 +39,8 @@ pub(super) fn node(node: &Node, compiled: Option<&str>, created_at: f64, entry: 
     entry.put("unrendered_config", &node.unrendered_config);
     entry.put("created_at", &created_at);
     entry.put("relation_name", &relation_name(node));
-    entry.put("raw_code", &node.raw_code);
+    // As in dbt, without what is blank around it.
+    entry.put("raw_code", node.raw_code.trim());
     entry.put_json("doc_blocks", "[]");
     if node.resource_type == ResourceType::Seed {
         entry.put("root_path", &node.root);
@@ -97,7 +98,7 @@ fn model_fields(node: &Node, entry: &mut Object<'_>) {
     entry.put("constraints", &constraints(&node.constraints, true));
     entry.put("version", &number(node.version.as_deref()));
     entry.put("latest_version", &number(node.latest_version.as_deref()));
-    entry.put("deprecation_date", &node.deprecation_date);
+    entry.put("deprecation_date", &node.deprecation_date.as_deref().map(moment));
     entry.put("primary_key", &node.primary_key);
     match node.time_spine.as_object() {
         Some(spine) => entry.put_object("time_spine", |object| {
@@ -116,6 +117,14 @@ fn number(version: Option<&str>) -> serde_json::Value {
     let Some(version) = version else { return serde_json::Value::Null };
     let number = version.parse::<i64>().map(serde_json::Value::from);
     number.unwrap_or_else(|_| version.parse::<f64>().map_or_else(|_| version.into(), serde_json::Value::from))
+}
+
+/// A date as the moment at which it begins.
+fn moment(written: &str) -> String {
+    match written.parse::<jiff::civil::Date>() {
+        Ok(date) if !written.contains([':', 'T']) => format!("{date}T00:00:00+00:00"),
+        _ => written.to_owned(),
+    }
 }
 
 fn test_fields(node: &Node, entry: &mut Object<'_>) {

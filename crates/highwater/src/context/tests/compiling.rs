@@ -39,12 +39,12 @@ fn ephemeral_parents_are_put_in_front_in_order() {
         ),
     ]);
     insta::assert_snapshot!(fixture.compile("plain"), @"
-    -- with comments
     with __dbt__cte__base as (
     select 1 as id -- the base
     ), __dbt__cte__middle as (
     with x as (select * from __dbt__cte__base) select * from x
     )
+    -- with comments
     select * from __dbt__cte__middle join __dbt__cte__base using (id)
     ");
     assert_eq!(fixture.column(&fixture.compile("plain")), "1");

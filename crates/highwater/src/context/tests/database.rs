@@ -88,6 +88,7 @@ fn the_adapter_asks_and_changes_the_database() {
         "{{ adapter.list_relations_without_caching(o.without_identifier()) }}",
         "{% do adapter.create_schema(api.Relation.create(database='memory', schema='extra')) %}{{ adapter.check_schema_exists('memory', 'extra') }}",
         "{% do adapter.drop_schema(api.Relation.create(database='memory', schema='extra')) %}{{ adapter.check_schema_exists('memory', 'extra') }}",
+        "{% do adapter.create_schema(api.Relation.create(schema='named')) %}{% do drop_schema_named('named') %}{{ adapter.check_schema_exists('memory', 'named') }}",
         "{% do adapter.rename_relation(o, o.incorporate(path={'identifier': 'renamed'})) %}{{ adapter.already_exists('main', 'orders') }} {{ adapter.already_exists('main', 'renamed') }}",
         "{% do adapter.drop_relation(api.Relation.create('memory', 'main', 'v')) %}{{ load_relation(api.Relation.create('memory', 'main', 'v')) }}",
         "{% do run_query('create temp table t2 as select 1 as id, 2 as extra') %}{{ adapter.get_missing_columns(api.Relation.create(identifier='t2'), api.Relation.create('memory', 'main', 'renamed')) }}",
@@ -107,6 +108,7 @@ fn the_adapter_asks_and_changes_the_database() {
     {{ adapter.list_relations_without_caching(o.without_identifier()) }}  =>  ["memory"."main"."orders", "memory"."main"."v"]
     {% do adapter.create_schema(api.Relation.create(database='memory', schema='extra')) %}{{ adapter.check_schema_exists('memory', 'extra') }}  =>  True
     {% do adapter.drop_schema(api.Relation.create(database='memory', schema='extra')) %}{{ adapter.check_schema_exists('memory', 'extra') }}  =>  False
+    {% do adapter.create_schema(api.Relation.create(schema='named')) %}{% do drop_schema_named('named') %}{{ adapter.check_schema_exists('memory', 'named') }}  =>  False
     {% do adapter.rename_relation(o, o.incorporate(path={'identifier': 'renamed'})) %}{{ adapter.already_exists('main', 'orders') }} {{ adapter.already_exists('main', 'renamed') }}  =>  False True
     {% do adapter.drop_relation(api.Relation.create('memory', 'main', 'v')) %}{{ load_relation(api.Relation.create('memory', 'main', 'v')) }}  =>  None
     {% do run_query('create temp table t2 as select 1 as id, 2 as extra') %}{{ adapter.get_missing_columns(api.Relation.create(identifier='t2'), api.Relation.create('memory', 'main', 'renamed')) }}  =>  [<Column extra (INTEGER)>]

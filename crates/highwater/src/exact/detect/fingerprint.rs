@@ -25,6 +25,8 @@ pub(crate) enum Naive {
     BeyondTheVersion,
     /// Versions: promises are taken for kept.
     NoAudit,
+    /// Files: only names are looked at.
+    NamesOnly,
     /// Tests: they are asked when everybody sees the rows.
     PublishesFirst,
     /// Tests: what fails is held back, and nobody asks whether the rest still passes beside the old rows.

@@ -6,19 +6,24 @@
 //! | `fingerprint.rs` | row count and sum of row hashes per group, compared with those stored | the input |
 //! | `versions.rs` | rows at or beyond the newest version seen, where that is declared | those rows |
 //! | `transactions.rs` | the same, where the version is the id of PostgreSQL's transaction: rows that the last snapshot did not see | those rows |
+//! | `files.rs` | files by their list: names, sizes, times of writing | the list |
 //! | `audit.rs` | whose turn it is to be looked at whatever the versions say | |
 
 pub(crate) mod audit;
 pub(crate) mod feed;
+pub(crate) mod files;
 pub(crate) mod fingerprint;
 mod transactions;
 mod versions;
+
+use serde::{Deserialize, Serialize};
 
 use crate::engine::{Cell, quote_literal};
 
 use super::error::ExactError;
 use super::job::{Job, number};
 use super::ledger;
+use super::logic::sha256;
 use super::model::RunIdentity;
 use super::prepare::{Input, Prepared};
 use feed::Parent;
@@ -52,9 +57,51 @@ pub(crate) struct Observation {
     /// How far its versions have been seen now, with the table of the rows to remember; and what the ledger says of that.
     versions: Option<(Token, String)>,
     seen_token: Option<Token>,
+    /// The list of its files before they were read.
+    list: Option<files::List>,
+    /// What the ledger is to say of that, and what it says.
+    files: Option<String>,
+    seen_files: Option<String>,
 }
 
 impl Observation {
+    /// Nothing has been looked at: for what is only foreseen.
+    pub fn unlooked() -> Self {
+        Self {
+            seen: true,
+            delta: None,
+            set: None,
+            changed: 0,
+            fed: false,
+            foreseen: false,
+            parent: None,
+            now: None,
+            seen_seq: None,
+            broken: None,
+            versions: None,
+            seen_token: None,
+            list: None,
+            files: None,
+            seen_files: None,
+        }
+    }
+
+    /// A hash of what the input held when it was looked at, for one who looked at all of it.
+    ///
+    /// # Errors
+    /// When it cannot be summed up.
+    pub fn state(&self, job: &mut Job) -> Result<String, ExactError> {
+        let mut parts = Vec::new();
+        if let Some(now) = &self.now {
+            let summed = job.query(&format!(
+                "select cast(count(*) as varchar), cast(sum(n) as varchar), cast(sum(f) as varchar) from {now}"
+            ))?;
+            parts.extend(summed.rows.iter().flatten().map(ToString::to_string));
+        }
+        parts.extend(self.parent.as_ref().map(|parent| format!("{} {}", parent.id, parent.change_seq)));
+        Ok(sha256(&parts.join(","))[..12].to_owned())
+    }
+
     /// The groups as they are now, all of them: temporary table `(p, n, f)`, if the input was scanned.
     pub fn counted(&self) -> Option<&str> {
         self.now.as_deref().filter(|_| self.seen_token.is_none())
@@ -71,6 +118,7 @@ impl Observation {
             || self.changed > 0
             || self.parent.as_ref().map(|parent| parent.change_seq) != self.seen_seq
             || self.versions.as_ref().map(|(token, _)| token) != self.seen_token.as_ref()
+            || self.files != self.seen_files
     }
 }
 
@@ -98,6 +146,7 @@ fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: boo
     });
     let feedable = parent.as_ref().and_then(|parent| feed::fed(parent, &input.probe));
     let seen = seen.filter(|seen| seen.fed == feedable.is_some());
+    let list = files::list(job, input);
     let mut observation = Observation {
         seen: seen.is_some(),
         delta: None,
@@ -111,6 +160,9 @@ fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: boo
         broken: None,
         versions: None,
         seen_token: seen.as_ref().and_then(|seen| seen.token.clone()),
+        files: list.as_ref().and_then(files::List::settled),
+        seen_files: seen.as_ref().and_then(|seen| seen.files.clone()),
+        list,
     };
     match (&observation.parent, feedable, seen) {
         // What was swapped in since: no need to look at the rows.
@@ -121,6 +173,9 @@ fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: boo
         (Some(_), Some(_), None) => {}
         // Nothing was swapped in since: whatever the grouping, its rows are what they were.
         (Some(parent), None, Some(seen)) if parent.change_seq == seen.seq && !input.probe.moving => {}
+        // The same files as before.
+        (_, _, Some(Seen { files: Some(before), .. }))
+            if !input.probe.moving && observation.files.as_ref() == Some(&before) => {}
         (None, _, Some(Seen { token: Some(token), .. })) if input.declared.is_some() => {
             let declared = input.declared.clone().ok_or_else(|| job.broken("no detector is declared"))?;
             let found = versions::observe(job, input, &declared, &token, index, salt)?;
@@ -162,6 +217,14 @@ struct Seen {
     parent: Option<String>,
     seq: u64,
     token: Option<Token>,
+    files: Option<String>,
+}
+
+/// What the ledger keeps of a list of files.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    files: String,
 }
 
 fn last_seen(job: &mut Job, input: &Input) -> Result<Option<Seen>, ExactError> {
@@ -180,10 +243,12 @@ fn last_seen(job: &mut Job, input: &Input) -> Result<Option<Seen>, ExactError> {
         },
         // One that another version wrote is one that was not written.
         token: row[3].as_text().and_then(|text| serde_json::from_str(text).ok()),
+        files: row[3].as_text().and_then(|text| serde_json::from_str::<Listed>(text).ok()).map(|listed| listed.files),
     }))
 }
 
-/// Writes into the ledger what was observed: everything when `fresh`, else only what is news.
+/// Writes into the ledger what was observed: everything when `fresh`, else only what is news. Of an input that was not seen before everything is;
+/// of the others, of which perhaps only some groups were looked at, what is known stays.
 ///
 /// # Errors
 /// When the ledger cannot be written.
@@ -202,12 +267,13 @@ pub(crate) fn record(
         }
     }
     for (input, observation) in prepared.inputs.iter().zip(observations) {
-        if !fresh && !observation.news() {
+        let anew = fresh || !observation.seen;
+        if !anew && !observation.news() {
             continue;
         }
         let probe = quote_literal(&input.id);
         if let Some(now) = &observation.now {
-            fingerprint::record(job, input, now, observation.delta.as_deref().filter(|_| !fresh))?;
+            fingerprint::record(job, input, now, observation.delta.as_deref().filter(|_| !anew))?;
         }
         if let Some((_, tail)) = &observation.versions {
             versions::record(job, input, tail)?;
@@ -219,14 +285,13 @@ pub(crate) fn record(
             || ("null".to_owned(), "null".to_owned()),
             |parent| (quote_literal(&parent.id), parent.change_seq.to_string()),
         );
-        let token = observation.versions.as_ref().map_or_else(
-            || Ok("null".to_owned()),
-            |(token, _)| {
-                serde_json::to_string(token)
-                    .map(|text| quote_literal(&text))
-                    .map_err(|error| job.broken(error.to_string()))
-            },
-        )?;
+        let token = match (&observation.versions, &observation.files) {
+            (Some((token, _)), _) => Some(serde_json::to_string(token)),
+            (None, Some(files)) => Some(serde_json::to_string(&Listed { files: files.clone() })),
+            (None, None) => None,
+        };
+        let token = token.transpose().map_err(|error| job.broken(error.to_string()))?;
+        let token = token.map_or_else(|| "null".to_owned(), |text| quote_literal(&text));
         let word = match &input.declared {
             _ if observation.fed => "feed",
             Some(declared) if observation.versions.is_some() => declared.detect.word(),

@@ -264,3 +264,23 @@ fn explain_names_the_detector_and_its_promise() {
     append_only by seq, and fingerprint of 2 columns by day in turns: promised: rows are written once, with a seq not below any committed before; deleted rows show in the row count; updated rows are found by an audit of every day within 7 days
     ");
 }
+
+/// One input is seen anew, because its table has become another exact model; what the ledger remembers of the other input must stay.
+#[test]
+fn an_input_that_is_seen_anew_leaves_what_is_known_of_the_others() {
+    let (mut world, _) = ten_days(&row_version(false, Some(1)));
+    world.sql("create table raw_people as select i as customer_id, i % 2 as kind from range(3) made(i)");
+    let people = Known::of("people", "key:customer_id", "select customer_id, kind from raw_people");
+    world.run_and_compare(&people);
+    let known = Known::of(
+        "seen",
+        "day:happened_at",
+        "select e.event_id, e.happened_at, p.kind from events e join people p on p.customer_id = e.customer_id",
+    );
+    world.run_and_compare(&known);
+    world.announce(&people);
+    world.run_and_compare(&known);
+    world.sql("delete from events where happened_at >= '2026-02-04' and happened_at < '2026-02-05'");
+    world.day = 1;
+    world.run_and_compare(&known);
+}

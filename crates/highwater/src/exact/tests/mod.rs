@@ -7,6 +7,7 @@ mod costs;
 mod detectors;
 mod differential;
 mod drift;
+mod files;
 mod functions;
 mod joins;
 mod plans;

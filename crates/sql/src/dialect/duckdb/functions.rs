@@ -2,6 +2,24 @@
 
 use crate::FunctionKind;
 
+/// What reads the files that its first argument names, in `from`; and a text there does, too.
+pub(super) const FILES: &[&str] = &[
+    "from",
+    "parquet_scan",
+    "read_blob",
+    "read_csv",
+    "read_csv_auto",
+    "read_json",
+    "read_json_auto",
+    "read_json_objects",
+    "read_json_objects_auto",
+    "read_ndjson",
+    "read_ndjson_auto",
+    "read_ndjson_objects",
+    "read_parquet",
+    "read_text",
+];
+
 /// Functions that fold rows. Checked against the engine's own list by a test of the library.
 const AGGREGATES: &[&str] = &[
     "any_value",

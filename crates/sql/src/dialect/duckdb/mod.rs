@@ -232,6 +232,10 @@ impl Reading for DuckDb {
         ["generate_series", "range", "unnest", "generate_subscripts", "repeat_row"].contains(&function)
     }
 
+    fn reads_files(&self, function: &str) -> bool {
+        functions::FILES.contains(&function)
+    }
+
     fn makes_rows(&self, function: &str) -> bool {
         ["unnest", "unlist", "generate_subscripts"].contains(&function)
     }

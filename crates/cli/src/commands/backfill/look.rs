@@ -1,0 +1,156 @@
+//! `hw backfill list`, `show` and `status`: where backfills are.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use highwater::backfill::{Entry, State, entries, written};
+use highwater::diagnostics::Diagnostic;
+use highwater::engine::quote_identifier;
+use highwater::session::Session;
+use serde_json::{Value, json};
+
+use super::{One, files};
+use crate::arguments::{GlobalArguments, OutputArguments};
+use crate::commands::{exact, nodes};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::ui::Ui;
+use crate::ui::words::{count, faint, strong};
+
+/// Lists the project's backfills, the latest first
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// Shows a backfill's plan and what was done of it
+#[derive(Debug, Args)]
+pub struct ShowArguments {
+    #[command(flatten)]
+    pub one: One,
+}
+
+/// Says how far a backfill is, also one that runs elsewhere
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    #[command(flatten)]
+    pub one: One,
+}
+
+/// What the database knows.
+fn known(session: &Session) -> Result<Vec<Entry>, Failure> {
+    let engine = session.engine()?;
+    let mut connection = engine.connect().map_err(|error| exact::refused(&error))?;
+    let ledger = format!("{}.highwater", quote_identifier(&session.project.target.database));
+    let found = entries(connection.as_mut(), &ledger);
+    found.map_err(|error| Diagnostic::error("HW0511", error.to_string()).help("hw debug").into())
+}
+
+/// Lists.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn list(_: &ListArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
+    let session = nodes::open(global, false, ui)?;
+    let entries = known(&session)?;
+    let files = files::ids(&files::folder(&session));
+    if ui.answers_json() {
+        ui.answer_json(&json!({ "backfills": entries, "files": files }))?;
+        return Ok(Exit::Ok);
+    }
+    if entries.is_empty() && files.is_empty() {
+        ui.answer("no backfills: hw backfill plan --select MODEL --from DAY --to DAY --reason WHY\n")?;
+        return Ok(Exit::Ok);
+    }
+    let mut out = String::new();
+    for entry in &entries {
+        let reason =
+            files::open(&session, &entry.id).map_or_else(|_| "no file".to_owned(), |file| file.plan.request.reason);
+        let _ = writeln!(
+            out,
+            "{}  {:11}  {}  {}  {reason}",
+            strong(&entry.id),
+            entry.state.word(),
+            faint(&entry.changed_at),
+            count(entry.partitions, "partition")
+        );
+    }
+    for id in files.iter().filter(|id| !entries.iter().any(|entry| entry.id == **id)) {
+        let _ = writeln!(out, "{}  planned on another database", strong(id));
+    }
+    ui.answer(&out)?;
+    Ok(Exit::Ok)
+}
+
+/// Shows.
+///
+/// # Errors
+/// When there is no such backfill.
+pub fn show(arguments: &ShowArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
+    let session = nodes::open(global, false, ui)?;
+    let file = files::open(&session, &arguments.one.id)?;
+    let entry = known(&session)?.into_iter().find(|entry| entry.id == file.backfill);
+    if ui.answers_json() {
+        ui.answer_json(&json!({ "file": file, "entry": entry }))?;
+        return Ok(Exit::Ok);
+    }
+    let (_, mut out) = written(&file);
+    if let Some(entry) = entry {
+        let _ = write!(out, "\n## What was done\n\nnow: {}\n\n", entry.state.word());
+        for step in entry.record.as_array().into_iter().flatten() {
+            let _ = writeln!(out, "- {}", step_words(step));
+        }
+    }
+    ui.answer(&out)?;
+    Ok(Exit::Ok)
+}
+
+/// One step of the record on a line.
+fn step_words(step: &Value) -> String {
+    let text = |key: &str| step.get(key).and_then(Value::as_str).unwrap_or_default();
+    let mut words = format!("{} {}", text("at"), text("step")).trim().to_owned();
+    for failure in step.get("failures").and_then(Value::as_array).into_iter().flatten() {
+        let _ = write!(words, "; {}", failure.as_str().unwrap_or_default());
+    }
+    for model in step.get("models").and_then(Value::as_array).into_iter().flatten() {
+        let label = model.get("label").and_then(Value::as_str).unwrap_or_default();
+        let number = |key: &str| model.get(key).and_then(Value::as_u64);
+        if let (Some(before), Some(after)) = (number("rows_before"), number("rows_after")) {
+            let _ = write!(words, "; {label}: {before} rows before, {after} after");
+        } else if let (Some(deleted), Some(inserted)) = (number("deleted"), number("inserted")) {
+            let _ = write!(words, "; {label}: {deleted} rows out, {inserted} in");
+        } else if let Some(outcome) = model.get("outcome").and_then(Value::as_str) {
+            let _ = write!(words, "; {label}: {outcome}");
+        }
+    }
+    words
+}
+
+/// Says how far one is.
+///
+/// # Errors
+/// When there is no such backfill.
+pub fn status(arguments: &StatusArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
+    let session = nodes::open(global, false, ui)?;
+    let file = files::open(&session, &arguments.one.id)?;
+    let entry = known(&session)?.into_iter().find(|entry| entry.id == file.backfill);
+    if ui.answers_json() {
+        ui.answer_json(&json!({ "id": file.backfill, "entry": entry }))?;
+        return Ok(Exit::Ok);
+    }
+    let id = &file.backfill;
+    let words = match entry {
+        None => "planned on another database".to_owned(),
+        Some(entry) => {
+            let (done, of) = entry.batches;
+            match entry.state {
+                State::Staging => {
+                    format!("staging: {done} of {} staged, at {} UTC", count(of, "batch"), entry.changed_at)
+                }
+                state => format!("{}, since {} UTC", state.word(), entry.changed_at),
+            }
+        }
+    };
+    ui.answer(&format!("backfill {id} {words}\n"))?;
+    Ok(Exit::Ok)
+}

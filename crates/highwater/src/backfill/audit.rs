@@ -1,0 +1,220 @@
+//! The audit: what is checked of staged rows before anyone can see them.
+//!
+//! The grain must hold among the staged rows and against the rest of the table. Row counts and columns are held against the rows they replace;
+//! where the model's configuration states a tolerance, more movement than that fails.
+
+use serde::Serialize;
+
+use crate::audit::{AuditTest, Staged, over};
+use crate::engine::Cell;
+use crate::exact::ExactError;
+use crate::exact::axis::quoted;
+use crate::exact::dirty::plural;
+use crate::exact::job::{Job, number};
+use crate::exact::prepare::{Prepared, column_names};
+
+use super::error::BackfillError;
+use super::scope::rows_in;
+use super::site::Site;
+use super::stage::{Task, overlay, overlays};
+use super::store::{self, tables};
+
+/// What an audit of all models came to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct AuditReport {
+    /// One a model.
+    pub models: Vec<ModelAudit>,
+}
+
+/// What the audit of one model came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelAudit {
+    /// The model's label.
+    pub label: String,
+    /// Rows that stand in its partitions.
+    pub rows_before: u64,
+    /// Rows that will.
+    pub rows_after: u64,
+    /// Columns that come out otherwise.
+    pub columns: Vec<ColumnDelta>,
+    /// What is wrong.
+    pub failures: Vec<String>,
+}
+
+/// How a column moves.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ColumnDelta {
+    /// The column.
+    pub name: String,
+    /// Its sum before and after, of numbers.
+    pub sum: Option<(String, String)>,
+    /// Rows without a value before and after.
+    pub nulls: (u64, u64),
+}
+
+/// Audits the staged rows of a model: of all batches, or of one.
+///
+/// # Errors
+/// When a query fails; what is wrong with the rows is in the answer.
+pub(crate) fn audit(
+    site: &mut Site,
+    work: &Task,
+    place: usize,
+    batch: Option<u64>,
+) -> Result<ModelAudit, BackfillError> {
+    let schema = site.ledger()?;
+    let prepared = &work.prepared[place];
+    let stage = tables(&schema, work.id, place).stage;
+    let set = store::set(site, work.id, place, prepared.axis.ledger_column(), batch)?;
+    let models = site.models;
+    let model = &models[place];
+    let mut job = site.job(place);
+    let live = job.model.relation.sql();
+    let rows = if work.parts[place].whole.is_some() {
+        "true".to_owned()
+    } else {
+        let scope = job.store("audited", &format!("select p from {set}"))?;
+        rows_in(&mut job, &prepared.axis, &scope)?
+    };
+    let before = sums(&mut job, prepared, &live, &rows)?;
+    let after = sums(&mut job, prepared, &stage, &rows)?;
+    let mut failures = grain(&mut job, &live, &stage, &rows)?;
+    drop(job);
+    failures.extend(tests(site, work, place, batch, &rows)?);
+    let job = site.job(place);
+    let columns: Vec<ColumnDelta> = prepared
+        .output
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| before.columns[*index] != after.columns[*index])
+        .map(|(index, column)| {
+            let ((nulls_before, sum_before), (nulls_after, sum_after)) =
+                (&before.columns[index], &after.columns[index]);
+            ColumnDelta {
+                name: column.name.clone(),
+                sum: sum_before.clone().zip(sum_after.clone()),
+                nulls: (*nulls_before, *nulls_after),
+            }
+        })
+        .collect();
+    for (name, allowed) in &model.tolerance {
+        let moved = if name == "rows" {
+            Some((before.rows as f64, after.rows as f64))
+        } else {
+            let sum = columns
+                .iter()
+                .find(|column| column.name.eq_ignore_ascii_case(name))
+                .and_then(|column| column.sum.as_ref());
+            sum.and_then(|(before, after)| Some((before.parse::<f64>().ok()?, after.parse::<f64>().ok()?)))
+        };
+        if let Some((was, is)) = moved
+            && (is - was).abs() > allowed * was.abs()
+        {
+            failures.push(format!("{}: {name} moves from {was} to {is}, and {allowed} of it is allowed", job.label));
+        }
+    }
+    Ok(ModelAudit { label: job.label.clone(), rows_before: before.rows, rows_after: after.rows, columns, failures })
+}
+
+/// What the model's tests say of its staged rows, beside the staged rows of the models before.
+fn tests(
+    site: &mut Site,
+    work: &Task,
+    place: usize,
+    batch: Option<u64>,
+    rows: &str,
+) -> Result<Vec<String>, BackfillError> {
+    let models = site.models;
+    let prepared = &work.prepared[place];
+    let stage = tables(&site.ledger()?, work.id, place).stage;
+    let whole = overlay(site, work, place, batch)?;
+    let parents = overlays(site, work, place)?;
+    let job = site.job(place);
+    let failed = |error| BackfillError::from(ExactError::Audit { model: job.label.clone(), error: Box::new(error) });
+    let mut asked: Vec<AuditTest> = models[place].tests.clone();
+    for test in &mut asked {
+        for parent in &parents {
+            *test = over(test, &parent.relation, &parent.sql, job.dialect).map_err(failed)?;
+        }
+    }
+    let columns = quoted(job.dialect, &column_names(&prepared.output)).join(", ");
+    let staged = Staged {
+        relation: &job.model.relation,
+        rows: format!("select {columns} from {stage} where {rows}"),
+        whole: whole.sql,
+        partition: None,
+        columns: Vec::new(),
+    };
+    let audited = crate::audit::audit(job.connection, &asked, &staged).map_err(failed)?;
+    let failures = audited.iter().filter(|audited| audited.failed());
+    Ok(failures
+        .map(|test| format!("{}: {}: {}", job.label, test.name, test.message.as_deref().unwrap_or("failed")))
+        .collect())
+}
+
+/// A side summed up: rows, and of every column the rows without a value and the sum of numbers.
+struct Sums {
+    rows: u64,
+    columns: Vec<(u64, Option<String>)>,
+}
+
+fn sums(job: &mut Job, prepared: &Prepared, table: &str, rows: &str) -> Result<Sums, BackfillError> {
+    let names: Vec<String> = prepared.output.iter().map(|column| column.name.clone()).collect();
+    let asked: Vec<String> = quoted(job.dialect, &names)
+        .iter()
+        .zip(&prepared.output)
+        .map(|(name, column)| {
+            let sum = if is_number(&column.data_type) {
+                format!("cast(sum({name}) as varchar)")
+            } else {
+                "cast(null as varchar)".to_owned()
+            };
+            format!("count(*) - count({name}), {sum}")
+        })
+        .collect();
+    let table = job.query(&format!("select count(*), {} from {table} where {rows}", asked.join(", ")))?;
+    let Some(row) = table.rows.first() else { return Err(job.broken("a count has no answer").into()) };
+    let columns = row[1..].chunks(2).map(|pair| (number(&pair[0]), text(&pair[1]))).collect();
+    Ok(Sums { rows: number(&row[0]), columns })
+}
+
+fn text(cell: &Cell) -> Option<String> {
+    (!cell.is_null()).then(|| cell.to_string())
+}
+
+fn is_number(data_type: &str) -> bool {
+    let name = data_type.to_uppercase();
+    let whole = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"];
+    whole.contains(&name.as_str())
+        || ["DECIMAL", "NUMERIC", "DOUBLE", "REAL", "FLOAT"].iter().any(|start| name.starts_with(start))
+}
+
+/// Keys that more than one row would have.
+fn grain(job: &mut Job, live: &str, stage: &str, rows: &str) -> Result<Vec<String>, BackfillError> {
+    if job.model.unique_key.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys = quoted(job.dialect, &job.model.unique_key);
+    let (list, hash) = (keys.join(", "), job.dialect.key_hash(&keys));
+    let words: Vec<String> = keys.iter().map(|key| format!("coalesce(cast({key} as varchar), 'NULL')")).collect();
+    let table = job.query(&format!(
+        "select {}, count(*), count(*) over () from (select {list} from {stage} where {rows} \
+         union all select {list} from {live} where ({rows}) is not true and {hash} in (select {hash} from {stage} where {rows})) as both_of \
+         group by {list} having count(*) > 1 order by 1 limit 3",
+        words.join(" || ', ' || ")
+    ))?;
+    let Some(first) = table.rows.first() else { return Ok(Vec::new()) };
+    let examples: Vec<String> = table.rows.iter().map(|row| format!("{} ({} rows)", row[0], row[1])).collect();
+    Ok(vec![format!(
+        "{}: {} of {} would have more than one row: {}",
+        job.label,
+        plural(number(&first[2]), "value"),
+        job.model.unique_key.join(", "),
+        examples.join(", ")
+    )])
+}
+
+/// Writes what an audit found into the record of the backfill.
+pub(crate) fn note(audits: &[ModelAudit], words: &str, at: &str) -> serde_json::Value {
+    serde_json::json!({ "step": words, "at": at, "models": audits })
+}

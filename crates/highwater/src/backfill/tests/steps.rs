@@ -1,0 +1,209 @@
+//! One step at a time: what each leaves behind, and what it refuses.
+
+use super::workshop::{Workshop, approved, dirty, named};
+use crate::audit::AuditTest;
+use crate::backfill::{BackfillError, File, State};
+
+/// Prices of the first two days go up.
+const CORRECTION: &str = "update raw_orders set amount = amount + 1 where created_at < '2026-02-03'";
+
+fn moved(result: Result<impl std::fmt::Debug, BackfillError>) -> Vec<String> {
+    match result {
+        Err(BackfillError::Moved { what, .. }) => what,
+        other => panic!("nothing moved: {other:?}"),
+    }
+}
+
+#[test]
+fn what_is_planned_is_published_and_equal_to_a_rebuild() {
+    let mut shop = Workshop::new();
+    shop.world.sql(CORRECTION);
+    let file = shop.plan(&["facts"], &named(&["2026-02-01..2026-02-02"])).expect("a plan");
+    let labels: Vec<String> =
+        file.plan.models.iter().map(|model| format!("{} {}", model.label, model.partitions.join(" "))).collect();
+    assert_eq!(
+        labels,
+        ["facts 2026-02-01..2026-02-02", "regional 2026-02-01..2026-02-02", "best 1 2", "monthly 2026-02"]
+    );
+    assert_eq!(
+        shop.plan(&["facts"], &named(&["2026-02-01..2026-02-02"])).expect("again"),
+        file,
+        "planning twice differs"
+    );
+    let applied = shop.apply(&file).expect("applied");
+    assert_eq!(applied.state, State::Published);
+    assert_eq!(shop.differences(), Vec::<String>::new());
+    let models = shop.models.clone();
+    for known in &models {
+        let report = shop.world.run(known).expect("a run");
+        assert_eq!(report.dirty_count, 0, "{} has something left: {report:?}", known.model.unique_id);
+    }
+}
+
+#[test]
+fn a_partial_backfill_leaves_the_rest_to_the_next_run() {
+    let mut shop = Workshop::new();
+    shop.world.sql(CORRECTION);
+    let file = shop.plan(&["facts"], &named(&["2026-02-01"])).expect("a plan");
+    let applied = shop.apply(&file).expect("applied");
+    assert_eq!(applied.published[0].left, 1, "{applied:?}");
+    shop.run();
+    assert_eq!(shop.differences(), Vec::<String>::new());
+}
+
+#[test]
+fn rolling_back_restores_every_row_and_is_never_called_right() {
+    let mut shop = Workshop::new();
+    let before = shop.tables();
+    shop.world.sql(CORRECTION);
+    let file = shop.plan(&["facts"], &dirty()).expect("a plan");
+    shop.apply(&file).expect("applied");
+    let after = shop.tables();
+    assert_ne!(after, before);
+    shop.rollback(&file).expect("undone");
+    assert_eq!(shop.tables(), before);
+    shop.run();
+    assert_eq!(shop.tables(), before, "a run built what was rolled back");
+    shop.apply(&file).expect("applied again");
+    assert_eq!(shop.tables(), after);
+    shop.rollback(&file).expect("undone again");
+    assert_eq!(shop.tables(), before);
+    // Runs leave it alone, whatever else they build.
+    shop.world.sql("insert into raw_orders values (9, 2, '2026-02-04', 7, null)");
+    shop.run();
+    let facts = shop.world.difference(&shop.models[0].clone());
+    assert!(facts.contains("2026-02-01") && !facts.contains("2026-02-04"), "{facts}");
+    assert!(moved(shop.apply(&file)).iter().any(|line| line.contains("best")), "customer 2 has an order more");
+    shop.abandon(&file).expect("given up");
+    shop.run();
+    assert_eq!(shop.differences(), Vec::<String>::new());
+}
+
+#[test]
+fn a_source_that_moves_within_the_plan_is_refused_and_elsewhere_is_not() {
+    let mut shop = Workshop::new();
+    shop.world.sql(CORRECTION);
+    let file = shop.plan(&["facts"], &named(&["2026-02-01"])).expect("a plan");
+    shop.world.sql("insert into raw_orders values (9, 1, '2026-02-03 20:00', 7, null)");
+    shop.stage(&file).expect("the third is not in the plan");
+    shop.world.sql("insert into raw_orders values (10, 1, '2026-02-01 20:00', 7, null)");
+    let lines = moved(shop.resume_strictly(&file));
+    assert!(lines[0].contains("facts 2026-02-01"), "{lines:?}");
+    let applied = shop.resume(&file).expect("staged anew");
+    assert!(!applied.restaged.is_empty());
+    shop.run();
+    assert_eq!(shop.differences(), Vec::<String>::new());
+}
+
+#[test]
+fn a_run_in_the_middle_leaves_what_is_reserved_alone() {
+    let mut shop = Workshop::new();
+    shop.world.sql(CORRECTION);
+    let file = shop.plan(&["facts"], &dirty()).expect("a plan");
+    shop.stage(&file).expect("staged");
+    let before = shop.tables();
+    shop.run();
+    assert_eq!(shop.tables(), before, "the run published what was not audited");
+    shop.world.sql("insert into raw_orders values (9, 1, '2026-02-09', 7, null)");
+    shop.run();
+    shop.resume(&file).expect("published");
+    shop.run();
+    assert_eq!(shop.differences(), Vec::<String>::new());
+}
+
+#[test]
+fn two_backfills_of_one_model_are_not_open_at_once() {
+    let mut shop = Workshop::new();
+    shop.world.sql(CORRECTION);
+    let first = shop.plan(&["facts"], &named(&["2026-02-01"])).expect("a plan");
+    let second = shop.plan(&["facts"], &named(&["2026-02-02"])).expect("another");
+    shop.stage(&first).expect("staged");
+    let open = |result: Result<(), BackfillError>| matches!(result, Err(BackfillError::Open { .. }));
+    assert!(open(shop.apply(&second).map(drop)));
+    assert!(open(shop.plan(&["facts"], &named(&["2026-02-03"])).map(drop)));
+    shop.resume(&first).expect("published");
+    let lines = moved(shop.apply(&second));
+    assert!(
+        lines.iter().any(|line| line.contains("regional") || line.contains("best") || line.contains("monthly")),
+        "{lines:?}"
+    );
+    let again = shop.plan(&["facts"], &named(&["2026-02-02"])).expect("planned again");
+    shop.apply(&again).expect("applied");
+    assert_eq!(shop.differences(), Vec::<String>::new());
+}
+
+#[test]
+fn an_edited_plan_and_a_plan_without_approvals_are_refused() {
+    let mut shop = Workshop::new();
+    shop.world.sql(CORRECTION);
+    let mut file: File = shop.plan(&["facts"], &dirty()).expect("a plan");
+    file.plan.approvals = 1;
+    let (text, _) = crate::backfill::written(&file);
+    assert!(matches!(crate::backfill::read(&file.backfill, &text), Err(BackfillError::Edited { .. })));
+    assert!(matches!(shop.apply(&file), Err(BackfillError::Unapproved { have: 0, want: 1, .. })));
+    file.approvals.push(approved("Ana"));
+    shop.apply(&file).expect("applied");
+}
+
+#[test]
+fn rows_that_share_a_key_fail_the_canary_and_nobody_sees_them() {
+    let mut shop = Workshop::new();
+    shop.models[0].model.unique_key = vec!["order_id".to_owned()];
+    shop.run();
+    let before = shop.tables();
+    shop.world.sql("insert into raw_orders values (1, 1, '2026-02-01 12:00', 5, null)");
+    let file = shop.plan(&["facts"], &dirty()).expect("a plan");
+    let failures = match shop.apply(&file) {
+        Err(BackfillError::Audit { failures, .. }) => failures,
+        other => panic!("the audit passed: {other:?}"),
+    };
+    assert!(failures[0].contains("order_id"), "{failures:?}");
+    assert_eq!(shop.tables(), before);
+    shop.world.sql("delete from raw_orders where created_at = '2026-02-01 12:00'; update raw_orders set amount = 11 where order_id = 1");
+    shop.resume(&file).expect("mended and published");
+    shop.run();
+    assert_eq!(shop.differences(), Vec::<String>::new());
+}
+
+#[test]
+fn rows_that_fail_a_test_stop_at_the_canary() {
+    let mut shop = Workshop::new();
+    shop.guard = Some(AuditTest::of("dear", "select * from shop.main.facts where amount > 100", None));
+    let before = shop.tables();
+    shop.world.sql("update raw_orders set amount = 1000 where order_id = 1");
+    let file = shop.plan(&["facts"], &dirty()).expect("a plan");
+    let failures = match shop.apply(&file) {
+        Err(BackfillError::Audit { failures, .. }) => failures,
+        other => panic!("the audit passed: {other:?}"),
+    };
+    assert!(failures[0].starts_with("facts: dear: Got 1 result"), "{failures:?}");
+    shop.run();
+    assert_eq!(shop.tables(), before);
+    shop.abandon(&file).expect("given up");
+    shop.run();
+    assert_eq!(shop.differences(), Vec::<String>::new());
+}
+
+#[test]
+fn new_keys_that_only_staged_rows_have_are_built_too() {
+    let mut shop = Workshop::new();
+    shop.world.sql("insert into raw_orders values (11, 77, '2026-02-01 20:00', 70, null)");
+    let file = shop.plan(&["facts"], &named(&["2026-02-01"])).expect("a plan");
+    let applied = shop.apply(&file).expect("applied");
+    assert!(applied.published.iter().all(|model| model.left == 0), "{applied:?}");
+    assert_eq!(shop.differences(), Vec::<String>::new());
+}
+
+#[test]
+fn partitions_written_since_are_not_rolled_back() {
+    let mut shop = Workshop::new();
+    shop.world.sql(CORRECTION);
+    let file = shop.plan(&["facts"], &dirty()).expect("a plan");
+    shop.apply(&file).expect("applied");
+    shop.world.sql("update raw_orders set amount = 1 where order_id = 1");
+    shop.run();
+    let now = shop.tables();
+    assert!(matches!(shop.rollback(&file), Err(BackfillError::Overtaken { .. })));
+    assert_eq!(shop.tables(), now);
+    assert_eq!(shop.differences(), Vec::<String>::new());
+}

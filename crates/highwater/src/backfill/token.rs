@@ -1,0 +1,204 @@
+//! The token: what a plan rests on, held against how things are now. What has moved is told with the reasons that runs tell.
+
+use crate::engine::quote_literal;
+use crate::exact::axis::within;
+use crate::exact::detect::observe;
+use crate::exact::dirty::{Dirty, dirty, labelled, listed};
+use crate::exact::foresee::Shown;
+use crate::exact::job::Job;
+use crate::exact::prepare::Prepared;
+use crate::exact::reserved::Reserved;
+use crate::exact::swap::partitions;
+
+use super::document::ModelPart;
+use super::error::BackfillError;
+use super::plan::shadow;
+use super::scope::rows_in;
+use super::site::Site;
+use super::store;
+
+/// Partitions of a model that are told one by one.
+const TOLD: usize = 10;
+
+/// What has moved under one model.
+#[derive(Debug, Default)]
+pub(crate) struct Moved {
+    /// What, line by line.
+    pub lines: Vec<String>,
+    /// Temporary table `(p)` of the partitions it reaches; none for all of them.
+    pub set: Option<String>,
+}
+
+/// Whether inputs of a model have changed since the plan in a way that reaches its partitions, or those of one batch. None when not.
+///
+/// # Errors
+/// When an input cannot be read.
+pub(crate) fn inputs(
+    site: &mut Site,
+    id: &str,
+    place: usize,
+    prepared: &Prepared,
+    batch: Option<u64>,
+) -> Result<Option<Moved>, BackfillError> {
+    let salt = salt(site, id, place)?;
+    let set = store::set(site, id, place, prepared.axis.ledger_column(), batch)?;
+    let mut job = site.job(place);
+    job.shadow = Some(shadow(id));
+    let observations = observe(&mut job, prepared, salt, false)?;
+    let everything = |line: String| Ok(Some(Moved { lines: vec![line], set: None }));
+    if let Some((input, _)) = prepared.inputs.iter().zip(&observations).find(|(_, observation)| !observation.seen) {
+        return everything(format!("{}: the plan has not seen {} as it is now", job.label, input.label));
+    }
+    let found = dirty(&mut job, prepared, &observations, None, &Reserved::default())?;
+    if let Some((table, finding)) = found.all.first() {
+        return everything(format!("{}: {table} changed: {}", job.label, finding.message));
+    }
+    if found.count == 0 {
+        return Ok(None);
+    }
+    let scope = job.store("asked", &format!("select p from {set}"))?;
+    let moved = job.store("moved", &format!("select p from {} where {}", found.set, within("p", &scope)))?;
+    let count = job.count(&format!("select count(*) from {moved}"))?;
+    if count == 0 {
+        return Ok(None);
+    }
+    let reached = Dirty { set: moved.clone(), count, ..found };
+    let shown = [Shown::output(job.model.relation.sql(), &prepared.axis)];
+    let mut lines: Vec<String> = listed(&mut job, prepared, &observations, &reached, &shown)?
+        .into_iter()
+        .take(TOLD)
+        .map(|partition| format!("{} {}: {}", job.label, partition.label, partition.reasons.join("; ")))
+        .collect();
+    more(&mut lines, &job, count);
+    Ok(Some(Moved { lines, set: Some(moved) }))
+}
+
+fn more(lines: &mut Vec<String>, job: &Job, count: u64) {
+    let more = count.saturating_sub(lines.len() as u64);
+    if more > 0 {
+        lines.push(format!("{}: and {more} more", job.label));
+    }
+}
+
+/// The salt of a model's fingerprints in a backfill.
+pub(crate) fn salt(site: &mut Site, id: &str, place: usize) -> Result<u64, BackfillError> {
+    let schema = site.ledger()?;
+    let mut job = site.job(place);
+    let model = job.id();
+    Ok(job.count(&format!(
+        "select salt from {schema}.backfill_models where backfill = {} and model = {model}",
+        quote_literal(id)
+    ))?)
+}
+
+/// Takes down that a model has seen the swaps of its parents in the backfill, which are no movement of the plan's.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub(crate) fn follow(site: &mut Site, id: &str, place: usize) -> Result<(), BackfillError> {
+    let schema = site.ledger()?;
+    for parent in 0..place {
+        if !site.models[parent].is_exact {
+            continue;
+        }
+        let parent = site.job(parent).id();
+        let mut job = site.job(place);
+        job.shadow = Some(shadow(id));
+        let model = job.id();
+        job.execute(&format!(
+            "update {schema}.inputs set seen_seq = (select max(change_seq) from {schema}.models where model = {parent}) \
+             where model = {model} and parent = {parent}"
+        ))?;
+    }
+    Ok(())
+}
+
+/// Which columns of the ledger hold what a table should hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Before the swap.
+    Before,
+    /// After it.
+    After,
+}
+
+impl Side {
+    /// The columns of rows and fingerprints.
+    pub fn columns(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Before => ("rows_before", "fingerprint_before"),
+            Self::After => ("rows_after", "fingerprint_after"),
+        }
+    }
+}
+
+/// Whether the partitions of a model's table hold something else than the backfill left or found there. None when not. Leaves the table's
+/// fingerprints in the temporary table `here`.
+///
+/// # Errors
+/// When the table cannot be read.
+pub(crate) fn table(
+    site: &mut Site,
+    id: &str,
+    place: usize,
+    prepared: &Prepared,
+    side: Side,
+) -> Result<(String, Option<Moved>), BackfillError> {
+    let salt = salt(site, id, place)?;
+    let schema = site.ledger()?;
+    let column = prepared.axis.ledger_column();
+    let set = store::set(site, id, place, column, None)?;
+    let mut job = site.job(place);
+    let scope = job.store("scope", &format!("select p from {set}"))?;
+    let rows = rows_in(&mut job, &prepared.axis, &scope)?;
+    let live = job.model.relation.sql();
+    let here = partitions(&mut job, prepared, "here", &live, &rows, salt)?;
+    let (n, f) = side.columns();
+    let model = job.id();
+    let moved = job.store(
+        "moved_here",
+        &format!(
+            "select p from (select p, n, f, 1 as side from {here} union all \
+             select {column}, {n}, {f}, 2 from {schema}.backfill_partitions where backfill = {} and model = {model} and {n} > 0) as sides \
+             group by p having count(*) <> 2 or min(n) <> max(n) or min(f) <> max(f)",
+            quote_literal(id)
+        ),
+    )?;
+    let count = job.count(&format!("select count(*) from {moved}"))?;
+    if count == 0 {
+        return Ok((here, None));
+    }
+    let first = job.store("told", &format!("select p from {moved} order by p nulls last limit {TOLD}"))?;
+    let labels = labelled(&mut job, &prepared.axis, &first, &[Shown::output(live, &prepared.axis)])?;
+    let table = job.query(&format!("select label from {labels} order by place"))?;
+    let mut lines: Vec<String> =
+        table.rows.iter().map(|row| format!("{} {}: its rows were changed", job.label, row[0])).collect();
+    more(&mut lines, &job, count);
+    Ok((here, Some(Moved { lines, set: Some(moved) })))
+}
+
+/// Everything that has moved under the models of a backfill, line by line: logic, inputs, tables.
+///
+/// # Errors
+/// When something cannot be read.
+pub(crate) fn everything(
+    site: &mut Site,
+    id: &str,
+    parts: &[ModelPart],
+    prepared: &[Prepared],
+) -> Result<Vec<String>, BackfillError> {
+    let mut lines = Vec::new();
+    #[cfg(test)]
+    if site.naive.contains(&super::tests::Naive::NoToken) {
+        return Ok(lines);
+    }
+    for (place, (part, prepared)) in parts.iter().zip(prepared).enumerate() {
+        if prepared.logic_version != part.logic {
+            lines.push(format!("{}: its query, or what it depends on, was changed", part.label));
+            continue;
+        }
+        lines.extend(inputs(site, id, place, prepared, None)?.into_iter().flat_map(|moved| moved.lines));
+        lines.extend(table(site, id, place, prepared, Side::Before)?.1.into_iter().flat_map(|moved| moved.lines));
+    }
+    Ok(lines)
+}
