@@ -114,6 +114,8 @@ name: utils
     assert_snapshot!(project.hw(&["deps"]), @r#"
 exit 2
 --- stderr
+nothing was run: Runtime Error
+
 error[HW0121]: `upstream` cannot be fetched
   ┌─ packages.yml:2:5
   │
@@ -122,14 +124,14 @@ error[HW0121]: `upstream` cannot be fetched
   │
   note: the repository has no revision nowhere
   hint: what is installed stays as it is; without a network, use `local:` with the folder of a copy
-
-nothing was run: Runtime Error
 "#);
     assert!(!answer(), "what is installed stays");
     wanted("--upload-pack=touch");
     assert_snapshot!(project.hw(&["deps"]), @r#"
 exit 2
 --- stderr
+nothing was run: Runtime Error
+
 error[HW0121]: `upstream` cannot be fetched
   ┌─ packages.yml:2:5
   │
@@ -138,8 +140,6 @@ error[HW0121]: `upstream` cannot be fetched
   │
   note: a URL or a revision does not begin with a dash
   hint: what is installed stays as it is; without a network, use `local:` with the folder of a copy
-
-nothing was run: Runtime Error
 "#);
 }
 
@@ -243,6 +243,8 @@ exit 0
     assert_snapshot!(deps(&["deps"]), @r#"
 exit 2
 --- stderr
+nothing was run: Runtime Error
+
 error[HW0121]: `acme/low` cannot be fetched
   ┌─ packages.yml:4:5
   │
@@ -251,8 +253,6 @@ error[HW0121]: `acme/low` cannot be fetched
   │
   note: no version fits 2.0.0, >=1.0.0, <2.0.0; there are 1.0.0, 1.5.0, 2.0.0
   hint: what is installed stays as it is; without a network, use `local:` with the folder of a copy
-
-nothing was run: Runtime Error
 "#);
     project.write("packages.yml", "packages:\n  - package: acme/none\n    version: 0.1.0\n");
     // What curl says of it differs from machine to machine.
@@ -288,9 +288,9 @@ name: dbt_utils
     assert_snapshot!(project.hw(&["deps", "--add-package", "dbt-labs/codegen"]), @r#"
 exit 2
 --- stderr
+nothing was run: Parsing Error
+
 error[HW0103]: `dbt-labs/codegen` is added without a version
   hint: write --add-package dbt-labs/codegen@1.0.0 or dbt-labs/codegen@'>=1.0.0,<2.0.0'
-
-nothing was run: Parsing Error
 "#);
 }
