@@ -43,6 +43,9 @@ fn semantic_model(model: &SemanticModel) -> Value {
 fn metric(metric: &Metric) -> Value {
     let mut params = metric.type_params.as_object().cloned().unwrap_or_else(Map::new);
     params.shift_remove("metric_aggregation_params");
+    if let Some(Value::Object(cumulative)) = params.get_mut("cumulative_type_params") {
+        cumulative.shift_remove("metric");
+    }
     json!({
         "name": metric.name, "description": metric.description, "type": metric.metric_type, "type_params": params,
         "filter": metric.filter, "metadata": null, "label": metric.label, "config": {"meta": meta(&metric.config)},

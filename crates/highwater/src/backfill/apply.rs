@@ -93,7 +93,7 @@ pub fn apply(site: &mut Site, file: &File, options: ApplyOptions, at: &str) -> R
     approval::check(file)?;
     lock(site, &id)?;
     sweep(site)?;
-    let outcome = steps(site, file, options, at);
+    let outcome = steps(site, file, options, at, started);
     // The session may go on; whoever waits for the backfill need not wait for its end.
     let _ = site.connection.unlock(&lock_name(&id));
     let mut applied = outcome?;
@@ -116,7 +116,13 @@ fn lock(site: &mut Site, id: &str) -> Result<(), BackfillError> {
     Err(BackfillError::Busy { id: id.to_owned(), holder })
 }
 
-fn steps(site: &mut Site, file: &File, options: ApplyOptions, at: &str) -> Result<Applied, BackfillError> {
+fn steps(
+    site: &mut Site,
+    file: &File,
+    options: ApplyOptions,
+    at: &str,
+    started: Instant,
+) -> Result<Applied, BackfillError> {
     let id = file.backfill.as_str();
     let parts = file.plan.models.as_slice();
     let mut prepared: Vec<Prepared> = Vec::new();
@@ -142,7 +148,7 @@ fn steps(site: &mut Site, file: &File, options: ApplyOptions, at: &str) -> Resul
     }
     if known.state != State::Published {
         stage_all(site, &work, options.threads)?;
-        let audits = audit_all(site, &work, at)?;
+        let audits = audit_all(site, &work, at, started)?;
         applied.audit = Some(AuditReport { models: audits });
         applied.state = State::Staged;
         if options.stage_only {
@@ -208,7 +214,7 @@ fn begin(
         }
         stage::begin(site, work, options.most_rows)?;
         let approvals: Vec<&str> = file.approvals.iter().map(|approval| approval.name.as_str()).collect();
-        let note = json!({ "step": "begun", "at": at, "approvals": approvals });
+        let note = json!({ "step": "begun", "at": at, "by": site.by, "run": site.run.run_id, "hash": file.hash, "approvals": approvals });
         advance(site, work.id, &[State::Planned, State::RolledBack], State::Staging, "applied", note)
     })?;
     reach(site, "begun");
@@ -225,7 +231,7 @@ fn age(planned_at: &str, now: jiff::Timestamp) -> Option<i64> {
 fn go_on(site: &mut Site, work: &Task, at: &str) -> Result<Vec<String>, BackfillError> {
     site.transaction(|site| {
         let lines = accept(site, work)?;
-        let note = json!({ "step": "resumed", "at": at, "moved": lines });
+        let note = json!({ "step": "resumed", "at": at, "by": site.by, "run": site.run.run_id, "moved": lines });
         advance(site, work.id, &[State::Staging, State::Staged, State::Failed], State::Staging, "resumed", note)?;
         Ok(lines)
     })
@@ -281,13 +287,13 @@ fn audited(site: &mut Site, work: &Task, place: usize, batch: Option<u64>) -> Re
 }
 
 /// Audits all models, and says so in the record.
-fn audit_all(site: &mut Site, work: &Task, at: &str) -> Result<Vec<ModelAudit>, BackfillError> {
+fn audit_all(site: &mut Site, work: &Task, at: &str, started: Instant) -> Result<Vec<ModelAudit>, BackfillError> {
     let mut found = Vec::new();
     for place in 0..work.parts.len() {
         found.push(audited(site, work, place, None)?);
     }
     fail_if(site, work, &found)?;
-    let note = audit::note(&found, "audited", at);
+    let note = json!({ "step": "audited", "at": at, "models": found, "seconds": started.elapsed().as_secs_f64() });
     site.transaction(|site| advance(site, work.id, &[State::Staging], State::Staged, "audited", note))?;
     reach(site, "audited");
     Ok(found)

@@ -11,7 +11,8 @@ use crate::exact::job::Job;
 use crate::exact::ledger::{self, ModelRow};
 use crate::exact::logic::{logic_change, sha256};
 use crate::exact::look::{Choice, look, same_columns, target};
-use crate::exact::prepare::{Prepared, prepare};
+use crate::exact::overlay::Overlay;
+use crate::exact::prepare::{Prepared, prepare, text_over};
 use crate::exact::reserved::{Reserved, reserved};
 use crate::exact::slice::Filter;
 use crate::exact::swap::partitions;
@@ -112,6 +113,14 @@ pub(crate) fn scope(
             format!("a table cannot have two shapes at once: hw run --select {} --full-refresh", job.label),
         );
     }
+    if !binds_over(&mut job, ahead)? {
+        return unless_selected(
+            &job,
+            model,
+            "its query names columns by the schema of a table that is in the same backfill",
+            "give that table an alias in the query".to_owned(),
+        );
+    }
     let salt = known.as_ref().map_or_else(|| steady_salt(model), |known| known.salt);
     if model.is_exact
         && let Some(other) = reserved(&mut job, &prepared.axis)?.backfill
@@ -139,6 +148,20 @@ pub(crate) fn scope(
     let observations = observe(&mut seen, &prepared, salt, true)?;
     let Found { whole, why, .. } = found;
     Ok(Outcome::Scoped(Box::new(Scoped { prepared, salt, set, before, whole, why, observations })))
+}
+
+/// Whether the query can be read with other rows in place of the tables of the models before.
+fn binds_over(job: &mut Job, ahead: &[(Relation, Work)]) -> Result<bool, BackfillError> {
+    let overlay = |(relation, _): &(Relation, Work)| Overlay {
+        relation: relation.clone(),
+        sql: format!("select * from {}", relation.sql()),
+    };
+    let overlays: Vec<Overlay> = ahead.iter().map(overlay).collect();
+    if overlays.is_empty() {
+        return Ok(true);
+    }
+    let text = text_over(job, &overlays)?;
+    Ok(job.connection.describe(&text).is_ok())
 }
 
 /// A model that was asked for is refused; one that is only downstream is left to the next run.

@@ -10,12 +10,14 @@
 //! | `target/` | the database a target names, and opening it: a file per engine |
 //! | `packages/` | `packages.yml`, `dependencies.yml`, `package-lock.yml`, and installing packages |
 //! | `discover.rs` | which files belong to a package, and as what |
+//! | `ignore.rs` | `.dbtignore` |
 //! | `render.rs` | Jinja in the values of these YAML files |
 //! | `yaml.rs` | YAML with the place of every value |
 //! | `python_json.rs` | JSON as Python writes it |
 //! | `suggest.rs` | "did you mean" |
 
 mod discover;
+mod ignore;
 mod load;
 mod package;
 pub mod packages;

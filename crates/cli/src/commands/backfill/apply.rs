@@ -139,6 +139,7 @@ fn on_site<T>(
     let identity = exact::identity(session, engine.version())?;
     let at = identity.started_at.strftime("%Y-%m-%d %H:%M:%S").to_string();
     let mut site = Site::new(connection.as_mut(), &inputs.models, &inputs.around, &identity, events);
+    site.by = ["HW_NAME", "USER"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
     site.writers = Some(Writers::new(Arc::clone(&engine), session.project.wait));
     Ok(work(&mut site, &at))
 }
