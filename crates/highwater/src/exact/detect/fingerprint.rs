@@ -7,11 +7,12 @@
 use highwater_sql::{Dialect, Group};
 
 use crate::engine::quote_literal;
-use crate::exact::axis::{whole, within};
+use crate::exact::axis::{Axis, whole, within};
 use crate::exact::error::ExactError;
 use crate::exact::job::Job;
 use crate::exact::ledger;
 use crate::exact::prepare::Input;
+use crate::exact::slice::Filter;
 
 /// Ways to look for changes that people take for enough, for a test that must notice that they are not.
 #[cfg(test)]
@@ -79,6 +80,28 @@ pub(super) fn ledger_column(group: &Group) -> &'static str {
 /// Takes the input's fingerprints as they are now: a temporary table `(p, n, f, v)`.
 pub(crate) fn take(job: &mut Job, input: &Input, index: usize, salt: u64) -> Result<String, ExactError> {
     take_where(job, input, &format!("now_{index}"), salt, None)
+}
+
+/// Takes those of the groups in a set of partitions, for groups that are partitions.
+pub(super) fn take_in(
+    job: &mut Job,
+    input: &Input,
+    index: usize,
+    salt: u64,
+    axis: &Axis,
+    set: &str,
+) -> Result<String, ExactError> {
+    let null = job.count(&format!("select count(*) from {set} where p is null"))? > 0;
+    let rows = match &input.probe.group {
+        Group::Interval { expression, unit, .. } => Filter::new(job, axis, set, null)?.interval(expression, *unit),
+        _ => "true".to_owned(),
+    };
+    take_where(job, input, &format!("now_{index}"), salt, Some(&rows))
+}
+
+/// The query for groups in a set of partitions that differ from those stored.
+pub(super) fn changed_in(job: &Job, input: &Input, now: &str, set: &str) -> String {
+    changed_among(job, input, &input.id, now, Some(&within(ledger_column(&input.probe.group), set)))
 }
 
 /// Takes the fingerprints of those rows of an input that pass a condition: a temporary table `(p, n, f)` of the given name.
