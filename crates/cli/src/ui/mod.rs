@@ -107,6 +107,16 @@ impl Ui {
         out.flush()
     }
 
+    /// Writes what a template prints to standard output, also when talk is switched off: people send it to files. Where
+    /// only JSON belongs there it is talk.
+    pub fn print(&self, text: &str) {
+        if self.answers_json || self.format == LogFormat::Json {
+            self.say(LogLevel::Info, "PrintEvent", text);
+        } else {
+            let _ = writeln!(anstream::stdout(), "{text}");
+        }
+    }
+
     /// Writes one JSON document to standard output.
     ///
     /// # Errors

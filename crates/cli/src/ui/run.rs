@@ -72,6 +72,10 @@ impl<'a> Reporter<'a> {
                 self.log(level, "LogHookEndLine", &line, &json!({ "status": status }));
             }
             Event::Message { level, text } => self.message(*level, text),
+            Event::Printed { text } => match &self.bar {
+                Some(bar) => bar.suspend(|| self.ui.print(text)),
+                None => self.ui.print(text),
+            },
             Event::Finished { .. } => {}
         }
     }

@@ -153,3 +153,31 @@ fn global_flags_stand_before_and_after_the_command() {
         project.ok(&arguments);
     }
 }
+
+#[test]
+fn a_hook_that_raises_before_the_run_lets_nothing_run() {
+    let project = TestProject::new(
+        "
+=== dbt_project.yml
+name: shop
+profile: shop
+on-run-start: \"{{ run_query('select nothing from nowhere') }}\"
+=== models/a.sql
+select 1 as id
+",
+    );
+    let told = project.hw(&["run"]);
+    assert!(told.starts_with("exit 2") && told.contains("nothing was run: Database Error"), "{told}");
+}
+
+#[test]
+fn statements_of_templates_are_told_to_those_who_debug() {
+    let project = TestProject::new(
+        "
+=== models/a.sql
+{% do run_query('select 41 + 1') %} select '{{ thread_id }}' as thread
+",
+    );
+    let told = project.hw(&["run", "--debug"]);
+    assert!(told.contains("On model.shop.a: select 41 + 1") && told.contains("'Thread-1' as thread"), "{told}");
+}

@@ -19,10 +19,11 @@ use super::audit::{self, AuditReport, ModelAudit};
 use super::document::File;
 use super::error::BackfillError;
 use super::publish::{PublishedModel, publish};
-use super::rollback::drop_staged;
+use super::rollback::{drop_staged, sweep};
 use super::site::{Event, Site};
-use super::stage::{self, CANARY, Task, accept, batch, batches, widen};
-use super::store::{self, Entry, State, advance};
+use super::stage::{self, CANARY, Task, accept, batches, widen};
+use super::store::{self, Entry, State, advance, entry};
+use super::threads;
 use super::token;
 
 /// How to apply.
@@ -32,6 +33,8 @@ pub struct ApplyOptions {
     pub resume: bool,
     /// Rows of a batch, about.
     pub most_rows: u64,
+    /// Batches that are staged at the same time.
+    pub threads: usize,
     /// Stop before publishing.
     pub stage_only: bool,
     /// Compare the tables with a rebuild at the end.
@@ -40,7 +43,7 @@ pub struct ApplyOptions {
 
 impl Default for ApplyOptions {
     fn default() -> Self {
-        Self { resume: false, most_rows: 5_000_000, stage_only: false, verify: true }
+        Self { resume: false, most_rows: 5_000_000, threads: 1, stage_only: false, verify: true }
     }
 }
 
@@ -89,7 +92,8 @@ pub fn apply(site: &mut Site, file: &File, options: ApplyOptions, at: &str) -> R
     let id = file.backfill.clone();
     approval::check(file)?;
     lock(site, &id)?;
-    let outcome = steps(site, file, options, at);
+    sweep(site)?;
+    let outcome = steps(site, file, options, at, started);
     // The session may go on; whoever waits for the backfill need not wait for its end.
     let _ = site.connection.unlock(&lock_name(&id));
     let mut applied = outcome?;
@@ -112,7 +116,13 @@ fn lock(site: &mut Site, id: &str) -> Result<(), BackfillError> {
     Err(BackfillError::Busy { id: id.to_owned(), holder })
 }
 
-fn steps(site: &mut Site, file: &File, options: ApplyOptions, at: &str) -> Result<Applied, BackfillError> {
+fn steps(
+    site: &mut Site,
+    file: &File,
+    options: ApplyOptions,
+    at: &str,
+    started: Instant,
+) -> Result<Applied, BackfillError> {
     let id = file.backfill.as_str();
     let parts = file.plan.models.as_slice();
     let mut prepared: Vec<Prepared> = Vec::new();
@@ -137,14 +147,14 @@ fn steps(site: &mut Site, file: &File, options: ApplyOptions, at: &str) -> Resul
         (state, resume) => return Err(store::out_of_turn(id, state, if resume { "resumed" } else { "applied" })),
     }
     if known.state != State::Published {
-        stage_all(site, &work)?;
-        let audits = audit_all(site, &work, at)?;
+        stage_all(site, &work, options.threads)?;
+        let audits = audit_all(site, &work, at, started)?;
         applied.audit = Some(AuditReport { models: audits });
         applied.state = State::Staged;
         if options.stage_only {
             return Ok(applied);
         }
-        applied.published = publish(site, &work, at)?;
+        applied.published = publish(site, &work, at, &kept_until(file, site.run.started_at))?;
         reach(site, "published");
         (site.events)(Event::Published);
     }
@@ -155,6 +165,12 @@ fn steps(site: &mut Site, file: &File, options: ApplyOptions, at: &str) -> Resul
         reach(site, "verified");
     }
     Ok(applied)
+}
+
+/// The last day on which the old rows are kept.
+fn kept_until(file: &File, now: jiff::Timestamp) -> String {
+    let kept = jiff::SignedDuration::from_hours(24 * i64::from(file.plan.keep_days));
+    now.checked_add(kept).unwrap_or(now).strftime("%Y-%m-%d").to_string()
 }
 
 fn reach(site: &mut Site, step: &str) {
@@ -172,8 +188,8 @@ fn known(site: &mut Site, id: &str) -> Result<Entry, BackfillError> {
     if ledger::epoch(&mut site.job(0))?.is_none() {
         return Err(unknown());
     }
-    let entry = store::entry(site.connection, &schema, id).map_err(|error| site.job(0).error(error))?;
-    entry.ok_or_else(unknown)
+    let known = entry(site.connection, &schema, id).map_err(|error| site.job(0).error(error))?;
+    known.ok_or_else(unknown)
 }
 
 /// The first step: everything still is what the plan saw; from here on the partitions are reserved.
@@ -198,7 +214,7 @@ fn begin(
         }
         stage::begin(site, work, options.most_rows)?;
         let approvals: Vec<&str> = file.approvals.iter().map(|approval| approval.name.as_str()).collect();
-        let note = json!({ "step": "begun", "at": at, "approvals": approvals });
+        let note = json!({ "step": "begun", "at": at, "by": site.by, "run": site.run.run_id, "hash": file.hash, "approvals": approvals });
         advance(site, work.id, &[State::Planned, State::RolledBack], State::Staging, "applied", note)
     })?;
     reach(site, "begun");
@@ -215,32 +231,46 @@ fn age(planned_at: &str, now: jiff::Timestamp) -> Option<i64> {
 fn go_on(site: &mut Site, work: &Task, at: &str) -> Result<Vec<String>, BackfillError> {
     site.transaction(|site| {
         let lines = accept(site, work)?;
-        let note = json!({ "step": "resumed", "at": at, "moved": lines });
+        let note = json!({ "step": "resumed", "at": at, "by": site.by, "run": site.run.run_id, "moved": lines });
         advance(site, work.id, &[State::Staging, State::Staged, State::Failed], State::Staging, "resumed", note)?;
         Ok(lines)
     })
 }
 
 /// Stages every batch that is not staged yet; the canary is audited before any other.
-fn stage_all(site: &mut Site, work: &Task) -> Result<(), BackfillError> {
+fn stage_all(site: &mut Site, work: &Task, threads: usize) -> Result<(), BackfillError> {
     for place in 0..work.parts.len() {
         widen(site, work, place)?;
-        for number in batches(site, work.id, place)? {
-            let started = Instant::now();
-            let rows = batch(site, work, place, number)?;
-            let canary = number == CANARY && work.parts[place].whole.is_none();
-            let schema = site.ledger()?;
-            let entry = store::entry(site.connection, &schema, work.id).map_err(|error| site.job(0).error(error))?;
-            let (done, of) = entry.map_or((0, 0), |entry| entry.batches);
-            let model = work.parts[place].label.clone();
-            (site.events)(Event::Staged { model, done, of, rows, canary, seconds: started.elapsed().as_secs_f64() });
-            if canary {
-                let found = audited(site, work, place, Some(CANARY))?;
-                fail_if(site, work, std::slice::from_ref(&found))?;
-            }
+        let mut left = batches(site, work.id, place)?;
+        if left.first() == Some(&CANARY) && work.parts[place].whole.is_none() {
+            left.remove(0);
+            staged(site, work, place, &[CANARY], 1, true)?;
+            let found = audited(site, work, place, Some(CANARY))?;
+            fail_if(site, work, std::slice::from_ref(&found))?;
         }
+        staged(site, work, place, &left, threads, false)?;
     }
     Ok(())
+}
+
+/// Stages batches of one model, and tells of each.
+fn staged(
+    site: &mut Site,
+    work: &Task,
+    place: usize,
+    numbers: &[u64],
+    threads: usize,
+    canary: bool,
+) -> Result<(), BackfillError> {
+    let schema = site.ledger()?;
+    let known = entry(site.connection, &schema, work.id).map_err(|error| site.job(0).error(error))?;
+    let (mut done, of) = known.map_or((0, 0), |entry| entry.batches);
+    let events = site.events;
+    threads::batches(site, work, place, numbers, threads, &mut |rows, seconds| {
+        done += 1;
+        let model = work.parts[place].label.clone();
+        events(Event::Staged { model, done, of, rows, canary, seconds });
+    })
 }
 
 fn audited(site: &mut Site, work: &Task, place: usize, batch: Option<u64>) -> Result<ModelAudit, BackfillError> {
@@ -257,13 +287,13 @@ fn audited(site: &mut Site, work: &Task, place: usize, batch: Option<u64>) -> Re
 }
 
 /// Audits all models, and says so in the record.
-fn audit_all(site: &mut Site, work: &Task, at: &str) -> Result<Vec<ModelAudit>, BackfillError> {
+fn audit_all(site: &mut Site, work: &Task, at: &str, started: Instant) -> Result<Vec<ModelAudit>, BackfillError> {
     let mut found = Vec::new();
     for place in 0..work.parts.len() {
         found.push(audited(site, work, place, None)?);
     }
     fail_if(site, work, &found)?;
-    let note = audit::note(&found, "audited", at);
+    let note = json!({ "step": "audited", "at": at, "models": found, "seconds": started.elapsed().as_secs_f64() });
     site.transaction(|site| advance(site, work.id, &[State::Staging], State::Staged, "audited", note))?;
     reach(site, "audited");
     Ok(found)

@@ -213,8 +213,3 @@ fn grain(job: &mut Job, live: &str, stage: &str, rows: &str) -> Result<Vec<Strin
         examples.join(", ")
     )])
 }
-
-/// Writes what an audit found into the record of the backfill.
-pub(crate) fn note(audits: &[ModelAudit], words: &str, at: &str) -> serde_json::Value {
-    serde_json::json!({ "step": words, "at": at, "models": audits })
-}

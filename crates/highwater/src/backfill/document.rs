@@ -249,6 +249,7 @@ fn warnings(out: &mut String, plan: &Document) {
 fn asked(request: &Request) -> String {
     match (request.what, &request.from, &request.to) {
         (What::Dirty, ..) => "everything that hw plan calls dirty".to_owned(),
+        (What::Different, ..) => "everything that hw verify found different".to_owned(),
         (What::Logic, ..) => "everything that an old version of the logic built".to_owned(),
         (What::Named, Some(from), Some(to)) if request.partitions.is_empty() => format!("from {from} to {to}"),
         (What::Named, Some(from), Some(to)) => format!("from {from} to {to}, and {}", request.partitions.join(", ")),

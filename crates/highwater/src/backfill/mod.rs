@@ -18,6 +18,7 @@
 //! | `store.rs` | the rows of a backfill in the ledger |
 //! | `token.rs` | what has moved since the plan |
 //! | `stage.rs` | side tables, batches, and children that read their parents' staged rows |
+//! | `threads.rs` | several batches at the same time |
 //! | `audit.rs` | what is checked of staged rows before anyone sees them |
 //! | `publish.rs` | the swap of all models, in one transaction |
 //! | `rollback.rs` | its undo |
@@ -40,6 +41,7 @@ mod stage;
 mod store;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod token;
 
 pub use apply::{Applied, ApplyOptions, Verification, apply};

@@ -45,7 +45,12 @@ pub struct PublishedModel {
 ///
 /// # Errors
 /// [`BackfillError::Moved`] when something is no longer what the plan saw.
-pub(crate) fn publish(site: &mut Site, work: &Task, at: &str) -> Result<Vec<PublishedModel>, BackfillError> {
+pub(crate) fn publish(
+    site: &mut Site,
+    work: &Task,
+    at: &str,
+    kept_until: &str,
+) -> Result<Vec<PublishedModel>, BackfillError> {
     site.transaction(|site| {
         let lines = token::everything(site, work.id, work.parts, work.prepared)?;
         if !lines.is_empty() {
@@ -56,7 +61,7 @@ pub(crate) fn publish(site: &mut Site, work: &Task, at: &str) -> Result<Vec<Publ
             published.push(swap_one(site, work, place)?);
         }
         held_still(site, work)?;
-        let note = json!({ "step": "published", "at": at, "models": published });
+        let note = json!({ "step": "published", "at": at, "models": published, "kept_until": kept_until });
         advance(site, work.id, &[State::Staged], State::Published, "published", note)?;
         for place in 0..work.parts.len() {
             site.job(place).reach("publishing");

@@ -21,6 +21,8 @@ pub enum What {
     Dirty,
     /// Those of models whose logic is no longer the one that built them.
     Logic,
+    /// Those that `hw verify` found different, and no run has built since.
+    Different,
 }
 
 /// A request.

@@ -18,7 +18,7 @@ use super::error::BackfillError;
 use super::plan::forget_seen;
 use super::scope::rows_in;
 use super::site::Site;
-use super::store::{State, Tables, advance, tables};
+use super::store::{State, Tables, advance, entries, tables};
 use super::token::{self, Side};
 
 /// What rolling back came to for one model.
@@ -47,20 +47,15 @@ pub fn rollback(site: &mut Site, file: &File, at: &str) -> Result<Vec<RolledBack
     let undone = site.transaction(|site| {
         let mut undone = Vec::new();
         // Checked first: a backfill that is elsewhere has no tables to look at.
-        advance(
-            site,
-            id,
-            &[State::Published],
-            State::RolledBack,
-            "rolled back",
-            json!({ "step": "rolled back", "at": at }),
-        )?;
+        let note = json!({ "step": "rolled back", "at": at, "by": site.by, "run": site.run.run_id });
+        advance(site, id, &[State::Published], State::RolledBack, "rolled back", note)?;
         let mut unmoved = Vec::new();
         for (place, prepared) in prepared.iter().enumerate() {
             unmoved.push(token::inputs(site, id, place, prepared, None)?.is_none());
         }
         for (place, prepared) in prepared.iter().enumerate() {
-            undone.push(undo_one(site, id, place, prepared)?);
+            let whole = file.plan.models.get(place).is_some_and(|part| part.whole.is_some());
+            undone.push(undo_one(site, id, place, prepared, whole)?);
         }
         // What moved before stays moved; what moves now is our own doing.
         for place in (0..site.models.len()).filter(|place| unmoved[*place]) {
@@ -77,7 +72,13 @@ pub fn rollback(site: &mut Site, file: &File, at: &str) -> Result<Vec<RolledBack
     Ok(undone)
 }
 
-fn undo_one(site: &mut Site, id: &str, place: usize, prepared: &Prepared) -> Result<RolledBack, BackfillError> {
+fn undo_one(
+    site: &mut Site,
+    id: &str,
+    place: usize,
+    prepared: &Prepared,
+    whole: bool,
+) -> Result<RolledBack, BackfillError> {
     let schema = site.ledger()?;
     let sides = tables(&schema, id, place);
     let is_exact = site.models[place].is_exact;
@@ -108,7 +109,13 @@ fn undo_one(site: &mut Site, id: &str, place: usize, prepared: &Prepared) -> Res
     let partitions = job.count(&format!("select count(*) from {back}"))?;
     if is_exact {
         put_back(&mut job, prepared, &schema, id, &back)?;
-        reserved::reserve(&mut job, &prepared.axis, &back, id)?;
+        let kept = if whole {
+            let all = format!("select {column} as p from {schema}.backfill_partitions where {mine}");
+            job.store("kept", &all)?
+        } else {
+            back
+        };
+        reserved::reserve(&mut job, &prepared.axis, &kept, id)?;
         let row = RunRow {
             what: "rollback",
             reason: Some(format!("backfill {id}")),
@@ -167,7 +174,14 @@ pub fn abandon(site: &mut Site, file: &File, at: &str) -> Result<(), BackfillErr
     let schema = site.ledger()?;
     site.transaction(|site| {
         let from = [State::Planned, State::Staging, State::Staged, State::Failed, State::RolledBack];
-        advance(site, id, &from, State::Abandoned, "abandoned", json!({ "step": "abandoned", "at": at }))?;
+        advance(
+            site,
+            id,
+            &from,
+            State::Abandoned,
+            "abandoned",
+            json!({ "step": "abandoned", "at": at, "by": site.by, "run": site.run.run_id }),
+        )?;
         let run_id = site.run.run_id.clone();
         reserved::release(&mut site.job(0), id, &run_id)?;
         for place in 0..site.models.len() {
@@ -176,6 +190,32 @@ pub fn abandon(site: &mut Site, file: &File, at: &str) -> Result<(), BackfillErr
         }
         forget_seen(site, &schema, id)
     })
+}
+
+/// Drops the old rows of backfills that are kept no longer.
+///
+/// # Errors
+/// When the ledger cannot be read or written.
+pub(crate) fn sweep(site: &mut Site) -> Result<(), BackfillError> {
+    let schema = site.ledger()?;
+    let today = site.run.started_at.strftime("%Y-%m-%d").to_string();
+    let found = entries(site.connection, &schema).map_err(|error| site.job(0).error(error))?;
+    for entry in found.iter().filter(|entry| entry.state == State::Published) {
+        let steps = entry.record.as_array().into_iter().flatten();
+        let until = steps.filter_map(|step| step.get("kept_until")?.as_str()).next_back();
+        if until.is_none_or(|until| today.as_str() <= until) {
+            continue;
+        }
+        let mut job = site.job(0);
+        let table = job.query(&format!(
+            "select kept from {schema}.backfill_models where backfill = {}",
+            quote_literal(&entry.id)
+        ))?;
+        for row in &table.rows {
+            job.execute(&format!("drop table if exists {}", row[0]))?;
+        }
+    }
+    Ok(())
 }
 
 /// Drops the side tables of a model.

@@ -2,7 +2,7 @@
 
 use highwater_sql::analyse;
 
-use crate::engine::{Relation, RelationKind};
+use crate::engine::{Relation, RelationKind, quote_literal};
 use crate::exact::axis::Axis;
 use crate::exact::detect::{Observation, observe};
 use crate::exact::dirty::{Dirty, dirty, listed};
@@ -11,10 +11,12 @@ use crate::exact::job::Job;
 use crate::exact::ledger::{self, ModelRow};
 use crate::exact::logic::{logic_change, sha256};
 use crate::exact::look::{Choice, look, same_columns, target};
-use crate::exact::prepare::{Prepared, prepare};
+use crate::exact::overlay::Overlay;
+use crate::exact::prepare::{Prepared, prepare, text_over};
 use crate::exact::reserved::{Reserved, reserved};
 use crate::exact::slice::Filter;
 use crate::exact::swap::partitions;
+use crate::verify;
 
 use super::error::BackfillError;
 use super::request::{Request, What};
@@ -111,6 +113,14 @@ pub(crate) fn scope(
             format!("a table cannot have two shapes at once: hw run --select {} --full-refresh", job.label),
         );
     }
+    if !binds_over(&mut job, ahead)? {
+        return unless_selected(
+            &job,
+            model,
+            "its query names columns by the schema of a table that is in the same backfill",
+            "give that table an alias in the query".to_owned(),
+        );
+    }
     let salt = known.as_ref().map_or_else(|| steady_salt(model), |known| known.salt);
     if model.is_exact
         && let Some(other) = reserved(&mut job, &prepared.axis)?.backfill
@@ -138,6 +148,20 @@ pub(crate) fn scope(
     let observations = observe(&mut seen, &prepared, salt, true)?;
     let Found { whole, why, .. } = found;
     Ok(Outcome::Scoped(Box::new(Scoped { prepared, salt, set, before, whole, why, observations })))
+}
+
+/// Whether the query can be read with other rows in place of the tables of the models before.
+fn binds_over(job: &mut Job, ahead: &[(Relation, Work)]) -> Result<bool, BackfillError> {
+    let overlay = |(relation, _): &(Relation, Work)| Overlay {
+        relation: relation.clone(),
+        sql: format!("select * from {}", relation.sql()),
+    };
+    let overlays: Vec<Overlay> = ahead.iter().map(overlay).collect();
+    if overlays.is_empty() {
+        return Ok(true);
+    }
+    let text = text_over(job, &overlays)?;
+    Ok(job.connection.describe(&text).is_ok())
 }
 
 /// A model that was asked for is refused; one that is only downstream is left to the next run.
@@ -189,11 +213,35 @@ fn find(
 }
 
 /// The partitions that the request names. A range says nothing of a table that is not cut by time, if it is downstream of one that is.
-fn named(job: &Job, prepared: &Prepared, request: &Request, downstream: bool) -> Result<Option<String>, BackfillError> {
+fn named(
+    job: &mut Job,
+    prepared: &Prepared,
+    request: &Request,
+    downstream: bool,
+) -> Result<Option<String>, BackfillError> {
     if prepared.axis.unit().is_none() && downstream && request.from.is_some() {
         return Ok(None);
     }
+    if request.what == What::Different {
+        return different(job, prepared);
+    }
     request.partitions(&prepared.axis, &job.label, &job.model.relation.sql())
+}
+
+/// The partitions that the last comparisons with a rebuild found different.
+fn different(job: &mut Job, prepared: &Prepared) -> Result<Option<String>, BackfillError> {
+    let relation = job.model.relation.clone();
+    let found = verify::differing(job.connection, &relation).map_err(|error| job.error(error))?;
+    let (by_time, id_type) = (prepared.axis.unit().is_some(), prepared.axis.id_type());
+    let queries: Vec<String> = found
+        .iter()
+        .map(|differing| {
+            let id = if by_time { &differing.interval_start } else { &differing.key_hash };
+            let id = id.as_deref().map_or_else(|| "null".to_owned(), quote_literal);
+            format!("select cast({id} as {id_type}) as p")
+        })
+        .collect();
+    Ok((!queries.is_empty()).then(|| queries.join(" union ")))
 }
 
 /// What a run would build, with what the models before have in store.

@@ -61,6 +61,8 @@ pub struct Site<'a> {
     pub run: &'a RunIdentity,
     /// What is to be known about others who write the same tables.
     pub writers: Option<Writers>,
+    /// Who does it, for the record.
+    pub by: String,
     /// Told of what happens.
     pub events: &'a dyn Fn(Event),
     /// A rule left out, for a test that must notice.
@@ -121,6 +123,7 @@ impl<'a> Site<'a> {
             around,
             run,
             writers: None,
+            by: String::new(),
             events,
             #[cfg(test)]
             naive: Vec::new(),

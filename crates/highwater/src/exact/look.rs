@@ -5,6 +5,7 @@ use highwater_sql::{Finding, Partitioning};
 use crate::engine::{Column, RelationKind, quote_literal};
 use crate::manifest::Policy;
 
+use super::axis::within;
 use super::cost::{self, FEW_ROWS, Forecast, spoken};
 use super::detect::audit::due;
 use super::detect::{Observation, observe};
@@ -96,6 +97,28 @@ impl Choice {
 /// # Errors
 /// When an input or the ledger cannot be read.
 pub(crate) fn look(job: &mut Job, prepared: &Prepared, foreseen: &Foreseen) -> Result<Look, ExactError> {
+    let mut look = look_at(job, prepared, foreseen)?;
+    // What is reserved to the last partition is the backfill's alone: nothing is to be built here, and nothing taken down.
+    if matches!(look.choice, Choice::Whole { .. }) && !job.model.full_refresh && all_reserved(job, prepared, &look)? {
+        look.choice = Choice::Nothing;
+    }
+    Ok(look)
+}
+
+/// Whether a backfill reserves everything that the table holds.
+fn all_reserved(job: &mut Job, prepared: &Prepared, look: &Look) -> Result<bool, ExactError> {
+    let Some(set) = &look.reserved.set else { return Ok(false) };
+    let column = prepared.axis.ledger_column();
+    let others = job.count(&format!(
+        "select count(*) from {}.partitions where model = {} and row_count > 0 and not {}",
+        ledger::schema(&job.model.relation),
+        job.id(),
+        within(column, set)
+    ))?;
+    Ok(others == 0)
+}
+
+fn look_at(job: &mut Job, prepared: &Prepared, foreseen: &Foreseen) -> Result<Look, ExactError> {
     let relation = job.model.relation.clone();
     let known = ledger::model(job, &relation)?;
     let target = target(job)?;

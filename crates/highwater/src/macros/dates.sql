@@ -3,6 +3,14 @@
 {% macro current_timestamp() -%}{% do return(adapter.dispatch('current_timestamp', 'dbt')()) %}{%- endmacro %}
 {% macro default__current_timestamp() -%}current_timestamp{%- endmacro %}
 {% macro duckdb__current_timestamp() -%}now(){%- endmacro %}
+{% macro current_timestamp_backcompat() -%}{% do return(adapter.dispatch('current_timestamp_backcompat', 'dbt')()) %}{%- endmacro %}
+{% macro default__current_timestamp_backcompat() -%}current_timestamp::timestamp{%- endmacro %}
+{% macro current_timestamp_in_utc_backcompat() -%}
+  {% do return(adapter.dispatch('current_timestamp_in_utc_backcompat', 'dbt')()) %}
+{%- endmacro %}
+{% macro default__current_timestamp_in_utc_backcompat() -%}
+  {% do return(adapter.dispatch('current_timestamp_backcompat', 'dbt')()) %}
+{%- endmacro %}
 {% macro snapshot_get_time() -%}{% do return(adapter.dispatch('snapshot_get_time', 'dbt')()) %}{%- endmacro %}
 {% macro default__snapshot_get_time() -%}{{ current_timestamp() }}{%- endmacro %}
 {% macro duckdb__snapshot_get_time() -%}{{ current_timestamp() }}::timestamp{%- endmacro %}
@@ -79,8 +87,12 @@ from (select unnest(range({{ datediff(start_date, end_date, datepart) }})) as st
 {%- endmacro %}
 
 {% macro get_intervals_between(start_date, end_date, datepart) -%}
+  {% do return(adapter.dispatch('get_intervals_between', 'dbt')(start_date, end_date, datepart)) %}
+{%- endmacro %}
+{% macro default__get_intervals_between(start_date, end_date, datepart) -%}
   {%- set answer = run_query('select ' ~ datediff(start_date, end_date, datepart)) -%}
-  {% do return(answer.rows[0][0] if execute and answer else 0) %}
+  {#- One while parsing, when nothing is asked: a series has at least one number. -#}
+  {% do return(answer.rows[0][0] if execute and answer else 1) %}
 {%- endmacro %}
 
 {% macro generate_series(upper_bound) -%}{% do return(adapter.dispatch('generate_series', 'dbt')(upper_bound)) %}{%- endmacro %}

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
+use super::ignore::Ignored;
 use super::{FileKind, Package, ProjectFile};
 use crate::diagnostics::{Diagnostic, SourceFile};
 
@@ -51,6 +52,7 @@ fn find(package: &Package) -> Vec<Found> {
         (&paths.docs, &["md"], FileKind::Docs),
         (&paths.all_sources(), &["yml", "yaml"], FileKind::Properties),
     ];
+    let ignored = Ignored::of(&package.root);
     let mut found = Vec::new();
     let mut seen: HashSet<(FileKind, String)> = HashSet::new();
     for (folders, extensions, kind) in searches {
@@ -61,7 +63,7 @@ fn find(package: &Package) -> Vec<Found> {
                     continue;
                 }
                 let path = if folder == "." { inner_path.clone() } else { format!("{folder}/{inner_path}") };
-                if seen.insert((kind, path.clone())) {
+                if !ignored.holds(&path) && seen.insert((kind, path.clone())) {
                     found.push(Found { kind, path, inner_path });
                 }
             }

@@ -10,11 +10,13 @@
 //! | `target/` | the database a target names, and opening it: a file per engine |
 //! | `packages.rs` | `packages.yml`, `dependencies.yml`, and installing local packages |
 //! | `discover.rs` | which files belong to a package, and as what |
+//! | `ignore.rs` | `.dbtignore` |
 //! | `render.rs` | Jinja in the values of these YAML files |
 //! | `yaml.rs` | YAML with the place of every value |
 //! | `suggest.rs` | "did you mean" |
 
 mod discover;
+mod ignore;
 mod load;
 mod package;
 pub mod packages;

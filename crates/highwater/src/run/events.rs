@@ -80,6 +80,11 @@ pub enum Event {
         /// One line.
         text: String,
     },
+    /// What a template prints: an answer rather than talk.
+    Printed {
+        /// One line or more.
+        text: String,
+    },
     /// Everything is done.
     Finished {
         /// Seconds.

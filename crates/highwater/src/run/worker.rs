@@ -132,12 +132,12 @@ impl<'a> Shared<'a> {
     pub(crate) fn pass_on_messages(&self) {
         let said = std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner));
         for (kind, text) in said {
-            let level = match kind {
-                Message::Debug => Level::Debug,
-                Message::Info | Message::Print => Level::Info,
-                Message::Warning => Level::Warn,
-            };
-            (self.events)(Event::Message { level, text });
+            (self.events)(match kind {
+                Message::Debug => Event::Message { level: Level::Debug, text },
+                Message::Info => Event::Message { level: Level::Info, text },
+                Message::Warning => Event::Message { level: Level::Warn, text },
+                Message::Print => Event::Printed { text },
+            });
         }
     }
 

@@ -17,6 +17,7 @@ use crate::exact::ledger::{self, ModelRow};
 use crate::exact::look::{Choice, look};
 use crate::exact::marks::Mark;
 use crate::exact::prepare::Prepared;
+use crate::exact::reserved::reserved;
 use crate::exact::swap::{changed_by_hand, partitions};
 
 use super::evidence::{Evidence, from_rows, lateness};
@@ -49,6 +50,8 @@ pub enum Cause {
     ChangedByHand,
     /// A run held its new rows back, because they failed a test.
     HeldBack,
+    /// A backfill is at work on it, or was rolled back: runs leave it alone.
+    Reserved,
     /// Rows without a key, which a merge never finds again.
     NullKey,
     /// Rows without event time, which no batch ever loads.
@@ -78,6 +81,7 @@ impl Cause {
             Self::LogicChanged => "logic_changed",
             Self::ChangedByHand => "changed_by_hand",
             Self::HeldBack => "held_back",
+            Self::Reserved => "reserved",
             Self::NullKey => "null_key",
             Self::NoEventTime => "no_event_time",
             Self::Nondeterministic => "nondeterministic",
@@ -101,6 +105,7 @@ impl Cause {
             Self::LogicChanged => "the model changed since it was built",
             Self::ChangedByHand => "changed by hand: no run of ours wrote this",
             Self::HeldBack => "held back by a run: its new rows failed a test",
+            Self::Reserved => "runs leave it alone: a backfill is at work on it, or was rolled back",
             Self::NullKey => "rows without a key: a merge never finds them again",
             Self::NoEventTime => "rows without event time: no batch ever loads them",
             Self::Nondeterministic => "two rebuilds differ: the query is not deterministic",
@@ -171,6 +176,12 @@ fn by_ledger(
     if !same("query") || !same("columns") {
         verdict.mismatches.iter_mut().for_each(|mismatch| give(mismatch, Cause::LogicChanged, None));
         return Ok(());
+    }
+    let kept = reserved(job, &prepared.axis)?;
+    if let (Some(set), Some(backfill)) = (kept.set, kept.backfill) {
+        for place in places(job, labels, &format!("select p from {set}"))? {
+            give_at(verdict, place, Cause::Reserved, Some(format!("hw backfill show {backfill}")));
+        }
     }
     let here = partitions(job, prepared, "here", &relation.sql(), "true", known.salt)?;
     let (by_hand, _) = changed_by_hand(job, prepared, &here, |_| "true".to_owned())?;

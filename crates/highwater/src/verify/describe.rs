@@ -186,7 +186,7 @@ fn repairs(
     };
     for (at, mismatch) in verdict.mismatches.iter_mut().enumerate() {
         mismatch.repair = match (&options.strategy, mismatch.cause) {
-            (_, Cause::Nondeterministic | Cause::HeldBack) => None,
+            (_, Cause::Nondeterministic | Cause::HeldBack | Cause::Reserved) => None,
             (None, Cause::ChangedByHand | Cause::Unknown) => Some(format!("hw verify {name} --repair")),
             (None, _) => Some(format!("hw run --select {name}")),
             (Some(strategy), cause) => match range(at) {

@@ -73,6 +73,9 @@ shop:
       extensions: [icu, json]
       settings: {memory_limit: 1GB, threads: 2}
       attach: [{path: other.duckdb, alias: other, read_only: false}]
+      secrets:
+        - {type: http, name: ours, bearer_token: it's, scope: ['https://one.example', 'https://two.example']}
+        - {type: http, extra_http_headers: {X-Key: '7'}}
     prod: {type: duckdb, path: ":memory:"}
 "#,
     );
@@ -88,6 +91,8 @@ shop:
     insta::assert_snapshot!(prologue.replace(&root.display().to_string(), "[folder]"), @r#"
     load "icu";
     load "json";
+    create or replace secret "ours" (type http, bearer_token 'it''s', scope ['https://one.example', 'https://two.example']);
+    create or replace secret "_dbt_secret_2" (type http, extra_http_headers map {'X-Key': '7'});
     attach if not exists '[folder]/other.duckdb' as "other";
     set memory_limit = '1GB';
     set threads = 2;
@@ -98,11 +103,34 @@ shop:
         .query("select database_name, current_setting('threads') from duckdb_databases() where not internal order by 1")
         .expect("queries");
     insta::assert_snapshot!(format!("{:?}", names.rows), @r#"[[Text("other"), Integer(2)], [Text("shop"), Integer(2)]]"#);
+    let secrets = connection.query("select name, type from duckdb_secrets() order by name").expect("queries");
+    insta::assert_snapshot!(format!("{:?}", secrets.rows), @r#"[[Text("_dbt_secret_2"), Text("http")], [Text("ours"), Text("http")]]"#);
     // A second session finds the database attached already.
     target.open().expect("opens").connect().expect("connects");
 
     let memory = project::load(&project::LoadOptions { target: Some("prod".to_owned()), ..options }).expect("loads");
     assert_eq!((memory.target.database.as_str(), memory.target.threads), ("memory", 1));
+}
+
+#[test]
+fn filesystems_of_python_are_refused() {
+    let folder = folder(
+        "==> profiles.yml\nshop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: ':memory:', filesystems: [{fs: s3}]}\n",
+    );
+    let shown = try_build(&folder, &options(&folder)).expect_err("refused");
+    assert!(shown.contains("HW0112") && shown.contains("httpfs"), "{shown}");
+}
+
+#[test]
+fn files_that_the_project_ignores_are_no_part_of_it() {
+    let folder = folder(
+        "==> .dbtignore\n# drafts and the like\n*.draft.sql\n/models/old/\nmodels/**/b?.sql\n!models/deep/er/be.sql\n\
+         ==> models/a.sql\nselect 1\n==> models/a.draft.sql\nselect 1\n==> models/old/x.sql\nselect 1\n\
+         ==> models/deep/er/ba.sql\nselect 1\n==> models/deep/er/be.sql\nselect 1\n==> models/deep/old/y.sql\nselect 1\n",
+    );
+    let project = load(&folder);
+    let files: Vec<&str> = project.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(files, ["models/a.sql", "models/deep/er/be.sql", "models/deep/old/y.sql"]);
 }
 
 #[test]

@@ -164,6 +164,30 @@ fn a_contract_tells_types_apart_as_far_as_the_driver_of_dbt_does() {
 }
 
 #[test]
+fn a_seed_without_quotes_needs_names_that_are_names() {
+    let project = Project::postgres(&[
+        ("seeds/kept.csv", "Id,Name\n1,a\n"),
+        ("seeds/other.csv", "id;name\n1;a\n"),
+        (
+            "seeds/seeds.yml",
+            "seeds: [{name: kept, config: {quote_columns: false}}, {name: other, config: {quote_columns: false}}]",
+        ),
+    ]);
+    let told = project.run(Command::Seed);
+    assert!(told.contains("seed.shop.kept success") && told.contains("syntax error"), "{told}");
+    assert_eq!(project.query("select id, name from main.kept"), "1 | a");
+}
+
+#[test]
+fn a_series_of_days() {
+    let project = Project::postgres(&[(
+        "models/days.sql",
+        "{{ config(materialized='table') }}{{ dbt.date_spine('day', \"'2026-02-01'::date\", \"'2026-02-04'::date\") }}",
+    )]);
+    assert_eq!(project.run(Command::Run), "model.shop.days success SELECT 3");
+}
+
+#[test]
 fn a_hook_outside_of_the_transaction_may_do_what_cannot_be_undone() {
     let project = Project::postgres(&[(
         "models/orders.sql",

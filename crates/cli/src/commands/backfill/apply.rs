@@ -1,7 +1,9 @@
 //! `hw backfill apply`, `resume`, `rollback` and `abandon`: what changes tables, and what changes them back.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Args;
 use highwater::backfill::{self, Applied, ApplyOptions, BackfillError, Event, File, RolledBack, Site, State};
@@ -88,10 +90,12 @@ fn applied(one: &One, staging: &Staging, resume: bool, global: &GlobalArguments,
     let options = ApplyOptions {
         resume,
         most_rows: staging.max_rows_per_batch,
+        threads: global.threads.map_or(session.project.target.threads, usize::from),
         stage_only: staging.stage_only,
         verify: !staging.no_verify,
     };
-    let events = |event: Event| tell(ui, &event);
+    let progress = Progress::default();
+    let events = |event: Event| tell(ui, &event, &progress);
     let result = on_site(&session, &file, &events, |site, at| backfill::apply(site, &file, options, at))?;
     match result {
         Ok(applied) => {
@@ -135,16 +139,40 @@ fn on_site<T>(
     let identity = exact::identity(session, engine.version())?;
     let at = identity.started_at.strftime("%Y-%m-%d %H:%M:%S").to_string();
     let mut site = Site::new(connection.as_mut(), &inputs.models, &inputs.around, &identity, events);
+    site.by = ["HW_NAME", "USER"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
     site.writers = Some(Writers::new(Arc::clone(&engine), session.project.wait));
     Ok(work(&mut site, &at))
 }
 
+/// How fast batches come.
+struct Progress {
+    since: Instant,
+    batches: Cell<u32>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { since: Instant::now(), batches: Cell::new(0) }
+    }
+}
+
+impl Progress {
+    /// After one more batch: how long those left take, if they take as long.
+    fn left(&self, left: u64) -> String {
+        self.batches.set(self.batches.get() + 1);
+        let each = self.since.elapsed().as_secs_f64() / f64::from(self.batches.get());
+        let left = each * left as f64;
+        if left < 1.0 { String::new() } else { format!("  about {} left", seconds(left)) }
+    }
+}
+
 /// A line of progress.
-fn tell(ui: &Ui, event: &Event) {
+fn tell(ui: &Ui, event: &Event, progress: &Progress) {
     let text = match event {
         Event::Staged { model, done, of, rows, canary, seconds: took } => {
             let what = if *canary { "canary of" } else { "staged" };
-            format!("{done} of {of}  {what} {model}  {}  {}", count(*rows, "row"), seconds(*took))
+            let left = progress.left(of.saturating_sub(*done));
+            format!("{done} of {of}  {what} {model}  {}  {}{left}", count(*rows, "row"), seconds(*took))
         }
         Event::Audited { model, canary, failures } if failures.is_empty() => {
             format!("audited {}{model}", if *canary { "the canary of " } else { "" })

@@ -109,6 +109,12 @@ pub fn show(arguments: &ShowArguments, global: &GlobalArguments, ui: &Ui) -> Out
 fn step_words(step: &Value) -> String {
     let text = |key: &str| step.get(key).and_then(Value::as_str).unwrap_or_default();
     let mut words = format!("{} {}", text("at"), text("step")).trim().to_owned();
+    if !text("by").is_empty() {
+        let _ = write!(words, " by {}", text("by"));
+    }
+    if let Some(seconds) = step.get("seconds").and_then(Value::as_f64) {
+        let _ = write!(words, " after {seconds:.1} s");
+    }
     for failure in step.get("failures").and_then(Value::as_array).into_iter().flatten() {
         let _ = write!(words, "; {}", failure.as_str().unwrap_or_default());
     }

@@ -19,7 +19,7 @@ use crate::ui::words::{about, count, faint, good, strong, warn};
 
 /// Works out what would be rebuilt, downstream included, and writes it down for review; touches no table
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("what").args(["from", "partitions", "dirty", "logic"]).multiple(true).required(true)))]
+#[command(group(ArgGroup::new("what").args(["from", "partitions", "dirty", "logic", "different"]).multiple(true).required(true)))]
 pub struct PlanArguments {
     #[command(flatten)]
     selection: SelectionArguments,
@@ -43,6 +43,10 @@ pub struct PlanArguments {
     /// Everything that an old version of the logic built
     #[arg(long)]
     logic: bool,
+
+    /// Everything that hw verify found different, and no run has built since
+    #[arg(long, conflicts_with_all = ["from", "partitions", "dirty", "logic"])]
+    different: bool,
 
     /// Why
     #[arg(long, value_name = "TEXT")]
@@ -79,6 +83,7 @@ pub fn plan(arguments: &PlanArguments, global: &GlobalArguments, ui: &Ui) -> Out
         what: match (arguments.dirty, arguments.logic) {
             (true, _) => What::Dirty,
             (_, true) => What::Logic,
+            _ if arguments.different => What::Different,
             _ => What::Named,
         },
         from: arguments.from.clone(),

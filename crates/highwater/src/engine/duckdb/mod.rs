@@ -62,12 +62,12 @@ impl DuckDb {
 
 impl Engine for DuckDb {
     fn connect(&self) -> Result<Box<dyn Connection>, EngineError> {
-        let session = self.first.lock().unwrap_or_else(PoisonError::into_inner).try_clone().map_err(|error| {
-            EngineError::Open {
-                path: self.path.display().to_string(),
-                message: message_of(&error),
-                obstacle: Obstacle::File,
-            }
+        // Held to the end: two sessions must not attach the same database, or make the same secret, at once.
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let session = first.try_clone().map_err(|error| EngineError::Open {
+            path: self.path.display().to_string(),
+            message: message_of(&error),
+            obstacle: Obstacle::File,
         })?;
         let mut session = Session { session };
         // Casts between instants and days must not depend on where the command runs.

@@ -72,7 +72,7 @@ fn database_name(path: &Path) -> String {
     name.trim_start_matches('.').split('.').next().unwrap_or_default().to_owned()
 }
 
-/// The statements of `extensions`, `settings` and `attach`.
+/// The statements of `extensions`, `secrets`, `attach` and `settings`.
 fn prologue(file: &Arc<SourceFile>, yaml: &Yaml, root: &Path) -> Result<String, Diagnostic> {
     let mut sql = String::new();
     let mut line = |text: String| {
@@ -94,6 +94,20 @@ fn prologue(file: &Arc<SourceFile>, yaml: &Yaml, root: &Path) -> Result<String, 
         }
         line(format!("load {}", quote_identifier(&name)));
     }
+    if let Some(systems) = yaml.get("filesystems") {
+        return Err(yaml::error_at(
+            "HW0112",
+            file,
+            systems,
+            "`filesystems` are modules of Python, which hw has none of",
+        )
+        .help(
+            "reach the files with DuckDB itself: `extensions: [httpfs]`, and what it needs to know under `secrets`",
+        ));
+    }
+    for (index, entry) in yaml.get("secrets").map(Yaml::items).unwrap_or_default().iter().enumerate() {
+        line(secret(file, entry, index + 1)?);
+    }
     for attachment in yaml.get("attach").map(Yaml::items).unwrap_or_default() {
         line(attach(file, attachment, root)?);
     }
@@ -104,6 +118,39 @@ fn prologue(file: &Arc<SourceFile>, yaml: &Yaml, root: &Path) -> Result<String, 
         line(format!("set {key} = {}", literal(&entry.value.json())));
     }
     Ok(sql)
+}
+
+/// `create secret`: keys of dbt-duckdb, the rest as DuckDB names its parameters.
+fn secret(file: &Arc<SourceFile>, secret: &Yaml, number: usize) -> Result<String, Diagnostic> {
+    let Some(kind) = secret.text_of("type").filter(|kind| is_word(kind)) else {
+        return Err(wrong(file, secret, "secrets", "a list of mappings with a `type`, such as s3"));
+    };
+    let name = secret.text_of("name").unwrap_or_else(|| format!("_dbt_secret_{number}"));
+    let persistent = secret.get("persistent").map(Yaml::json) == Some(Value::Bool(true));
+    let mut parameters = vec![format!("type {kind}")];
+    for (key, entry) in secret.entries() {
+        if ["type", "name", "persistent"].contains(&key.as_str()) || entry.value.json().is_null() {
+            continue;
+        }
+        if !is_word(key) {
+            return Err(wrong(file, &entry.value, key, "a parameter of a DuckDB secret"));
+        }
+        parameters.push(format!("{key} {}", nested(&entry.value.json())));
+    }
+    let kept = if persistent { "persistent " } else { "" };
+    Ok(format!("create or replace {kept}secret {} ({})", quote_identifier(&name), parameters.join(", ")))
+}
+
+/// A value of a secret's parameter: lists and maps as well.
+fn nested(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(nested).collect::<Vec<_>>().join(", ")),
+        Value::Object(entries) => {
+            let entries = entries.iter().map(|(key, value)| format!("{}: {}", quote_literal(key), nested(value)));
+            format!("map {{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
+        other => literal(other),
+    }
 }
 
 fn attach(file: &Arc<SourceFile>, attachment: &Yaml, root: &Path) -> Result<String, Diagnostic> {

@@ -17,6 +17,8 @@ pub(super) struct Copied {
 /// A column of the file: a type found, or one that the configuration names.
 struct SeedColumn {
     name: String,
+    /// The name as it is written where the table is made: quoted, unless `quote_columns` says no.
+    written: String,
     inferred: Option<Inferred>,
     data_type: String,
 }
@@ -33,9 +35,10 @@ pub(super) fn read(task: &Task<'_>) -> Result<Copied, Failure> {
             None => Some(infer(records.iter().filter_map(|record| record.get(index)))),
         };
         let data_type = configured.unwrap_or_else(|| inferred.map_or("text", Inferred::sql).to_owned());
-        // A name without quotes would be folded by the engine.
+        // A name without quotes is folded by the engine, and refused where it is no name.
+        let written = if folds { name.clone() } else { quote_identifier(&name) };
         let name = if folds { name.to_lowercase() } else { name };
-        SeedColumn { name, inferred, data_type }
+        SeedColumn { name, written, inferred, data_type }
     });
     let columns = columns.collect();
     if task.shared.options.empty {
@@ -106,8 +109,7 @@ impl Rows for Copied {
     fn build(&self, task: &Task<'_>, relation: &Relation) -> Result<u64, Failure> {
         let draft = table::draft_of(task, relation);
         table::drop_existing(task, &draft)?;
-        let columns =
-            self.columns.iter().map(|column| format!("{} {}", quote_identifier(&column.name), column.data_type));
+        let columns = self.columns.iter().map(|column| format!("{} {}", column.written, column.data_type));
         let unlogged = if task.node.config.flag("unlogged") == Some(true) { "unlogged " } else { "" };
         let columns: Vec<String> = columns.collect();
         task.execute(&format!("create {unlogged}table {draft} (\n    {}\n)", columns.join(",\n    ")))?;
