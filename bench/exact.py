@@ -56,10 +56,12 @@ def project(folder, detector):
     (folder / "profiles.yml").write_text(
         f"bench:\n  target: dev\n  outputs:\n    dev: {{type: duckdb, path: bench.duckdb, threads: 1, settings: {{threads: {THREADS}}}}}\n"
     )
+    # What a detector relies on, and changes() keeps to.
+    promise = "" if detector == "fingerprint" else ", commit_order: true, deletes: none, audit: 0"
     (folder / "models/raw.yml").write_text(
         "version: 2\nsources:\n  - name: raw\n    schema: raw\n    tables:\n"
         "      - name: orders\n        loaded_at_field: loaded_at\n"
-        f"        config: {{event_time: created_at, meta: {{highwater: {{detect: {detector}}}}}}}\n"
+        f"        config: {{event_time: created_at, meta: {{highwater: {{detect: {detector}{promise}}}}}}}\n"
         "      - name: customers\n"
     )
     for name, (event_time, query) in QUERIES.items():
@@ -89,8 +91,8 @@ def history(path, orders):
     connection.close()
 
 
-def changes(path, orders, count, scattered=False):
-    """A day of new orders, and `count` orders late, corrected and deleted. Returns the number of days touched."""
+def changes(path, orders, count, scattered=False, detector="fingerprint"):
+    """A day of new orders, and `count` orders late, corrected and deleted, as far as a detector's promise allows. Returns the days touched."""
     connection = connect(path)
     day = max(orders // DAYS, 1)
     age = f"random() * {DAYS}" if scattered else "least(-7 / ln(2) * ln(1 - random()), 60)"
@@ -101,10 +103,10 @@ def changes(path, orders, count, scattered=False):
         create temp table late as
         select {orders} + {day} + n as order_id, n % 100 as customer_id, cast(50 as decimal(12, 2)) as amount,
             timestamp '{BEGIN}' + to_microseconds(cast(({DAYS} - days) * 86400000000 as bigint)) as created_at,
-            timestamp '{BEGIN}' + interval {DAYS} days as loaded_at
+            timestamp '{BEGIN}' + interval {DAYS} days + interval 1 hour as loaded_at
         from ages where n % 3 = 0;
         create temp table hit as
-        select n % 3 = 1 as corrected, cast(floor(({DAYS} - days) / {DAYS} * {orders}) as bigint) as order_id from ages where n % 3 > 0;
+        select {"n % 3 = 1" if detector == "fingerprint" else "true"} as corrected, cast(floor(({DAYS} - days) / {DAYS} * {orders}) as bigint) as order_id from ages where n % 3 > 0 and {detector != "append_only"};
         """
     )
     touched = connection.execute(
@@ -123,7 +125,7 @@ def changes(path, orders, count, scattered=False):
             timestamp '{BEGIN}' + interval {DAYS} days + to_microseconds(cast(n * 86400000000 // {day} as bigint)) + interval 5 minutes
         from range({day}) as numbers(n);
         insert into raw.orders select * from late;
-        update raw.orders set amount = amount + 1, loaded_at = timestamp '{BEGIN}' + interval {DAYS} days
+        update raw.orders set amount = amount + 1, loaded_at = timestamp '{BEGIN}' + interval {DAYS} days + interval 1 hour
         where order_id in (select order_id from hit where corrected);
         delete from raw.orders where order_id in (select order_id from hit where not corrected);
         commit;
@@ -211,7 +213,7 @@ class Bench:
         project(folder, detector)
         history(folder / "bench.duckdb", orders)
         first, _ = self.command(folder, "run")
-        days = changes(folder / "bench.duckdb", orders, count, scattered)
+        days = changes(folder / "bench.duckdb", orders, count, scattered, detector)
         return folder, days, first
 
     def copy(self, folder):
