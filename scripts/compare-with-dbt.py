@@ -5,13 +5,16 @@
 
 CHECKOUT is any dbt project, its packages installed. It is copied twice into a temporary folder and run there unmodified on a
 DuckDB file of its own; only the profile is ours. Flags behind -- are given to both tools (--vars, --exclude, --full-refresh ...).
---between FILE names a Python file with a function `arrive(connection, run)`: new data, before the second run and every later one.
+--between FILE names a Python file with a function `arrive(connection, run)`: new data, before every run; the first is run 0.
 
-Prints one line for every table that differs, then how many are equal. Leaves with 1 when one differs.
+Prints one line for every node whose result differs from dbt's and every table that differs, then the counts of both. Leaves with 1
+when a table differs.
 Needs the Python package duckdb, and dbt-duckdb for dbt.
 """
 
 import argparse
+import collections
+import json
 import runpy
 import shutil
 import subprocess
@@ -31,9 +34,11 @@ def arguments():
     parser.add_argument("--hw", default="hw")
     parser.add_argument("--dbt", default="dbt")
     parser.add_argument("--command", default="build", help="commands, separated by commas: seed,run,test")
+    parser.add_argument("--first", default="", help="commands before the first run only: seed")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--between", type=Path)
     parser.add_argument("--keep", type=Path, help="folder to work in, kept afterwards")
+    parser.add_argument("--again", choices=["hw", "dbt"], help="run only this tool, and compare with what the other left in --keep")
     parser.add_argument("--schema", default="main")
     parser.add_argument("flags", nargs="*")
     return parser.parse_args()
@@ -47,15 +52,41 @@ def run(tool, binary, folder, options):
     """Runs the commands as often as asked; what failed is told, and compared all the same."""
     arrive = runpy.run_path(str(options.between))["arrive"] if options.between else None
     for number in range(options.runs):
-        if number and arrive:
+        if arrive:
             with duckdb.connect(str(folder / "work.duckdb")) as connection:
                 arrive(connection, number)
-        for command in options.command.split(","):
+        first = options.first.split(",") if options.first and not number else []
+        for command in first + options.command.split(","):
             line = [binary, *command.split(), "--profiles-dir", ".", *options.flags]
             done = subprocess.run(line, cwd=folder, capture_output=True, text=True)
             (folder / f"{tool}-{command}-{number}.log").write_text(done.stdout + done.stderr)
             if done.returncode:
                 print(f"{tool} {command}, run {number + 1}: exit code {done.returncode}")
+            if done.returncode > 1:
+                print((done.stdout + done.stderr)[:2000])
+
+
+def results(folder):
+    """What came of every node in the last command."""
+    try:
+        told = json.loads((folder / "target" / "run_results.json").read_text())["results"]
+    except OSError:
+        return {}
+    return {result["unique_id"]: (result["status"], result["failures"], result["message"]) for result in told}
+
+
+def compare_results(folders):
+    """Tests fail alike, and models; the words of an error are each tool's own."""
+    hw, dbt = (results(folders[tool]) for tool in ("hw", "dbt"))
+    for node in sorted(set(hw) | set(dbt)):
+        (status, failures, message), (expected, expected_failures, _) = hw.get(node, ("absent", None, "")), dbt.get(node, ("absent", None, ""))
+        if status != expected:
+            print(f"{node}: {status}, and {expected} in dbt", *([f"\n    {message[:300]}"] if message and "skipped" not in status else []))
+        elif failures != expected_failures:
+            print(f"{node}: {failures} failures, and {expected_failures} in dbt")
+    for tool, told in (("hw ", hw), ("dbt", dbt)):
+        counts = collections.Counter((node.split(".")[0], status) for node, (status, _, _) in told.items())
+        print(tool, ", ".join(f"{count} {kind} {status}" for (kind, status), count in sorted(counts.items())))
 
 
 def tables(connection):
@@ -107,10 +138,13 @@ def main():
     folders = {}
     for tool, binary in (("hw", options.hw), ("dbt", options.dbt)):
         folder = folders[tool] = (root / tool).resolve()
+        if options.again not in (None, tool):
+            continue
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(options.checkout, folder, ignore=SKIPPED)
         (folder / "profiles.yml").write_text(profile(options.profile, options.schema, folder / "work.duckdb"))
         run(tool, binary, folder, options)
+    compare_results(folders)
     same = compare(folders)
     if not options.keep:
         shutil.rmtree(root, ignore_errors=True)

@@ -74,10 +74,18 @@ impl Object for Context {
         method: &str,
         arguments: &[Value],
     ) -> Result<Value, minijinja::Error> {
+        let arguments = Arguments::from_values(arguments);
+        if method == "update" {
+            for (key, value) in entries_of(&arguments)? {
+                if !self.context.define(&text::text(&key), value) {
+                    return Err(minijinja::ErrorKind::UnknownMethod.into());
+                }
+            }
+            return Ok(none());
+        }
         if method != "get" {
             return Err(minijinja::ErrorKind::UnknownMethod.into());
         }
-        let arguments = Arguments::from_values(arguments);
         let found = self.get_value(arguments.required(0, "key")?);
         Ok(found.or_else(|| arguments.get(1, "default").cloned()).unwrap_or_else(none))
     }

@@ -14,6 +14,11 @@ pub trait Lookup: Send + Sync {
     /// Asked before the built-in names (`range`, `dict`, `modules`, ...), so that a context may override them. The
     /// name `context` is asked too; without an answer it is an object whose items are the answers of this method.
     fn lookup(&self, name: &str) -> Option<Value>;
+
+    /// Defines a name from now on, for `context.update(...)`; false where names are given once and for all.
+    fn define(&self, _name: &str, _value: Value) -> bool {
+        false
+    }
 }
 
 impl<F: Fn(&str) -> Option<Value> + Send + Sync> Lookup for F {

@@ -100,6 +100,22 @@ fn listed<'a>(manifest: &'a Manifest, id: &str) -> Option<Listed<'a>> {
             value: serde_json::to_value(exposure),
         });
     }
+    if let Some(model) = manifest.semantic_models.get(id) {
+        return Some(Listed {
+            name: model.name.clone(),
+            path: &model.original_file_path,
+            selector: format!("semantic_model:{}.{}", model.package_name, model.name),
+            value: serde_json::to_value(model),
+        });
+    }
+    if let Some(query) = manifest.saved_queries.get(id) {
+        return Some(Listed {
+            name: query.name.clone(),
+            path: &query.original_file_path,
+            selector: format!("saved_query:{}.{}", query.package_name, query.name),
+            value: serde_json::to_value(query),
+        });
+    }
     let metric = manifest.metrics.get(id)?;
     Some(Listed {
         name: metric.name.clone(),

@@ -66,6 +66,8 @@ pub fn found(session: &Session) -> Vec<(&'static str, u64)> {
         ("source", manifest.sources.len() as u64),
         ("exposure", manifest.exposures.len() as u64),
         ("metric", manifest.metrics.len() as u64),
+        ("semantic model", manifest.semantic_models.len() as u64),
+        ("saved query", manifest.saved_queries.len() as u64),
     ];
     all.into_iter()
         .enumerate()

@@ -68,3 +68,70 @@ models:
     [CLOCK]  Done. PASS=1 WARN=0 ERROR=1 SKIP=1 NO-OP=0 TOTAL=3
     "#);
 }
+
+#[test]
+fn tests_of_sources_block_and_exposures_are_named() {
+    let project = TestProject::new(
+        "
+=== seeds/raw.csv
+id
+1
+1
+=== models/a.sql
+select * from {{ source('landing', 'raw') }}
+=== models/b.sql
+select 1 as id
+=== models/m.yml
+sources:
+  - name: landing
+    schema: main
+    tables:
+      - name: raw
+        columns: [{name: id, data_tests: [unique]}]
+exposures:
+  - name: report
+    type: dashboard
+    owner: {email: someone@example.com}
+    depends_on: [ref('b'), ref('a')]
+=== macros/told.sql
+{% macro told(results) %}
+  {% for result in results if execute and result.node.resource_type != 'model' %}
+    {{ print(result.node.name ~ ' ' ~ result.status ~ ' ' ~ result.to_dict().failures) }}
+  {% endfor %}
+{% endmacro %}
+=== dbt_project.yml
+name: shop
+version: '1.0'
+profile: shop
+on-run-end: ['{{ told(results) }}']
+",
+    );
+    project.hw(&["seed"]);
+    assert_snapshot!(project.hw(&["build", "--exclude", "resource_type:seed"]), @r#"
+exit 1
+--- stderr
+[CLOCK]  Running with hw=0.1.0
+[CLOCK]  Found 2 models, 1 seed, 1 test, 1 source, 1 exposure, [COUNT] macros
+[CLOCK]
+[CLOCK]  Concurrency: 1 thread (target='dev')
+[CLOCK]  1 of 4 START test source_unique_landing_raw_id ... [RUN]
+[CLOCK]  1 of 4 FAIL 1 source_unique_landing_raw_id ... [FAIL 1 in [TIME]]
+[CLOCK]  2 of 4 SKIP sql view model main.a ... [SKIP]
+[CLOCK]  3 of 4 NO-OP exposure report ... [NO-OP]
+[CLOCK]  4 of 4 START sql view model main.b ... [RUN]
+[CLOCK]  4 of 4 OK created sql view model main.b ... [OK in [TIME]]
+[CLOCK]  1 of 1 START hook: shop.on-run-end.0 ... [RUN]
+[CLOCK]  source_unique_landing_raw_id fail 1
+[CLOCK]  report no-op 0
+[CLOCK]  1 of 1 OK hook: shop.on-run-end.0 ... [OK in [TIME]]
+[CLOCK]
+[CLOCK]  Finished running 2 models, 1 data test, 1 project hook in [TIME] ([TIME]).
+[CLOCK]
+[CLOCK]  Completed with 1 error, and 0 warnings:
+[CLOCK]  fail source_unique_landing_raw_id: Got 1 result, configured to fail if != 0
+[CLOCK]    hint: hw show --select source_unique_landing_raw_id
+[CLOCK]
+[CLOCK]  1 node failed in [TIME]: source_unique_landing_raw_id; 1 skipped, 3 fine
+[CLOCK]  Done. PASS=2 WARN=0 ERROR=1 SKIP=1 NO-OP=1 TOTAL=5
+"#);
+}

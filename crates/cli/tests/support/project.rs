@@ -1,7 +1,8 @@
 //! A copy of a project in a folder of its own, its database, and `hw` on it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use highwater::engine::{Connection, DuckDb, Engine, Table};
 use tempfile::TempDir;
@@ -78,6 +79,23 @@ impl Project {
 
     /// Runs `hw` in the project's folder.
     pub fn hw<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Result<Answer, String> {
+        let output = self.command(arguments).output().map_err(|error| format!("hw: {error}"))?;
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        Ok(Answer { exit: output.status.code().unwrap_or(-1), text })
+    }
+
+    /// Runs `hw` and kills it, as `kill -9` does, some time after it started.
+    pub fn hw_killed<'a>(&self, arguments: impl IntoIterator<Item = &'a str>, after: Duration) -> Result<(), String> {
+        let mut command = self.command(arguments);
+        let mut child =
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(|error| format!("hw: {error}"))?;
+        std::thread::sleep(after);
+        // It may have ended by itself: both are fine.
+        let _ = child.kill();
+        child.wait().map(drop).map_err(|error| format!("hw: {error}"))
+    }
+
+    fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hw"));
         command.args(arguments).current_dir(self.folder()).env("NO_COLOR", "1").env_remove("HW_NOW");
         for name in ["DBT_PROFILES_DIR", "DBT_PROJECT_DIR", "DBT_TARGET", "DBT_TARGET_PATH", "DBT_VARS"] {
@@ -86,9 +104,7 @@ impl Project {
         if let Some(now) = &self.now {
             command.env("HW_NOW", now);
         }
-        let output = command.output().map_err(|error| format!("hw: {error}"))?;
-        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        Ok(Answer { exit: output.status.code().unwrap_or(-1), text })
+        command
     }
 
     /// Runs `hw` and wants it to succeed.

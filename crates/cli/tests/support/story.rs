@@ -8,6 +8,7 @@
 //! | a block `sql` without such a line | runs the SQL against the database |
 //! | a block `console` | runs its `$ hw …` lines; lines below must be in the output, in order; `[exit 2]` is the exit code |
 //! | ``While another process holds the database:`` before it | we hold it |
+//! | ``Killed after 40 ms:`` before it | the command is killed so long after it started, unless it has ended by then |
 //! | ``Rows of `select …`:`` and a table | the query has these rows |
 //! | ``Rebuilt: 1 day of `a`, 2 days of `b`.`` | the last run built so many partitions, and not the whole tables |
 //! | ``Equal to a rebuild: `a`, `b`.`` | see `rebuild.rs` |
@@ -16,6 +17,7 @@
 //! Everything else is for people.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -30,6 +32,7 @@ enum Step {
     Write { path: String, text: String },
     Sql(String),
     Console { commands: Vec<Command>, while_held: bool },
+    Killed { commands: Vec<Command>, after: Duration },
     Rows { query: String, table: Vec<Vec<String>> },
     Rebuilt(Vec<(u64, String)>),
     Compare { models: Vec<String>, equal: bool },
@@ -81,6 +84,9 @@ fn take(step: Step, project: &mut Option<Project>) -> Result<(), String> {
             drop(held);
             outcome
         }
+        Step::Killed { commands, after } => {
+            commands.iter().try_for_each(|command| project.hw_killed(arguments(command)?, after))
+        }
         Step::Rows { query, table } => {
             let found = project.query(&query)?;
             let found: Vec<Vec<String>> =
@@ -101,12 +107,14 @@ fn take(step: Step, project: &mut Option<Project>) -> Result<(), String> {
     }
 }
 
-fn type_in(project: &Project, command: &Command) -> Result<(), String> {
+/// The words after `hw`.
+fn arguments(command: &Command) -> Result<impl Iterator<Item = &str>, String> {
     let mut words = command.line.split_whitespace();
-    if words.next() != Some("hw") {
-        return Err(format!("only hw is run here, not: {}", command.line));
-    }
-    let answer = project.hw(words)?;
+    if words.next() == Some("hw") { Ok(words) } else { Err(format!("only hw is run here, not: {}", command.line)) }
+}
+
+fn type_in(project: &Project, command: &Command) -> Result<(), String> {
+    let answer = project.hw(arguments(command)?)?;
     if answer.exit != command.exit {
         return Err(format!("{} left with {}, not {}:\n{}", command.line, answer.exit, command.exit, answer.text));
     }
@@ -151,7 +159,7 @@ fn counts(text: &str) -> Result<Vec<(u64, String)>, String> {
 fn read(text: &str) -> Result<Vec<(usize, Step)>, String> {
     let mut steps = Vec::new();
     let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line)).peekable();
-    let (mut file, mut while_held) = (None, false);
+    let (mut file, mut while_held, mut killed) = (None, false, None);
     while let Some((number, line)) = lines.next() {
         if let Some(kind) = line.strip_prefix("```") {
             let body: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
@@ -159,6 +167,9 @@ fn read(text: &str) -> Result<Vec<(usize, Step)>, String> {
             let step = match (file.take(), kind) {
                 (Some(path), _) => Step::Write { path, text },
                 (None, "sql") => Step::Sql(text),
+                (None, "console") if killed.is_some() => {
+                    Step::Killed { commands: commands(&body)?, after: killed.take().unwrap_or_default() }
+                }
                 (None, "console") => {
                     Step::Console { commands: commands(&body)?, while_held: std::mem::take(&mut while_held) }
                 }
@@ -173,6 +184,9 @@ fn read(text: &str) -> Result<Vec<(usize, Step)>, String> {
             steps.push((number, Step::Clock(format!("{}:00Z", moment.trim_end_matches('.').replace(' ', "T")))));
         } else if line == "While another process holds the database:" {
             while_held = true;
+        } else if let Some(after) = line.strip_prefix("Killed after ").and_then(|rest| rest.strip_suffix(" ms:")) {
+            let milliseconds = after.parse().map_err(|_| format!("line {number}: no number: {after}"))?;
+            killed = Some(Duration::from_millis(milliseconds));
         } else if let Some(query) = line.strip_prefix("Rows of `").and_then(|rest| rest.strip_suffix("`:")) {
             let mut rows = Vec::new();
             while let Some((_, row)) = lines.next_if(|(_, line)| line.is_empty() || line.starts_with('|')) {

@@ -7,6 +7,7 @@
 //! | `metadata.rs` | their heads |
 //! | `object.rs` | JSON written field by field |
 //! | `run_results.rs` | what became of every node, in dbt's schema |
+//! | `semantic.rs` | the semantic layer for those who query metrics |
 //! | `sources.rs` | how fresh the sources are |
 //! | `write.rs` | files that are either the old or the new ones, never half of each |
 
@@ -15,11 +16,13 @@ mod manifest;
 mod metadata;
 mod object;
 mod run_results;
+mod semantic;
 mod sources;
 mod write;
 
 pub use catalog::{catalog_json, empty_catalog_json};
 pub use manifest::write_manifest;
+pub(crate) use manifest::{exposure_value, node_value, sections};
 pub use run_results::run_results_json;
 pub use sources::sources_json;
 pub use write::{write_json, write_text};

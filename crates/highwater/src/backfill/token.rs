@@ -43,8 +43,11 @@ pub(crate) fn inputs(
     let salt = salt(site, id, place)?;
     let set = store::set(site, id, place, prepared.axis.ledger_column(), batch)?;
     let mut job = site.job(place);
+    let scope = job.store("asked", &format!("select p from {set}"))?;
     job.shadow = Some(shadow(id));
+    job.focus = Some(scope.clone());
     let observations = observe(&mut job, prepared, salt, false)?;
+    job.focus = None;
     let everything = |line: String| Ok(Some(Moved { lines: vec![line], set: None }));
     if let Some((input, _)) = prepared.inputs.iter().zip(&observations).find(|(_, observation)| !observation.seen) {
         return everything(format!("{}: the plan has not seen {} as it is now", job.label, input.label));
@@ -56,7 +59,6 @@ pub(crate) fn inputs(
     if found.count == 0 {
         return Ok(None);
     }
-    let scope = job.store("asked", &format!("select p from {set}"))?;
     let moved = job.store("moved", &format!("select p from {} where {}", found.set, within("p", &scope)))?;
     let count = job.count(&format!("select count(*) from {moved}"))?;
     if count == 0 {

@@ -37,6 +37,8 @@ pub struct Flags {
     pub sample: Option<(Timestamp, Timestamp)>,
     /// The command: `run`, `build`, `test`, ...
     pub which: String,
+    /// The command's arguments as artifacts record them.
+    pub arguments: serde_json::Map<String, serde_json::Value>,
 }
 
 /// SQL, ready to run.

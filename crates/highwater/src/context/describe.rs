@@ -1,34 +1,33 @@
 //! Nodes as templates see them: `model`, `graph`. The shape is that of dbt's manifest.
 
-use highwater_jinja::{Value, dict, from_json};
-use serde_json::{Value as Json, json};
+use std::sync::Arc;
+
+use highwater_jinja::value::{Enumerator, Object};
+use highwater_jinja::{Value, dict, from_json, list};
+use minijinja::State;
+use serde_json::Value as Json;
 
 use super::scene::{Frame, LazyModel};
 use super::{Batch, moment};
-use crate::manifest::{Manifest, Node, SourceNode};
+use crate::artifacts;
+use crate::manifest::{Manifest, Node};
 
-/// A node in the shape of dbt's manifest.
-fn node_json(node: &Node) -> Json {
-    let mut json = node.template_value();
+/// A node in the shape of dbt's manifest, with the names it had in earlier versions.
+pub(crate) fn node_json(node: &Node, compiled: Option<&str>) -> Json {
+    let mut json = artifacts::node_value(node, compiled);
     if let Some(fields) = json.as_object_mut() {
-        if !node.is_relational() {
-            fields.insert("relation_name".to_owned(), Json::Null);
-        }
-        fields.insert("raw_sql".to_owned(), node.raw_code.clone().into());
+        fields.insert("raw_sql".to_owned(), node.raw_code.trim().into());
         fields.insert("root_path".to_owned(), node.root.to_string_lossy().into());
+        if let Some(sql) = compiled {
+            fields.insert("compiled_sql".to_owned(), sql.into());
+        }
     }
     json
 }
 
 /// A node as a template value, with the batch it is compiled for, and with its SQL where that is rendered.
 fn node_value(node: &Node, batch: Option<&Batch>, compiled: Option<&str>) -> Value {
-    let mut json = node_json(node);
-    if let (Some(sql), Some(entries)) = (compiled, json.as_object_mut()) {
-        entries.insert("compiled".to_owned(), true.into());
-        entries.insert("compiled_code".to_owned(), sql.into());
-        entries.insert("compiled_sql".to_owned(), sql.into());
-    }
-    let value = from_json(&json);
+    let value = from_json(&node_json(node, compiled));
     match batch {
         None => value,
         Some(batch) => {
@@ -52,29 +51,54 @@ pub(crate) fn lazy_model(node: &Node, batch: Option<&Batch>, compiled: Option<&s
     LazyModel::new(Box::new(move || node_value(&node, batch.as_ref(), compiled.as_deref())))
 }
 
-fn source_json(source: &SourceNode) -> Json {
-    json!({
-        "unique_id": source.unique_id,
-        "resource_type": "source",
-        "package_name": source.package_name,
-        "source_name": source.source_name,
-        "name": source.name,
-        "database": source.relation.database,
-        "schema": source.relation.schema,
-        "identifier": source.relation.identifier,
-        "relation_name": source.relation.sql(),
-        "config": source.config,
-        "loaded_at_field": source.loaded_at_field,
-        "freshness": source.freshness,
-        "description": source.description,
-        "source_description": source.source_description,
-        "loader": source.loader,
-        "columns": source.columns,
-        "tags": source.tags,
-        "meta": source.config.get("meta").cloned().unwrap_or_else(|| json!({})),
-        "original_file_path": source.original_file_path,
-        "fqn": source.fqn,
-    })
+/// A result with its node: both, and the phases of its work, have a `to_dict()`.
+pub(super) fn result_value(node: &Json, fields: &Json) -> Value {
+    let (node, fields) = (from_json(node), from_json(fields));
+    let mut plain = vec![(Value::from("node"), node.clone())];
+    let mut shown = vec![(Value::from("node"), record(node))];
+    for key in fields.try_iter().into_iter().flatten() {
+        let value = fields.get_item(&key).unwrap_or_default();
+        let described = match key.as_str() {
+            Some("timing") => list(value.try_iter().into_iter().flatten().map(record).collect()),
+            _ => value.clone(),
+        };
+        plain.push((key.clone(), value));
+        shown.push((key, described));
+    }
+    Value::from_object(Record { shown: dict(shown), plain: dict(plain) })
+}
+
+/// A dictionary that is an object in dbt: its items are attributes, and `to_dict()` gives the dictionary.
+#[derive(Debug)]
+struct Record {
+    shown: Value,
+    plain: Value,
+}
+
+pub(super) fn record(plain: Value) -> Value {
+    Value::from_object(Record { shown: plain.clone(), plain })
+}
+
+impl Object for Record {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.shown.get_item(key).ok().filter(|value| !value.is_undefined())
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.shown.try_iter().into_iter().flatten().collect())
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        state: &mut State<'_, '_>,
+        method: &str,
+        arguments: &[Value],
+    ) -> Result<Value, minijinja::Error> {
+        match method {
+            "to_dict" => Ok(self.plain.clone()),
+            _ => self.shown.call_method(state, method, arguments),
+        }
+    }
 }
 
 /// `graph`: everything, by unique id; empty while parsing.
@@ -86,24 +110,14 @@ pub(crate) fn graph(frame: &Frame) -> Value {
 }
 
 fn whole(manifest: &Manifest) -> Value {
-    let plain = |json: Result<Json, serde_json::Error>| json.unwrap_or(Json::Null);
-    let nodes = manifest
-        .nodes
-        .iter()
-        .filter(|(_, node)| node.unit_test.is_none())
-        .map(|(id, node)| (id.clone(), node_json(node)));
-    let sources = manifest.sources.iter().map(|(id, source)| (id.clone(), source_json(source)));
-    let exposures = manifest.exposures.iter().map(|(id, it)| (id.clone(), plain(serde_json::to_value(it))));
-    let metrics = manifest.metrics.iter().map(|(id, it)| (id.clone(), plain(serde_json::to_value(it))));
+    let nodes = manifest.nodes.iter().filter(|(_, node)| node.unit_test.is_none());
+    let nodes = nodes.map(|(id, node)| (id.clone(), node_json(node, None)));
     let section = |name: &str, entries: Vec<(String, Json)>| {
         let entries = entries.into_iter().map(|(id, json)| (Value::from(id), from_json(&json))).collect();
         (Value::from(name), dict(entries))
     };
-    dict(vec![
-        section("nodes", nodes.collect()),
-        section("sources", sources.collect()),
-        section("exposures", exposures.collect()),
-        section("metrics", metrics.collect()),
-        section("groups", Vec::new()),
-    ])
+    let mut sections = vec![section("nodes", nodes.collect())];
+    sections.extend(artifacts::sections(manifest).into_iter().map(|(name, entries)| section(name, entries)));
+    sections.push(section("functions", Vec::new()));
+    dict(sections)
 }

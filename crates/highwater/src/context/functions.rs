@@ -8,6 +8,7 @@ use md5::{Digest as _, Md5};
 
 use super::Message;
 use super::scene::{Frame, lock};
+use crate::project::python_json;
 
 /// The function of this name.
 pub(crate) fn lookup(name: &str) -> Option<Value> {
@@ -82,44 +83,7 @@ fn to_json_text(arguments: &Arguments) -> Result<Value, Error> {
     if arguments.get(2, "sort_keys").is_some_and(Value::is_true) {
         json.sort_all_objects();
     }
-    let mut text = String::new();
-    write_python_json(&json, &mut text);
-    Ok(Value::from(text))
-}
-
-/// JSON as Python writes it: a blank after commas and colons, everything beyond ASCII escaped.
-fn write_python_json(json: &serde_json::Value, text: &mut String) {
-    match json {
-        serde_json::Value::Array(items) => {
-            text.push('[');
-            for (index, item) in items.iter().enumerate() {
-                text.push_str(if index == 0 { "" } else { ", " });
-                write_python_json(item, text);
-            }
-            text.push(']');
-        }
-        serde_json::Value::Object(entries) => {
-            text.push('{');
-            for (index, (key, value)) in entries.iter().enumerate() {
-                text.push_str(if index == 0 { "" } else { ", " });
-                write_python_json(&serde_json::Value::from(key.as_str()), text);
-                text.push_str(": ");
-                write_python_json(value, text);
-            }
-            text.push('}');
-        }
-        plain => {
-            let plain = plain.to_string();
-            for unit in plain.encode_utf16() {
-                match u8::try_from(unit) {
-                    Ok(byte) if byte.is_ascii() => text.push(char::from(byte)),
-                    _ => {
-                        let _ = write!(text, "\\u{unit:04x}");
-                    }
-                }
-            }
-        }
-    }
+    Ok(Value::from(python_json(&json)))
 }
 
 fn from_json_text(arguments: &Arguments) -> Result<Value, Error> {

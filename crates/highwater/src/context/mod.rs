@@ -54,6 +54,7 @@ use jiff::Timestamp;
 use regex::Regex;
 
 pub use compile::{Compiled, Compiler, Flags, Materialized, SharedConnection};
+pub(crate) use describe::node_json;
 pub use library::{Macros, load_macros};
 pub use parse::{Captured, NameKind, ParseContext};
 pub use query_map::QueryMap;
@@ -105,6 +106,11 @@ pub fn relation_value(relation: &Relation, kind: Option<RelationKind>) -> Value 
 /// A table of the session as templates have it: no database, no schema.
 pub fn temporary_relation_value(identifier: &str) -> Value {
     relation::RelationValue::new(None, None, Some(identifier.to_owned())).into_value()
+}
+
+/// A result as hooks at the end of a run have it, with its node.
+pub(crate) fn result_value(node: &serde_json::Value, fields: &serde_json::Value) -> Value {
+    describe::result_value(node, fields)
 }
 
 /// Columns as templates have them.

@@ -39,11 +39,7 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
             scene.subject.this.clone()?.into_value()
         }
         "model" => Value::clone(scene.subject.model.as_ref()?),
-        "builtins" => dict(
-            ["ref", "source", "config"]
-                .map(|name| (Value::from(name), lookup(frame, name).unwrap_or_default()))
-                .to_vec(),
-        ),
+        "builtins" => builtins(frame),
         "adapter" => Value::from_object(Adapter::new(frame)),
         "api" => dict(vec![
             (Value::from("Relation"), Value::from_object(RelationClass)),
@@ -84,6 +80,57 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
         "modules" | "context" => return None,
         _ => return functions::lookup(name).or_else(|| namespace(frame, name)),
     })
+}
+
+/// `builtins`: what macros of the project may stand in front of.
+fn builtins(frame: &Frame) -> Value {
+    let reference = Value::from_object(BuiltinReference(frame.clone(), reference::ref_function(frame)));
+    dict(vec![
+        (Value::from("ref"), reference),
+        (Value::from("source"), reference::source_function(frame)),
+        (Value::from("config"), Value::from_object(ConfigObject::new(frame))),
+    ])
+}
+
+/// `builtins.ref`: packages find the settings of the run in its `config`.
+#[derive(Debug)]
+struct BuiltinReference(Frame, Value);
+
+impl BuiltinReference {
+    fn settings(&self) -> Value {
+        let project = &self.0.scene.project;
+        let packages = project.all_packages().map(|package| {
+            let described =
+                [("project_name", package.name.as_str()), ("name", &package.name), ("version", &package.version)];
+            let described = described.map(|(key, text)| (Value::from(key), Value::from(text)));
+            (Value::from(package.name.as_str()), dict(described.to_vec()))
+        });
+        let vars = project.vars_for(&project.name).into_iter();
+        let vars = vars.map(|(key, value)| (Value::from(key), from_json(&value)));
+        dict(vec![
+            (Value::from("project_name"), Value::from(project.name.as_str())),
+            (Value::from("profile_name"), Value::from(project.profile.as_str())),
+            (Value::from("target_name"), Value::from(project.target.name.as_str())),
+            (Value::from("threads"), Value::from(project.target.threads)),
+            (Value::from("dependencies"), dict(packages.collect())),
+            (Value::from("vars"), describe::record(dict(vars.collect()))),
+            (Value::from("args"), invocation(&self.0)),
+        ])
+    }
+}
+
+impl Object for BuiltinReference {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        (key.as_str() == Some("config")).then(|| self.settings())
+    }
+
+    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, values: &[Value]) -> Result<Value, minijinja::Error> {
+        self.1.call(state, values)
+    }
 }
 
 /// `selected_resources`: unique ids of what the command works on; empty while parsing.
@@ -148,6 +195,12 @@ fn invocation(frame: &Frame) -> Value {
     for key in flags.try_iter().into_iter().flatten() {
         let value = flags.get_item(&key).unwrap_or_default();
         entries.push((Value::from(key.to_string().to_ascii_lowercase()), value));
+    }
+    let recorded = frame.scene.running().map(|running| running.flags.arguments.clone()).unwrap_or_default();
+    for (key, value) in recorded.iter().filter(|(key, _)| key.as_str() != "vars") {
+        if flags.get_item(&Value::from(key.to_ascii_uppercase())).is_ok_and(|known| known.is_undefined()) {
+            entries.push((Value::from(key.as_str()), from_json(value)));
+        }
     }
     let vars = &frame.scene.project.cli_vars;
     let vars = vars.iter().map(|(key, value)| (Value::from(key.as_str()), from_json(value))).collect();

@@ -6,6 +6,7 @@ use highwater_jinja::{Error, Template, UndefinedPolicy, Value as TemplateValue, 
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::describe::node_json;
 use super::fault::{Place, diagnostic};
 use super::relation::RelationValue;
 use super::scene::{Frame, LazyModel, Mode, Scene, Subject, lock};
@@ -107,7 +108,7 @@ impl ParseContext<'_> {
         let frame = Frame::top(Arc::clone(&scene));
         let custom = custom.map_or_else(|| TemplateValue::from(()), TemplateValue::from);
         let found = frame.macro_named(name).ok_or_else(|| Error::raised(format!("there is no macro {name}")));
-        let called = found.and_then(|callable| call(&callable, &[custom, from_json(&node.template_value())], &[]));
+        let called = found.and_then(|callable| call(&callable, &[custom, from_json(&node_json(node, None))], &[]));
         match called {
             Ok(value) => Ok(value.to_string().trim().to_owned()),
             Err(error) => Err(self.diagnose(&error, &scene, file, || None)),
@@ -138,7 +139,7 @@ impl ParseContext<'_> {
             subject: Subject {
                 package: package.to_owned(),
                 name: name.to_owned(),
-                model: Some(LazyModel::new(Box::new(move || from_json(&described.template_value())))),
+                model: Some(LazyModel::new(Box::new(move || from_json(&node_json(&described, None))))),
                 config: node.config.clone(),
                 this: Some(RelationValue::of(&node.relation, None)),
             },

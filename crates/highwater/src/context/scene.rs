@@ -198,10 +198,17 @@ impl Frame {
 
     /// The macro this code means by an unqualified name.
     pub(crate) fn macro_named(&self, name: &str) -> Option<Value> {
-        let macros = &self.scene.macros;
-        // As in dbt, the node's package comes first, also for the macros of other packages that it calls.
-        let found = macros.resolve(&self.scene.subject.package, name);
-        Some(self.callable(found.or_else(|| macros.find(&self.package, name))?))
+        self.macro_of_node(name).or_else(|| self.macro_of_package(name))
+    }
+
+    /// As in dbt, the node's package counts, also for the macros of other packages that it calls.
+    fn macro_of_node(&self, name: &str) -> Option<Value> {
+        Some(self.callable(self.scene.macros.resolve(&self.scene.subject.package, name)?))
+    }
+
+    /// Where the node means nothing by a name, the package of the macro may.
+    fn macro_of_package(&self, name: &str) -> Option<Value> {
+        Some(self.callable(self.scene.macros.find(&self.package, name)?))
     }
 }
 
@@ -214,6 +221,14 @@ impl fmt::Debug for Frame {
 impl Lookup for Frame {
     fn lookup(&self, name: &str) -> Option<Value> {
         let extra = lock(&self.scene.extras).get(name).cloned();
-        extra.or_else(|| self.macro_named(name)).or_else(|| names::lookup(self, name))
+        extra
+            .or_else(|| self.macro_of_node(name))
+            .or_else(|| names::lookup(self, name))
+            .or_else(|| self.macro_of_package(name))
+    }
+
+    fn define(&self, name: &str, value: Value) -> bool {
+        self.scene.define(name, value);
+        true
     }
 }

@@ -1,11 +1,12 @@
 //! Query results as templates have them: `run_query(...)` gives a table whose rows and columns go by position and by name.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use highwater_jinja::value::{Enumerator, Object, ObjectRepr};
-use highwater_jinja::{Arguments, Error, Value, dict, list};
+use highwater_jinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
+use highwater_jinja::{Arguments, Error, Value, call, dict, list};
 use minijinja::State;
 
 use super::moment;
@@ -87,9 +88,41 @@ impl TableValue {
                 self.keep(&(0..self.names.len()).filter(|index| !left_out.contains(index)).collect::<Vec<_>>())
             }
             "limit" => {
-                let count = arguments.required(0, "start_or_stop")?.as_usize().unwrap_or(self.rows.len());
-                let rows = self.rows.iter().take(count).cloned().collect();
-                Value::from_object(Self { names: Arc::clone(&self.names), types: self.types.clone(), rows })
+                let first = arguments.required(0, "start_or_stop")?.as_usize().unwrap_or(self.rows.len());
+                let (start, stop) = match arguments.get(1, "stop").and_then(Value::as_usize) {
+                    Some(stop) => (first, stop),
+                    None => (0, first),
+                };
+                let step = arguments.get(2, "step").and_then(Value::as_usize).unwrap_or(1).max(1);
+                self.with_rows(self.rows.iter().take(stop).skip(start).step_by(step).cloned().collect())
+            }
+            "rename" => self.renamed(arguments)?,
+            "order_by" => self.ordered(arguments)?,
+            "distinct" => {
+                let keys = match arguments.get(0, "key").filter(|key| !key.is_none()) {
+                    Some(names) => self.positions(names)?,
+                    None => (0..self.names.len()).collect(),
+                };
+                let mut seen: Vec<Vec<Value>> = Vec::new();
+                let mut first = |row: &&Vec<Value>| {
+                    let key: Vec<Value> = keys.iter().map(|index| row[*index].clone()).collect();
+                    !seen.contains(&key) && {
+                        seen.push(key);
+                        true
+                    }
+                };
+                let rows = self.rows.iter().filter(|row| first(row)).cloned().collect();
+                self.with_rows(rows)
+            }
+            "where" => {
+                let test = arguments.required(0, "test")?;
+                let mut rows = Vec::new();
+                for (index, row) in self.rows.iter().enumerate() {
+                    if call(test, &[self.row(index)], &[])?.is_true() {
+                        rows.push(row.clone());
+                    }
+                }
+                self.with_rows(rows)
             }
             "print_table" => {
                 tracing::info!(target: "highwater::template", "{}", self.text());
@@ -97,6 +130,48 @@ impl TableValue {
             }
             _ => return Ok(None),
         }))
+    }
+
+    fn with_rows(&self, rows: Vec<Vec<Value>>) -> Value {
+        Value::from_object(Self { names: Arc::clone(&self.names), types: self.types.clone(), rows })
+    }
+
+    /// Other names: a list of all of them, or a map from old to new.
+    fn renamed(&self, arguments: &Arguments) -> Result<Value, Error> {
+        let given = arguments.get(0, "column_names").filter(|names| !names.is_none());
+        let names: Vec<String> = match given {
+            None => self.names.to_vec(),
+            Some(map) if map.kind() == ValueKind::Map => {
+                let new = |name: &String| match map.get_item(&Value::from(name.as_str())) {
+                    Ok(new) if !new.is_undefined() => new.to_string(),
+                    _ => name.clone(),
+                };
+                self.names.iter().map(new).collect()
+            }
+            Some(list) => list.try_iter()?.map(|name| name.to_string()).collect(),
+        };
+        if names.len() != self.names.len() {
+            let (new, old) = (names.len(), self.names.len());
+            return Err(Error::raised(format!("rename got {new} names for {old} columns")));
+        }
+        Ok(Value::from_object(Self { names: Arc::new(names), types: self.types.clone(), rows: self.rows.clone() }))
+    }
+
+    /// Sorted by the values of columns; rows without a value come last.
+    fn ordered(&self, arguments: &Arguments) -> Result<Value, Error> {
+        let keys = self.positions(arguments.required(0, "key")?)?;
+        let mut rows = self.rows.clone();
+        rows.sort_by(|left, right| {
+            let each = keys.iter().map(|index| {
+                let (left, right) = (&left[*index], &right[*index]);
+                left.is_none().cmp(&right.is_none()).then_with(|| left.cmp(right))
+            });
+            each.fold(Ordering::Equal, Ordering::then)
+        });
+        if arguments.get(1, "reverse").is_some_and(Value::is_true) {
+            rows.reverse();
+        }
+        Ok(self.with_rows(rows))
     }
 
     /// The table with lines between its columns.
@@ -178,6 +253,11 @@ impl Mapped {
         Ok(Some(match name {
             "values" => list(self.values.clone()),
             "values_distinct" => list(distinct(&self.values)),
+            "values_sorted" => {
+                let mut values = self.values.clone();
+                values.sort_by(|left, right| left.is_none().cmp(&right.is_none()).then_with(|| left.cmp(right)));
+                list(values)
+            }
             "values_without_nulls" => list(self.values.iter().filter(|value| !value.is_none()).cloned().collect()),
             "keys" => list(self.names.iter().map(|name| Value::from(name.as_str())).collect()),
             "items" => list(self.pairs().into_iter().map(|(name, value)| list(vec![name, value])).collect()),

@@ -1,9 +1,10 @@
 //! `var` and `env_var`.
 
-use highwater_jinja::{Arguments, Error, Value, from_json, function};
+use highwater_jinja::{Arguments, Error, Template, Value, from_json, function, render};
 
 use super::fault::Fault;
 use super::scene::Frame;
+use crate::project::render::has_jinja;
 
 /// `var(name, default)`, with `var.has_var(name)`.
 pub(crate) fn var_function(frame: &Frame) -> Value {
@@ -26,9 +27,21 @@ impl Variables {
         found.map(from_json)
     }
 
+    /// A text that is a template itself (`"{{ ref('orders') }}"`), rendered with what the node sees.
+    fn rendered(&self, value: Value) -> Result<Value, Error> {
+        let Some(text) = value.as_str().filter(|text| has_jinja(text)) else { return Ok(value) };
+        let scene = &self.0.scene;
+        let template = Template::parse("dbt_project.yml", text)?;
+        let output = render(&template, &Frame::top(std::sync::Arc::clone(scene)).context(), &scene.options)?;
+        Ok(Value::from(output.text))
+    }
+
     fn get(&self, arguments: &Arguments) -> Result<Value, Error> {
         let name = arguments.required_text(0, "var_name")?;
-        match self.find(&name).or_else(|| arguments.get(1, "default").cloned()) {
+        if let Some(value) = self.find(&name) {
+            return self.rendered(value);
+        }
+        match arguments.get(1, "default").cloned() {
             Some(value) => Ok(value),
             // Reading a project, what is missing may stand in a model that is disabled.
             None if self.0.scene.running().is_none() => Ok(Value::from(())),

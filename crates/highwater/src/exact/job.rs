@@ -29,6 +29,9 @@ pub(crate) struct Job<'a> {
     pub dialect: Dialect,
     /// The name under which the ledger keeps another view of the inputs than that of the last run: what a backfill was planned on.
     pub shadow: Option<String>,
+    /// Partitions, a table with one column `p`, beside which nothing of the inputs matters: for looking whether they have moved, never for
+    /// taking down what was seen.
+    pub focus: Option<String>,
     prefix: String,
     temporary: Vec<String>,
     /// A way to look for changes that is not enough.
@@ -58,6 +61,7 @@ impl<'a> Job<'a> {
             moment: Timestamp::now(),
             dialect,
             shadow: None,
+            focus: None,
             prefix: prefix.to_owned(),
             temporary: Vec::new(),
             #[cfg(test)]

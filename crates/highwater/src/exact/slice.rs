@@ -64,7 +64,7 @@ impl Filter {
     }
 
     /// Whether the interval of an expression is dirty.
-    fn interval(&self, expression: &str, unit: IntervalUnit) -> String {
+    pub fn interval(&self, expression: &str, unit: IntervalUnit) -> String {
         self.near(expression, unit, 0, 0)
     }
 

@@ -58,9 +58,10 @@ date_diff('{{ datepart }}', {{ first }}, {{ second }})
 {% macro default__date_trunc(datepart, date) -%}date_trunc('{{ datepart }}', {{ date }}){%- endmacro %}
 
 {% macro last_day(date, datepart) -%}{% do return(adapter.dispatch('last_day', 'dbt')(date, datepart)) %}{%- endmacro %}
-{% macro default__last_day(date, datepart) -%}
+{% macro default_last_day(date, datepart) -%}
 cast({{ dateadd('day', '-1', dateadd(datepart, '1', date_trunc(datepart, date))) }} as date)
 {%- endmacro %}
+{% macro default__last_day(date, datepart) -%}{{ default_last_day(date, datepart) }}{%- endmacro %}
 
 {% macro date(year, month, day) -%}{% do return(adapter.dispatch('date', 'dbt')(year, month, day)) %}{%- endmacro %}
 {% macro default__date(year, month, day) -%}
@@ -118,4 +119,29 @@ select unnest(range(1, {{ upper_bound }} + 1)) as generated_number
 
 {% macro py_current_timestring() %}
   {% do return(modules.datetime.datetime.now().strftime('%H%M%S%f')) %}
+{% endmacro %}
+
+{# Dates written out, from the first to the last: `dates_in_range('20260130', '20260202')`. #}
+{% macro convert_datetime(date_str, date_fmt) %}
+  {% do return(modules.datetime.datetime.strptime(date_str, date_fmt)) %}
+{% endmacro %}
+{% macro dates_in_range(start_date_str, end_date_str=none, in_fmt='%Y%m%d', out_fmt='%Y%m%d') %}
+  {%- set first = convert_datetime(start_date_str, in_fmt) -%}
+  {%- set last = convert_datetime(start_date_str if end_date_str is none else end_date_str, in_fmt) -%}
+  {%- if last < first -%}
+    {% do exceptions.raise_compiler_error('the range of dates ends before it begins: ' ~ start_date_str ~ ' to ' ~ end_date_str) %}
+  {%- endif -%}
+  {%- set dates = [] -%}
+  {%- for step in range((last - first).days + 1) -%}
+    {%- do dates.append((first + modules.datetime.timedelta(days=step)).strftime(out_fmt)) -%}
+  {%- endfor -%}
+  {% do return(dates) %}
+{% endmacro %}
+{# One date, or two with a comma between them. #}
+{% macro partition_range(raw_partition_date, date_fmt='%Y%m%d') %}
+  {%- set ends = raw_partition_date.split(',') -%}
+  {%- if ends | length > 2 -%}
+    {% do exceptions.raise_compiler_error('a range of partitions is one date or two, not ' ~ raw_partition_date) %}
+  {%- endif -%}
+  {% do return(dates_in_range(ends[0], ends[1] if ends | length > 1 else none, in_fmt=date_fmt)) %}
 {% endmacro %}

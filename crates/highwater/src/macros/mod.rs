@@ -9,6 +9,7 @@ pub(crate) static FILES: &[(&str, &str)] = &[
     ("names.sql", include_str!("names.sql")),
     ("incremental.sql", include_str!("incremental.sql")),
     ("relations.sql", include_str!("relations.sql")),
+    ("exchange.sql", include_str!("exchange.sql")),
     ("contracts.sql", include_str!("contracts.sql")),
     ("dress.sql", include_str!("dress.sql")),
     ("merge.sql", include_str!("merge.sql")),

@@ -1,14 +1,15 @@
 {# Making, finding and changing tables and views. #}
 
-{% macro create_schema(relation) %}{% do adapter.create_schema(relation) %}{% endmacro %}
-{% macro drop_schema(relation) %}{% do adapter.drop_schema(relation) %}{% endmacro %}
-{% macro drop_schema_named(schema_name) %}{% do return(adapter.dispatch('drop_schema_named', 'dbt')(schema_name)) %}{% endmacro %}
-{% macro default__drop_schema_named(schema_name) %}
-  {% do adapter.drop_schema(api.Relation.create(database=target.database, schema=schema_name)) %}
-{% endmacro %}
-{% macro drop_relation(relation) %}{% do adapter.drop_relation(relation) %}{% endmacro %}
-{% macro rename_relation(from_relation, to_relation) %}{% do adapter.rename_relation(from_relation, to_relation) %}{% endmacro %}
-{% macro truncate_relation(relation) %}{% do adapter.truncate_relation(relation) %}{% endmacro %}
+{% macro create_schema(relation) %}{% do return(adapter.dispatch('create_schema', 'dbt')(relation)) %}{% endmacro %}
+{% macro default__create_schema(relation) %}{% do adapter.create_schema(relation) %}{% endmacro %}
+{% macro drop_schema(relation) %}{% do return(adapter.dispatch('drop_schema', 'dbt')(relation)) %}{% endmacro %}
+{% macro default__drop_schema(relation) %}{% do adapter.drop_schema(relation) %}{% endmacro %}
+{% macro drop_relation(relation) %}{% do return(adapter.dispatch('drop_relation', 'dbt')(relation)) %}{% endmacro %}
+{% macro default__drop_relation(relation) %}{% do adapter.drop_relation(relation) %}{% endmacro %}
+{% macro rename_relation(from_relation, to_relation) %}{% do return(adapter.dispatch('rename_relation', 'dbt')(from_relation, to_relation)) %}{% endmacro %}
+{% macro default__rename_relation(from_relation, to_relation) %}{% do adapter.rename_relation(from_relation, to_relation) %}{% endmacro %}
+{% macro truncate_relation(relation) %}{% do return(adapter.dispatch('truncate_relation', 'dbt')(relation)) %}{% endmacro %}
+{% macro default__truncate_relation(relation) %}{% do adapter.truncate_relation(relation) %}{% endmacro %}
 
 {% macro drop_relation_if_exists(relation) %}
   {%- if relation is not none -%}{% do adapter.drop_relation(relation) %}{%- endif -%}
@@ -21,27 +22,42 @@
 {% macro load_relation(relation) %}{% do return(load_cached_relation(relation)) %}{% endmacro %}
 
 {% macro get_or_create_relation(database, schema, identifier, type) %}
+  {% do return(adapter.dispatch('get_or_create_relation', 'dbt')(database, schema, identifier, type)) %}
+{% endmacro %}
+{% macro default__get_or_create_relation(database, schema, identifier, type) %}
   {%- set existing = adapter.get_relation(database=database, schema=schema, identifier=identifier) -%}
   {%- if existing -%}{% do return([true, existing]) %}{%- endif -%}
   {% do return([false, api.Relation.create(database=database, schema=schema, identifier=identifier, type=type)]) %}
 {% endmacro %}
 
 {% macro list_relations_without_caching(schema_relation) %}
+  {% do return(adapter.dispatch('list_relations_without_caching', 'dbt')(schema_relation)) %}
+{% endmacro %}
+{% macro default__list_relations_without_caching(schema_relation) %}
   {% do return(adapter.list_relations_without_caching(schema_relation)) %}
 {% endmacro %}
 
-{% macro list_schemas(database) %}{% do return(adapter.list_schemas(database)) %}{% endmacro %}
+{% macro list_schemas(database) %}{% do return(adapter.dispatch('list_schemas', 'dbt')(database)) %}{% endmacro %}
+{% macro default__list_schemas(database) %}{% do return(adapter.list_schemas(database)) %}{% endmacro %}
 {% macro check_schema_exists(information_schema, schema) %}
+  {% do return(adapter.dispatch('check_schema_exists', 'dbt')(information_schema, schema)) %}
+{% endmacro %}
+{% macro default__check_schema_exists(information_schema, schema) %}
   {% do return(adapter.check_schema_exists(information_schema.database, schema)) %}
 {% endmacro %}
-{% macro information_schema_name(database=none) -%}
+{% macro information_schema_name(database=none) -%}{% do return(adapter.dispatch('information_schema_name', 'dbt')(database)) %}{%- endmacro %}
+{% macro default__information_schema_name(database) -%}
   {{ adapter.quote(database) ~ '.' if database }}information_schema
 {%- endmacro %}
 
-{% macro get_columns_in_relation(relation) %}{% do return(adapter.get_columns_in_relation(relation)) %}{% endmacro %}
+{% macro get_columns_in_relation(relation) %}{% do return(adapter.dispatch('get_columns_in_relation', 'dbt')(relation)) %}{% endmacro %}
+{% macro default__get_columns_in_relation(relation) %}{% do return(adapter.get_columns_in_relation(relation)) %}{% endmacro %}
 
 {# The header runs by itself: what asks for the columns of a query takes one statement. #}
 {% macro get_empty_subquery_sql(select_sql, select_sql_header=none) -%}
+  {% do return(adapter.dispatch('get_empty_subquery_sql', 'dbt')(select_sql, select_sql_header)) %}
+{%- endmacro %}
+{% macro default__get_empty_subquery_sql(select_sql, select_sql_header=none) -%}
   {%- if select_sql_header is not none -%}{% do run_query(select_sql_header) %}{%- endif -%}
   select * from (
     {{ select_sql }}
@@ -54,7 +70,8 @@
   {% do return(adapter.get_column_schema_from_query(get_empty_subquery_sql(select_sql, select_sql_header))) %}
 {% endmacro %}
 
-{% macro get_columns_in_query(select_sql) %}
+{% macro get_columns_in_query(select_sql) %}{% do return(adapter.dispatch('get_columns_in_query', 'dbt')(select_sql)) %}{% endmacro %}
+{% macro default__get_columns_in_query(select_sql) %}
   {% do return(get_column_schema_from_query(select_sql) | map(attribute='name') | list) %}
 {% endmacro %}
 
@@ -124,10 +141,17 @@ create view {{ relation }} as (
 {%- endmacro %}
 {% macro get_limit_subquery_sql(sql, limit) %}{% do return(get_limit_sql(sql, limit)) %}{% endmacro %}
 
-{% macro get_create_table_as_sql(temporary, relation, sql) %}{% do return(create_table_as(temporary, relation, sql)) %}{% endmacro %}
-{% macro get_create_view_as_sql(relation, sql) %}{% do return(create_view_as(relation, sql)) %}{% endmacro %}
+{% macro get_create_table_as_sql(temporary, relation, sql) -%}
+  {% do return(adapter.dispatch('get_create_table_as_sql', 'dbt')(temporary, relation, sql)) %}
+{%- endmacro %}
+{% macro default__get_create_table_as_sql(temporary, relation, sql) -%}{% do return(create_table_as(temporary, relation, sql)) %}{%- endmacro %}
+{% macro get_create_view_as_sql(relation, sql) -%}{% do return(adapter.dispatch('get_create_view_as_sql', 'dbt')(relation, sql)) %}{%- endmacro %}
+{% macro default__get_create_view_as_sql(relation, sql) -%}{% do return(create_view_as(relation, sql)) %}{%- endmacro %}
 
 {% macro alter_relation_add_remove_columns(relation, add_columns=none, remove_columns=none) %}
+  {% do return(adapter.dispatch('alter_relation_add_remove_columns', 'dbt')(relation, add_columns, remove_columns)) %}
+{% endmacro %}
+{% macro default__alter_relation_add_remove_columns(relation, add_columns, remove_columns) %}
   {%- for column in add_columns or [] -%}
     {% do run_query('alter table ' ~ relation ~ ' add column ' ~ column.quoted ~ ' ' ~ column.data_type) %}
   {%- endfor -%}

@@ -2,14 +2,15 @@
 //!
 //! 1. docs blocks and properties files; 2. drafts of all nodes; 3. which entry is about which node; 4. generic tests;
 //! 5. every template read with `execute` false, in parallel; 6. configuration merged and places in the database named;
-//! 7. names checked; 8. references followed; 9. exposures, metrics and unit tests; 10. the graph.
+//! 7. names checked; 8. references followed; 9. the semantic layer, exposures and unit tests;
+//! 10. the graph.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 use rayon::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::configure::{Configurer, Layer, tags};
 use super::docs::{self, Renderers};
@@ -19,7 +20,7 @@ use super::issues::Issues;
 use super::patch::{self, Patch};
 use super::properties::{self, Described, columns, tags_of, tests_of};
 use super::sources::{self, Table};
-use super::{Manifest, Node, ResourceType, SourceNode, checks, exposures, graph, key, resolve};
+use super::{Manifest, Node, ResourceType, SourceNode, checks, exposures, graph, key, resolve, semantic};
 use crate::context::{Captured, Macros, NameKind, ParseContext};
 use crate::diagnostics::Diagnostic;
 use crate::project::Project;
@@ -65,8 +66,10 @@ pub fn build(project: &Project, macros: &Arc<Macros>) -> Result<(Manifest, Vec<D
     let origins = insert_nodes(&mut manifest, drafts);
     let disabled_sources = insert_sources(&mut manifest, tables, &mut issues);
     resolve::resolve(&mut manifest, &disabled_sources, &origins, &mut issues);
-    (manifest.exposures, manifest.metrics) =
-        exposures::read(project, &manifest, &disabled_sources, &properties, &renderers, &mut issues);
+    let layer = semantic::read(project, &manifest, &disabled_sources, &properties, &renderers, &mut issues);
+    (manifest.semantic_models, manifest.metrics) = (layer.semantic_models, layer.metrics);
+    manifest.saved_queries = layer.saved_queries;
+    manifest.exposures = exposures::read(project, &manifest, &disabled_sources, &properties, &renderers, &mut issues);
     let unit_tests = super::unit_tests::Reader {
         project,
         macros,
@@ -284,6 +287,7 @@ fn describe(node: &mut Node, patch: &Patch<'_>, renderers: &Renderers, issues: &
     node.description = renderers.description(&described.package, &described.file, patch.text, issues);
     node.columns = columns(described, &patch.columns, renderers, issues);
     node.deprecation_date = patch.text.text_of("deprecation_date");
+    node.time_spine = described.yaml.json_of("time_spine");
     node.constraints = described.yaml.json_of("constraints").as_array().cloned().unwrap_or_default();
 }
 
@@ -338,6 +342,11 @@ fn read_hooks(parse: &ParseContext<'_>, draft: &mut Draft<'_>, issues: &mut Issu
                     .help("take ref() and source() out of the hook, or move it to a model"),
             );
         }
+        for called in captured.macros {
+            if !draft.node.depends_on.macros.contains(&called) {
+                draft.node.depends_on.macros.push(called);
+            }
+        }
         for call in captured.refs {
             if !draft.node.refs.contains(&call) {
                 draft.node.refs.push(call);
@@ -386,9 +395,25 @@ fn insert_sources(manifest: &mut Manifest, tables: Vec<Table<'_>>, issues: &mut 
 }
 
 /// Groups, and nodes that name one that does not exist.
+/// A group in the shape of dbt's manifest.
+fn group(described: &Described) -> Value {
+    let yaml = &described.yaml;
+    let mut owner = json!({"email": null, "name": null});
+    if let (Some(owner), Value::Object(written)) = (owner.as_object_mut(), yaml.json_of("owner")) {
+        owner.extend(written);
+    }
+    json!({
+        "name": described.name, "resource_type": "group", "package_name": described.package,
+        "path": described.inner_path, "original_file_path": described.path,
+        "unique_id": format!("group.{}.{}", described.package, described.name), "owner": owner,
+        "description": yaml.text_of("description"),
+        "config": {"meta": properties::meta_of(yaml), "tags": []},
+    })
+}
+
 fn groups(manifest: &mut Manifest, properties: &[Described], drafts: &[Draft<'_>], issues: &mut Issues) {
     for described in properties.iter().filter(|described| described.list == "groups") {
-        manifest.groups.insert(described.name.clone(), described.yaml.json());
+        manifest.groups.insert(described.name.clone(), group(described));
     }
     for draft in drafts.iter().filter(|draft| draft.node.attached_node.is_none()) {
         if let Some(group) = draft.node.group.as_ref().filter(|group| !manifest.groups.contains_key(*group)) {

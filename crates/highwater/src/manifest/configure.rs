@@ -129,6 +129,8 @@ fn tree(configs: &ConfigTrees, kind: ResourceType) -> &Value {
         ResourceType::Source => &configs.sources,
         ResourceType::Exposure => &configs.exposures,
         ResourceType::Metric => &configs.metrics,
+        ResourceType::SemanticModel => &configs.semantic_models,
+        ResourceType::SavedQuery => &configs.saved_queries,
         _ => &configs.models,
     }
 }

@@ -1,4 +1,4 @@
-//! Exposures and metrics: what uses the models.
+//! Exposures: who uses the models.
 
 use highwater_jinja::Template;
 use indexmap::IndexMap;
@@ -9,11 +9,12 @@ use super::docs::Renderers;
 use super::issues::Issues;
 use super::properties::{Described, config_of, meta_of, tags_of};
 use super::resolve::{Asking, Index};
-use super::{Config, Dependencies, Exposure, Manifest, Metric, Owner, RefCall, ResourceType, SourceNode};
+use super::semantic::names_of;
+use super::{Config, Dependencies, Exposure, Manifest, Owner, RefCall, ResourceType, SourceNode};
 use crate::project::Project;
 use crate::project::yaml::{Yaml, error_at};
 
-/// Reads both kinds; the manifest must hold all nodes and sources.
+/// Reads them; the manifest must hold all nodes, sources and metrics.
 pub(super) fn read(
     project: &Project,
     manifest: &Manifest,
@@ -21,32 +22,19 @@ pub(super) fn read(
     properties: &[Described],
     renderers: &Renderers,
     issues: &mut Issues,
-) -> (IndexMap<String, Exposure>, IndexMap<String, Metric>) {
+) -> IndexMap<String, Exposure> {
     let index = Index::new(manifest, disabled_sources);
-    let mut metrics = IndexMap::new();
-    for described in properties.iter().filter(|described| described.list == "metrics") {
-        let metric = metric(project, described, &index, renderers, issues);
-        insert(&mut metrics, metric.config.enabled(), metric.unique_id.clone(), metric, described, issues);
-    }
-    let names: IndexMap<String, String> =
-        metrics.values().map(|metric: &Metric| (metric.name.clone(), metric.unique_id.clone())).collect();
-    for metric in metrics.values_mut() {
-        let inputs = metric_inputs(&metric.type_params);
-        for id in inputs.iter().filter_map(|input| names.get(input)) {
-            if !metric.depends_on.nodes.contains(id) {
-                metric.depends_on.nodes.push(id.clone());
-            }
-        }
-    }
+    let names = names_of(&manifest.metrics);
     let mut exposures = IndexMap::new();
     for described in properties.iter().filter(|described| described.list == "exposures") {
         let exposure = exposure(project, described, &index, &names, renderers, issues);
         insert(&mut exposures, exposure.config.enabled(), exposure.unique_id.clone(), exposure, described, issues);
     }
-    (exposures, metrics)
+    exposures
 }
 
-fn insert<T>(
+/// Adds what is enabled; a name twice is an issue.
+pub(super) fn insert<T>(
     all: &mut IndexMap<String, T>,
     enabled: bool,
     id: String,
@@ -64,7 +52,7 @@ fn insert<T>(
 }
 
 /// Configuration, with what stands beside `config:` put in.
-fn config(project: &Project, described: &Described, kind: ResourceType, fqn: &[String]) -> Config {
+pub(super) fn config(project: &Project, described: &Described, kind: ResourceType, fqn: &[String]) -> Config {
     let package = project.package(&described.package).expect("properties belong to a package of the project");
     let mut layer = config_of(&described.yaml);
     layer.insert("meta".to_owned(), Value::Object(meta_of(&described.yaml).into_iter().collect()));
@@ -111,7 +99,7 @@ fn exposure(
 }
 
 /// What one line such as `ref('orders')` comes to.
-fn depends_on(
+pub(super) fn depends_on(
     described: &Described,
     line: &Yaml,
     index: &Index<'_>,
@@ -161,21 +149,16 @@ fn depends_on(
     found
 }
 
-fn metric(
-    project: &Project,
+/// The models that a metric names beside its measures: `model:`, or `meta.highwater.model`.
+pub(super) fn models_of_metric(
     described: &Described,
+    config: &Config,
     index: &Index<'_>,
-    renderers: &Renderers,
     issues: &mut Issues,
-) -> Metric {
-    let yaml = &described.yaml;
-    let fqn = described.fqn(&[&described.name]);
-    let config = config(project, described, ResourceType::Metric, &fqn);
-    let mut nodes = Vec::new();
+) -> Vec<String> {
     let highwater = config.highwater("model").and_then(Value::as_str).map(str::to_owned);
-    let line = yaml.get("model");
-    let named = highwater.map(|name| RefCall { name, package: None, version: None });
-    if let Some(call) = named {
+    if let Some(name) = highwater {
+        let call = RefCall { name, package: None, version: None };
         let place = described.place();
         let asking = Asking {
             package: &described.package,
@@ -184,30 +167,8 @@ fn metric(
             place: place.place(&described.file),
             is_template: false,
         };
-        nodes.extend(issues.keep(index.reference(&call, &asking)).map(|node| node.unique_id.clone()));
-    } else if let Some(line) = line {
-        nodes.extend(depends_on(described, line, index, &IndexMap::new(), issues));
+        return issues.keep(index.reference(&call, &asking)).map(|node| node.unique_id.clone()).into_iter().collect();
     }
-    Metric {
-        unique_id: format!("metric.{}.{}", described.package, described.name),
-        name: described.name.clone(),
-        package_name: described.package.clone(),
-        label: yaml.text_of("label").unwrap_or_else(|| described.name.clone()),
-        description: renderers.description(&described.package, &described.file, yaml, issues),
-        metric_type: yaml.text_of("type").unwrap_or_else(|| "simple".to_owned()),
-        type_params: yaml.json_of("type_params"),
-        depends_on: Dependencies { macros: Vec::new(), nodes },
-        tags: tags(&config),
-        config,
-        original_file_path: described.path.clone(),
-        fqn,
-    }
-}
-
-/// Names of the metrics that ratio and derived metrics are made of.
-fn metric_inputs(type_params: &Value) -> Vec<String> {
-    let name = |value: &Value| value.as_str().or_else(|| value.get("name")?.as_str()).map(str::to_owned);
-    let listed = type_params.get("metrics").and_then(Value::as_array).into_iter().flatten();
-    let single = ["numerator", "denominator"].into_iter().filter_map(|key| type_params.get(key));
-    single.chain(listed).filter_map(name).collect()
+    let line = described.yaml.get("model");
+    line.map(|line| depends_on(described, line, index, &IndexMap::new(), issues)).unwrap_or_default()
 }

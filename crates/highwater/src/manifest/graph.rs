@@ -13,10 +13,14 @@ pub(super) fn connect(manifest: &mut Manifest) {
     let sources = manifest.sources.keys().map(|id| (id, [].as_slice()));
     let exposures = manifest.exposures.iter().map(|(id, exposure)| (id, exposure.depends_on.nodes.as_slice()));
     let metrics = manifest.metrics.iter().map(|(id, metric)| (id, metric.depends_on.nodes.as_slice()));
+    let semantic_models = manifest.semantic_models.iter().map(|(id, model)| (id, model.depends_on.nodes.as_slice()));
+    let saved_queries = manifest.saved_queries.iter().map(|(id, query)| (id, query.depends_on.nodes.as_slice()));
     let parents: IndexMap<String, Vec<String>> = nodes
         .chain(sources)
         .chain(exposures)
         .chain(metrics)
+        .chain(semantic_models)
+        .chain(saved_queries)
         .map(|(id, parents)| (id.clone(), parents.to_vec()))
         .collect();
     let mut children: IndexMap<String, Vec<String>> = parents.keys().map(|id| (id.clone(), Vec::new())).collect();

@@ -15,7 +15,8 @@
 //! | `unique.rs` | all columns that were declared unique, of models and sources |
 //! | `configure.rs` | configuration merged, in dbt's order |
 //! | `resolve.rs` | what `ref` and `source` come to |
-//! | `exposures.rs` | exposures and metrics |
+//! | `exposures.rs` | exposures |
+//! | `semantic.rs` | semantic models, metrics, saved queries |
 //! | `unit_tests.rs` | unit tests |
 //! | `key.rs` | which columns are a model's key; checksums of contracts |
 //! | `checks.rs` | what must not be |
@@ -38,6 +39,7 @@ mod patch;
 mod properties;
 mod resolve;
 pub mod select;
+mod semantic;
 mod sources;
 mod unique;
 mod unit_tests;
@@ -46,6 +48,6 @@ pub use build::build;
 pub use config::{BatchSize, Config, Policy};
 pub use node::{
     Checksum, ColumnProperties, Dependencies, DocsBlock, Exposure, Fixture, MacroNode, Manifest, Metric, Node, Owner,
-    RefCall, ResourceType, SourceNode, TestMetadata, UnitTest,
+    RefCall, ResourceType, SavedQuery, SemanticModel, SourceNode, TestMetadata, UnitTest,
 };
 pub use unique::declared_keys;

@@ -24,6 +24,8 @@ pub enum ResourceType {
     Metric,
     Macro,
     UnitTest,
+    SemanticModel,
+    SavedQuery,
 }
 
 impl ResourceType {
@@ -41,6 +43,8 @@ impl ResourceType {
             Self::Metric => "metric",
             Self::Macro => "macro",
             Self::UnitTest => "unit_test",
+            Self::SemanticModel => "semantic_model",
+            Self::SavedQuery => "saved_query",
         }
     }
 }
@@ -199,6 +203,8 @@ pub struct Node {
     pub unit_test: Option<Box<UnitTest>>,
     /// `deprecation_date` of a model, as written.
     pub deprecation_date: Option<String>,
+    /// `time_spine` of a model that lists moments; null for all others.
+    pub time_spine: Value,
     /// Columns that constraints or tests declare to be a model's key.
     pub primary_key: Vec<String>,
     /// Absolute folder of the package, to read seeds from; not part of any artifact.
@@ -207,23 +213,6 @@ pub struct Node {
 }
 
 impl Node {
-    /// The node as templates see it (`model`, the `node` of `generate_schema_name`), with dbt's names.
-    pub fn template_value(&self) -> Value {
-        let mut value = serde_json::to_value(self).unwrap_or_default();
-        if let Some(fields) = value.as_object_mut() {
-            fields.remove("relation");
-            fields.insert("database".to_owned(), self.relation.database.clone().into());
-            fields.insert("schema".to_owned(), self.relation.schema.clone().into());
-            fields.insert("alias".to_owned(), self.relation.identifier.clone().into());
-            fields.insert("relation_name".to_owned(), self.relation.sql().into());
-            fields.insert(
-                "meta".to_owned(),
-                self.config.get("meta").cloned().unwrap_or_else(|| Value::Object(Default::default())),
-            );
-        }
-        value
-    }
-
     /// Whether other nodes can `ref` it.
     pub fn is_refable(&self) -> bool {
         matches!(self.resource_type, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot)
@@ -318,7 +307,7 @@ pub struct Exposure {
     pub fqn: Vec<String>,
 }
 
-/// A metric, as written.
+/// A metric.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Metric {
     /// `metric.package.name`.
@@ -333,9 +322,61 @@ pub struct Metric {
     pub description: String,
     /// simple, ratio, derived, cumulative, conversion.
     pub metric_type: String,
-    /// `type_params` as written.
+    /// `type_params` in the shape of dbt's manifest.
     pub type_params: Value,
-    /// Models it rests on, where its parameters or meta say so.
+    /// Conditions, in the shape of dbt's manifest; null without any.
+    pub filter: Value,
+    /// The grain of time it is asked for by, when none is named.
+    pub time_granularity: Option<String>,
+    /// Semantic models, metrics and models it rests on.
+    pub depends_on: Dependencies,
+    /// Configuration.
+    pub config: Config,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Properties file.
+    pub original_file_path: String,
+    /// Package, folders, name.
+    pub fqn: Vec<String>,
+}
+
+/// A semantic model: what a model means to metrics.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SemanticModel {
+    /// `semantic_model.package.name`.
+    pub unique_id: String,
+    /// Name.
+    pub name: String,
+    /// Package.
+    pub package_name: String,
+    /// Description.
+    pub description: Option<String>,
+    /// `model`, `entities`, `dimensions`, `measures` and the rest, in the shape of dbt's manifest.
+    pub body: Value,
+    /// The model.
+    pub depends_on: Dependencies,
+    /// Configuration.
+    pub config: Config,
+    /// Properties file.
+    pub original_file_path: String,
+    /// Package, folders, name.
+    pub fqn: Vec<String>,
+}
+
+/// A saved query: metrics asked for together.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SavedQuery {
+    /// `saved_query.package.name`.
+    pub unique_id: String,
+    /// Name.
+    pub name: String,
+    /// Package.
+    pub package_name: String,
+    /// Description.
+    pub description: Option<String>,
+    /// `query_params`, `exports` and `label`, in the shape of dbt's manifest.
+    pub body: Value,
+    /// The metrics.
     pub depends_on: Dependencies,
     /// Configuration.
     pub config: Config,
@@ -406,9 +447,13 @@ pub struct Manifest {
     pub exposures: IndexMap<String, Exposure>,
     /// Metrics.
     pub metrics: IndexMap<String, Metric>,
+    /// Semantic models.
+    pub semantic_models: IndexMap<String, SemanticModel>,
+    /// Saved queries.
+    pub saved_queries: IndexMap<String, SavedQuery>,
     /// Docs blocks by `doc.package.name`.
     pub docs: IndexMap<String, DocsBlock>,
-    /// Groups by name, as written.
+    /// Groups by name, in the shape of dbt's manifest.
     pub groups: IndexMap<String, Value>,
     /// Selectors of selectors.yml by name, as written.
     pub selectors: IndexMap<String, Value>,

@@ -23,14 +23,15 @@ const LISTS: &[&str] = &[
     "macros",
     "exposures",
     "metrics",
+    "semantic_models",
+    "saved_queries",
     "groups",
     "analyses",
     "unit_tests",
     "data_tests",
 ];
 /// Keys that are accepted and not read.
-const IGNORED: &[&str] =
-    &["version", "semantic_models", "saved_queries", "functions", "anchors", "definitions", "catalogs"];
+const IGNORED: &[&str] = &["version", "functions", "anchors", "definitions", "catalogs"];
 /// Keys of an entry that dbt also takes outside `config:`.
 const LIFTED: &[&str] = &["meta", "docs", "group", "contract", "access"];
 
@@ -203,6 +204,7 @@ fn stays_template(list: &str, path: &[String]) -> bool {
         ("sources", path) => properties(path),
         ("macros", ["arguments", _, rest @ ..]) => properties(rest),
         ("metrics", [.., "filter"] | [.., "filter", _]) => true,
+        ("saved_queries", [.., "where"] | [.., "where", _]) => true,
         ("unit_tests", path) => !path.is_empty(),
         (_, path) => properties(path),
     }

@@ -8,11 +8,12 @@
 //! | `package.rs` | one `dbt_project.yml`, and the configuration trees in it |
 //! | `profile.rs` | `profiles.yml`: where it is looked for, which target counts |
 //! | `target/` | the database a target names, and opening it: a file per engine |
-//! | `packages.rs` | `packages.yml`, `dependencies.yml`, and installing local packages |
+//! | `packages/` | `packages.yml`, `dependencies.yml`, `package-lock.yml`, and installing packages |
 //! | `discover.rs` | which files belong to a package, and as what |
 //! | `ignore.rs` | `.dbtignore` |
 //! | `render.rs` | Jinja in the values of these YAML files |
 //! | `yaml.rs` | YAML with the place of every value |
+//! | `python_json.rs` | JSON as Python writes it |
 //! | `suggest.rs` | "did you mean" |
 
 mod discover;
@@ -21,6 +22,7 @@ mod load;
 mod package;
 pub mod packages;
 mod profile;
+mod python_json;
 pub mod render;
 pub(crate) mod suggest;
 mod target;
@@ -37,6 +39,7 @@ pub(crate) use discover::checksum;
 pub use load::load;
 pub(crate) use load::target_value;
 pub use package::PROJECT_FILE;
+pub(crate) use python_json::python_json;
 pub(crate) use target::postgres_refused;
 pub use target::{Place, Target};
 
@@ -215,6 +218,8 @@ pub struct ConfigTrees {
     pub sources: Value,
     pub exposures: Value,
     pub metrics: Value,
+    pub semantic_models: Value,
+    pub saved_queries: Value,
     pub analyses: Value,
 }
 

@@ -242,6 +242,8 @@ impl Reader<'_> {
             sources: self.tree("sources"),
             exposures: self.tree("exposures"),
             metrics: self.tree("metrics"),
+            semantic_models: self.tree("semantic-models"),
+            saved_queries: self.tree("saved-queries"),
             analyses: self.tree("analyses"),
         }
     }

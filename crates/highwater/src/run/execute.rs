@@ -111,7 +111,9 @@ pub(super) fn selected_nodes(session: &Session, options: &RunOptions) -> Result<
     let mut selected = select::select(&session.manifest, &options.selection)?;
     // A file with nothing in it is a model that somebody has yet to write, as in dbt.
     let written = |node: &Node| node.resource_type != ResourceType::Model || !node.raw_code.trim().is_empty();
-    selected.retain(|id| session.manifest.nodes.get(id).is_some_and(|node| runs(node) && written(node)));
+    // Nothing is done for an exposure, but `build` says so.
+    let shown = |id: &String| options.command == Command::Build && session.manifest.exposures.contains_key(id);
+    selected.retain(|id| session.manifest.nodes.get(id).is_some_and(|node| runs(node) && written(node)) || shown(id));
     Ok(selected)
 }
 
@@ -131,6 +133,8 @@ fn found(manifest: &Manifest) -> Vec<(&'static str, usize)> {
     found.push(("source", manifest.sources.len()));
     found.push(("exposure", manifest.exposures.len()));
     found.push(("metric", manifest.metrics.len()));
+    found.push(("semantic model", manifest.semantic_models.len()));
+    found.push(("saved query", manifest.saved_queries.len()));
     found.push(("macro", manifest.macros.len()));
     found.retain(|(_, number)| *number > 0);
     found
@@ -277,6 +281,11 @@ fn coordinate(
         while busy < threads
             && let Some(id) = schedule.next()
         {
+            if shared.node(&id).is_none() {
+                progress.pass_by(&id, results);
+                schedule.finish(&id, false);
+                continue;
+            }
             progress.start(&id);
             busy += usize::from(jobs.send(id).is_ok());
         }
@@ -308,7 +317,9 @@ impl<'a> Progress<'a> {
     }
 
     fn description(&self, id: &str) -> String {
-        self.shared.node(id).map(node::description).unwrap_or_default()
+        let exposure = || self.shared.session.manifest.exposures.get(id);
+        let described = self.shared.node(id).map(node::description);
+        described.or_else(|| Some(format!("exposure {}", exposure()?.name))).unwrap_or_default()
     }
 
     fn start(&mut self, id: &str) {
@@ -329,8 +340,18 @@ impl<'a> Progress<'a> {
         results.push(result);
     }
 
+    /// Says of an exposure that nothing is done for it, whatever became of its parents.
+    fn pass_by(&mut self, id: &str, results: &mut Vec<NodeResult>) {
+        let message = Some("NO-OP".to_owned());
+        self.finish(NodeResult { message, failures: Some(0), ..node::blank_of(id, Status::NoOp, "main") }, results);
+    }
+
     fn skip(&mut self, ids: Vec<String>, reason: &str, results: &mut Vec<NodeResult>) {
-        for node in ids.iter().filter_map(|id| self.shared.node(id)) {
+        for id in ids {
+            let Some(node) = self.shared.node(&id) else {
+                self.pass_by(&id, results);
+                continue;
+            };
             let mut result = node::blank(node, Status::Skipped, "main");
             result.message = Some(format!("skipped: {reason}"));
             self.finish(result, results);

@@ -12,7 +12,8 @@ use super::result::{NodeResult, Status};
 use super::transaction::{in_transaction, lock};
 use super::worker::{Shared, Task};
 use super::{Event, node, timing};
-use crate::context::SharedConnection;
+use crate::artifacts;
+use crate::context::{self, SharedConnection};
 use crate::manifest::Config;
 use crate::project::Package;
 
@@ -177,30 +178,29 @@ fn names_of_the_end(shared: &Shared<'_>, done: &[NodeResult]) -> Vec<(&'static s
     schemas.dedup();
     // As in dbt: hooks are no results here, unless they failed.
     let shown = done.iter().filter(|result| result.status.is_failure() || !result.unique_id.starts_with("operation."));
-    let results: Vec<Value> = shown.filter_map(|result| result_value(shared, result)).collect();
+    let results = shown.filter_map(|result| result_value(shared, result)).collect();
     let value = |json: Value| highwater_jinja::from_json(&json);
     vec![
-        ("results", value(Value::Array(results))),
+        ("results", highwater_jinja::list(results)),
         ("schemas", value(json!(schemas))),
         ("database_schemas", value(json!(pairs))),
     ]
 }
 
-/// A result as hooks have it: `res.node.unique_id`, `res.status`, ...
-fn result_value(shared: &Shared<'_>, result: &NodeResult) -> Option<Value> {
-    let node = shared.node(&result.unique_id)?;
-    Some(json!({
-        "node": {
-            "unique_id": node.unique_id, "name": node.name, "resource_type": node.resource_type.word(),
-            "package_name": node.package_name, "alias": node.relation.identifier, "schema": node.relation.schema,
-            "database": node.relation.database, "fqn": node.fqn, "tags": node.tags, "path": node.path,
-            "original_file_path": node.original_file_path, "config": node.config,
-            "relation_name": result.relation_name, "compiled_code": result.compiled_code,
-        },
-        "unique_id": result.unique_id, "status": result.status, "message": result.message,
-        "failures": result.failures, "execution_time": result.execution_time, "thread_id": result.thread_id,
-        "timing": result.timing, "adapter_response": result.adapter_response,
-    }))
+/// A result as hooks have it: `res.node.unique_id`, `res.status`, `res.to_dict()`, ...
+fn result_value(shared: &Shared<'_>, result: &NodeResult) -> Option<highwater_jinja::Value> {
+    let manifest = &shared.session.manifest;
+    let node = match shared.node(&result.unique_id) {
+        Some(node) => context::node_json(node, result.compiled_code.as_deref()),
+        None => artifacts::exposure_value(manifest, manifest.exposures.get(&result.unique_id)?),
+    };
+    let fields = json!({
+        "status": result.status, "timing": result.timing, "thread_id": result.thread_id,
+        "execution_time": result.execution_time, "adapter_response": result.adapter_response,
+        "message": result.message, "failures": result.failures, "agate_table": null,
+        "batch_results": result.batch_results, "unique_id": result.unique_id,
+    });
+    Some(context::result_value(&node, &fields))
 }
 
 fn run_project_hook(

@@ -75,8 +75,14 @@ pub(crate) fn blank(node: &Node, status: Status, thread_id: &str) -> NodeResult 
         ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot => node.config.materialized() != "ephemeral",
         _ => false,
     };
+    let relation_name = has_relation.then(|| node.relation.sql());
+    NodeResult { relation_name, ..blank_of(&node.unique_id, status, thread_id) }
+}
+
+/// A result without a relation, of whatever has this unique id.
+pub(crate) fn blank_of(unique_id: &str, status: Status, thread_id: &str) -> NodeResult {
     NodeResult {
-        unique_id: node.unique_id.clone(),
+        unique_id: unique_id.to_owned(),
         status,
         message: None,
         failures: None,
@@ -86,7 +92,7 @@ pub(crate) fn blank(node: &Node, status: Status, thread_id: &str) -> NodeResult 
         adapter_response: Map::new(),
         compiled: false,
         compiled_code: None,
-        relation_name: has_relation.then(|| node.relation.sql()),
+        relation_name: None,
         rows: None,
         batch_results: None,
         exact: None,

@@ -117,12 +117,29 @@ impl Schedule {
 
 /// For every selected node the selected nodes it waits for.
 fn edges(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool) -> Vec<BTreeSet<usize>> {
-    let is_test = |index: usize| selected[index].starts_with("test.") || selected[index].starts_with("unit_test.");
-    let mut edges: Vec<BTreeSet<usize>> = selected.iter().map(|id| nearest_selected(manifest, selected, id)).collect();
-    wait_for_audits(manifest, selected, &mut edges);
+    let nearest = |among: &IndexSet<String>| -> Vec<BTreeSet<usize>> {
+        let mut edges: Vec<BTreeSet<usize>> = among.iter().map(|id| nearest_selected(manifest, among, id)).collect();
+        wait_for_audits(manifest, among, &mut edges);
+        edges
+    };
     if !tests_block {
-        return edges;
+        return nearest(selected);
     }
+    // Tests of sources block, too: for as long as that is found out, sources stand among the nodes.
+    let mut among = selected.clone();
+    among.extend(manifest.sources.keys().cloned());
+    let mut edges = nearest(&among);
+    block(&mut edges, &|index| among[index].starts_with("test.") || among[index].starts_with("unit_test."));
+    edges.truncate(selected.len());
+    for parents in &mut edges {
+        parents.retain(|parent| *parent < selected.len());
+    }
+    unit_tests_first(manifest, selected, &mut edges);
+    edges
+}
+
+/// What reads a node waits for the tests of the node.
+fn block(edges: &mut [BTreeSet<usize>], is_test: &dyn Fn(usize) -> bool) {
     let mut tests_of: HashMap<usize, Vec<usize>> = HashMap::new();
     for (test, parents) in edges.iter().enumerate().filter(|(test, _)| is_test(*test)) {
         for parent in parents {
@@ -134,11 +151,8 @@ fn edges(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool) ->
         let candidates: BTreeSet<usize> =
             parents.iter().filter_map(|parent| tests_of.get(parent)).flatten().copied().collect();
         // A test of several nodes blocks only what comes after all of them; otherwise it could wait for itself.
-        let above = if candidates.iter().any(|test| edges[*test].len() > 1) {
-            ancestors(&edges, child)
-        } else {
-            HashSet::new()
-        };
+        let above =
+            if candidates.iter().any(|test| edges[*test].len() > 1) { ancestors(edges, child) } else { HashSet::new() };
         blocking.extend(
             candidates
                 .into_iter()
@@ -149,8 +163,6 @@ fn edges(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool) ->
     for (child, test) in blocking {
         edges[child].insert(test);
     }
-    unit_tests_first(manifest, selected, &mut edges);
-    edges
 }
 
 /// Where tests come before publishing, a node waits for all that they read, unless that waits for the node.

@@ -60,6 +60,7 @@ impl<'a> Shared<'a> {
             store_failures: options.store_failures,
             sample: options.sample.map(|window| (window.start, window.end)),
             which: options.command.word().to_owned(),
+            arguments: options.arguments.clone(),
         };
         let said: Arc<Mutex<Vec<(Message, String)>>> = Arc::default();
         let keep = Arc::clone(&said);

@@ -163,7 +163,7 @@ fn same_body(node: &Node, before: &PreviousNode) -> bool {
     if node.resource_type == ResourceType::Seed {
         return node.checksum.name == before.checksum.name && node.checksum.checksum == before.checksum.checksum;
     }
-    node.raw_code == before.raw_code
+    node.raw_code.trim() == before.raw_code.trim()
 }
 
 fn same_config(node: &Node, before: &PreviousNode) -> bool {

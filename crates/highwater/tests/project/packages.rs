@@ -37,9 +37,9 @@ fn what_is_not_installed_is_an_error() {
       help: for instance: - local: ../shared_models
     ");
     insta::assert_snapshot!(errors("==> packages.yml\npackages:\n  - package: dbt-labs/dbt_utils\n    version: 1.0.0\n"), @r"
-    error HW0121: `dbt-labs/dbt_utils` must be fetched, and this version installs local packages only
+    error HW0120: the package `dbt-labs/dbt_utils` is not installed
       at packages.yml:2:5 `package: dbt-labs/dbt_utils`
-      help: put a copy of the package into [folder]/dbt_packages (`dbt deps` does), or use `local:` with its folder
+      help: run `hw deps`
     ");
 }
 
@@ -67,8 +67,9 @@ fn local_packages_are_copied_with_those_they_ask_for() {
     let mut options = options(&outer);
     options.project_dir = outer.path().join("shop");
     for _ in 0..2 {
-        let installed = packages::install(&options).unwrap_or_else(|errors| panic!("{}", shown(&errors)));
-        let names: Vec<&str> = installed.iter().map(|package| package.name.as_str()).collect();
+        let done = packages::install(&options, packages::Steps::default());
+        let done = done.unwrap_or_else(|errors| panic!("{}", shown(&errors)));
+        let names: Vec<&str> = done.installed.iter().map(|package| package.name.as_str()).collect();
         assert_eq!(names, ["utils", "deeper"]);
     }
     assert!(!outer.path().join("shop/dbt_packages/utils/target").exists());
@@ -79,13 +80,13 @@ fn local_packages_are_copied_with_those_they_ask_for() {
 #[test]
 fn a_local_package_must_be_one() {
     let shop = folder("==> packages.yml\npackages: [{local: nowhere}]\n");
-    let errors = packages::install(&options(&shop)).expect_err("no package there");
+    let errors = packages::install(&options(&shop), packages::Steps::default()).expect_err("no package there");
     let root = std::fs::canonicalize(shop.path()).expect("exists").display().to_string();
     insta::assert_snapshot!(shown(&errors).replace(&root, "[folder]"), @r"
-    error HW0122: [folder]/nowhere holds no package
+    error HW0122: `nowhere` holds no package
       at packages.yml:1:12 `{local: nowhere}`
       note: there is no dbt_project.yml in [folder]/nowhere
-      help: `local:` must name a folder with a dbt_project.yml
+      help: a package is a folder with a dbt_project.yml that has a `name`
     ");
 }
 

@@ -263,24 +263,24 @@ fn kinds_and_selectors() {
 
 #[test]
 fn what_cannot_be_selected() {
-    insta::assert_snapshot!(table(&["state:modified+", "result:error", "tags:x", "nonsense:x", "@a+", "tag:", "resource_type:table", "test_type:x", "config:x"], Indirect::Eager), @r"
-    state:modified+                          error HW0232: `state:modified+` compares with an earlier run, and none is named
-      help: name the folder with its artifacts: --state path/to/artifacts
-    result:error                             error HW0232: `result:error` compares with an earlier run, and none is named
-      help: name the folder with its artifacts: --state path/to/artifacts
-    tags:x                                   error HW0230: `tags:x`: there is no method `tags:`
-      help: did you mean `tag:`?
-    nonsense:x                               error HW0230: `nonsense:x`: there is no method `nonsense:`
-      help: the methods are fqn, tag, group, access, source, path, file, package, config, resource_type, test_name, test_type, exposure, metric, version, unit_test, state, result, source_status, semantic_model, saved_query
-    @a+                                      error HW0231: `@a+` cannot be selected: @ takes the children along already
-      help: a criterion is a name or method:value, with + for parents in front or for children behind: 2+tag:nightly+
-    tag:                                     error HW0231: `tag:` cannot be selected: it says no name
-      help: a criterion is a name or method:value, with + for parents in front or for children behind: 2+tag:nightly+
-    resource_type:table                      error HW0231: `resource_type:table`: there is no kind `table`
-      help: the kinds are model, seed, snapshot, test, analysis, source, exposure, metric, unit_test
-    test_type:x                              error HW0231: `test_type:x`: there are no `x` tests
-      help: the types are generic, singular, data (both) and unit
-    config:x                                 error HW0231: `config:x` does not say which configuration
-      help: write config.materialized:table
-    ");
+    insta::assert_snapshot!(table(&["state:modified+", "result:error", "tags:x", "nonsense:x", "@a+", "tag:", "resource_type:table", "test_type:x", "config:x"], Indirect::Eager), @r#"
+state:modified+                          error HW0232: `state:modified+` compares with an earlier run, and none is named
+  help: name the folder with its artifacts: --state path/to/artifacts
+result:error                             error HW0232: `result:error` compares with an earlier run, and none is named
+  help: name the folder with its artifacts: --state path/to/artifacts
+tags:x                                   error HW0230: `tags:x`: there is no method `tags:`
+  help: did you mean `tag:`?
+nonsense:x                               error HW0230: `nonsense:x`: there is no method `nonsense:`
+  help: the methods are fqn, tag, group, access, source, path, file, package, config, resource_type, test_name, test_type, exposure, metric, version, unit_test, state, result, source_status, semantic_model, saved_query
+@a+                                      error HW0231: `@a+` cannot be selected: @ takes the children along already
+  help: a criterion is a name or method:value, with + for parents in front or for children behind: 2+tag:nightly+
+tag:                                     error HW0231: `tag:` cannot be selected: it says no name
+  help: a criterion is a name or method:value, with + for parents in front or for children behind: 2+tag:nightly+
+resource_type:table                      error HW0231: `resource_type:table`: there is no kind `table`
+  help: the kinds are model, seed, snapshot, test, analysis, source, exposure, metric, unit_test, semantic_model, saved_query
+test_type:x                              error HW0231: `test_type:x`: there are no `x` tests
+  help: the types are generic, singular, data (both) and unit
+config:x                                 error HW0231: `config:x` does not say which configuration
+  help: write config.materialized:table
+"#);
 }

@@ -145,10 +145,10 @@ impl Frame {
         rest: &[(Comparison, Expression)],
         scope: &Arc<Scope>,
     ) -> Result<Value, Error> {
-        let mut left = self.evaluate(first, scope)?;
+        let mut left = native::unmarked(self.evaluate(first, scope)?);
         let mut left_expression = first;
         for (comparison, operand) in rest {
-            let right = self.evaluate(operand, scope)?;
+            let right = native::unmarked(self.evaluate(operand, scope)?);
             let ordered = |symbol: &str, accept: fn(Ordering) -> bool| {
                 if left.is_undefined() {
                     return Err(self.undefined_error(left_expression));

@@ -39,7 +39,7 @@ impl Object for Marked {
     }
 }
 
-/// Applies `as_bool` and the like; `None` for other filters.
+/// Applies `as_bool` and the like; `None` for other filters. In the middle of an expression what they give is text.
 pub(super) fn mark(filter: &str, value: &Value) -> Option<Value> {
     let promise = match filter {
         "as_text" => Promise::Text,
@@ -49,6 +49,14 @@ pub(super) fn mark(filter: &str, value: &Value) -> Option<Value> {
         _ => return None,
     };
     Some(Value::from_object(Marked { text: text::text(value), promise }))
+}
+
+/// A value that goes on into an operator or a test: text that was marked is text.
+pub(super) fn unmarked(value: Value) -> Value {
+    match value.downcast_object_ref::<Marked>() {
+        Some(marked) => Value::from(marked.text.as_str()),
+        None => value,
+    }
 }
 
 /// The value of what a template wrote: one piece stays what it is, several become text.

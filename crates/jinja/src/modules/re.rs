@@ -1,14 +1,17 @@
-//! `modules.re` on the `regex` crate: Python's functions, without look-around and back-references in patterns.
+//! `modules.re` on the `fancy-regex` crate: Python's functions and patterns, look-around and back-references included.
 
 use std::fmt;
 use std::sync::Arc;
 
+use fancy_regex::{Regex, RegexBuilder};
 use minijinja::State;
 use minijinja::value::{Object, ObjectRepr};
-use regex::{Captures, Regex, RegexBuilder};
 
 use crate::value::{as_integer, dict, list, none, text, tuple, type_name};
 use crate::{Arguments, Error, ErrorKind, Value, function};
+
+/// What a match captured in a text.
+type Captures<'t> = fancy_regex::Captures<'t, str>;
 
 /// Functions that take a pattern first; a compiled pattern has them as methods.
 const FUNCTIONS: [&str; 8] = ["match", "search", "fullmatch", "findall", "finditer", "sub", "subn", "split"];
@@ -91,8 +94,6 @@ fn split_pattern(arguments: &Arguments, flags_at: Option<usize>) -> Result<(Patt
 struct Pattern {
     source: String,
     regex: Regex,
-    /// The pattern, anchored at the start.
-    start: Regex,
     /// The pattern, anchored at both ends.
     whole: Regex,
 }
@@ -100,34 +101,40 @@ struct Pattern {
 impl Pattern {
     fn compile(source: &str, flags: i128) -> Result<Pattern, Error> {
         let rust = source.replace("\\Z", "\\z");
+        let inline = source.trim_start().strip_prefix("(?").and_then(|rest| rest.split_once(')'));
+        let inline = inline.filter(|(letters, _)| letters.chars().all(char::is_alphabetic));
+        let verbose = flags & VERBOSE != 0 || inline.is_some_and(|(letters, _)| letters.contains('x'));
         let build = |pattern: &str| {
             RegexBuilder::new(pattern)
                 .case_insensitive(flags & IGNORE_CASE != 0)
                 .multi_line(flags & MULTI_LINE != 0)
                 .dot_matches_new_line(flags & DOT_ALL != 0)
-                .ignore_whitespace(flags & VERBOSE != 0)
+                .ignore_whitespace(verbose)
                 .build()
-                .map_err(|error| {
-                    let message = format!("cannot use the regular expression {}", text::quoted(source));
-                    Error::new(ErrorKind::Value, message).with_source(error)
-                })
+                .map_err(|error| refused(source, error))
         };
         Ok(Pattern {
             source: source.to_string(),
             regex: build(&rust)?,
-            start: build(&format!("\\A(?:{rust})"))?,
-            whole: build(&format!("\\A(?:{rust})\\z"))?,
+            // On a line of its own the bracket is not part of a comment.
+            whole: build(&format!("\\A(?:{rust}{}\\z", if verbose { "\n)" } else { ")" }))?,
         })
+    }
+
+    /// The matches from left to right, no more than `most`.
+    fn matches<'t>(&self, subject: &'t str, most: usize) -> Result<Vec<Captures<'t>>, Error> {
+        let found = self.regex.captures_iter(subject).take(most).collect::<Result<_, _>>();
+        found.map_err(|error| refused(&self.source, error))
     }
 
     fn matched(&self, captures: &Captures<'_>) -> Value {
         let names = self.regex.capture_names().map(|name| name.map(str::to_string)).collect();
-        let full = captures.get_match();
+        let full = captures.get(0).map_or("", |full| full.as_str());
         let groups = captures
             .iter()
             .map(|group| group.map(|group| (group.as_str().to_string(), group.start(), group.end())))
             .collect();
-        Value::from_object(Match { groups, names, text: full.as_str().to_string() })
+        Value::from_object(Match { groups, names, text: full.to_string() })
     }
 
     /// What `findall` gives for one match: the match, its only group, or all groups.
@@ -145,16 +152,24 @@ impl Pattern {
             return self.substitute(arguments, name == "subn");
         }
         let subject = arguments.required_text(0, "string")?;
-        let single =
-            |captures: Option<Captures<'_>>| Ok(captures.map_or_else(none, |captures| self.matched(&captures)));
+        let single = |regex: &Regex| match regex.captures(subject.as_str()) {
+            Ok(captures) => Ok(captures.map_or_else(none, |captures| self.matched(&captures))),
+            Err(error) => Err(refused(&self.source, error)),
+        };
+        let every = |shown: &dyn Fn(&Captures<'_>) -> Value| {
+            Ok(list(self.matches(&subject, usize::MAX)?.iter().map(shown).collect()))
+        };
         match name {
-            "search" => single(self.regex.captures(&subject)),
-            "match" => single(self.start.captures(&subject)),
-            "fullmatch" => single(self.whole.captures(&subject)),
-            "findall" => Ok(list(self.regex.captures_iter(&subject).map(|captures| self.found(&captures)).collect())),
-            "finditer" => {
-                Ok(list(self.regex.captures_iter(&subject).map(|captures| self.matched(&captures)).collect()))
+            "search" => single(&self.regex),
+            // What is leftmost begins at the beginning, if anything does.
+            "match" => {
+                let found = self.regex.captures(subject.as_str()).map_err(|error| refused(&self.source, error))?;
+                let found = found.filter(|captures| captures.get(0).is_some_and(|full| full.start() == 0));
+                Ok(found.map_or_else(none, |captures| self.matched(&captures)))
             }
+            "fullmatch" => single(&self.whole),
+            "findall" => every(&|captures| self.found(captures)),
+            "finditer" => every(&|captures| self.matched(captures)),
             _ => self.split(&subject, arguments.get(1, "maxsplit").and_then(as_integer).unwrap_or(0)),
         }
     }
@@ -163,8 +178,8 @@ impl Pattern {
         let most = usize::try_from(most).ok().filter(|most| *most > 0).unwrap_or(usize::MAX);
         let mut parts = Vec::new();
         let mut last = 0;
-        for captures in self.regex.captures_iter(subject).take(most) {
-            let whole = captures.get_match();
+        for captures in self.matches(subject, most)? {
+            let Some(whole) = captures.get(0) else { continue };
             parts.push(Value::from(&subject[last..whole.start()]));
             for group in captures.iter().skip(1) {
                 parts.push(group.map_or_else(none, |group| Value::from(group.as_str())));
@@ -183,8 +198,8 @@ impl Pattern {
         let mut result = String::new();
         let mut last = 0;
         let mut count = 0i64;
-        for captures in self.regex.captures_iter(&subject).take(most) {
-            let whole = captures.get_match();
+        for captures in self.matches(&subject, most)? {
+            let Some(whole) = captures.get(0) else { continue };
             result.push_str(&subject[last..whole.start()]);
             match replacement.as_str() {
                 Some(template) => expand(template, &captures, &mut result)?,
@@ -200,6 +215,12 @@ impl Pattern {
         let result = Value::from(result);
         Ok(if with_count { tuple(vec![result, Value::from(count)]) } else { result })
     }
+}
+
+/// A pattern that cannot be read, or that goes back and forth for too long.
+fn refused(source: &str, error: fancy_regex::Error) -> Error {
+    let message = format!("cannot use the regular expression {}", text::quoted(source));
+    Error::new(ErrorKind::Value, message).with_source(error)
 }
 
 /// Writes a replacement with `\1`, `\g<name>` and escapes.

@@ -449,10 +449,10 @@ impl Resolver<'_, '_> {
     ) -> Result<Expr, Finding> {
         let mut scopes = vec![self.names.scope];
         scopes.extend(self.names.outer);
-        let hits = self.binder.outer_hits;
+        let hits = self.binder.outer_hits.len();
         let environment = self.names.environment.cloned();
         let mut bound = self.binder.deciding(|binder| binder.query(subquery, environment, &scopes))?;
-        let correlated = self.binder.outer_hits > hits;
+        let correlated = self.binder.looks_out(hits, scopes.len());
         if correlated && bound.correlations.is_empty() && bound.conditions.is_empty() {
             // It looks at the outer row in a way we cannot follow: whatever it reads may matter to every row.
             bound.source = None;
@@ -515,7 +515,7 @@ impl Resolver<'_, '_> {
         }
         for (depth, scope) in names.outer.iter().enumerate() {
             if let Some(found) = lookup(scope, &path, &self.binder.columns, &names.outer[depth + 1..]) {
-                self.binder.outer_hits += 1;
+                self.binder.outer_hits.push(names.outer.len() - depth);
                 if let Ok(found) = &found {
                     // What a subquery does with it is not part of the tree.
                     self.binder.decisive.extend(columns_of(found));

@@ -67,9 +67,9 @@ impl Binder<'_> {
                     scopes.push(&left_scope);
                 }
                 scopes.extend(outer);
-                let hits = self.outer_hits;
+                let hits = self.outer_hits.len();
                 let bound = self.query(subquery, environment.cloned(), &scopes)?;
-                if self.outer_hits > hits {
+                if self.looks_out(hits, scopes.len()) {
                     return self.lateral(before, bound, alias.as_ref(), subquery);
                 }
                 let relation = self.named(bound, alias.as_ref());
@@ -196,7 +196,9 @@ impl Binder<'_> {
             if self.bindings > MOST_BINDINGS {
                 return Err(finding);
             }
+            let hits = self.outer_hits.len();
             let bound = self.recursive(found, at, finding)?;
+            self.outer_hits.truncate(hits);
             let label = alias.map_or(&found.cte.alias.name, |alias| &alias.name);
             let named = bound.output.iter().copied().zip(bound.names).collect();
             return Ok((bound.node, renamed(self.dialect(), &label.value, named, alias)));
@@ -205,7 +207,10 @@ impl Binder<'_> {
         if self.bindings > MOST_BINDINGS {
             return Err(self.unbound("the query uses its common table expressions too often", at));
         }
+        let hits = self.outer_hits.len();
         let bound = self.query(&found.cte.query, found.outer.clone(), &[])?;
+        // It stands alone: what is correlated within it is no matter of those who read it.
+        self.outer_hits.truncate(hits);
         let names = with_names(&bound, Some(&found.cte.alias));
         let default = &found.cte.alias.name;
         let scope = renamed(self.dialect(), &alias.map_or(default, |alias| &alias.name).value, names, alias);

@@ -50,9 +50,9 @@ impl Binder<'_> {
         if let TableFactor::Derived { lateral, subquery, alias, sample: None, .. } = &join.relation {
             let sees = *lateral || self.dialect().reading().is_lateral();
             let scopes = if sees { scopes.as_slice() } else { outer };
-            let hits = self.outer_hits;
+            let hits = self.outer_hits.len();
             let bound = self.query(subquery, environment.cloned(), scopes)?;
-            if self.outer_hits > hits {
+            if self.looks_out(hits, scopes.len()) {
                 let relation = self.lateral(Some(left), bound, alias.as_ref(), subquery)?;
                 return self.condition_of_lateral(relation, constraint, join, environment, outer);
             }

@@ -81,7 +81,7 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
         excerpts: Vec::new(),
         recursions: Vec::new(),
         findings: Findings::default(),
-        outer_hits: 0,
+        outer_hits: Vec::new(),
         bindings: 0,
         coerced: BTreeSet::new(),
         barred: BTreeSet::new(),
@@ -157,8 +157,9 @@ struct Binder<'a> {
     /// The recursive queries being bound, innermost last.
     recursions: Vec<recursion::Within>,
     findings: Findings,
-    /// How often a name was found in a scope outside its query: what makes a subquery correlated.
-    outer_hits: usize,
+    /// Where names were found that were not found in their own query: what makes a subquery correlated. Scopes are counted from the outermost
+    /// one, which is 1: see [`Binder::looks_out`].
+    outer_hits: Vec<usize>,
     /// How often a common table expression or an alias was bound.
     bindings: usize,
     /// Columns of set operations whose branches may have other types.
@@ -184,6 +185,11 @@ struct Binder<'a> {
 impl Binder<'_> {
     fn new_column(&mut self, name: impl Into<String>, data_type: Option<String>) -> Id {
         self.columns.add(ColumnFacts { name: name.into(), data_type, source: None })
+    }
+
+    /// Whether a query that has so many scopes around it has named a column of one of them, since there were so many hits.
+    fn looks_out(&self, hits: usize, scopes: usize) -> bool {
+        self.outer_hits[hits..].iter().any(|scope| *scope <= scopes)
     }
 
     fn dialect(&self) -> Dialect {

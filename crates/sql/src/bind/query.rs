@@ -95,7 +95,7 @@ impl Binder<'_> {
         if !crate::text::only_reads(query) || !query.pipe_operators.is_empty() || query.fetch.is_some() {
             return Err(self.unbound("this form of query has no rule", query));
         }
-        let hits = self.outer_hits;
+        let hits = self.outer_hits.len();
         let around = outer_environment.clone();
         let mut environment = outer_environment;
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
@@ -108,7 +108,7 @@ impl Binder<'_> {
             let columns: Vec<(Id, String)> = bound.output.iter().copied().zip(bound.names.iter().cloned()).collect();
             self.declare(&view, &columns);
         }
-        if self.outer_hits == hits && self.recursions.is_empty() {
+        if !self.looks_out(hits, outer.len()) && self.recursions.is_empty() {
             self.excerpt(query, around, &mut bound);
         }
         Ok(bound)

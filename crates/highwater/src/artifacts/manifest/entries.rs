@@ -1,16 +1,18 @@
-//! Sources, macros, docs blocks, exposures and metrics.
+//! Sources, macros, docs blocks, exposures, groups and the semantic layer.
 
 use serde_json::{Value, json};
 
 use super::config::DOCS;
 use super::node::columns;
-use super::{Object, Writer};
-use crate::manifest::{DocsBlock, Exposure, MacroNode, Metric, Node, SourceNode, UnitTest};
+use super::{Entries, Object};
+use crate::manifest::{
+    Config, DocsBlock, Exposure, MacroNode, Metric, Node, SavedQuery, SemanticModel, SourceNode, UnitTest,
+};
 
 const NO_FRESHNESS: &str =
     r#"{"warn_after":{"count":null,"period":null},"error_after":{"count":null,"period":null},"filter":null}"#;
 
-impl Writer<'_> {
+impl Entries<'_> {
     pub(super) fn source(&self, source: &SourceNode, entry: &mut Object<'_>) {
         let freshness = freshness(&source.freshness);
         let meta = source.config.get("meta").cloned().unwrap_or_else(|| json!({}));
@@ -155,10 +157,10 @@ impl Writer<'_> {
         entry.put("description", &metric.description);
         entry.put("label", &metric.label);
         entry.put("type", &metric.metric_type);
-        entry.put("type_params", &type_params(&metric.type_params));
-        entry.put_json("filter", "null");
+        entry.put("type_params", &metric.type_params);
+        entry.put("filter", &metric.filter);
         entry.put_json("metadata", "null");
-        entry.put_json("time_granularity", "null");
+        entry.put("time_granularity", &metric.time_granularity);
         entry.put("meta", &meta);
         entry.put("tags", &metric.tags);
         entry.put("config", &json!({"enabled": metric.config.enabled(), "group": null, "meta": meta}));
@@ -171,16 +173,76 @@ impl Writer<'_> {
         entry.put_json("group", "null");
     }
 
+    pub(super) fn semantic_model(&self, model: &SemanticModel, entry: &mut Object<'_>) {
+        let of = |key: &str| model.body.get(key).cloned().unwrap_or_default();
+        entry.put("name", &model.name);
+        entry.put_json("resource_type", "\"semantic_model\"");
+        entry.put("package_name", &model.package_name);
+        entry.put("path", inner_path(&model.original_file_path));
+        entry.put("original_file_path", &model.original_file_path);
+        entry.put("unique_id", &model.unique_id);
+        entry.put("fqn", &model.fqn);
+        entry.put("model", &of("model"));
+        entry.put("node_relation", &of("node_relation"));
+        entry.put("description", &model.description);
+        for key in ["label", "defaults", "entities", "measures", "dimensions"] {
+            entry.put(key, &of(key));
+        }
+        entry.put_json("metadata", "null");
+        entry.put("depends_on", &model.depends_on);
+        entry.put("refs", &self.refs(&model.depends_on.nodes));
+        entry.put("created_at", &self.created_at);
+        entry.put("config", &layer_config(&model.config));
+        entry.put_json("unrendered_config", "{}");
+        entry.put("primary_entity", &of("primary_entity"));
+        entry.put("group", &model.config.get("group"));
+    }
+
+    pub(super) fn saved_query(&self, query: &SavedQuery, entry: &mut Object<'_>) {
+        let of = |key: &str| query.body.get(key).cloned().unwrap_or_default();
+        let mut config = layer_config(&query.config);
+        for (key, default) in
+            [("export_as", Value::Null), ("schema", Value::Null), ("cache", json!({"enabled": false}))]
+        {
+            config[key] = query.config.get(key).cloned().unwrap_or(default);
+        }
+        entry.put("name", &query.name);
+        entry.put_json("resource_type", "\"saved_query\"");
+        entry.put("package_name", &query.package_name);
+        entry.put("path", inner_path(&query.original_file_path));
+        entry.put("original_file_path", &query.original_file_path);
+        entry.put("unique_id", &query.unique_id);
+        entry.put("fqn", &query.fqn);
+        entry.put("query_params", &of("query_params"));
+        entry.put("exports", &of("exports"));
+        entry.put("description", &query.description);
+        entry.put("label", &of("label"));
+        entry.put_json("metadata", "null");
+        entry.put("config", &config);
+        entry.put_json("unrendered_config", "{}");
+        entry.put("group", &query.config.get("group"));
+        entry.put("depends_on", &query.depends_on);
+        entry.put("created_at", &self.created_at);
+        entry.put_json("refs", "[]");
+        entry.put("tags", &query.tags);
+    }
+
     /// The refs behind unique ids.
     fn refs(&self, ids: &[String]) -> Vec<Value> {
-        let nodes = ids.iter().filter_map(|id| self.session.manifest.nodes.get(id));
+        let nodes = ids.iter().filter_map(|id| self.manifest.nodes.get(id));
         nodes.map(|node| json!({"name": node.name, "package": null, "version": node.version})).collect()
     }
 
     fn sources(&self, ids: &[String]) -> Vec<[&str; 2]> {
-        let sources = ids.iter().filter_map(|id| self.session.manifest.sources.get(id));
+        let sources = ids.iter().filter_map(|id| self.manifest.sources.get(id));
         sources.map(|source| [source.source_name.as_str(), source.name.as_str()]).collect()
     }
+}
+
+/// `config` of a semantic model or saved query.
+fn layer_config(config: &Config) -> Value {
+    let meta = config.get("meta").cloned().unwrap_or_else(|| json!({}));
+    json!({"enabled": config.enabled(), "group": config.get("group"), "meta": meta})
 }
 
 /// A path without the folder that properties files are looked for in.
@@ -207,23 +269,4 @@ pub(super) fn doc(doc: &DocsBlock, entry: &mut Object<'_>) {
     entry.put("original_file_path", &doc.original_file_path);
     entry.put("unique_id", &doc.unique_id);
     entry.put("block_contents", &doc.text);
-}
-
-/// dbt's parameters of a metric, with what a metric of any kind must have.
-fn type_params(written: &Value) -> Value {
-    let mut params = json!({
-        "measure": null, "input_measures": [], "numerator": null, "denominator": null, "expr": null, "window": null,
-        "grain_to_date": null, "metrics": [], "conversion_type_params": null, "cumulative_type_params": null,
-    });
-    let (Some(params_map), Some(written)) = (params.as_object_mut(), written.as_object()) else { return params };
-    for (key, value) in written {
-        let value = match value.as_str() {
-            Some(name) if matches!(key.as_str(), "measure" | "numerator" | "denominator") => {
-                json!({"name": name, "filter": null, "alias": null})
-            }
-            _ => value.clone(),
-        };
-        params_map.insert(key.clone(), value);
-    }
-    params
 }

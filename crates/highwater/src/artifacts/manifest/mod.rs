@@ -20,16 +20,18 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::metadata;
 use super::object::{Object, write_section};
-use super::write::replace_with;
+use super::semantic::semantic_manifest_json;
+use super::write::{replace_with, write_json};
 use crate::context::Compiled;
 use crate::diagnostics::Diagnostic;
-use crate::manifest::{Manifest, Node, UnitTest};
+use crate::manifest::{Exposure, Manifest, Node, UnitTest};
 use crate::session::Session;
 
-/// Writes the graph with the compiled code of the nodes that were compiled, by unique id.
+/// Writes the graph, and the semantic layer beside it, with the compiled code of the nodes that were compiled, by unique id.
 ///
 /// # Errors
 /// `HW0451` when the file system refuses: no permission, no space.
@@ -38,39 +40,108 @@ pub fn write_manifest(
     session: &Session,
     compiled: &HashMap<String, Arc<Compiled>>,
 ) -> Result<(), Diagnostic> {
-    let writer = Writer { session, compiled, created_at: metadata::seconds() };
-    replace_with(path, |out| writer.write(out))
+    let writer = Writer { session, compiled, entries: Entries::new(&session.manifest) };
+    replace_with(path, |out| writer.write(out))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    write_json(&folder.join("semantic_manifest.json"), &semantic_manifest_json(&session.manifest))
 }
 
 /// What every entry needs.
 struct Writer<'a> {
     session: &'a Session,
     compiled: &'a HashMap<String, Arc<Compiled>>,
+    entries: Entries<'a>,
+}
+
+/// What entries that refer to others need.
+struct Entries<'a> {
+    manifest: &'a Manifest,
     created_at: f64,
+}
+
+impl<'a> Entries<'a> {
+    fn new(manifest: &'a Manifest) -> Self {
+        Self { manifest, created_at: metadata::seconds() }
+    }
+}
+
+/// One entry of the manifest as a value, for templates; `fill` writes it.
+fn entry_value(fill: impl FnOnce(&mut Object<'_>)) -> Value {
+    let mut text = Vec::new();
+    let mut object = Object::new(&mut text);
+    fill(&mut object);
+    object.end();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+/// A node as `manifest.json` has it; `compiled` is its SQL, when it was compiled.
+pub(crate) fn node_value(node: &Node, compiled: Option<&str>) -> Value {
+    let mut value = entry_value(|entry| node::node(node, compiled, metadata::seconds(), entry));
+    if let Some(fields) = value.as_object_mut() {
+        fields.entry("compiled_path").or_insert(Value::Null);
+    }
+    value
+}
+
+/// An exposure as `manifest.json` has it.
+pub(crate) fn exposure_value(manifest: &Manifest, exposure: &Exposure) -> Value {
+    entry_value(|entry| Entries::new(manifest).exposure(exposure, entry))
+}
+
+/// Everything besides nodes as `manifest.json` has it: a section's name, and entries by unique id.
+pub(crate) fn sections(manifest: &Manifest) -> Vec<(&'static str, Vec<(String, Value)>)> {
+    let entries = Entries::new(manifest);
+    let sources = manifest.sources.iter();
+    let sources = sources.map(|(id, source)| (id.clone(), entry_value(|entry| entries.source(source, entry))));
+    let exposures = manifest.exposures.iter();
+    let exposures =
+        exposures.map(|(id, exposure)| (id.clone(), entry_value(|entry| entries.exposure(exposure, entry))));
+    let metrics = manifest.metrics.iter();
+    let metrics = metrics.map(|(id, metric)| (id.clone(), entry_value(|entry| entries.metric(metric, entry))));
+    let models = manifest.semantic_models.iter();
+    let models = models.map(|(id, model)| (id.clone(), entry_value(|entry| entries.semantic_model(model, entry))));
+    let queries = manifest.saved_queries.iter();
+    let queries = queries.map(|(id, query)| (id.clone(), entry_value(|entry| entries.saved_query(query, entry))));
+    vec![
+        ("sources", sources.collect()),
+        ("exposures", exposures.collect()),
+        ("metrics", metrics.collect()),
+        ("groups", groups(manifest).into_iter().map(|(id, group)| (id.to_owned(), group.clone())).collect()),
+        ("semantic_models", models.collect()),
+        ("saved_queries", queries.collect()),
+    ]
 }
 
 impl Writer<'_> {
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let manifest = &self.session.manifest;
         out.write_all(b"{\"metadata\":")?;
-        write_json(out, &metadata::manifest(self.session))?;
+        put_json(out, &metadata::manifest(self.session))?;
         self.nodes(out)?;
-        self.section(out, "sources", &manifest.sources, |source, entry| self.source(source, entry))?;
-        self.section(out, "macros", &manifest.macros, |found, entry| self.macro_node(found, entry))?;
+        self.section(out, "sources", &manifest.sources, |source, entry| self.entries.source(source, entry))?;
+        self.section(out, "macros", &manifest.macros, |found, entry| self.entries.macro_node(found, entry))?;
         self.section(out, "docs", &manifest.docs, entries::doc)?;
-        self.section(out, "exposures", &manifest.exposures, |exposure, entry| self.exposure(exposure, entry))?;
-        self.section(out, "metrics", &manifest.metrics, |metric, entry| self.metric(metric, entry))?;
-        field(out, "groups", &IndexMap::<&str, &str>::new())?;
+        self.section(out, "exposures", &manifest.exposures, |exposure, entry| self.entries.exposure(exposure, entry))?;
+        self.section(out, "metrics", &manifest.metrics, |metric, entry| self.entries.metric(metric, entry))?;
+        field(out, "groups", &groups(manifest))?;
         field(out, "selectors", &manifest.selectors)?;
         self.disabled(out)?;
         field(out, "parent_map", &manifest.parents)?;
         field(out, "child_map", &manifest.children)?;
         field(out, "group_map", &group_map(manifest))?;
         self.unit_tests(out)?;
-        for empty in ["saved_queries", "semantic_models", "functions"] {
-            field(out, empty, &IndexMap::<&str, &str>::new())?;
-        }
+        self.section(out, "saved_queries", &manifest.saved_queries, |query, entry| {
+            self.entries.saved_query(query, entry);
+        })?;
+        let models = &manifest.semantic_models;
+        self.section(out, "semantic_models", models, |model, entry| self.entries.semantic_model(model, entry))?;
+        field(out, "functions", &IndexMap::<&str, &str>::new())?;
         out.write_all(b"}")
+    }
+
+    fn node(&self, node: &Node, entry: &mut Object<'_>) {
+        let compiled = self.compiled.get(&node.unique_id).map(|compiled| compiled.sql.as_str());
+        node::node(node, compiled, self.entries.created_at, entry);
     }
 
     fn nodes(&self, out: &mut impl Write) -> io::Result<()> {
@@ -86,7 +157,7 @@ impl Writer<'_> {
         let tests: Vec<(&str, (&Node, &UnitTest))> =
             nodes.filter_map(|(id, node)| Some((id.as_str(), (node, node.unit_test.as_deref()?)))).collect();
         out.write_all(b",\"unit_tests\":")?;
-        write_section(out, &tests, |(node, test), object| self.unit_test(node, test, object))
+        write_section(out, &tests, |(node, test), object| self.entries.unit_test(node, test, object))
     }
 
     fn section<T: Sync>(
@@ -119,11 +190,16 @@ impl Writer<'_> {
 
 fn field(out: &mut impl Write, name: &str, value: &impl Serialize) -> io::Result<()> {
     write!(out, ",\"{name}\":")?;
-    write_json(out, value)
+    put_json(out, value)
 }
 
-fn write_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+fn put_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(out, value).map_err(io::Error::from)
+}
+
+/// Groups by unique id.
+fn groups(manifest: &Manifest) -> IndexMap<&str, &Value> {
+    manifest.groups.values().filter_map(|group| Some((group.get("unique_id")?.as_str()?, group))).collect()
 }
 
 fn group_map(manifest: &Manifest) -> IndexMap<&str, Vec<&str>> {

@@ -324,3 +324,73 @@ fn database_errors_point_into_the_template_that_wrote_the_line() {
      --> models/long.sql:1:88 `wrong`
     "#);
 }
+
+#[test]
+fn variables_that_are_templates_see_what_the_node_sees() {
+    let project = "name: shop\nversion: '1.0'\nprofile: shop\nvars:\n  shop:\n    input: \"{{ source('raw', 'payments') }}\"\n    \
+                   batch: \"{{ 500 if target.type == 'bigquery' else 7 }}\"\n    plain: '{ not a template }'\n";
+    let fixture = Fixture::new(&[
+        ("dbt_project.yml", project),
+        SOURCES,
+        ("models/a.sql", "select {{ var('batch') | int + 1 }} as n, '{{ var('plain') }}' as p from {{ var('input') }}"),
+    ]);
+    insta::assert_snapshot!(fixture.compile("a"), @r#"select 8 as n, '{ not a template }' as p from "memory"."landing"."payments""#);
+    assert_eq!(fixture.node("a").depends_on.nodes, ["source.shop.raw.payments"], "known to the graph");
+}
+
+#[test]
+fn a_name_means_to_macros_of_packages_what_it_means_to_the_node() {
+    let fixture = Fixture::new(&[
+        ("packages.yml", "packages: [{local: tool}]"),
+        ("dbt_packages/tool/dbt_project.yml", "name: tool\nversion: '1.0'\n"),
+        (
+            "dbt_packages/tool/macros/tool.sql",
+            "{% macro model() %}mine{% endmacro %}{% macro of_node() %}{{ model.name }} {{ tool.model() }}{% endmacro %}",
+        ),
+        ("models/a.sql", "select '{{ tool.of_node() }}' as x, {{ render('{{ this.identifier }}') }}"),
+    ]);
+    insta::assert_snapshot!(fixture.compile("a"), @"select 'a mine' as x, a");
+}
+
+#[test]
+fn the_context_can_be_added_to() {
+    let fixture = Fixture::new(&[(
+        "macros/keep.sql",
+        "{% macro keep() %}{% do context.update({'kept': context.get('kept', []) + [1]}) %}{% endmacro %}",
+    )]);
+    insta::assert_snapshot!(fixture.render("{{ keep() }}{{ keep() }}{{ kept }} {{ context['kept'] | length }}"), @"[1, 1] 2");
+}
+
+#[test]
+fn the_graph_has_every_field_of_the_manifest() {
+    let fixture = Fixture::new(&[
+        SOURCES,
+        ("models/a.sql", "{{ config(tags=['x']) }}select * from {{ source('raw', 'payments') }}"),
+        (
+            "models/e.yml",
+            "exposures:\n  - name: report\n    type: dashboard\n    owner: {email: a@b.c}\n    depends_on: [\"ref('a')\"]\n",
+        ),
+    ]);
+    let of = |unique_id: &str, section: &str, fields: &str| {
+        fixture.render(&format!("{{% set it = graph.{section}['{unique_id}'] %}}{fields}"))
+    };
+    let node = of(
+        "model.shop.a",
+        "nodes",
+        "{{ it.config.materialized }} {{ it.config.tags }} {{ it.config.unique_key is none }} {{ it.access }} {{ it.raw_code | length }}",
+    );
+    insta::assert_snapshot!(node, @"view ['x'] True protected 69");
+    let exposure = of(
+        "exposure.shop.report",
+        "exposures",
+        "{{ tojson([it.url, it.maturity, it.owner, it.meta, it.resource_type]) }}",
+    );
+    insta::assert_snapshot!(exposure, @r#"[null, null, {"name": null, "email": "a@b.c"}, {}, "exposure"]"#);
+    let source = of(
+        "source.shop.raw.payments",
+        "sources",
+        "{{ it.identifier }} {{ it.config.event_time }} {{ it.external is none }}",
+    );
+    insta::assert_snapshot!(source, @"payments paid_at True");
+    insta::assert_snapshot!(fixture.render("{{ builtins.ref.config.dependencies.shop.version }} {{ graph.setdefault('mine', {}) }}"), @"1.0 {}");
+}

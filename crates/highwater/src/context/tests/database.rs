@@ -277,3 +277,38 @@ fn an_operation_gets_its_arguments_by_name() {
     help: did you mean grant_to?
     ");
 }
+
+#[test]
+fn tables_are_cut_sorted_and_renamed() {
+    let fixture = Fixture::new(&[(
+        "macros/m.sql",
+        "{% macro t() %}{% do return(run_query(\"select * from (values (1, 'b'), (2, 'a'), (3, null), (4, 'a')) v(n, s)\")) %}{% endmacro %}\
+         {% macro is_a(row) %}{% do return(row['s'] == 'a') %}{% endmacro %}",
+    )]);
+    let rows = |template: &str| {
+        format!("{{% for row in ({template}).rows %}}{{{{ row.values() | join('') }}}} {{% endfor %}}")
+    };
+    insta::assert_snapshot!(
+        fixture.table(&[
+            &rows("t().order_by('s')"),
+            &rows("t().order_by(['s', 'n'], reverse=true)"),
+            &rows("t().limit(1, 3)"),
+            &rows("t().limit(0, 4, 2)"),
+            &rows("t().distinct('s')"),
+            &rows("t().where(is_a)"),
+            "{{ t().columns['s'].values_sorted() }}",
+            "{{ t().rename({'n': 'm'}).column_names }} {{ t().rename(['x', 'y']).column_names }} {{ t().rename(['x']) }}",
+        ]),
+        @r#"
+{% for row in (t().order_by('s')).rows %}{{ row.values() | join('') }} {% endfor %}  =>  2a 4a 1b 3None
+{% for row in (t().order_by(['s', 'n'], reverse=true)).rows %}{{ row.values() | join('') }} {% endfor %}  =>  3None 1b 4a 2a
+{% for row in (t().limit(1, 3)).rows %}{{ row.values() | join('') }} {% endfor %}  =>  2a 3None
+{% for row in (t().limit(0, 4, 2)).rows %}{{ row.values() | join('') }} {% endfor %}  =>  1b 3None
+{% for row in (t().distinct('s')).rows %}{{ row.values() | join('') }} {% endfor %}  =>  1b 2a 3None
+{% for row in (t().where(is_a)).rows %}{{ row.values() | join('') }} {% endfor %}  =>  2a 4a
+{{ t().columns['s'].values_sorted() }}  =>  ['a', 'a', 'b', None]
+{{ t().rename({'n': 'm'}).column_names }} {{ t().rename(['x', 'y']).column_names }} {{ t().rename(['x']) }}  =>  HW0303: rename got 1 names for 2 columns
+ --> inline.sql:1:88 `t().rename(['x'])`
+"#
+    );
+}

@@ -237,3 +237,43 @@ fn two_macros_of_one_name_are_refused() {
     help: rename one of them
     ");
 }
+
+#[test]
+fn statements_for_materializations_of_packages() {
+    let fixture = Fixture::new(&[]);
+    let view = "{% set r = api.Relation.create(database='memory', schema='main', identifier='v', type='view') %}";
+    let table = "{% set r = api.Relation.create(database='memory', schema='main', identifier='t', type='table') %}";
+    let templates = [
+        (view, "{{ get_drop_sql(r) }}"),
+        (table, "{{ get_drop_sql(r) }}"),
+        (view, "{{ get_rename_sql(r, 'w') }}"),
+        (table, "{{ get_rename_sql(r, 'w') }}"),
+        (view, "{{ get_create_sql(r, 'select 1') }}"),
+        (table, "{{ get_create_backup_sql(r) }}"),
+        (table, "{{ get_replace_sql(r, r, 'select 1 as one') }}"),
+        (view, "{{ get_create_materialized_view_as_sql(r, 'select 1') }}"),
+        (view, "{{ get_limit_sql('select 1', 2) }} | {{ get_show_sql('select 1', none, none) }}"),
+        (
+            view,
+            "{{ dates_in_range('20260227', '20260301') }} {{ partition_range('20260101') }} {{ dbt.can_clone_table() }}",
+        ),
+        (view, "{{ dbt.current_timestamp_backcompat() }} {{ dbt.current_timestamp_in_utc_backcompat() }}"),
+    ];
+    let shown = templates.map(|(set, template)| {
+        let text = fixture.render(&format!("{set}{template}"));
+        format!("{template}  =>  {}", text.split_whitespace().collect::<Vec<_>>().join(" "))
+    });
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+{{ get_drop_sql(r) }}  =>  drop view if exists "memory"."main"."v" cascade
+{{ get_drop_sql(r) }}  =>  drop table if exists "memory"."main"."t" cascade
+{{ get_rename_sql(r, 'w') }}  =>  alter view "memory"."main"."v" rename to "w"
+{{ get_rename_sql(r, 'w') }}  =>  alter table "memory"."main"."t" rename to "w"
+{{ get_create_sql(r, 'select 1') }}  =>  create view "memory"."main"."v" as ( select 1 );
+{{ get_create_backup_sql(r) }}  =>  drop table if exists "memory"."main"."t__dbt_backup" cascade; alter table "memory"."main"."t" rename to "t__dbt_backup"
+{{ get_replace_sql(r, r, 'select 1 as one') }}  =>  drop table if exists "memory"."main"."t__dbt_tmp" cascade; create table "memory"."main"."t__dbt_tmp" as ( select 1 as one );; drop table if exists "memory"."main"."t__dbt_backup" cascade; alter table "memory"."main"."t" rename to "t__dbt_backup"; alter table "memory"."main"."t__dbt_tmp" rename to "t"; drop table if exists "memory"."main"."t__dbt_backup" cascade
+{{ get_create_materialized_view_as_sql(r, 'select 1') }}  =>  HW0303: materialized views are not made on duckdb --> inline.sql:1:100 `get_create_materialized_view_as_sql(r, 'select 1')` (calls macro get_create_materialized_view_as_sql)
+{{ get_limit_sql('select 1', 2) }} | {{ get_show_sql('select 1', none, none) }}  =>  select 1 limit 2 | select 1
+{{ dates_in_range('20260227', '20260301') }} {{ partition_range('20260101') }} {{ dbt.can_clone_table() }}  =>  ['20260227', '20260228', '20260301'] ['20260101'] False
+{{ dbt.current_timestamp_backcompat() }} {{ dbt.current_timestamp_in_utc_backcompat() }}  =>  current_timestamp::timestamp current_timestamp::timestamp
+"#);
+}

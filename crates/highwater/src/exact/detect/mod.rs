@@ -16,6 +16,7 @@ pub(crate) mod fingerprint;
 mod transactions;
 mod versions;
 
+use highwater_sql::{Effect, Group};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Cell, quote_literal};
@@ -132,10 +133,33 @@ pub(crate) fn observe(
     salt: u64,
     fresh: bool,
 ) -> Result<Vec<Observation>, ExactError> {
-    (0..prepared.inputs.len()).map(|index| observe_one(job, &prepared.inputs[index], index, salt, fresh)).collect()
+    (0..prepared.inputs.len())
+        .map(|index| {
+            let focus = job.focus.clone().filter(|_| !fresh && keeps_to_its_partition(prepared, index));
+            observe_one(job, prepared, index, salt, fresh, focus.as_deref())
+        })
+        .collect()
 }
 
-fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: bool) -> Result<Observation, ExactError> {
+/// Whether a change of an input reaches the partition of the row and no other, so that rows of others need not be looked at.
+fn keeps_to_its_partition(prepared: &Prepared, index: usize) -> bool {
+    let by_partition = match (&prepared.inputs[index].probe.group, prepared.axis.unit()) {
+        (Group::Interval { unit, .. }, Some(own)) => *unit == own,
+        _ => false,
+    };
+    let terms = prepared.analysis.terms.iter().zip(&prepared.term_inputs).filter(|(_, at)| **at == index);
+    by_partition && terms.into_iter().all(|(term, _)| term.steps.is_empty() && term.effect == Effect::Partitions)
+}
+
+fn observe_one(
+    job: &mut Job,
+    prepared: &Prepared,
+    index: usize,
+    salt: u64,
+    fresh: bool,
+    focus: Option<&str>,
+) -> Result<Observation, ExactError> {
+    let input = &prepared.inputs[index];
     let parent = feed::parent(job, input)?;
     let seen = if fresh { None } else { last_seen(job, input)? };
     // A number of another model's changes, or one from the future, says nothing.
@@ -187,9 +211,15 @@ fn observe_one(job: &mut Job, input: &Input, index: usize, salt: u64, fresh: boo
             observation.versions = Some((found.token, found.tail));
         }
         (_, _, seen) => {
-            let now = fingerprint::take(job, input, index, salt)?;
+            let now = match focus {
+                Some(set) => fingerprint::take_in(job, input, index, salt, &prepared.axis, set)?,
+                None => fingerprint::take(job, input, index, salt)?,
+            };
             if seen.is_some() {
-                let query = fingerprint::changed(job, input, &now);
+                let query = match focus {
+                    Some(set) => fingerprint::changed_in(job, input, &now, set),
+                    None => fingerprint::changed(job, input, &now),
+                };
                 compared(job, &mut observation, index, &query)?;
             }
             observation.now = Some(now);

@@ -59,7 +59,9 @@ pub(super) fn search<'m>(
         }
         "state" | "result" | "source_status" => state::search(manifest, state, criterion)?,
         // Not read: none of them is part of the graph.
-        "semantic_model" | "saved_query" | "function" => Vec::new(),
+        "function" => Vec::new(),
+        "semantic_model" => keep(&|member| member.kind == ResourceType::SemanticModel && fits_parts(member, value)),
+        "saved_query" => keep(&|member| member.kind == ResourceType::SavedQuery && fits_parts(member, value)),
         other => {
             return Err(
                 Diagnostic::error("HW0230", format!("there is no method `{other}:`")).help("see `hw help HW0230`")
@@ -127,11 +129,35 @@ fn members(manifest: &Manifest) -> Vec<Member<'_>> {
         config: &metric.config,
         node: None,
     });
+    let semantic_models = manifest.semantic_models.iter().map(|(id, model)| Member {
+        id,
+        kind: ResourceType::SemanticModel,
+        name: model.name.clone(),
+        package: &model.package_name,
+        fqn: &model.fqn,
+        path: &model.original_file_path,
+        tags: &[],
+        config: &model.config,
+        node: None,
+    });
+    let saved_queries = manifest.saved_queries.iter().map(|(id, query)| Member {
+        id,
+        kind: ResourceType::SavedQuery,
+        name: query.name.clone(),
+        package: &query.package_name,
+        fqn: &query.fqn,
+        path: &query.original_file_path,
+        tags: &query.tags,
+        config: &query.config,
+        node: None,
+    });
     // Hooks run with every command and are never chosen.
     nodes
         .chain(sources)
         .chain(exposures)
         .chain(metrics)
+        .chain(semantic_models)
+        .chain(saved_queries)
         .filter(|member| member.kind != ResourceType::Operation)
         .collect()
 }
@@ -144,7 +170,10 @@ impl<'m> Member<'m> {
     }
 
     fn is_configurable(&self) -> bool {
-        !matches!(self.kind, ResourceType::Exposure | ResourceType::Metric)
+        !matches!(
+            self.kind,
+            ResourceType::Exposure | ResourceType::Metric | ResourceType::SemanticModel | ResourceType::SavedQuery
+        )
     }
 }
 
@@ -253,6 +282,8 @@ fn resource_type(criterion: &Criterion) -> Result<ResourceType, Diagnostic> {
         ResourceType::Exposure,
         ResourceType::Metric,
         ResourceType::UnitTest,
+        ResourceType::SemanticModel,
+        ResourceType::SavedQuery,
     ];
     kinds.into_iter().find(|kind| kind.word() == criterion.value).ok_or_else(|| {
         let words: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();

@@ -127,6 +127,8 @@ fn kind(id: &str) -> ResourceType {
         "exposure" => ResourceType::Exposure,
         "metric" => ResourceType::Metric,
         "unit_test" => ResourceType::UnitTest,
+        "semantic_model" => ResourceType::SemanticModel,
+        "saved_query" => ResourceType::SavedQuery,
         _ => ResourceType::Macro,
     }
 }

@@ -124,6 +124,13 @@ impl DateTime {
         self.zone.as_ref().unwrap_or(&system).instant(self.at)
     }
 
+    /// Microseconds since 1970, also for the first and the last days of the calendar, which no instant stands for.
+    fn epoch_microseconds(&self) -> i128 {
+        let offset = self.offset().unwrap_or_else(|| Zone::system().offset(self.at));
+        let epoch = civil::date(1970, 1, 1).to_datetime(civil::Time::midnight());
+        self.at.duration_since(epoch).as_micros() - i128::from(offset) * 1_000_000
+    }
+
     /// Microseconds between two moments; both with a zone or both without.
     pub(super) fn since(&self, other: &DateTime) -> Result<i128, Error> {
         if self.zone.is_some() != other.zone.is_some() {
@@ -179,7 +186,7 @@ impl DateTime {
                 .map(Value::from),
             "date" => Ok(Value::from_object(date)),
             "time" | "timetz" => Ok(Value::from_object(TimeOfDay(self.at.time()))),
-            "timestamp" => self.timestamp().map(|at| Value::from(at.as_microsecond() as f64 / 1e6)),
+            "timestamp" => Ok(Value::from(self.epoch_microseconds() as f64 / 1e6)),
             "astimezone" => Zone::argument(arguments, 0, "tz")
                 .and_then(|zone| self.astimezone(zone.unwrap_or_else(Zone::system)))
                 .map(Value::from_object),

@@ -4,6 +4,9 @@
 //! - `hash()` combines the columns' hashes by exclusive or, so a plain sum of row hashes is blind to values that change places between
 //!   rows: the row hash is hashed once more before the sum.
 //! - A hash depends on the type: that of -1 is another as `SMALLINT` and as `BIGINT`.
+//! - Wide and nested values are hashed carelessly: 0 and -1 have one hash as `HUGEINT` and as `DECIMAL(38,2)`, a month and a day that of no time
+//!   at all, and `[]`, `[NULL]` and NULL that of NULL. For a key this means a neighbour rebuilt needlessly; in a fingerprint a change would be lost,
+//!   so what is hashed there is the value's sort key, which is another for every value.
 
 mod comparison;
 mod functions;
@@ -58,16 +61,19 @@ impl Language for DuckDb {
         format!("count(*), coalesce(sum(hash({row}, {salt}::ubigint)), 0::hugeint)")
     }
 
-    /// Zero and minus zero are equal, and so are one month and thirty days, but queries can tell them apart.
+    /// Zero and minus zero are equal, but queries can tell them apart.
     fn image(&self, column: &str, data_type: &str) -> Vec<String> {
         let text = format!("cast({column} as varchar)");
         let data_type = data_type.to_uppercase();
+        if types::is_hashed_carelessly(&data_type) {
+            let key = format!("create_sort_key({column}, 'asc nulls last')");
+            // Within lists and structs a sign of zero cannot be asked for, but shows in the text.
+            let signed = ["DOUBLE", "FLOAT"].iter().any(|part| data_type.contains(part));
+            return if signed { vec![text, key] } else { vec![key] };
+        }
         if self.is_fraction(&data_type) {
             vec![format!("signbit({column})"), column.to_owned()]
-        } else if ["DOUBLE", "FLOAT"].iter().any(|part| data_type.contains(part)) {
-            // Within lists and structs a sign of zero cannot be asked for, but shows in the text.
-            vec![text, column.to_owned()]
-        } else if data_type.contains("INTERVAL") || data_type.contains("TIME WITH TIME ZONE") {
+        } else if data_type == "TIME WITH TIME ZONE" {
             vec![text]
         } else {
             vec![column.to_owned()]

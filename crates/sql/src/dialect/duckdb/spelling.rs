@@ -4,7 +4,8 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan};
 
 /// Spells out what the engine reads and the parser does not: `asof join` becomes a kind of join that this engine has no other use for (see
-/// `bind/join.rs`) and `filter (x)` becomes `filter (where x)`. Places stay what they were.
+/// `bind/join.rs`), `filter (x)` becomes `filter (where x)`, and whether a common table expression is `materialized` goes unsaid. Places stay what
+/// they were.
 pub(super) fn spelt_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let is =
         |token: &TokenWithSpan, keyword: Keyword| matches!(&token.token, Token::Word(word) if word.keyword == keyword);
@@ -34,6 +35,12 @@ pub(super) fn spelt_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
                 index += skipped;
                 continue;
             }
+        }
+        let negated = usize::from(is(token, Keyword::NOT));
+        let named = if negated == 1 { follows(1, Keyword::MATERIALIZED) } else { is(token, Keyword::MATERIALIZED) };
+        if named && opens(1 + negated) && written.last().is_some_and(|token| is(token, Keyword::AS)) {
+            index += 1 + negated;
+            continue;
         }
         written.push(token.clone());
         if is(token, Keyword::FILTER) && previous == Some(Token::RParen) && opens(1) && !follows(2, Keyword::WHERE) {

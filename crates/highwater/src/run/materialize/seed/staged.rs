@@ -78,18 +78,31 @@ fn stage(task: &Task<'_>) -> Result<Relation, Failure> {
     let node = task.node;
     let path = node.root.join(&node.original_file_path);
     let staged = task.connection().temporary(&format!("{}__csv", node.relation.identifier));
+    let delimiter = quote_literal(node.config.text("delimiter").unwrap_or(","));
+    let path = quote_literal(&path.to_string_lossy());
+    let quote = match node.config.text("quote") {
+        Some(quote) => quote.to_owned(),
+        None => quote_found(task, &path, &delimiter),
+    };
     let sql = format!(
-        "create or replace temp table {staged} as select * from read_csv({}, all_varchar = true, header = true, \
-         delim = {}, quote = {}, escape = '\"', nullstr = '', skip = 0)",
-        quote_literal(&path.to_string_lossy()),
-        quote_literal(node.config.text("delimiter").unwrap_or(",")),
-        quote_literal(node.config.text("quote").unwrap_or("\""))
+        "create or replace temp table {staged} as select * from read_csv({path}, all_varchar = true, header = true, \
+         delim = {delimiter}, quote = {}, escape = '\"', nullstr = '', skip = 0)",
+        quote_literal(&quote)
     );
     match task.connection().execute(&sql) {
         Ok(_) => Ok(staged),
         Err(EngineError::Statement { message, .. }) => Err(refused(task, &message).into()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// By which character the values of a file seem to be quoted: the copy that dbt makes lets the engine find out.
+fn quote_found(task: &Task<'_>, path: &str, delimiter: &str) -> String {
+    let sql = format!(
+        "select quote from sniff_csv({path}, all_varchar = true, header = true, delim = {delimiter}, skip = 0)"
+    );
+    let found = task.connection().query(&sql).ok().and_then(|table| Some(table.rows.first()?.first()?.to_string()));
+    found.filter(|quote| quote == "'").unwrap_or_else(|| "\"".to_owned())
 }
 
 fn refused(task: &Task<'_>, message: &str) -> Diagnostic {

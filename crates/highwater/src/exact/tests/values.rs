@@ -1,0 +1,52 @@
+//! Values that DuckDB's `hash` takes for one another: every change of one into another must be noticed, in an input and in a result.
+
+use super::world::{Known, World};
+
+/// A type, and values of it of which no two are one. Each follows the one before.
+const CONFUSED: &[(&str, &[&str])] = &[
+    ("hugeint", &["0", "-1", "null", "18446744073709551617"]),
+    ("uhugeint", &["0", "18446744073709551617", "36893488147419103234"]),
+    ("decimal(38,2)", &["0", "-0.01", "0.01"]),
+    ("decimal(18,2)", &["0", "-0.01", "0.01"]),
+    ("interval", &["interval '0 days'", "interval '1 month 1 day'", "interval '1 month'"]),
+    ("integer[]", &["null", "[]", "[null]", "[1]"]),
+    ("hugeint[]", &["[0]", "[-1]", "[null]"]),
+    ("integer[][]", &["[[1], [2]]", "[[1, 2]]", "[[1, 2], []]"]),
+    ("integer[1]", &["null", "[null]", "[0]"]),
+    ("double[]", &["[0.0]", "[1.0]", "null", "[]"]),
+    ("struct(a hugeint)", &["{'a': 0}", "{'a': -1}", "{'a': null}", "null"]),
+    ("map(integer, integer)", &["map {}", "null", "map {1: 2}", "map {1: 1}"]),
+    ("union(n integer, t varchar)", &["union_value(n := 1)", "union_value(t := '1')", "null"]),
+    ("varchar", &["''", "null", "'a'", "'A'"]),
+    ("double", &["0", "-1", "null"]),
+];
+
+#[test]
+fn values_with_one_hash_are_not_one_value() {
+    let mut world = World::new();
+    for (index, (data_type, values)) in CONFUSED.iter().enumerate() {
+        let (table, stored) = (format!("t{index}"), format!("stored{index}"));
+        world.sql(&format!("create table {table} (day date, x {data_type})"));
+        world.sql(&format!("insert into {table} values ('2026-02-01', {})", values[0]));
+        // Read as it is; and made from texts, so that only the result has the type.
+        let read = Known::of(&stored, "day:day", &format!("select day, x from {table}"));
+        let choices: Vec<String> = values
+            .iter()
+            .enumerate()
+            .map(|(at, value)| format!("when {at} then cast({value} as {data_type})"))
+            .collect();
+        world.sql(&format!("create table choice{index} (day date, choice integer)"));
+        world.sql(&format!("insert into choice{index} values ('2026-02-01', 0)"));
+        let made = format!("select day, case choice {} end as x from choice{index}", choices.join(" "));
+        let made = Known::of(&format!("made{index}"), "day:day", &made);
+        world.run_and_compare(&read);
+        world.run_and_compare(&made);
+        for (at, value) in values.iter().enumerate().skip(1) {
+            world.sql(&format!("update {table} set x = {value}; update choice{index} set choice = {at}"));
+            for known in [&read, &made] {
+                let report = world.run_and_compare(known);
+                assert_eq!(report.replaced_count, 1, "{data_type}: {} to {value}", values[at - 1]);
+            }
+        }
+    }
+}
