@@ -109,6 +109,9 @@ on-run-end: ['{{ told(results) }}']
     project.hw(&["seed"]);
     assert_snapshot!(project.hw(&["build", "--exclude", "resource_type:seed"]), @r#"
 exit 1
+--- stdout
+source_unique_landing_raw_id fail 1
+report no-op 0
 --- stderr
 [CLOCK]  Running with hw=0.1.0
 [CLOCK]  Found 2 models, 1 seed, 1 test, 1 source, 1 exposure, [COUNT] macros
@@ -121,8 +124,6 @@ exit 1
 [CLOCK]  4 of 4 START sql view model main.b ... [RUN]
 [CLOCK]  4 of 4 OK created sql view model main.b ... [OK in [TIME]]
 [CLOCK]  1 of 1 START hook: shop.on-run-end.0 ... [RUN]
-[CLOCK]  source_unique_landing_raw_id fail 1
-[CLOCK]  report no-op 0
 [CLOCK]  1 of 1 OK hook: shop.on-run-end.0 ... [OK in [TIME]]
 [CLOCK]
 [CLOCK]  Finished running 2 models, 1 data test, 1 project hook in [TIME] ([TIME]).

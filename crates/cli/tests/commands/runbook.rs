@@ -95,8 +95,7 @@ error[HW0602]: there is no RUNBOOK.md beside dbt_project.yml
     project.ok(&["runbook"]);
     let page = project.read("RUNBOOK.md");
     assert!(
-        page.contains("- last whole build: under 1 s (")
-            && page.contains("- last comparison with a rebuild: equal, of all, in"),
+        page.contains("- last whole build: ") && page.contains("- last comparison with a rebuild: equal, of all, in"),
         "{page}"
     );
     project.ok(&["runbook", "--check"]);

@@ -111,3 +111,15 @@ fn a_sample_gets_around_and_says_what_it_is_worth() {
     let shown = String::from_utf8_lossy(&sample().stdout).into_owned();
     assert!(shown.contains("1 of ") && shown.contains("% confidence, and all are compared within"), "{shown}");
 }
+
+#[test]
+fn an_event_time_that_only_sources_have_is_no_failure() {
+    let project = TestProject::new(
+        "=== models/away.sql\n{{ config(materialized='incremental', event_time='at') }} select 1 as id\n",
+    );
+    project.ok(&["run"]);
+    let output = project.output(&["verify"]);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    assert!(shown.contains("not compared: event_time of away names no column of its result: at"), "{shown}");
+}

@@ -157,15 +157,22 @@ fn try_or_compiler_error(arguments: &Arguments) -> Result<Value, Error> {
     call(callable, rest, &keyword).map_err(|_| Error::raised(message.to_string()))
 }
 
+fn folded(value: &Value) -> String {
+    value.to_string().to_lowercase()
+}
+
 /// The entries of the first that the second does not have alike.
 fn diff_of_two_dicts(arguments: &Arguments) -> Result<Value, Error> {
     let (left, right) = (arguments.required(0, "dict_a")?, arguments.required(1, "dict_b")?);
     let mut entries = Vec::new();
     for key in left.try_iter()? {
         let value = left.get_item(&key)?;
-        let others = right.get_item(&key).ok().and_then(|other| items(&other)).unwrap_or_default();
-        let new: Vec<Value> =
-            items(&value).unwrap_or_default().into_iter().filter(|item| !others.contains(item)).collect();
+        // What databases answer in capitals is what configurations have in small letters.
+        let same = right.try_iter()?.find(|other| folded(other) == folded(&key));
+        let others = same.and_then(|key| items(&right.get_item(&key).ok()?)).unwrap_or_default();
+        let others: Vec<String> = others.iter().map(folded).collect();
+        let values = items(&value).unwrap_or_default().into_iter();
+        let new: Vec<Value> = values.filter(|item| !others.contains(&folded(item))).collect();
         if !new.is_empty() {
             entries.push((key, list(new)));
         }

@@ -38,6 +38,7 @@ pub use record::{Differing, differing};
 pub use report::{ChangedRow, ChangedValue, ExampleRow, Mismatch, Outcome, Sampled, Strategy, Verdict, VerifyOptions};
 
 use crate::engine::{Connection, RelationKind};
+use crate::exact::axis::Axis;
 use crate::exact::job::Job;
 use crate::exact::look::target;
 use crate::exact::marks::{self, Mark};
@@ -120,11 +121,12 @@ pub(crate) fn recorded(
     outcome
 }
 
-fn blank(job: &Job, prepared: &Prepared, outcome: Outcome) -> Verdict {
+fn blank(job: &Job, outcome: Outcome) -> Verdict {
+    let axis = Axis { partitioning: job.model.partitioning(), dialect: job.dialect };
     Verdict {
         unique_id: job.model.unique_id.clone(),
         label: job.label.clone(),
-        cut: prepared.axis.cut(),
+        cut: axis.cut(),
         outcome,
         compared: 0,
         sampled: None,
@@ -155,8 +157,18 @@ fn within(
     run: Option<&RunIdentity>,
 ) -> Result<Verdict, ExactError> {
     let started = Instant::now();
-    let prepared = look(job, "", analyse)?;
-    let mut verdict = blank(job, &prepared, Outcome::Equal);
+    let mut verdict = blank(job, Outcome::Equal);
+    let prepared = match look(job, "", analyse) {
+        // dbt's strategies ask no more of `event_time` than that sources have it.
+        Err(error @ (ExactError::MissingColumn { .. } | ExactError::EventTimeType { .. }))
+            if options.strategy.is_some() =>
+        {
+            verdict.outcome = Outcome::NotCompared { reason: error.to_string() };
+            return Ok(verdict);
+        }
+        prepared => prepared?,
+    };
+    verdict.cut = prepared.axis.cut();
     let (mut scope, mut differences, mut compared, mut labels) = (None, None, None, None);
     if let Some(reason) = obstacle(job, &prepared)? {
         verdict.outcome = Outcome::NotCompared { reason };

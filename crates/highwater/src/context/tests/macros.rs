@@ -191,6 +191,7 @@ fn functions_of_the_context() {
         "{{ log('quiet') }}{{ log('loud', info=true) }}{{ print('said') }}{{ exceptions.warn('careful') }}",
         "{{ should_full_refresh() }} {{ should_store_failures() }}",
         "{{ diff_of_two_dicts({'a': [1, 2]}, {'a': [1]}) }}",
+        "{{ diff_of_two_dicts({'SELECT': ['me', 'Her']}, {'select': ['her']}) }}",
         "{% set n = namespace(x=1) %}{% set n.x = 2 %}{{ n.x }}",
     ]), @r#"
     {{ var('currency') }} {{ var('none', 'default') }} {{ var.has_var('days') }} {{ var('days') + 1 }}  =>  EUR default True 4
@@ -211,6 +212,7 @@ fn functions_of_the_context() {
     {{ log('quiet') }}{{ log('loud', info=true) }}{{ print('said') }}{{ exceptions.warn('careful') }}  =>  
     {{ should_full_refresh() }} {{ should_store_failures() }}  =>  False False
     {{ diff_of_two_dicts({'a': [1, 2]}, {'a': [1]}) }}  =>  {'a': [2]}
+    {{ diff_of_two_dicts({'SELECT': ['me', 'Her']}, {'select': ['her']}) }}  =>  {'SELECT': ['me']}
     {% set n = namespace(x=1) %}{% set n.x = 2 %}{{ n.x }}  =>  2
     "#);
     insta::assert_snapshot!(super::lock(&fixture.said).join("\n"), @"
