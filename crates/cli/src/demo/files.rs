@@ -3,9 +3,10 @@
 use std::path::Path;
 
 /// Path in the project, and text.
-pub const FILES: [(&str, &str); 16] = [
+pub const FILES: [(&str, &str); 17] = [
     (".gitignore", include_str!("../../../../examples/shop/.gitignore")),
     ("README.md", include_str!("../../../../examples/shop/README.md")),
+    ("RUNBOOK.md", include_str!("../../../../examples/shop/RUNBOOK.md")),
     ("dbt_project.yml", include_str!("../../../../examples/shop/dbt_project.yml")),
     ("profiles.yml", include_str!("../../../../examples/shop/profiles.yml")),
     ("models/staging/sources.yml", include_str!("../../../../examples/shop/models/staging/sources.yml")),
