@@ -86,7 +86,7 @@ pub(super) fn change(chance: &mut SmallRng, folder: &Path, call: &mut Call) -> S
 /// Every file of the project that a person would edit.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let files = WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok);
-    let files = files.filter(|entry| entry.file_type().is_file()).map(|entry| entry.into_path());
+    let files = files.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path);
     files.filter(|path| !path.starts_with(folder.join("target")) && !path.ends_with(".dbtignore")).collect()
 }
 
