@@ -437,9 +437,9 @@ fn clean_runs_raise_no_alarm_on_postgres() {
     no_alarm_is_raised(On::Postgres);
 }
 
-/// Ten runs, and ten more a trial.
+/// Five runs a trial.
 fn no_alarm_is_raised(on: On) {
-    let runs = trials() * 10;
+    let runs = trials() * 5;
     let mut shop = Shop::new(on, 4711);
     let mut day = TODAY;
     for _ in 0..runs {
