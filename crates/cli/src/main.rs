@@ -7,6 +7,7 @@
 //! | [`demo`] | the project and the data of `hw demo` |
 //! | [`exit`] | exit codes, and what stops a command |
 //! | [`interrupt`] | Ctrl-C as a request |
+//! | [`pace`] | how far a backfill is, for those who cannot ask its database |
 //! | [`project`] | from flags to an opened project |
 //! | [`ui`] | everything that is printed |
 
@@ -25,6 +26,7 @@ mod commands;
 mod demo;
 mod exit;
 mod interrupt;
+mod pace;
 mod project;
 mod ui;
 
