@@ -1,11 +1,12 @@
-"""The engines that exact.py measures: where a database lies, how it is copied, and what it spends.
+"""The engines that exact.py measures: where its database lies, how that is kept and restored, and what it spends.
 
-| class | a database | CPU seconds |
+| class | the database | CPU seconds |
 | --- | --- | --- |
 | `DuckDb` | a file | those of this process and of the commands it waited for |
 | `Postgres` | a database of a server started here, on loopback, and stopped at the end | those, and the server's |
 
-Statements are written once, in the SQL that both understand; what differs is a method here.
+Statements are written once, in the SQL that both understand; what differs is a method here. The database keeps its name when it is restored:
+a model that reads another database has another logic, and is built anew.
 """
 
 import os
@@ -28,24 +29,24 @@ class DuckDb:
     name = "DuckDB"
 
     def __init__(self, work):
-        self.work = work
+        self.path, self.kept = work / "bench.duckdb", work / "kept.duckdb"
 
-    def profile(self, place):
-        return f"{{type: duckdb, path: '{self.path(place)}', threads: 1, settings: {{threads: {THREADS}}}}}"
+    def profile(self):
+        return f"{{type: duckdb, path: '{self.path.resolve()}', threads: 1, settings: {{threads: {THREADS}}}}}"
 
-    def path(self, place):
-        return (self.work / f"{place}.duckdb").resolve()
-
-    def connect(self, place):
+    def connect(self):
         import duckdb
 
-        return duckdb.connect(str(self.path(place)), config={"threads": THREADS, "memory_limit": "6GB"})
+        return duckdb.connect(str(self.path), config={"threads": THREADS, "memory_limit": "6GB"})
 
-    def create(self, place):
-        self.path(place).unlink(missing_ok=True)
+    def create(self):
+        self.path.unlink(missing_ok=True)
 
-    def copy(self, place, to):
-        shutil.copyfile(self.path(place), self.path(to))
+    def keep(self):
+        shutil.copyfile(self.path, self.kept)
+
+    def restore(self):
+        shutil.copyfile(self.kept, self.path)
 
     def flush(self, connection):
         """What is written reaches the file here, rather than when somebody else opens it."""
@@ -124,26 +125,29 @@ class Postgres:
         self.stop()
         raise SystemExit(f"error: the server does not answer\n{(self.folder / 'log').read_text()}")
 
-    def profile(self, place):
-        return f"{{type: postgres, host: 127.0.0.1, port: {self.port}, user: bench, password: none, dbname: {place}, schema: public, threads: 1}}"
+    def profile(self):
+        return f"{{type: postgres, host: 127.0.0.1, port: {self.port}, user: bench, password: none, dbname: bench, schema: public, threads: 1}}"
 
-    def connect(self, place):
+    def connect(self, database="bench"):
         import psycopg2
 
-        connection = psycopg2.connect(host="127.0.0.1", port=self.port, user="bench", dbname=place)
+        connection = psycopg2.connect(host="127.0.0.1", port=self.port, user="bench", dbname=database)
         connection.autocommit = True
         return Connection(connection)
 
-    def create(self, place):
-        connection = self.connect("postgres")
-        connection.execute(f"drop database if exists {place}")
-        connection.execute(f"create database {place}")
-        connection.close()
+    def create(self):
+        self.replace("bench", "template1")
 
-    def copy(self, place, to):
+    def keep(self):
+        self.replace("kept", "bench")
+
+    def restore(self):
+        self.replace("bench", "kept")
+
+    def replace(self, database, template):
         connection = self.connect("postgres")
-        connection.execute(f"drop database if exists {to}")
-        connection.execute(f"create database {to} template {place} strategy file_copy")
+        connection.execute(f"drop database if exists {database}")
+        connection.execute(f"create database {database} template {template} strategy file_copy")
         connection.close()
 
     def flush(self, connection):

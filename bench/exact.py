@@ -46,13 +46,13 @@ KEYS = {"orders_with_region": ["order_id"], "revenue": ["day", "region"]}
 RAW = {"orders": "raw.orders", "customers": "raw.customers"}
 
 
-def project(folder, engine, place, detector):
+def project(folder, engine, detector):
     """The dbt project of the two models."""
     (folder / "models").mkdir(parents=True, exist_ok=True)
     (folder / "dbt_project.yml").write_text(
         "name: bench\nversion: '1.0'\nprofile: bench\nmodels:\n  bench:\n    +materialized: incremental\n    +incremental_strategy: exact\n"
     )
-    (folder / "profiles.yml").write_text(f"bench:\n  target: dev\n  outputs:\n    dev: {engine.profile(place)}\n")
+    (folder / "profiles.yml").write_text(f"bench:\n  target: dev\n  outputs:\n    dev: {engine.profile()}\n")
     # What a detector relies on, and changes() keeps to.
     promise = "" if detector == "fingerprint" else ", commit_order: true, deletes: none, audit: 0"
     (folder / "models/raw.yml").write_text(
@@ -77,10 +77,10 @@ def customer(order, orders):
     return f"{order} * 2654435761 % {max(orders // 40, 100)}"
 
 
-def history(engine, place, orders):
+def history(engine, orders):
     """Two years of orders, in the order in which they were loaded."""
-    engine.create(place)
-    connection = engine.connect(place)
+    engine.create()
+    connection = engine.connect()
     connection.execute(
         f"""
         create schema raw;
@@ -102,9 +102,9 @@ def history(engine, place, orders):
     connection.close()
 
 
-def changes(engine, place, orders, count, scattered=False, detector="fingerprint"):
+def changes(engine, orders, count, scattered=False, detector="fingerprint"):
     """A day of new orders, and `count` orders late, corrected and deleted, as far as a detector's promise allows. Returns the days touched."""
-    connection = engine.connect(place)
+    connection = engine.connect()
     day = max(orders // DAYS, 1)
     age = f"random() * {DAYS}" if scattered else "least(-7 / ln(2) * ln(1 - random()), 60)"
     corrected = "n % 3 = 1" if detector == "fingerprint" else "true"
@@ -181,9 +181,9 @@ def lookback(engine, connection, model, days):
     connection.execute("drop table news")
 
 
-def difference(engine, place, model):
+def difference(engine, model):
     """Rows in which the table differs from a rebuild: only days whose fingerprints differ are compared row by row."""
-    connection = engine.connect(place)
+    connection = engine.connect()
     column, query = QUERIES[model][0], f"({QUERIES[model][1].format(**RAW)}) as wanted"
     days = f"(select cast({column} as date) as day, count(*) as n, sum({{}}) as f from {{}} group by 1)"
     here, there = days.format(engine.hash_of(model), model), days.format(engine.hash_of("wanted"), query)
@@ -199,42 +199,40 @@ def difference(engine, place, model):
 
 class Bench:
     def __init__(self, arguments):
-        self.hw, self.work, self.repeat = arguments.hw, Path(arguments.work), arguments.repeat
-        self.engine = ENGINES[arguments.engine](self.work)
+        self.hw, self.folder, self.repeat = arguments.hw, Path(arguments.work) / "project", arguments.repeat
+        self.engine = ENGINES[arguments.engine](Path(arguments.work))
 
-    def command(self, folder, *words):
+    def command(self, *words):
         """Runs hw; CPU seconds."""
         started = self.engine.spent()
-        done = subprocess.run([self.hw, *words], cwd=folder, capture_output=True, text=True)
+        done = subprocess.run([self.hw, *words], cwd=self.folder, capture_output=True, text=True)
         seconds = self.engine.spent() - started
         if done.returncode != 0:
             sys.exit(f"{' '.join(words)} failed:\n{done.stdout}{done.stderr}")
         return seconds
 
     def prepared(self, orders, count, detector="fingerprint", scattered=False):
-        """A database: built, then changed. Returns the days touched."""
-        folder = self.work / "base"
-        shutil.rmtree(folder, ignore_errors=True)
-        project(folder, self.engine, "base", detector)
-        history(self.engine, "base", orders)
-        self.command(folder, "run")
-        return changes(self.engine, "base", orders, count, scattered, detector)
+        """The database, built and then changed, and kept like that. Returns the days touched."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        project(self.folder, self.engine, detector)
+        history(self.engine, orders)
+        self.command("run")
+        days = changes(self.engine, orders, count, scattered, detector)
+        self.engine.keep()
+        return days
 
-    def exact(self, model, detector="fingerprint"):
+    def exact(self, model):
         """Best of some runs: seconds in all, seconds of detection, and what the run says of itself."""
         best = None
         for _ in range(self.repeat):
-            folder = self.work / "copy"
-            shutil.rmtree(folder, ignore_errors=True)
-            project(folder, self.engine, "copy", detector)
-            self.engine.copy("base", "copy")
-            detection = self.command(folder, "plan", "--select", model)
-            seconds = self.command(folder, "run", "--select", model)
-            results = json.loads((folder / "target/run_results.json").read_text())["results"]
+            self.engine.restore()
+            detection = self.command("plan", "--select", model)
+            seconds = self.command("run", "--select", model)
+            results = json.loads((self.folder / "target/run_results.json").read_text())["results"]
             report = results[0]["adapter_response"]["highwater"]
             if best is None or seconds < best[0]:
                 best = (seconds, detection, report)
-        wrong = difference(self.engine, "copy", model)
+        wrong = difference(self.engine, model)
         if wrong:
             sys.exit(f"{model} differs from a rebuild in {wrong} rows")
         return best
@@ -242,16 +240,15 @@ class Bench:
     def other(self, model, way, days):
         best = None
         for _ in range(self.repeat):
-            self.engine.copy("base", "copy")
+            self.engine.restore()
             started = self.engine.spent()
-            connection = self.engine.connect("copy")
+            connection = self.engine.connect()
             way(self.engine, connection, model, days)
             self.engine.flush(connection)
             connection.close()
             seconds = self.engine.spent() - started
             best = seconds if best is None else min(best, seconds)
-        return best, difference(self.engine, "copy", model)
-
+        return best, difference(self.engine, model)
 
     def table(self, title, orders, count, scattered=False):
         days = self.prepared(orders, count, scattered=scattered)
@@ -276,7 +273,7 @@ class Bench:
         for name in names:
             days = self.prepared(orders, count, detector=name)
             for model in QUERIES:
-                _, detection, _ = self.exact(model, name)
+                _, detection, _ = self.exact(model)
                 whole, _ = self.other(model, rebuild, days)
                 print(f"| `{name}` | `{model}` | {detection:.3f} | {whole:.2f} | 1/{whole / detection:.0f} |")
                 sys.stdout.flush()
