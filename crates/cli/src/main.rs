@@ -6,6 +6,7 @@
 //! | [`commands`] | one file per command |
 //! | [`demo`] | the project and the data of `hw demo` |
 //! | [`exit`] | exit codes, and what stops a command |
+//! | [`interrupt`] | Ctrl-C as a request |
 //! | [`project`] | from flags to an opened project |
 //! | [`ui`] | everything that is printed |
 
@@ -23,6 +24,7 @@ mod arguments;
 mod commands;
 mod demo;
 mod exit;
+mod interrupt;
 mod project;
 mod ui;
 

@@ -27,14 +27,14 @@ pub struct ListArguments {
 #[derive(Debug, Args)]
 pub struct ShowArguments {
     #[command(flatten)]
-    pub one: One,
+    pub(super) one: One,
 }
 
 /// Says how far a backfill is, also one that runs elsewhere
 #[derive(Debug, Args)]
 pub struct StatusArguments {
     #[command(flatten)]
-    pub one: One,
+    pub(super) one: One,
 }
 
 /// What the database knows.
@@ -70,7 +70,7 @@ pub fn list(_: &ListArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
             out,
             "{}  {:11}  {}  {}  {reason}",
             strong(&entry.id),
-            entry.state.word(),
+            if entry.is_paused() { "paused" } else { entry.state.word() },
             faint(&entry.changed_at),
             count(entry.partitions, "partition")
         );
@@ -118,6 +118,14 @@ fn step_words(step: &Value) -> String {
     for failure in step.get("failures").and_then(Value::as_array).into_iter().flatten() {
         let _ = write!(words, "; {}", failure.as_str().unwrap_or_default());
     }
+    for metric in step.get("metrics").and_then(Value::as_array).into_iter().flatten() {
+        let text = |key: &str| metric.get(key).and_then(Value::as_str);
+        if let (Some(name), Some(before), Some(after)) = (text("name"), text("before"), text("after"))
+            && before != after
+        {
+            let _ = write!(words, "; metric {name}: {before} before, {after} after");
+        }
+    }
     for model in step.get("models").and_then(Value::as_array).into_iter().flatten() {
         let label = model.get("label").and_then(Value::as_str).unwrap_or_default();
         let number = |key: &str| model.get(key).and_then(Value::as_u64);
@@ -150,6 +158,13 @@ pub fn status(arguments: &StatusArguments, global: &GlobalArguments, ui: &Ui) ->
         Some(entry) => {
             let (done, of) = entry.batches;
             match entry.state {
+                _ if entry.is_paused() => {
+                    format!(
+                        "paused: {done} of {} staged, since {} UTC; go on with: hw backfill resume {id}",
+                        count(of, "batch"),
+                        entry.changed_at
+                    )
+                }
                 State::Staging => {
                     format!("staging: {done} of {} staged, at {} UTC", count(of, "batch"), entry.changed_at)
                 }

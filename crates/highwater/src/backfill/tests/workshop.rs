@@ -113,7 +113,7 @@ impl Workshop {
         let silent = |_: Event| {};
         let around = self.world.around.clone();
         let mut site = Site::new(self.world.session.as_mut(), &models, &around, &identity, &silent);
-        plan(&mut site, request, "shop", "duckdb", Reached::default()).map(File::new)
+        plan(&mut site, request, "shop", "duckdb", Reached::default()).map(|plan| File::new(plan, None))
     }
 
     fn on_site<T>(&mut self, file: &File, events: &dyn Fn(Event), work: impl FnOnce(&mut Site) -> T) -> T {
