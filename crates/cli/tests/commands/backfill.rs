@@ -369,6 +369,36 @@ fn interrupted(project: &TestProject, times: usize) -> Output {
 }
 
 #[test]
+fn a_backfill_that_runs_elsewhere_says_how_far_it_is() {
+    let project = shop();
+    project.sql("update orders set amount = amount + 1");
+    plan(&project, &["--from", "2026-01-01", "--to", "2026-01-13"]);
+    let mut command = project.command(&["backfill", "apply", "latest", "--max-rows-per-batch", "1", "--threads", "1"]);
+    command.env("HW_NOW", "2026-01-12T12:00:00Z").stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("hw starts");
+    let mut talk = BufReader::new(child.stderr.take().expect("its talk"));
+    let mut line = String::new();
+    while !line.contains("3 of ") {
+        line.clear();
+        assert!(talk.read_line(&mut line).expect("a line") > 0, "it ended before");
+    }
+    // Held still, so that it is at work for as long as somebody asks.
+    let signal = |name: &str| Command::new("kill").args([name, &child.id().to_string()]).status().expect("kill");
+    assert!(signal("-STOP").success());
+    let words = [format!("at work in process {}: ", child.id()), " of 24 batches staged".to_owned()];
+    told(&project, NOON, &["backfill", "status", "latest"], 0, &[&words[0], &words[1]]);
+    assert!(signal("-KILL").success());
+    child.wait().expect("gone");
+    told(&project, NOON, &["backfill", "status", "latest"], 0, &["staging: ", " of 24 batches staged"]);
+    told(&project, NOON, &["backfill", "resume", "latest"], 0, &["published"]);
+    let page = {
+        told(&project, NOON, &["runbook"], 0, &[]);
+        project.read("RUNBOOK.md")
+    };
+    assert!(page.contains("- last backfill: 12 partitions in "), "{page}");
+}
+
+#[test]
 fn an_interrupted_backfill_is_paused_and_goes_on() {
     let project = shop();
     project.sql("update orders set amount = amount + 1");

@@ -181,7 +181,7 @@ fn steps(
             return Ok(applied);
         }
         site.go_on()?;
-        applied.published = publish(site, &work, at, &kept_until(file, site.run.started_at))?;
+        applied.published = publish(site, &work, at, &kept_until(file, site.run.started_at), started)?;
         reach(site, "published");
         (site.events)(Event::Published);
     }
@@ -241,7 +241,10 @@ fn begin(
         }
         stage::begin(site, work, options.most_rows)?;
         let approvals: Vec<&str> = file.approvals.iter().map(|approval| approval.name.as_str()).collect();
-        let note = json!({ "step": "begun", "at": at, "by": site.by, "run": site.run.run_id, "hash": file.hash, "approvals": approvals });
+        let note = json!({
+            "step": "begun", "at": at, "by": site.by, "run": site.run.run_id, "hash": file.hash, "approvals": approvals,
+            "reason": file.plan.request.reason, "ticket": file.plan.request.ticket,
+        });
         advance(site, work.id, &[State::Planned, State::RolledBack], State::Staging, "applied", note)
     })?;
     reach(site, "begun");

@@ -172,7 +172,10 @@ impl BackfillError {
                 }
                 diagnostic
                     .note("nobody has seen these rows: nothing was swapped")
-                    .help(format!("mend the data, then hw backfill resume {id}; mend the query, then hw backfill abandon {id} and plan again"))
+                    .help(format!(
+                        "mend the data, or state a wider tolerance where the movement is meant, then hw backfill resume {id}; \
+                         mend the query, then hw backfill abandon {id} and plan again"
+                    ))
             }
             Self::OutOfTurn { help, .. } => Diagnostic::error("HW0808", title).help(help.clone()),
             Self::Impossible { help, .. } => Diagnostic::error("HW0809", title).help(help.clone()),

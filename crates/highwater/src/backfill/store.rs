@@ -83,6 +83,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Why, as far as it was begun.
+    pub fn reason(&self) -> Option<&str> {
+        self.record.as_array()?.iter().find_map(|step| step.get("reason")?.as_str())
+    }
+
     /// Whether it waits for somebody to go on with it, rather than being at work.
     pub fn is_paused(&self) -> bool {
         let last = self.record.as_array().and_then(|steps| steps.last());

@@ -18,6 +18,7 @@ use crate::arguments::GlobalArguments;
 use crate::commands::{exact, nodes};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt;
+use crate::pace::PaceFile;
 use crate::ui::Ui;
 use crate::ui::backfill::Progress;
 use crate::ui::words::{bad, count, faint, good, seconds, strong, thousands, warn};
@@ -139,7 +140,7 @@ pub fn steps(
             .note(format!("its side tables take about {needed}, and {free} are free"))
             .help("make room, or backfill fewer partitions at a time; when room runs out, nothing is published")]);
     }
-    let progress = Progress::new(ui);
+    let progress = Progress::new(ui, PaceFile::new(session, &file.backfill));
     let pause = interrupt::request(progress.stopping());
     let events = |event: Event| progress.tell(&event);
     let result = on_site(session, file, &events, |site, at| {

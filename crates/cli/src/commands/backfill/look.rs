@@ -13,8 +13,12 @@ use super::{One, files};
 use crate::arguments::{GlobalArguments, OutputArguments};
 use crate::commands::{exact, nodes};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::pace::{Pace, PaceFile};
 use crate::ui::Ui;
-use crate::ui::words::{count, faint, strong};
+use crate::ui::words::{count, faint, roughly, strong};
+
+/// Another process has the database.
+const LOCKED: &str = "HW0131";
 
 /// Lists the project's backfills, the latest first
 #[derive(Debug, Args)]
@@ -64,8 +68,8 @@ pub fn list(_: &ListArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     }
     let mut out = String::new();
     for entry in &entries {
-        let reason =
-            files::open(&session, &entry.id).map_or_else(|_| "no file".to_owned(), |file| file.plan.request.reason);
+        let reason = files::open(&session, &entry.id).map(|file| file.plan.request.reason);
+        let reason = reason.ok().or_else(|| entry.reason().map(str::to_owned)).unwrap_or_else(|| "no file".to_owned());
         let _ = writeln!(
             out,
             "{}  {:11}  {}  {}  {reason}",
@@ -140,6 +144,14 @@ fn step_words(step: &Value) -> String {
     words
 }
 
+/// How far the process is that keeps everybody else out of the database, if it is at work on the backfill.
+fn at_work(problems: &[Diagnostic], file: &PaceFile) -> Option<Pace> {
+    let pace = file.read()?;
+    let holder = format!("process {} has it", pace.process);
+    let locked = problems.iter().filter(|problem| problem.code == LOCKED);
+    locked.flat_map(|problem| &problem.notes).any(|note| note.starts_with(&holder)).then_some(pace)
+}
+
 /// Says how far one is.
 ///
 /// # Errors
@@ -147,12 +159,27 @@ fn step_words(step: &Value) -> String {
 pub fn status(arguments: &StatusArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, false, ui)?;
     let file = files::open(&session, &arguments.one.id)?;
-    let entry = known(&session)?.into_iter().find(|entry| entry.id == file.backfill);
+    let (entry, pace) = match known(&session) {
+        Ok(entries) => (entries.into_iter().find(|entry| entry.id == file.backfill), None),
+        Err(Failure::Problems(problems)) => match at_work(&problems, &PaceFile::new(&session, &file.backfill)) {
+            Some(pace) => (None, Some(pace)),
+            None => return Err(Failure::Problems(problems)),
+        },
+        Err(failure) => return Err(failure),
+    };
     if ui.answers_json() {
-        ui.answer_json(&json!({ "id": file.backfill, "entry": entry }))?;
+        ui.answer_json(&json!({ "id": file.backfill, "entry": entry, "pace": pace }))?;
         return Ok(Exit::Ok);
     }
     let id = &file.backfill;
+    if let Some(pace) = pace {
+        let batches =
+            if pace.of == 0 { String::new() } else { format!(": {} of {} staged", pace.done, count(pace.of, "batch")) };
+        let left = pace.seconds_left.map(|left| format!(", about {} left", roughly(left))).unwrap_or_default();
+        let Pace { process, step, at, .. } = pace;
+        ui.answer(&format!("backfill {id} at work in process {process}{batches}{left}; {step} at {at} UTC\n"))?;
+        return Ok(Exit::Ok);
+    }
     let words = match entry {
         None => "planned on another database".to_owned(),
         Some(entry) => {

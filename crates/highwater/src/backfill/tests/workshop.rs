@@ -166,7 +166,7 @@ impl Workshop {
                 prepared.push(site.prepared(place)?);
             }
             let work = Task { id: &file.backfill, parts: &file.plan.models, prepared: &prepared };
-            publish(site, &work, "now", "never")
+            publish(site, &work, "now", "never", std::time::Instant::now())
         })
     }
 
