@@ -30,6 +30,10 @@ mod pace;
 mod project;
 mod ui;
 
+/// Reading a project makes millions of small values on all threads, which costs the system's allocator much of the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     install_panic_message();
     let exit = catch_unwind(AssertUnwindSafe(run)).unwrap_or(Exit::Defect);

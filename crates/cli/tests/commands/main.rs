@@ -14,6 +14,7 @@ mod init;
 mod ls;
 mod output;
 mod parse;
+mod partial_parse;
 mod plan;
 mod retry;
 mod run;
