@@ -163,6 +163,7 @@ impl Shop {
             keepalives_idle: None,
             search_path: None,
             role: None,
+            tls: highwater::engine::PostgresTls::default(),
             application_name: "the test".to_owned(),
         };
         Postgres::open(settings).expect("the server answers").connect().expect("a session")

@@ -56,6 +56,8 @@ pub enum Obstacle {
     Unreachable,
     /// The user or the password is refused.
     Credentials,
+    /// The two sides do not agree on encryption, or on who the other one is.
+    Encryption,
     /// The server has no such database.
     NoDatabase,
     /// The server takes no more sessions, or not yet.

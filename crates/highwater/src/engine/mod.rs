@@ -22,7 +22,7 @@ use highwater_sql::Dialect;
 
 pub use self::ddl::{Ddl, ddl};
 pub use self::duckdb::DuckDb;
-pub use self::postgres::{Postgres, Settings as PostgresSettings};
+pub use self::postgres::{Mode as PostgresEncryption, Postgres, Settings as PostgresSettings, Tls as PostgresTls};
 pub use error::{Cause, EngineError, MissingColumn, Obstacle};
 pub(crate) use occupant::occupant;
 pub use relation::{Relation, RelationKind, Remarks, quote_identifier, quote_literal};

@@ -41,6 +41,7 @@ impl Ground {
             keepalives_idle: None,
             search_path: Some("main".to_owned()),
             role: None,
+            tls: highwater::engine::PostgresTls::default(),
             application_name: "hw".to_owned(),
         };
         let engine = Postgres::open(settings).expect("the test server takes connections");

@@ -11,6 +11,9 @@ use super::super::{Cause, EngineError, MissingColumn, Obstacle};
 /// A session that could not be opened.
 pub(super) fn open_error(error: &postgres::Error, path: String) -> EngineError {
     let obstacle = match error.as_db_error().map(|said| said.code().code()) {
+        Some("28000") if words(error).contains("no encryption") || words(error).contains("certificate") => {
+            Obstacle::Encryption
+        }
         Some("28P01" | "28000") => Obstacle::Credentials,
         Some("3D000") => Obstacle::NoDatabase,
         Some("53300" | "57P03") => Obstacle::Busy,
@@ -22,9 +25,18 @@ pub(super) fn open_error(error: &postgres::Error, path: String) -> EngineError {
         {
             Obstacle::Credentials
         }
+        None if is_about_encryption(error) => Obstacle::Encryption,
         None => Obstacle::Unreachable,
     };
     EngineError::Open { path, message: words(error), obstacle }
+}
+
+/// Whether the two sides may not agree on encryption. A server speaks of it whenever its `pg_hba.conf` has no line for the session.
+pub(super) fn is_about_encryption(error: &postgres::Error) -> bool {
+    match error.as_db_error() {
+        Some(said) => said.code().code() == "28000" && said.message().contains("encryption"),
+        None => error.to_string().starts_with("error performing TLS handshake"),
+    }
 }
 
 /// A statement that failed.

@@ -6,6 +6,7 @@
 //! | `session.rs` | one session: statements, transactions, locks |
 //! | `catalog.rs` | what lies in the database |
 //! | `cells.rs` | values and types |
+//! | `tls.rs` | encrypted sessions |
 //! | `errors.rs` | what the server says, read by its SQLSTATE |
 
 mod catalog;
@@ -13,14 +14,16 @@ mod cells;
 mod errors;
 mod session;
 mod settings;
+mod tls;
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use postgres::{Client, NoTls};
+use postgres::Client;
 
 use self::session::Session;
 pub use self::settings::Settings;
+pub use self::tls::{Mode, Tls};
 use super::{Connection, Engine, EngineError, Obstacle, quote_identifier, quote_literal};
 
 /// A database on a PostgreSQL server.
@@ -70,12 +73,11 @@ impl Engine for Postgres {
 
 /// Signs in and sets the session up. Tries again where waiting may help.
 fn connect(settings: &Settings) -> Result<Client, EngineError> {
-    let config = settings.config();
     let mut attempt = 0;
     let mut client = loop {
-        let error = match config.connect(NoTls) {
+        let error = match reach(settings) {
             Ok(client) => break client,
-            Err(error) => errors::open_error(&error, settings.place()),
+            Err(error) => error,
         };
         let may_help = matches!(&error, EngineError::Open { obstacle: Obstacle::Unreachable | Obstacle::Busy, .. });
         if !may_help || attempt >= settings.retries {
@@ -94,6 +96,31 @@ fn connect(settings: &Settings) -> Result<Client, EngineError> {
         }
     })?;
     Ok(client)
+}
+
+/// The first session that the server agrees to, of those that `sslmode` allows; what it said to the first one when it agrees to none.
+fn reach(settings: &Settings) -> Result<Client, EngineError> {
+    let path = settings.place();
+    let connector = settings.tls.connector().map_err(|message| EngineError::Open {
+        path: path.clone(),
+        message,
+        obstacle: Obstacle::Encryption,
+    })?;
+    let mut first = None;
+    for mode in settings.tls.mode.attempts() {
+        match settings.config(*mode).connect(connector.clone()) {
+            Ok(client) => return Ok(client),
+            Err(error) => {
+                let other_mode_may_help = errors::is_about_encryption(&error);
+                let first = first.get_or_insert(error);
+                if !other_mode_may_help {
+                    return Err(errors::open_error(first, path));
+                }
+            }
+        }
+    }
+    let first = first.expect("every mode asks for something");
+    Err(errors::open_error(&first, path))
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use postgres::config::SslMode;
 
+use super::Tls;
+
 /// Everything a session needs to know.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -27,6 +29,8 @@ pub struct Settings {
     pub search_path: Option<String>,
     /// The role to work as.
     pub role: Option<String>,
+    /// Whether sessions are encrypted, and whom to trust.
+    pub tls: Tls,
     /// What the server's lists of sessions call us.
     pub application_name: String,
 }
@@ -45,6 +49,7 @@ impl Settings {
             keepalives_idle: None,
             search_path: None,
             role: None,
+            tls: Tls::default(),
             application_name: "hw".to_owned(),
         }
     }
@@ -55,7 +60,7 @@ impl Settings {
     }
 
     /// As the driver wants it.
-    pub(super) fn config(&self) -> postgres::Config {
+    pub(super) fn config(&self, encryption: SslMode) -> postgres::Config {
         let mut config = postgres::Config::new();
         config
             .host(&self.host)
@@ -64,7 +69,7 @@ impl Settings {
             .dbname(&self.database)
             .connect_timeout(self.connect_timeout)
             .application_name(&self.application_name)
-            .ssl_mode(SslMode::Disable)
+            .ssl_mode(encryption)
             .keepalives(true);
         if let Some(password) = &self.password {
             config.password(password);

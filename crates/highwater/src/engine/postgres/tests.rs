@@ -238,3 +238,104 @@ fn what_is_in_the_way_is_told_apart() {
         .expect("query");
     insta::assert_snapshot!(format!("{:?}", row.rows[0]), @r#"[Text("pg_monitor"), Text("one, two"), Text("UTC")]"#);
 }
+
+/// A server that can encrypt, with a certificate for `localhost` that an authority of ours has signed; and the folder of PEM files.
+fn encrypting() -> (Database, tempfile::TempDir) {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+    let key = || KeyPair::generate().expect("a key");
+    let authority = |name: &str| {
+        let mut parameters = CertificateParams::new(Vec::new()).expect("no names");
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
+        CertifiedIssuer::self_signed(parameters, key()).expect("an authority")
+    };
+    let (ours, other, own) = (authority("ours"), authority("other"), key());
+    let named = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let certificate = named.signed_by(&own, &ours).expect("a certificate");
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, pem: &str| std::fs::write(folder.path().join(name), pem).expect("a file");
+    write("ours.pem", &ours.pem());
+    write("other.pem", &other.pem());
+    write("server.pem", &certificate.pem());
+
+    let database = postgres();
+    let mut client = database.client();
+    for (file, pem) in [("server.crt", certificate.pem()), ("server.key", own.serialize_pem())] {
+        let lines: Vec<String> = pem.lines().map(|line| format!("({})", quote_literal(line))).collect();
+        // The server writes them itself: they have to be its own, and nobody else's to read.
+        let copy = format!("copy (values {}) to program 'umask 077; cat > {file}'", lines.join(", "));
+        client.batch_execute(&copy).expect("a superuser may write files");
+    }
+    client.batch_execute("alter system set ssl = on").expect("a setting");
+    client.batch_execute("select pg_reload_conf()").expect("a reload");
+    for _ in 0..100 {
+        let on: String = client.query_one("show ssl", &[]).expect("a setting").get(0);
+        if on == "on" {
+            return (database, folder);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("the server does not encrypt");
+}
+
+#[test]
+fn sessions_are_encrypted_as_sslmode_asks() {
+    let (database, folder) = encrypting();
+    let attempt = |host: &str, mode: Mode, root: Option<&str>| {
+        let root = root.map(|name| folder.path().join(name).display().to_string());
+        let settings = Settings { host: host.to_owned(), tls: Tls { mode, root, own: None }, ..settings(&database) };
+        let engine = match Postgres::open(settings) {
+            Ok(engine) => engine,
+            Err(EngineError::Open { message, obstacle, .. }) => return format!("{obstacle:?}: {message}"),
+            Err(other) => panic!("{other}"),
+        };
+        let mut session = engine.connect().expect("session");
+        let table = session.query("select ssl from pg_stat_ssl where pid = pg_backend_pid()").expect("query");
+        table.scalar().expect("one").to_string()
+    };
+    let ip = "127.0.0.1";
+    let cases = [
+        (ip, Mode::Disable, None),
+        (ip, Mode::Allow, None),
+        (ip, Mode::Prefer, None),
+        (ip, Mode::Require, None),
+        (ip, Mode::Require, Some("ours.pem")),
+        (ip, Mode::Require, Some("other.pem")),
+        (ip, Mode::VerifyCa, Some("ours.pem")),
+        (ip, Mode::VerifyCa, Some("other.pem")),
+        (ip, Mode::VerifyCa, Some("server.pem")),
+        (ip, Mode::VerifyCa, None),
+        (ip, Mode::VerifyFull, Some("ours.pem")),
+        (ip, Mode::VerifyFull, Some("server.pem")),
+        ("localhost", Mode::VerifyFull, Some("ours.pem")),
+        ("localhost", Mode::VerifyFull, Some("server.pem")),
+        ("localhost", Mode::VerifyFull, Some("other.pem")),
+        ("localhost", Mode::VerifyFull, Some("nothing.pem")),
+    ];
+    let told: Vec<String> = cases
+        .into_iter()
+        .map(|(host, mode, root)| {
+            let said = attempt(host, mode, root).replace(&folder.path().display().to_string(), "FOLDER");
+            format!("{host} {mode:?} {}: {said}", root.unwrap_or("-"))
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    127.0.0.1 Disable -: false
+    127.0.0.1 Allow -: false
+    127.0.0.1 Prefer -: true
+    127.0.0.1 Require -: true
+    127.0.0.1 Require ours.pem: true
+    127.0.0.1 Require other.pem: Encryption: error performing TLS handshake: invalid peer certificate: UnknownIssuer
+    127.0.0.1 VerifyCa ours.pem: true
+    127.0.0.1 VerifyCa other.pem: Encryption: error performing TLS handshake: invalid peer certificate: UnknownIssuer
+    127.0.0.1 VerifyCa server.pem: true
+    127.0.0.1 VerifyCa -: Encryption: sslmode asks for a certificate that is trusted: set `sslrootcert` to the file of those who may sign it, or to `system`
+    127.0.0.1 VerifyFull ours.pem: Encryption: error performing TLS handshake: invalid peer certificate: certificate not valid for name "127.0.0.1"; certificate is only valid for DnsName("localhost")
+    127.0.0.1 VerifyFull server.pem: Encryption: error performing TLS handshake: invalid peer certificate: certificate not valid for name "127.0.0.1"; certificate is only valid for DnsName("localhost")
+    localhost VerifyFull ours.pem: true
+    localhost VerifyFull server.pem: true
+    localhost VerifyFull other.pem: Encryption: error performing TLS handshake: invalid peer certificate: UnknownIssuer
+    localhost VerifyFull nothing.pem: Encryption: sslrootcert FOLDER/nothing.pem: I/O error: No such file or directory (os error 2)
+    "#);
+}

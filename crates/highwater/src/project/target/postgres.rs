@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::{Place, missing, number, wrong};
 use crate::diagnostics::{Diagnostic, SourceFile};
-use crate::engine::{Engine, EngineError, Obstacle, Postgres, PostgresSettings};
+use crate::engine::{
+    Engine, EngineError, Obstacle, Postgres, PostgresEncryption as Mode, PostgresSettings, PostgresTls as Tls,
+};
 use crate::project::yaml::Yaml;
 
 /// What is particular to Postgres, and the name of the database.
@@ -14,7 +16,6 @@ pub(super) fn read(file: &Arc<SourceFile>, yaml: &Yaml) -> Result<(Place, String
     let Some(database) = yaml.text_of("dbname").or_else(|| yaml.text_of("database")) else {
         return Err(missing(file, yaml, "dbname", "the database to build in"));
     };
-    encryption(file, yaml)?;
     let seconds = "a number of seconds";
     let idle: u64 = number(file, yaml, "keepalives_idle", 0, seconds)?;
     let host = required("host", "name or address of the server")?;
@@ -29,24 +30,35 @@ pub(super) fn read(file: &Arc<SourceFile>, yaml: &Yaml) -> Result<(Place, String
         keepalives_idle: (idle > 0).then(|| Duration::from_secs(idle)),
         search_path: filled("search_path"),
         role: filled("role"),
+        tls: encryption(file, yaml)?,
         application_name: filled("application_name").unwrap_or_else(|| plain.application_name.clone()),
         ..plain
     };
     Ok((Place::Postgres(settings), database))
 }
 
-/// Refuses what would need an encrypted connection.
-fn encryption(file: &Arc<SourceFile>, yaml: &Yaml) -> Result<(), Diagnostic> {
-    let Some(value) = yaml.get("sslmode").filter(|value| !value.json().is_null()) else { return Ok(()) };
-    match value.scalar_text().unwrap_or_default().as_str() {
-        "" | "disable" | "allow" | "prefer" => Ok(()),
-        mode @ ("require" | "verify-ca" | "verify-full") => {
-            Err(wrong(file, value, "sslmode", "disable, allow or prefer")
-                .note(format!("`{mode}` asks for an encrypted connection, which this version cannot make"))
-                .help("go through a tunnel (ssh -L, a proxy of your cloud) to a local port, without sslmode"))
+/// `sslmode`, and the files of certificates.
+fn encryption(file: &Arc<SourceFile>, yaml: &Yaml) -> Result<Tls, Diagnostic> {
+    let filled = |key: &str| yaml.text_of(key).filter(|text| !text.trim().is_empty());
+    let mode = match yaml.get("sslmode").filter(|value| !value.json().is_null()) {
+        None => Mode::default(),
+        Some(value) => {
+            let word = value.scalar_text().unwrap_or_default();
+            let known = Mode::ALL.iter().find(|(name, _)| *name == word).map(|(_, mode)| *mode);
+            let words = Mode::ALL.map(|(name, _)| name).join(", ");
+            if word.is_empty() {
+                Mode::default()
+            } else {
+                known.ok_or_else(|| wrong(file, value, "sslmode", &words))?
+            }
         }
-        _ => Err(wrong(file, value, "sslmode", "disable, allow or prefer")),
-    }
+    };
+    let own = match (filled("sslcert"), filled("sslkey")) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (Some(_), None) => return Err(missing(file, yaml, "sslkey", "the key of the certificate `sslcert`")),
+        (None, _) => None,
+    };
+    Ok(Tls { mode, root: filled("sslrootcert"), own })
 }
 
 /// Opens a first session.
@@ -67,6 +79,8 @@ pub(crate) fn refused(place: &str, message: &str, obstacle: Obstacle) -> Diagnos
             .help("correct `dbname` of the target in profiles.yml, or create it: createdb, or `create database` in another one"),
         Obstacle::Busy => Diagnostic::error("HW0132", format!("{place} takes no further sessions"))
             .help("run with fewer --threads, wait until the server has started or others have left, or raise `retries` of the target"),
+        Obstacle::Encryption => Diagnostic::error("HW0130", format!("{place} and the target do not agree on encryption"))
+            .help("correct `sslmode`, `sslrootcert`, `sslcert` and `sslkey` of the target in profiles.yml"),
         Obstacle::Settings => Diagnostic::error("HW0130", format!("{place} refuses the settings of the target"))
             .help("correct `role` and `search_path` of the target in profiles.yml"),
         Obstacle::Unreachable | Obstacle::File => Diagnostic::error("HW0132", format!("nobody answers at {place}"))

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use highwater_sql::{Mutant, Request, analyse_with};
 
@@ -234,19 +233,8 @@ impl World {
 }
 
 fn settings(database: &highwater_testbed::Database) -> PostgresSettings {
-    PostgresSettings {
-        host: database.host.to_owned(),
-        port: database.port,
-        user: database.user.to_owned(),
-        password: Some(database.password.to_owned()),
-        database: database.name.clone(),
-        connect_timeout: Duration::from_secs(10),
-        retries: 1,
-        keepalives_idle: None,
-        search_path: None,
-        role: None,
-        application_name: "hw".to_owned(),
-    }
+    let settings = PostgresSettings::new(database.host, database.port, database.user, &database.name);
+    PostgresSettings { password: Some(database.password.to_owned()), ..settings }
 }
 
 impl Model {
