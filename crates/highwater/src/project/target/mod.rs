@@ -52,7 +52,7 @@ pub enum Place {
         prologue: String,
     },
     /// A server.
-    Postgres(PostgresSettings),
+    Postgres(Box<PostgresSettings>),
 }
 
 impl Target {

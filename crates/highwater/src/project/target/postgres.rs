@@ -34,7 +34,7 @@ pub(super) fn read(file: &Arc<SourceFile>, yaml: &Yaml) -> Result<(Place, String
         application_name: filled("application_name").unwrap_or_else(|| plain.application_name.clone()),
         ..plain
     };
-    Ok((Place::Postgres(settings), database))
+    Ok((Place::Postgres(Box::new(settings)), database))
 }
 
 /// `sslmode`, and the files of certificates.
