@@ -109,6 +109,14 @@ impl<'a> Job<'a> {
         false
     }
 
+    /// Whether digests are made of counts alone: never, but in a test that must notice it.
+    pub fn counts_only(&self) -> bool {
+        #[cfg(test)]
+        return self.naive == Some(super::detect::fingerprint::Naive::CountsOnly);
+        #[cfg(not(test))]
+        false
+    }
+
     /// Whether files are told apart by their names alone: never, but in a test that must notice it.
     pub fn names_only(&self) -> bool {
         #[cfg(test)]

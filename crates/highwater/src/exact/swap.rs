@@ -64,12 +64,12 @@ pub(crate) fn partitions(
     rows: &str,
     salt: u64,
 ) -> Result<String, ExactError> {
-    let names: Vec<String> = prepared.output.iter().map(|column| column.name.clone()).collect();
+    let names = column_names(&prepared.output);
+    let (group, id) = prepared.axis.group();
     job.store(
         name,
         &format!(
-            "select * from (select {}, {} from {table} where {rows} group by 1) as taken(p, n, f)",
-            prepared.axis.partition(),
+            "select {id} as p, n, f from (select {group}, {} from {table} where {rows} group by 1) as taken(p, n, f)",
             job.dialect.fingerprint(&hashed(job.dialect, &names, &prepared.output), salt)
         ),
     )

@@ -157,7 +157,7 @@ fn who_makes_what_another_session_is_making_conflicts() {
         let mut two = engine.connect().expect("session");
         let other = std::thread::spawn(move || two.execute(made));
         // It cannot be seen from here whether the other one has got as far as waiting; if it came late, it finds what stands there.
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        std::thread::sleep(Duration::from_millis(300));
         one.commit().expect("commit");
         let outcome = other.join().expect("the other session");
         assert!(matches!(outcome, Ok(_) | Err(EngineError::Conflict { .. })), "{outcome:?}");

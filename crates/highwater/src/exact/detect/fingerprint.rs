@@ -26,6 +26,8 @@ pub(crate) enum Naive {
     BeyondTheVersion,
     /// Versions: promises are taken for kept.
     NoAudit,
+    /// Digests: only rows are counted, and what they hold is not added up.
+    CountsOnly,
     /// Files: only names are looked at.
     NamesOnly,
     /// Tests: they are asked when everybody sees the rows.
@@ -44,6 +46,7 @@ impl Naive {
     pub(crate) const WRONG: &'static [(Self, &'static str)] = &[
         (Self::PostImagesOnly, "only what is there now is looked at, not what was deleted or moved away"),
         (Self::BeyondTheNewest, "only what lies beyond the newest row, as a filter on max() does"),
+        (Self::CountsOnly, "where digests are compared first, only rows are counted"),
     ];
 }
 
@@ -115,15 +118,18 @@ pub(super) fn take_where(
     let conditions: Vec<String> =
         [input.probe.filter.as_deref(), rows].into_iter().flatten().map(|text| format!("({text}\n)")).collect();
     let filter = if conditions.is_empty() { String::new() } else { format!(" where {}", conditions.join(" and ")) };
-    let group = group_id(job.dialect, &input.probe.group);
+    let (group, id) = match &input.probe.group {
+        Group::Interval { expression, unit, .. } => job.dialect.interval_group(expression, *unit),
+        group => (group_id(job.dialect, group), "p"),
+    };
     let fingerprint = job.dialect.fingerprint(&input.hashed, salt);
     let rows = input.rows();
     let query = match values(job.dialect, &input.probe.group) {
         Some(values) => format!(
-            "select * from (select {group}, {fingerprint}, min({values}) from {rows}{filter} group by 1) as taken(p, n, f, v)"
+            "select {id} as p, n, f, v from (select {group}, {fingerprint}, min({values}) from {rows}{filter} group by 1) as taken(p, n, f, v)"
         ),
         None => format!(
-            "select p, n, f, {NOTHING} as v from (select {group}, {fingerprint} from {rows}{filter} group by 1) as taken(p, n, f)"
+            "select {id} as p, n, f, {NOTHING} as v from (select {group}, {fingerprint} from {rows}{filter} group by 1) as taken(p, n, f)"
         ),
     };
     job.store(name, &query)

@@ -6,6 +6,7 @@ mod clock;
 mod costs;
 mod detectors;
 mod differential;
+mod digests;
 mod drift;
 mod files;
 mod functions;
