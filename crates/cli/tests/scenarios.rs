@@ -19,6 +19,11 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for folder in ["classes", "situations"] {
         for path in stories(folder) {
+            if std::fs::read_to_string(&path).expect("a story").contains(story::ON_POSTGRES) {
+                let path = path.clone();
+                let name = name(&format!("{folder}-on-postgres"), &path);
+                trials.push(Trial::test(name, move || Ok(story::tell_on_postgres(&path)?)));
+            }
             trials.push(Trial::test(name(folder, &path), move || Ok(story::tell(&path)?)));
         }
     }

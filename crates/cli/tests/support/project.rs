@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use highwater::engine::{Connection, DuckDb, Engine, Table};
+use highwater::engine::{Connection, DuckDb, Engine, Postgres, PostgresSettings, Table};
+use highwater_testbed::Database;
 use tempfile::TempDir;
 
 /// What `hw` answered.
@@ -20,6 +21,8 @@ pub struct Answer {
 pub struct Project {
     folder: TempDir,
     database: PathBuf,
+    /// The database, when it is not a file.
+    server: Option<Database>,
     /// What `hw` takes for the present moment; the machine's clock when none.
     pub now: Option<String>,
 }
@@ -36,7 +39,25 @@ impl Project {
             .find_map(|line| line.trim().strip_prefix("path: "))
             .ok_or_else(|| format!("{}: profiles.yml names no path", source.display()))?;
         let database = folder.path().join(file);
-        Ok(Self { folder, database, now: None })
+        Ok(Self { folder, database, server: None, now: None })
+    }
+
+    /// The same on PostgreSQL, in an empty database.
+    pub fn copy_to_postgres(source: &Path) -> Result<Self, String> {
+        let mut project = Self::copy(source)?;
+        let server = highwater_testbed::postgres();
+        let profiles = project.folder().join("profiles.yml");
+        let text = std::fs::read_to_string(&profiles).map_err(|error| error.to_string())?;
+        let name = text.lines().next().unwrap_or_default();
+        let target = server.target("public", 2).trim_end().replace('\n', ", ");
+        project.write("profiles.yml", &format!("{name}\n  target: dev\n  outputs:\n    dev: {{{target}}}\n"))?;
+        project.server = Some(server);
+        Ok(project)
+    }
+
+    /// Whether its database is a server, so that others can look on.
+    pub fn is_on_a_server(&self) -> bool {
+        self.server.is_some()
     }
 
     /// Its folder.
@@ -56,9 +77,25 @@ impl Project {
         std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, text)).map_err(|error| error.to_string())
     }
 
-    /// Opens the database. While it is open no `hw` can be.
-    pub fn open(&self) -> Result<DuckDb, String> {
-        DuckDb::open(&self.database, "").map_err(|error| error.to_string())
+    /// Opens the database. While a file is open no `hw` can be.
+    pub fn open(&self) -> Result<Box<dyn Engine>, String> {
+        let Some(server) = &self.server else {
+            return Ok(Box::new(DuckDb::open(&self.database, "").map_err(|error| error.to_string())?));
+        };
+        let settings = PostgresSettings {
+            host: server.host.to_owned(),
+            port: server.port,
+            user: server.user.to_owned(),
+            password: Some(server.password.to_owned()),
+            database: server.name.clone(),
+            connect_timeout: Duration::from_secs(10),
+            retries: 3,
+            keepalives_idle: None,
+            search_path: None,
+            role: None,
+            application_name: "the story".to_owned(),
+        };
+        Ok(Box::new(Postgres::open(settings).map_err(|error| error.to_string())?))
     }
 
     /// Runs statements against the database.

@@ -1,6 +1,6 @@
 //! Equal to a rebuild: the check itself.
 //!
-//! The project is compiled as for a full refresh, the database is copied, and in the copy every model that the checked ones rest on is
+//! The project is compiled as for a full refresh, the database is copied, and in the copy (on a server, in a transaction that is taken back) every model that the checked ones rest on is
 //! made anew from the raw tables with its compiled query alone. Then the two are subtracted from each other, as bags and both ways. No
 //! ledger, no dirty set and no fingerprint take part, nor `hw verify`.
 
@@ -28,11 +28,16 @@ pub fn differences(project: &Project, names: &[String]) -> Result<Vec<Option<Str
     let target_text = target.to_string_lossy().into_owned();
     project.hw_succeeds(["compile", "--full-refresh", "--target-path", target_text.as_str()])?;
     let models = read_models(&target)?;
-    let copy = scratch.path().join(project.database().file_name().ok_or("the database has no name")?);
-    copy_database(project.database(), &copy)?;
-
-    let database = DuckDb::open(&copy, "").map_err(|error| error.to_string())?;
+    let database: Box<dyn Engine> = if project.is_on_a_server() {
+        project.open()?
+    } else {
+        let copy = scratch.path().join(project.database().file_name().ok_or("the database has no name")?);
+        copy_database(project.database(), &copy)?;
+        Box::new(DuckDb::open(&copy, "").map_err(|error| error.to_string())?)
+    };
     let mut connection = database.connect().map_err(|error| error.to_string())?;
+    // On a server nobody sees it, and it is taken back.
+    connection.begin().map_err(|error| error.to_string())?;
     let mut asked = Vec::new();
     for name in names {
         let id = models.iter().find(|(_, model)| &model.name == name).map(|(id, _)| id.clone());
@@ -40,7 +45,7 @@ pub fn differences(project: &Project, names: &[String]) -> Result<Vec<Option<Str
     }
     let keep = |index: usize| format!("__live_{index}");
     for (index, id) in asked.iter().enumerate() {
-        run(connection.as_mut(), &format!("create table {} as from {}", keep(index), models[id].relation))?;
+        run(connection.as_mut(), &format!("create table {} as select * from {}", keep(index), models[id].relation))?;
     }
     let mut rebuilt = Vec::new();
     for id in &asked {
@@ -118,7 +123,7 @@ fn rebuild(
 /// How a kept table differs from the rebuilt one.
 fn difference(connection: &mut dyn Connection, kept: &str, rebuilt: &Relation) -> Result<Option<String>, String> {
     let columns = |connection: &mut dyn Connection, name: &str| {
-        connection.describe(&format!("from {name}")).map_err(|error| error.to_string())
+        connection.describe(&format!("select * from {name}")).map_err(|error| error.to_string())
     };
     let (here, there) = (columns(connection, kept)?, columns(connection, &rebuilt.sql())?);
     if here != there {
@@ -127,8 +132,8 @@ fn difference(connection: &mut dyn Connection, kept: &str, rebuilt: &Relation) -
     let mut sides = Vec::new();
     for (word, one, other) in [("only here", kept, rebuilt.sql().as_str()), ("only in a rebuild", &rebuilt.sql(), kept)]
     {
-        let rows =
-            connection.query(&format!("from {one} except all from {other}")).map_err(|error| error.to_string())?.rows;
+        let query = format!("select * from {one} except all select * from {other}");
+        let rows = connection.query(&query).map_err(|error| error.to_string())?.rows;
         if !rows.is_empty() {
             let first: Vec<String> = rows[0].iter().map(ToString::to_string).collect();
             sides.push(format!("{} rows {word}, as ({})", rows.len(), first.join(", ")));

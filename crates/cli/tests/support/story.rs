@@ -11,6 +11,8 @@
 //! | ``Killed after 40 ms:`` before it | the command is killed so long after it started, unless it has ended by then |
 //! | ``Rows of `select …`:`` and a table | the query has these rows |
 //! | ``Rebuilt: 1 day of `a`, 2 days of `b`.`` | the last run built so many partitions, and not the whole tables |
+//! | ``Readers look on with `select …`.`` | on a server, others ask this over and over until the end, and never see what is not there between two commands |
+//! | ``Told on Postgres, too.`` | the story is told twice; `setup.postgres.sql` takes the place of `setup.sql` |
 //! | ``Equal to a rebuild: `a`, `b`.`` | see `rebuild.rs` |
 //! | ``Differs from a rebuild: `a`.`` | the opposite |
 //!
@@ -22,7 +24,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::project::{Project, repository};
+use super::readers::Readers;
 use super::rebuild;
+
+/// The words of a story that can be told on Postgres, too.
+pub const ON_POSTGRES: &str = "Told on Postgres, too.";
 
 /// What a line of the story asks for.
 #[derive(Debug)]
@@ -35,6 +41,7 @@ enum Step {
     Killed { commands: Vec<Command>, after: Duration },
     Rows { query: String, table: Vec<Vec<String>> },
     Rebuilt(Vec<(u64, String)>),
+    Readers(String),
     Compare { models: Vec<String>, equal: bool },
 }
 
@@ -45,33 +52,63 @@ struct Command {
     exit: i32,
 }
 
+/// Where a story is told, and who looks on.
+struct Stage {
+    on_postgres: bool,
+    project: Option<Project>,
+    readers: Option<Readers>,
+}
+
 /// Tells a story.
 ///
 /// # Errors
 /// Where it stopped being true: line, and what was found instead.
 pub fn tell(path: &Path) -> Result<(), String> {
+    tell_on(path, false)
+}
+
+/// The same on PostgreSQL.
+///
+/// # Errors
+/// As [`tell`].
+pub fn tell_on_postgres(path: &Path) -> Result<(), String> {
+    tell_on(path, true)
+}
+
+fn tell_on(path: &Path, on_postgres: bool) -> Result<(), String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let steps = read(&text)?;
     if !steps.iter().any(|(_, step)| matches!(step, Step::Compare { .. })) {
         return Err("the story compares nothing with a rebuild".to_owned());
     }
-    let mut project = None;
+    let mut stage = Stage { on_postgres, project: None, readers: None };
     for (line, step) in steps {
-        take(step, &mut project).map_err(|error| format!("{}:{line}: {error}", path.display()))?;
+        take(step, &mut stage).map_err(|error| format!("{}:{line}: {error}", path.display()))?;
     }
-    Ok(())
+    stage.readers.map_or(Ok(()), Readers::leave)
 }
 
-fn take(step: Step, project: &mut Option<Project>) -> Result<(), String> {
+fn take(step: Step, stage: &mut Stage) -> Result<(), String> {
     if let Step::Start(name) = step {
         let folder = repository("scenarios/projects").join(name);
-        let started = project.insert(Project::copy(&folder)?);
-        let setup = std::fs::read_to_string(folder.join("setup.sql")).map_err(|error| error.to_string())?;
-        return started.sql(&setup);
+        let (copied, setup) = if stage.on_postgres {
+            (Project::copy_to_postgres(&folder)?, "setup.postgres.sql")
+        } else {
+            (Project::copy(&folder)?, "setup.sql")
+        };
+        let setup = std::fs::read_to_string(folder.join(setup)).map_err(|error| error.to_string())?;
+        return stage.project.insert(copied).sql(&setup);
     }
-    let project = project.as_mut().ok_or("the story has not started from a project")?;
+    let project = stage.project.as_mut().ok_or("the story has not started from a project")?;
+    let readers = &mut stage.readers;
     match step {
         Step::Start(_) => Ok(()),
+        Step::Readers(query) => {
+            if project.is_on_a_server() {
+                *readers = Some(Readers::begin(project, &query)?);
+            }
+            Ok(())
+        }
         Step::Clock(moment) => {
             project.now = Some(moment);
             Ok(())
@@ -80,7 +117,10 @@ fn take(step: Step, project: &mut Option<Project>) -> Result<(), String> {
         Step::Sql(sql) => project.sql(&sql),
         Step::Console { commands, while_held } => {
             let held = if while_held { Some(project.open()?) } else { None };
-            let outcome = commands.iter().try_for_each(|command| type_in(project, command));
+            let outcome = commands.iter().try_for_each(|command| {
+                type_in(project, command)?;
+                readers.as_mut().map_or(Ok(()), |readers| readers.between(project))
+            });
             drop(held);
             outcome
         }
@@ -195,6 +235,9 @@ fn read(text: &str) -> Result<Vec<(usize, Step)>, String> {
                 }
             }
             steps.push((number, Step::Rows { query: query.to_owned(), table: rows.split_off(rows.len().min(2)) }));
+        } else if let Some(query) = line.strip_prefix("Readers look on with `").and_then(|rest| rest.strip_suffix("`."))
+        {
+            steps.push((number, Step::Readers(query.to_owned())));
         } else if let Some(text) = line.strip_prefix("Rebuilt: ") {
             steps.push((number, Step::Rebuilt(counts(text)?)));
         } else if let Some(models) = line.strip_prefix("Equal to a rebuild: ") {

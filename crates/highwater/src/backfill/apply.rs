@@ -129,7 +129,8 @@ fn steps(
     for place in 0..site.models.len() {
         prepared.push(site.prepared(place)?);
     }
-    let work = Task { id, parts, prepared: &prepared };
+    let still = token::still(site, &prepared)?;
+    let work = Task { id, parts, prepared: &prepared, still: &still };
     let known = known(site, id)?;
     let mut applied = Applied {
         id: id.to_owned(),
@@ -208,7 +209,7 @@ fn begin(
         return Err(BackfillError::Expired { id: work.id.to_owned(), days, allowed: file.plan.expires_days });
     }
     site.transaction(|site| {
-        let lines = token::everything(site, work.id, work.parts, work.prepared)?;
+        let lines = token::everything(site, work)?;
         if !lines.is_empty() {
             return Err(BackfillError::Moved { id: work.id.to_owned(), what: lines, staged: false });
         }
@@ -276,6 +277,7 @@ fn staged(
 fn audited(site: &mut Site, work: &Task, place: usize, batch: Option<u64>) -> Result<ModelAudit, BackfillError> {
     site.begin()?;
     let found = audit::audit(site, work, place, batch);
+    site.job(place).reach("auditing");
     ledger::rollback(&mut site.job(place));
     let found = found?;
     (site.events)(Event::Audited {
@@ -327,6 +329,7 @@ fn verify_all(site: &mut Site, id: &str, at: &str) -> Result<Vec<Verification>, 
     let mut found = Vec::new();
     let models = site.models;
     for (place, model) in models.iter().enumerate() {
+        site.job(place).reach("verifying");
         if !model.is_exact {
             // The rest of its table is whatever its own strategy made of it.
             let reason = Some(format!("not exact (incremental_strategy {})", model.strategy));

@@ -47,6 +47,11 @@ pub trait Engine: Send + Sync {
         ddl(self.adapter())
     }
 
+    /// The database that no other process can write while this one has it open; none where others can.
+    fn exclusive(&self) -> Option<String> {
+        None
+    }
+
     /// The engine's version, part of the logic version of every partition.
     fn version(&self) -> &str;
 }

@@ -141,6 +141,8 @@ fn on_site<T>(
     let mut site = Site::new(connection.as_mut(), &inputs.models, &inputs.around, &identity, events);
     site.by = ["HW_NAME", "USER"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
     site.writers = Some(Writers::new(Arc::clone(&engine), session.project.wait));
+    // No other session of this process writes anything but side tables.
+    site.alone = engine.exclusive();
     Ok(work(&mut site, &at))
 }
 

@@ -9,7 +9,7 @@ mod differential;
 mod drift;
 mod files;
 mod functions;
-mod fuzz;
+pub(crate) mod fuzz;
 mod joins;
 mod plans;
 mod shapes;
