@@ -78,6 +78,13 @@ pub struct GlobalArguments {
     #[arg(long, global = true)]
     pub no_write_json: bool,
 
+    /// Parse every file, whatever an earlier command left in the target folder (as DBT_PARTIAL_PARSE=false)
+    #[arg(long, global = true)]
+    pub no_partial_parse: bool,
+
+    #[arg(long, global = true, hide = true, overrides_with = "no_partial_parse")]
+    pub partial_parse: bool,
+
     #[command(flatten)]
     pub talk: TalkArguments,
 
@@ -146,10 +153,6 @@ pub struct TalkArguments {
 /// Flags of dbt that are accepted and change nothing: what they switch off does not exist here.
 #[derive(Debug, Clone, Args)]
 pub struct AcceptedArguments {
-    #[arg(long, global = true, hide = true)]
-    no_partial_parse: bool,
-    #[arg(long, global = true, hide = true)]
-    partial_parse: bool,
     #[arg(long, global = true, hide = true)]
     no_version_check: bool,
     #[arg(long, global = true, hide = true)]

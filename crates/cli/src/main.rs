@@ -6,6 +6,8 @@
 //! | [`commands`] | one file per command |
 //! | [`demo`] | the project and the data of `hw demo` |
 //! | [`exit`] | exit codes, and what stops a command |
+//! | [`interrupt`] | Ctrl-C as a request |
+//! | [`pace`] | how far a backfill is, for those who cannot ask its database |
 //! | [`project`] | from flags to an opened project |
 //! | [`ui`] | everything that is printed |
 
@@ -23,8 +25,14 @@ mod arguments;
 mod commands;
 mod demo;
 mod exit;
+mod interrupt;
+mod pace;
 mod project;
 mod ui;
+
+/// Reading a project makes millions of small values on all threads, which costs the system's allocator much of the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     install_panic_message();

@@ -28,6 +28,7 @@ pub fn load_options(global: &GlobalArguments) -> Result<LoadOptions, Diagnostic>
         target_path: global.target_path.clone(),
         threads: global.threads.map(usize::from),
         wait: global.wait,
+        partial_parse: if global.no_partial_parse { Some(false) } else { global.partial_parse.then_some(true) },
     })
 }
 

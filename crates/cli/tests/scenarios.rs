@@ -44,7 +44,8 @@ fn is_caught(path: &Path) -> Result<(), Failed> {
     let text = std::fs::read_to_string(path)?;
     let wanted =
         text.lines().find_map(|line| line.strip_prefix("Must stop at: ")).ok_or("it says not where to stop")?;
-    match story::tell(path) {
+    let told = if text.contains(story::ON_POSTGRES) { story::tell_on_postgres(path) } else { story::tell(path) };
+    match told {
         Ok(()) => Err("it went through".into()),
         Err(stopped) if stopped.contains(wanted) => Ok(()),
         Err(stopped) => Err(format!("it stopped for another reason: {stopped}").into()),

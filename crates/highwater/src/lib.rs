@@ -16,6 +16,8 @@
 //! | [`runbook`] | how to rebuild and repair the models of a project, as a page | manifest, exact |
 //! | [`artifacts`] | `manifest.json` and `run_results.json` | manifest, run |
 //! | [`state`] | what an earlier run left behind, what differs from it, deferring to it | manifest |
+//! | `parse` | a project parsed, or what an earlier command parsed of it | project, context, manifest |
+//! | `environment` | variables of the environment that templates read | |
 //! | [`session`] | a loaded project and its engine, what every command starts from | all of the above |
 
 pub mod artifacts;
@@ -25,9 +27,11 @@ pub mod clock;
 pub mod context;
 pub mod diagnostics;
 pub mod engine;
+mod environment;
 pub mod exact;
 mod macros;
 pub mod manifest;
+mod parse;
 pub mod project;
 pub mod run;
 pub mod runbook;

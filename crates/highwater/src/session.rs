@@ -3,18 +3,19 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::context::{self, Macros};
+use crate::context::Macros;
 use crate::diagnostics::Diagnostic;
 use crate::engine::Engine;
-use crate::manifest::{self, Manifest};
-use crate::project::{self, LoadOptions, Project};
+use crate::manifest::Manifest;
+use crate::parse::{self, Parsed};
+use crate::project::{LoadOptions, Project};
 
 /// Between two attempts to open a database that another process has.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What every command starts from.
 pub struct Session {
-    /// Files and settings.
+    /// Settings; the texts of its files are gone once the graph is known.
     pub project: Arc<Project>,
     /// The graph.
     pub manifest: Arc<Manifest>,
@@ -31,11 +32,9 @@ impl Session {
     /// # Errors
     /// Everything found wrong in the files.
     pub fn open(options: &LoadOptions) -> Result<Self, Vec<Diagnostic>> {
-        let project = project::load(options)?;
-        let macros = context::load_macros(&project)?;
-        let (manifest, parse_warnings) = manifest::build(&project, &macros)?;
+        let Parsed { project, macros, manifest, warnings: found } = parse::parse(options)?;
         let mut warnings = project.warnings.clone();
-        warnings.extend(parse_warnings);
+        warnings.extend(found);
         Ok(Self {
             project: Arc::new(project),
             manifest: Arc::new(manifest),

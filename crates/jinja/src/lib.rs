@@ -27,6 +27,7 @@ mod modules;
 mod options;
 mod parser;
 mod predicates;
+pub mod purity;
 mod scope;
 mod sourcemap;
 mod stack;

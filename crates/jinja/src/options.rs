@@ -54,6 +54,7 @@ impl Clock {
 
     /// The present moment.
     pub fn now(&self) -> Timestamp {
+        crate::purity::note_impure();
         (self.0)()
     }
 }

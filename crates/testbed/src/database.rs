@@ -28,6 +28,30 @@ impl Database {
         connect(self.port, &self.name).expect("the test server takes connections")
     }
 
+    /// A copy of it as it is now. Nobody may be connected.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn copied(&self) -> Self {
+        let copy = Self { name: format!("{}_copy", self.name), ..*self };
+        self.on_server(&format!("create database {} template {}", copy.name, self.name));
+        copy
+    }
+
+    /// Puts the content of a copy in its place, whoever is connected.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn restore(&self, copy: &Self) {
+        self.on_server(&format!("drop database {} with (force)", self.name));
+        self.on_server(&format!("create database {} template {}", self.name, copy.name));
+    }
+
+    fn on_server(&self, sql: &str) {
+        let mut client = connect(self.port, HOME).expect("the test server takes connections");
+        client.batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
     /// The lines of a target in `profiles.yml`, not indented.
     pub fn target(&self, schema: &str, threads: usize) -> String {
         format!(

@@ -7,10 +7,10 @@
 //! | `look.rs` | `list`, `show`, `status` |
 //! | `files.rs` | the folder `backfills` of the project |
 
-mod apply;
-mod files;
+pub mod apply;
+pub mod files;
 mod look;
-mod plan;
+pub mod plan;
 
 use clap::{Args, Subcommand};
 

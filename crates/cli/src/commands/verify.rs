@@ -3,17 +3,20 @@
 use std::fmt::Write as _;
 
 use clap::Args;
+use highwater::backfill::{ApplyOptions, Request, What};
 use highwater::diagnostics::{Diagnostic, json};
-use highwater::exact::RunIdentity;
+use highwater::exact::{Cut, RunIdentity};
+use highwater::manifest::graph;
 use highwater::manifest::select::Selection;
 use highwater::run::{self, Command, RunOptions};
 use highwater::session::Session;
 use highwater::verify::{self, Cause, ChangedRow, Mismatch, Outcome as Finding, Verdict, VerifyOptions};
 use serde_json::{Value, json};
 
+use super::backfill::{apply, files, plan};
 use super::{exact, nodes};
 use crate::arguments::{GlobalArguments, OutputArguments, SelectionArguments};
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::project;
 use crate::ui::Ui;
 use crate::ui::words::{bad, count, faint, good, partitions, strong, thousands, warn};
@@ -36,7 +39,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
 
-    /// Build what differs: marks those partitions of exact models as dirty and runs them; of other models, says the command
+    /// Build what differs: exact models by a run of those partitions; others that have an event time by a backfill of them, which is only
+    /// planned where approvals are wanted
     #[arg(long)]
     repair: bool,
 
@@ -70,9 +74,15 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let mut checks = compare(&session, &selection, &options)?;
     // What was repaired, as it was before.
     let mut repaired: Vec<Verdict> = Vec::new();
-    let marked: Vec<String> = repair(&session, &checks)?;
-    if !marked.is_empty() {
-        let again = Selection { select: marked, ..Selection::default() };
+    let mut mended: Vec<String> = Vec::new();
+    let mut planned = None;
+    if arguments.repair {
+        mended = repair(&session, &checks)?;
+        planned = backfill(&session, &checks, ui)?;
+        mended.extend(planned.iter().filter(|planned| planned.applied).flat_map(|planned| planned.models.clone()));
+    }
+    if !mended.is_empty() {
+        let again = Selection { select: mended, ..Selection::default() };
         let options = VerifyOptions { repair: false, sample: None, ..options };
         for (unique_id, check) in compare(&session, &again, &options)? {
             for other in checks.iter_mut().filter(|(other, _)| *other == unique_id) {
@@ -83,9 +93,9 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     }
     let exit = exit_of(&checks);
     if ui.answers_json() {
-        ui.answer_json(&answer(&checks, &repaired))?;
+        ui.answer_json(&answer(&checks, &repaired, planned.as_ref()))?;
     } else {
-        ui.answer(&screen(&checks, &repaired))?;
+        ui.answer(&screen(&checks, &repaired, planned.as_ref()))?;
         for problem in checks.iter().filter_map(|(_, check)| check.as_ref().err()) {
             ui.problem(problem);
         }
@@ -112,19 +122,82 @@ fn compare(session: &Session, selection: &Selection, options: &VerifyOptions) ->
     Ok(checks)
 }
 
-/// Runs the exact models in which something was marked. Returns their names.
+/// Runs the exact models in which something was marked, and those that were compared and read them. Returns their names.
 fn repair(session: &Session, checks: &[Check]) -> Result<Vec<String>, Vec<Diagnostic>> {
     let verdicts = checks.iter().filter_map(|(_, check)| check.as_ref().ok());
-    let names: Vec<String> =
-        verdicts.filter(|verdict| verdict.marked > 0).map(|verdict| verdict.label.clone()).collect();
-    if names.is_empty() {
-        return Ok(names);
+    let marked: Vec<String> =
+        verdicts.filter(|verdict| verdict.marked > 0).map(|verdict| verdict.unique_id.clone()).collect();
+    if marked.is_empty() {
+        return Ok(Vec::new());
     }
+    let manifest = &session.manifest;
+    let below = graph::descendants(manifest, &marked, None);
+    let runs = |id: &String| {
+        marked.contains(id)
+            || (below.contains_key(id) && manifest.nodes.get(id).is_some_and(|node| node.config.is_exact()))
+    };
+    let names: Vec<String> = checks
+        .iter()
+        .filter(|(id, _)| runs(id))
+        .filter_map(|(id, _)| manifest.nodes.get(id))
+        .map(|node| node.name.clone())
+        .collect();
     let selection = Selection { select: names.clone(), ..Selection::default() };
     let options = RunOptions { selection, write_json: false, ..RunOptions::new(Command::Run) };
     let results = run::execute(session, &options, &|_| {})?;
     let problems: Vec<Diagnostic> = results.results.into_iter().filter_map(|result| result.diagnostic).collect();
     if problems.is_empty() { Ok(names) } else { Err(problems) }
+}
+
+/// A backfill of what differs in models on dbt's own strategies.
+#[derive(Debug, serde::Serialize)]
+struct Planned {
+    /// Its id.
+    backfill: String,
+    /// The plan, for people.
+    path: String,
+    /// The models whose differing partitions it was planned for.
+    models: Vec<String>,
+    /// Approvals that are still wanted.
+    approvals_missing: u32,
+    /// Whether it was applied.
+    applied: bool,
+}
+
+/// Plans a backfill of exactly what was found different in models that no run of ours mends, and applies it if nobody has to agree.
+fn backfill(session: &Session, checks: &[Check], ui: &Ui) -> Result<Option<Planned>, Failure> {
+    let is_ours = |id: &String| session.manifest.nodes.get(id).is_none_or(|node| node.config.is_exact());
+    let differs = |verdict: &&Verdict| {
+        verdict.mismatch_count > 0 && matches!(verdict.cut, Cut::Interval { .. }) && !is_ours(&verdict.unique_id)
+    };
+    let verdicts = checks.iter().filter_map(|(_, check)| check.as_ref().ok()).filter(differs);
+    let models: Vec<String> = verdicts.map(|verdict| verdict.label.clone()).collect();
+    if models.is_empty() {
+        return Ok(None);
+    }
+    let request = Request {
+        what: What::Different,
+        from: None,
+        to: None,
+        partitions: Vec::new(),
+        reason: "hw verify found them different".to_owned(),
+        ticket: None,
+    };
+    let selection = Selection { select: models.clone(), ..Selection::default() };
+    let (file, path) = plan::planned(session, &selection, &request)?;
+    let missing = file.plan.approvals.saturating_sub(u32::try_from(file.approvals.len()).unwrap_or(u32::MAX));
+    if missing == 0 {
+        let threads = session.project.target.threads;
+        let options = ApplyOptions { threads, verify: false, ..ApplyOptions::default() };
+        apply::steps(session, &file, options, ui)?.map_err(|error| error.diagnostic())?;
+    }
+    Ok(Some(Planned {
+        backfill: file.backfill,
+        path: files::shown(&path),
+        models,
+        approvals_missing: missing,
+        applied: missing == 0,
+    }))
 }
 
 /// A table that differs, and one that could not be compared although it should, both count as failures.
@@ -133,7 +206,7 @@ fn exit_of(checks: &[Check]) -> Exit {
     if checks.iter().any(wrong) { Exit::Failed } else { Exit::Ok }
 }
 
-fn answer(checks: &[Check], repaired: &[Verdict]) -> Value {
+fn answer(checks: &[Check], repaired: &[Verdict], planned: Option<&Planned>) -> Value {
     let mut not_compared = Vec::new();
     let mut models: Vec<Value> = Vec::new();
     for (unique_id, check) in checks {
@@ -157,11 +230,12 @@ fn answer(checks: &[Check], repaired: &[Verdict]) -> Value {
         "models": models,
         "not_compared": not_compared,
         "repaired": repaired,
+        "backfill": planned,
     })
 }
 
 /// The whole answer: one line per model, its differences below.
-fn screen(checks: &[Check], repaired: &[Verdict]) -> String {
+fn screen(checks: &[Check], repaired: &[Verdict], planned: Option<&Planned>) -> String {
     if checks.is_empty() {
         return "nothing to compare: no incremental model is selected\n".to_owned();
     }
@@ -176,6 +250,16 @@ fn screen(checks: &[Check], repaired: &[Verdict]) -> String {
     }
     for verdict in &verdicts {
         describe(&mut out, verdict, width);
+    }
+    if let Some(Planned { backfill, path, approvals_missing, applied, .. }) = planned {
+        let _ = match applied {
+            true => writeln!(out, "mended by backfill {backfill}; undo it with: hw backfill rollback {backfill}"),
+            false => writeln!(
+                out,
+                "planned as backfill {backfill}, in {path}; {} wanted: hw backfill approve {backfill} --name NAME",
+                count((*approvals_missing).into(), "more approval")
+            ),
+        };
     }
     out
 }

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `usage.rs` | mistakes in the command line, help, version |
 //! | `run.rs` | what happens while nodes run: progress on a terminal, lines in a log |
+//! | `backfill.rs` | the same of a backfill |
 //! | `summary.rs` | what a run came to |
 //! | `table.rs` | rows of a query |
 //! | `words.rs` | numbers, plurals, durations, colours |
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{LogFormat, LogLevel, TalkArguments};
 
+pub mod backfill;
 pub mod run;
 pub mod summary;
 pub mod table;

@@ -24,6 +24,7 @@ pub fn plural(number: u64, singular: &str) -> String {
     }
     match singular.strip_suffix('y') {
         Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
+        None if singular.ends_with("ch") => format!("{singular}es"),
         _ => format!("{singular}s"),
     }
 }
@@ -59,6 +60,16 @@ pub fn seconds(seconds: f64) -> String {
         format!("{seconds:.1} s")
     } else {
         format!("{:.0} min {:02.0} s", (seconds / 60.0).floor(), (seconds % 60.0).floor())
+    }
+}
+
+/// `5 s`, `3 min`, `2.5 h`: a time that nobody knows exactly.
+pub fn roughly(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 1.0 => "1 s".to_owned(),
+        seconds if seconds < 90.0 => format!("{seconds:.0} s"),
+        seconds if seconds < 5400.0 => format!("{:.0} min", seconds / 60.0),
+        seconds => format!("{:.1} h", seconds / 3600.0),
     }
 }
 
@@ -101,6 +112,7 @@ mod tests {
         assert_eq!(count(1, "day"), "1 day");
         assert_eq!(count(2, "day"), "2 days");
         assert_eq!(plural(2, "query"), "queries");
+        assert_eq!(plural(2, "batch"), "batches");
         assert_eq!(seconds(0.314), "0.31 s");
         assert_eq!(seconds(185.2), "3 min 05 s");
     }

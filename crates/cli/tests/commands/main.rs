@@ -1,5 +1,6 @@
 //! Every command of `hw`, run for real on small projects. One file per command; `bad_input.rs` holds what people get wrong.
 
+mod backfill;
 mod bad_input;
 mod build;
 mod clean;
@@ -13,6 +14,7 @@ mod init;
 mod ls;
 mod output;
 mod parse;
+mod partial_parse;
 mod plan;
 mod retry;
 mod run;

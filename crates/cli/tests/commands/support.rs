@@ -96,6 +96,13 @@ impl TestProject {
         engine.connect().expect("a session").execute(statements).expect("the statements");
     }
 
+    /// The one number that a query of the project's database gives.
+    pub fn count(&self, query: &str) -> u64 {
+        let engine = DuckDb::open(&self.path("shop.duckdb"), "").expect("the database");
+        let table = engine.connect().expect("a session").query(query).expect("an answer");
+        table.rows[0][0].to_string().parse().expect("a number")
+    }
+
     /// The command `hw` in the project's folder, with nothing of the caller's environment that it reads.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hw"));

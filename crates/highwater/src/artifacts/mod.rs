@@ -25,4 +25,5 @@ pub use manifest::write_manifest;
 pub(crate) use manifest::{exposure_value, node_value, sections};
 pub use run_results::run_results_json;
 pub use sources::sources_json;
+pub(crate) use write::try_replace;
 pub use write::{write_json, write_text};

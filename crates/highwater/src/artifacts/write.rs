@@ -41,7 +41,14 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     try_replace(path, |file| file.write_all(content))
 }
 
-fn try_replace(path: &Path, fill: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<()>) -> io::Result<()> {
+/// As [`replace_with`].
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn try_replace(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<()>,
+) -> io::Result<()> {
     // Threads write side by side, and so may two processes.
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let folder = path.parent().unwrap_or(Path::new("."));

@@ -2,27 +2,25 @@
 //!
 //! Every step ends in a transaction that says it was done, so that going on is reading where the backfill is and doing what follows.
 
-use std::collections::HashSet;
 use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::json;
 
-use crate::exact::dirty::labelled;
-use crate::exact::foresee::Shown;
 use crate::exact::ledger;
 use crate::exact::prepare::Prepared;
-use crate::verify::{self, Outcome, VerifyOptions};
+use crate::verify::{self, Outcome, Strategy, VerifyOptions};
 
 use super::approval;
 use super::audit::{self, AuditReport, ModelAudit};
 use super::document::File;
 use super::error::BackfillError;
+use super::metrics;
 use super::publish::{PublishedModel, publish};
 use super::rollback::{drop_staged, sweep};
 use super::site::{Event, Site};
 use super::stage::{self, CANARY, Task, accept, batches, widen};
-use super::store::{self, Entry, State, advance, entry};
+use super::store::{self, Entry, PAUSED, State, advance, entry};
 use super::threads;
 use super::token;
 
@@ -54,6 +52,10 @@ pub struct Applied {
     pub id: String,
     /// Where it is now.
     pub state: State,
+    /// Whether it stopped because somebody asked for it.
+    pub paused: bool,
+    /// Batches staged, and batches there are.
+    pub batches: (u64, u64),
     /// What had moved and was staged anew.
     pub restaged: Vec<String>,
     /// The audit of the staged rows; none when they had been published before.
@@ -77,8 +79,6 @@ pub struct Verification {
     pub compared: u64,
     /// Partitions of the backfill that differ.
     pub differing: u64,
-    /// Partitions that differ, and were no part of it.
-    pub elsewhere: u64,
     /// Why nothing was compared.
     pub reason: Option<String>,
 }
@@ -93,12 +93,40 @@ pub fn apply(site: &mut Site, file: &File, options: ApplyOptions, at: &str) -> R
     approval::check(file)?;
     lock(site, &id)?;
     sweep(site)?;
-    let outcome = steps(site, file, options, at, started);
+    let outcome = match steps(site, file, options, at, started) {
+        Err(BackfillError::Paused) => paused(site, &id, at),
+        outcome => outcome,
+    };
     // The session may go on; whoever waits for the backfill need not wait for its end.
     let _ = site.connection.unlock(&lock_name(&id));
     let mut applied = outcome?;
     applied.seconds = started.elapsed().as_secs_f64();
     Ok(applied)
+}
+
+/// Takes down that it was paused.
+fn paused(site: &mut Site, id: &str, at: &str) -> Result<Applied, BackfillError> {
+    let known = known(site, id)?;
+    let note = json!({ "step": PAUSED, "at": at, "by": site.by, "run": site.run.run_id });
+    site.transaction(|site| advance(site, id, &[known.state], known.state, "paused", note))?;
+    Ok(Applied { paused: true, batches: known.batches, ..Applied::begun(id, known.state) })
+}
+
+impl Applied {
+    /// Nothing was done yet.
+    fn begun(id: &str, state: State) -> Self {
+        Self {
+            id: id.to_owned(),
+            state,
+            paused: false,
+            batches: (0, 0),
+            restaged: Vec::new(),
+            audit: None,
+            published: Vec::new(),
+            verified: Vec::new(),
+            seconds: 0.0,
+        }
+    }
 }
 
 fn lock_name(id: &str) -> String {
@@ -132,15 +160,7 @@ fn steps(
     let still = token::still(site, &prepared)?;
     let work = Task { id, parts, prepared: &prepared, still: &still };
     let known = known(site, id)?;
-    let mut applied = Applied {
-        id: id.to_owned(),
-        state: known.state,
-        restaged: Vec::new(),
-        audit: None,
-        published: Vec::new(),
-        verified: Vec::new(),
-        seconds: 0.0,
-    };
+    let mut applied = Applied::begun(id, known.state);
     match (known.state, options.resume) {
         (State::Planned | State::RolledBack, _) => begin(site, file, &work, &known, options, at)?,
         (State::Staging | State::Staged | State::Failed, true) => applied.restaged = go_on(site, &work, at)?,
@@ -149,20 +169,21 @@ fn steps(
     }
     if known.state != State::Published {
         stage_all(site, &work, options.threads)?;
-        let audits = audit_all(site, &work, at, started)?;
-        applied.audit = Some(AuditReport { models: audits });
+        applied.audit = Some(audit_all(site, &work, at, started)?);
         applied.state = State::Staged;
+        applied.batches = self::known(site, id)?.batches;
         if options.stage_only {
             return Ok(applied);
         }
-        applied.published = publish(site, &work, at, &kept_until(file, site.run.started_at))?;
+        site.go_on()?;
+        applied.published = publish(site, &work, at, &kept_until(file, site.run.started_at), started)?;
         reach(site, "published");
         (site.events)(Event::Published);
     }
     applied.state = State::Published;
     drop_staged(site, id)?;
     if options.verify {
-        applied.verified = verify_all(site, id, at)?;
+        applied.verified = verify_all(site, &work, at)?;
         reach(site, "verified");
     }
     Ok(applied)
@@ -215,7 +236,10 @@ fn begin(
         }
         stage::begin(site, work, options.most_rows)?;
         let approvals: Vec<&str> = file.approvals.iter().map(|approval| approval.name.as_str()).collect();
-        let note = json!({ "step": "begun", "at": at, "by": site.by, "run": site.run.run_id, "hash": file.hash, "approvals": approvals });
+        let note = json!({
+            "step": "begun", "at": at, "by": site.by, "run": site.run.run_id, "hash": file.hash, "approvals": approvals,
+            "reason": file.plan.request.reason, "ticket": file.plan.request.ticket,
+        });
         advance(site, work.id, &[State::Planned, State::RolledBack], State::Staging, "applied", note)
     })?;
     reach(site, "begun");
@@ -247,7 +271,7 @@ fn stage_all(site: &mut Site, work: &Task, threads: usize) -> Result<(), Backfil
             left.remove(0);
             staged(site, work, place, &[CANARY], 1, true)?;
             let found = audited(site, work, place, Some(CANARY))?;
-            fail_if(site, work, std::slice::from_ref(&found))?;
+            fail_if(site, work, found.failures)?;
         }
         staged(site, work, place, &left, threads, false)?;
     }
@@ -288,22 +312,26 @@ fn audited(site: &mut Site, work: &Task, place: usize, batch: Option<u64>) -> Re
     Ok(found)
 }
 
-/// Audits all models, and says so in the record.
-fn audit_all(site: &mut Site, work: &Task, at: &str, started: Instant) -> Result<Vec<ModelAudit>, BackfillError> {
-    let mut found = Vec::new();
+/// Audits all models and metrics, and says so in the record.
+fn audit_all(site: &mut Site, work: &Task, at: &str, started: Instant) -> Result<AuditReport, BackfillError> {
+    let mut found = AuditReport::default();
     for place in 0..work.parts.len() {
-        found.push(audited(site, work, place, None)?);
+        site.go_on()?;
+        found.models.push(audited(site, work, place, None)?);
     }
-    fail_if(site, work, &found)?;
-    let note = json!({ "step": "audited", "at": at, "models": found, "seconds": started.elapsed().as_secs_f64() });
+    found.metrics = metrics::deltas(site, work)?;
+    let failures = found.models.iter().flat_map(|audit| audit.failures.clone());
+    fail_if(site, work, failures.chain(found.metrics.iter().filter_map(|metric| metric.failure.clone())).collect())?;
+    let seconds = started.elapsed().as_secs_f64();
+    let note =
+        json!({ "step": "audited", "at": at, "models": found.models, "metrics": found.metrics, "seconds": seconds });
     site.transaction(|site| advance(site, work.id, &[State::Staging], State::Staged, "audited", note))?;
     reach(site, "audited");
     Ok(found)
 }
 
 /// Stops when an audit failed.
-fn fail_if(site: &mut Site, work: &Task, audits: &[ModelAudit]) -> Result<(), BackfillError> {
-    let failures: Vec<String> = audits.iter().flat_map(|audit| audit.failures.clone()).collect();
+fn fail_if(site: &mut Site, work: &Task, failures: Vec<String>) -> Result<(), BackfillError> {
     if failures.is_empty() {
         return Ok(());
     }
@@ -312,51 +340,24 @@ fn fail_if(site: &mut Site, work: &Task, audits: &[ModelAudit]) -> Result<(), Ba
     Err(BackfillError::Audit { id: work.id.to_owned(), failures })
 }
 
-/// The labels of a model's partitions in the backfill.
-fn labels(site: &mut Site, id: &str, place: usize) -> Result<HashSet<String>, BackfillError> {
-    let prepared = site.prepared(place)?;
-    let set = store::set(site, id, place, prepared.axis.ledger_column(), None)?;
-    let mut job = site.job(place);
-    let scope = job.store("scope", &format!("select p from {set}"))?;
-    let shown = [Shown::output(job.model.relation.sql(), &prepared.axis)];
-    let labels = labelled(&mut job, &prepared.axis, &scope, &shown)?;
-    let table = job.query(&format!("select label from {labels}"))?;
-    Ok(table.rows.iter().map(|row| row[0].to_string()).collect())
-}
-
-/// Compares every exact model with a rebuild, and says so in the record.
-fn verify_all(site: &mut Site, id: &str, at: &str) -> Result<Vec<Verification>, BackfillError> {
+/// Compares every model with a rebuild, in the partitions of the backfill, and says so in the record. What stands in others was not its doing, and
+/// is what `hw verify` is for.
+fn verify_all(site: &mut Site, work: &Task, at: &str) -> Result<Vec<Verification>, BackfillError> {
     let mut found = Vec::new();
     let models = site.models;
     for (place, model) in models.iter().enumerate() {
         site.job(place).reach("verifying");
-        if !model.is_exact {
-            // The rest of its table is whatever its own strategy made of it.
-            let reason = Some(format!("not exact (incremental_strategy {})", model.strategy));
-            let label = site.around.label(&model.model.relation);
-            found.push(Verification {
-                label,
-                outcome: "not compared",
-                compared: 0,
-                differing: 0,
-                elsewhere: 0,
-                reason,
-            });
-            continue;
+        let mut options = VerifyOptions { partitions: 1_000_000, examples: 0, ..VerifyOptions::default() };
+        if work.parts[place].whole.is_none() {
+            options.only = Some(store::set(site, work.id, place, work.prepared[place].axis.ledger_column(), None)?);
         }
-        let options = VerifyOptions { partitions: 1_000_000, examples: 0, ..VerifyOptions::default() };
-        let verdict = verify::verify(site.connection, &model.model, site.around, &options)?;
-        let differing = match verdict.outcome {
-            Outcome::Differs => {
-                let labels = labels(site, id, place)?;
-                verdict.mismatches.iter().filter(|mismatch| labels.contains(&mismatch.label)).count() as u64
-            }
-            _ => 0,
-        };
+        if !model.is_exact {
+            options.strategy = Some(Strategy { word: model.strategy.clone(), lookback: None });
+        }
+        let verdict = verify::verify_and_record(site.connection, &model.model, site.around, &options, site.run)?;
         let (outcome, reason) = match verdict.outcome {
-            Outcome::Differs if differing > 0 => ("differs", None),
-            // What differs elsewhere was no part of it.
-            Outcome::Equal | Outcome::Differs => ("equal", None),
+            Outcome::Equal => ("equal", None),
+            Outcome::Differs => ("differs", None),
             Outcome::NotCompared { reason } => ("not compared", Some(reason)),
         };
         (site.events)(Event::Verified { model: verdict.label.clone(), equal: outcome == "equal" });
@@ -364,12 +365,11 @@ fn verify_all(site: &mut Site, id: &str, at: &str) -> Result<Vec<Verification>, 
             label: verdict.label,
             outcome,
             compared: verdict.compared,
-            differing,
-            elsewhere: verdict.mismatch_count - differing,
+            differing: verdict.mismatch_count,
             reason,
         });
     }
     let note = json!({ "step": "verified", "at": at, "models": found });
-    site.transaction(|site| advance(site, id, &[State::Published], State::Published, "verified", note))?;
+    site.transaction(|site| advance(site, work.id, &[State::Published], State::Published, "verified", note))?;
     Ok(found)
 }

@@ -1,7 +1,7 @@
 //! The audit: what is checked of staged rows before anyone can see them.
 //!
 //! The grain must hold among the staged rows and against the rest of the table. Row counts and columns are held against the rows they replace;
-//! where the model's configuration states a tolerance, more movement than that fails.
+//! where the model's configuration states a tolerance, more movement than that fails. `metrics.rs` does the same for metrics.
 
 use serde::Serialize;
 
@@ -14,6 +14,7 @@ use crate::exact::job::{Job, number};
 use crate::exact::prepare::{Prepared, column_names};
 
 use super::error::BackfillError;
+use super::metrics::MetricDelta;
 use super::scope::rows_in;
 use super::site::Site;
 use super::stage::{Task, overlay, overlays};
@@ -24,6 +25,8 @@ use super::store::{self, tables};
 pub struct AuditReport {
     /// One a model.
     pub models: Vec<ModelAudit>,
+    /// The metrics that rest on them.
+    pub metrics: Vec<MetricDelta>,
 }
 
 /// What the audit of one model came to.

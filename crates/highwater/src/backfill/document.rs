@@ -98,14 +98,66 @@ pub struct File {
     pub hash: String,
     /// The plan.
     pub plan: Document,
+    /// Whether there is room for it. No part of the hash, and coarse: planning twice gives the same bytes.
+    #[serde(default)]
+    pub room: Room,
     /// Who agreed.
     pub approvals: Vec<Approval>,
+}
+
+/// Whether there is room for what a backfill stages and keeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Room {
+    /// Ten times as much is free, or more.
+    Plenty,
+    /// Enough is free.
+    Enough,
+    /// Less is free.
+    TooLittle,
+    /// Nobody here can know: the database is a server's, or in memory.
+    #[default]
+    Unknown,
+}
+
+impl Room {
+    /// In words.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Plenty => "ten times as much is free",
+            Self::Enough => "enough is free, but less than ten times as much",
+            Self::TooLittle => "less is free: make room before it is applied",
+            Self::Unknown => "how much is free is not known here: look on the server",
+        }
+    }
 }
 
 impl Document {
     /// The hash of everything in it.
     pub fn hash(&self) -> String {
         sha256(&serde_json::to_string(self).unwrap_or_default())
+    }
+
+    /// Bytes that side tables take at most, about: staged rows, and old ones beside them.
+    pub fn bytes_needed(&self) -> u64 {
+        2 * self.models.iter().map(|model| model.bytes).sum::<u64>()
+    }
+
+    /// Whether there is room for it, where so many bytes are free.
+    pub fn room(&self, free: Option<u64>) -> Room {
+        match (free, self.bytes_needed()) {
+            (None, _) => Room::Unknown,
+            (Some(free), needed) if free < needed => Room::TooLittle,
+            (Some(free), needed) if free / 10 < needed => Room::Enough,
+            _ => Room::Plenty,
+        }
+    }
+
+    /// Seconds that builds of so many partitions took before, and the models of which that is not known.
+    pub fn seconds(&self) -> (f64, Vec<&str>) {
+        let known: u64 = self.models.iter().filter_map(|model| model.milliseconds).sum();
+        let unknown = self.models.iter().filter(|model| model.milliseconds.is_none());
+        (known as f64 / 1000.0, unknown.map(|model| model.label.as_str()).collect())
     }
 
     /// As much of the hash as people type.
@@ -115,9 +167,10 @@ impl Document {
 }
 
 impl File {
-    /// A plan that nobody has read yet.
-    pub fn new(plan: Document) -> Self {
-        Self { backfill: plan.id(), hash: plan.hash(), plan, approvals: Vec::new() }
+    /// A plan that nobody has read yet. `free` is how many bytes are free where the tables lie.
+    pub fn new(plan: Document, free: Option<u64>) -> Self {
+        let room = plan.room(free);
+        Self { backfill: plan.id(), hash: plan.hash(), plan, room, approvals: Vec::new() }
     }
 }
 
@@ -157,17 +210,17 @@ fn markdown(file: &File) -> String {
     let rows: u64 = plan.models.iter().map(|model| model.rows).sum();
     let bytes: u64 = plan.models.iter().map(|model| model.bytes).sum();
     line(format!(
-        "in all: {} models, {} partitions, {rows} rows as they stand now; side tables take about {} more while it runs and {} while old rows are kept",
+        "in all: {} models, {} partitions, {rows} rows as they stand now",
         plan.models.len(),
         plan.models.iter().map(|model| model.partition_count).sum::<u64>(),
-        size(2 * bytes),
-        size(bytes)
     ));
-    let known: Option<u64> = plan.models.iter().map(|model| model.milliseconds).sum();
-    line(known.map_or_else(
-        || "time: unknown, too few builds have been timed".to_owned(),
-        |milliseconds| format!("time: about {:.1} s, by what builds took before", milliseconds as f64 / 1000.0),
+    line(format!(
+        "room: side tables take about {} while it runs and {} while old rows are kept; {}",
+        size(plan.bytes_needed()),
+        size(bytes),
+        file.room.sentence()
     ));
+    line(time(plan));
     line(format!(
         "approvals wanted: {}; the plan lasts {} days, old rows are kept for {}",
         plan.approvals, plan.expires_days, plan.keep_days
@@ -257,8 +310,22 @@ fn asked(request: &Request) -> String {
     }
 }
 
+/// The time that building takes, by what builds took before.
+fn time(plan: &Document) -> String {
+    let (seconds, unknown) = plan.seconds();
+    let on_top = "audits and the comparison come on top";
+    match unknown.len() {
+        0 => format!("time: building takes about {seconds:.1} s, by what builds took before; {on_top}"),
+        all if all == plan.models.len() => "time: not known, no build of these has been timed".to_owned(),
+        _ => format!(
+            "time: building takes about {seconds:.1} s, by what builds took before, and that of {}, of which no build has been timed; {on_top}",
+            unknown.join(", ")
+        ),
+    }
+}
+
 /// Bytes, as people read them.
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{} kB", bytes.div_ceil(1000)),
         1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),

@@ -113,6 +113,9 @@ pub enum BackfillError {
         /// Which.
         what: String,
     },
+    /// Somebody asked it to stop; its steps are taken back to a finished batch, and [`super::apply`] answers with that.
+    #[error("the backfill was paused")]
+    Paused,
     /// Another process is at work on it.
     #[error("another process is at work on backfill {id}")]
     Busy {
@@ -169,7 +172,10 @@ impl BackfillError {
                 }
                 diagnostic
                     .note("nobody has seen these rows: nothing was swapped")
-                    .help(format!("mend the data, then hw backfill resume {id}; mend the query, then hw backfill abandon {id} and plan again"))
+                    .help(format!(
+                        "mend the data, or state a wider tolerance where the movement is meant, then hw backfill resume {id}; \
+                         mend the query, then hw backfill abandon {id} and plan again"
+                    ))
             }
             Self::OutOfTurn { help, .. } => Diagnostic::error("HW0808", title).help(help.clone()),
             Self::Impossible { help, .. } => Diagnostic::error("HW0809", title).help(help.clone()),
@@ -179,6 +185,7 @@ impl BackfillError {
             Self::Overtaken { id, .. } => Diagnostic::error("HW0813", title)
                 .note("its old rows are older than what was written since")
                 .help(format!("leave it as it is, or plan another: hw backfill show {id}")),
+            Self::Paused => Diagnostic::error("HW0808", title).help("hw backfill resume ID goes on"),
             Self::Busy { holder, .. } => {
                 let diagnostic = Diagnostic::error("HW0814", title);
                 let diagnostic = match holder {

@@ -20,6 +20,7 @@
 //! | `stage.rs` | side tables, batches, and children that read their parents' staged rows |
 //! | `threads.rs` | several batches at the same time |
 //! | `audit.rs` | what is checked of staged rows before anyone sees them |
+//! | `metrics.rs` | metrics of the semantic layer before and after |
 //! | `publish.rs` | the swap of all models, in one transaction |
 //! | `rollback.rs` | its undo |
 //! | `apply.rs` | these steps in their order, from the beginning or from where they stopped |
@@ -31,6 +32,7 @@ mod approval;
 mod audit;
 mod document;
 mod error;
+mod metrics;
 mod plan;
 mod publish;
 mod request;
@@ -47,8 +49,9 @@ mod token;
 pub use apply::{Applied, ApplyOptions, Verification, apply};
 pub use approval::{Approval, approve};
 pub use audit::{AuditReport, ColumnDelta, ModelAudit};
-pub use document::{Document, File, InputPart, ModelPart, read, written};
+pub use document::{Document, File, InputPart, ModelPart, Room, read, size, written};
 pub use error::BackfillError;
+pub use metrics::{BackfillMetric, Formula, Measure, MetricDelta};
 pub use plan::plan;
 pub use publish::PublishedModel;
 pub use request::{Request, What};

@@ -4,6 +4,8 @@
 //! every exact model is raised, so that a run which looked before and commits after fails, and looks anew. Its ledger is left as a run would leave
 //! it: what was seen of the inputs is taken down if everything that it dirtied has been built, and otherwise left to the next run.
 
+use std::time::Instant;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -54,6 +56,7 @@ pub(crate) fn publish(
     work: &Task,
     at: &str,
     kept_until: &str,
+    started: Instant,
 ) -> Result<Vec<PublishedModel>, BackfillError> {
     site.transaction(|site| {
         let (lines, standing) = token::since(site, work)?;
@@ -65,7 +68,9 @@ pub(crate) fn publish(
             published.push(swap_one(site, work, place, here)?);
         }
         held_still(site, work)?;
-        let note = json!({ "step": "published", "at": at, "models": published, "kept_until": kept_until });
+        let seconds = started.elapsed().as_secs_f64();
+        let note =
+            json!({ "step": "published", "at": at, "models": published, "kept_until": kept_until, "seconds": seconds });
         advance(site, work.id, &[State::Staged], State::Published, "published", note)?;
         for place in 0..work.parts.len() {
             site.job(place).reach("publishing");

@@ -1,5 +1,8 @@
 //! The database and the models a backfill works on, and what it tells while it does.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use highwater_sql::analyse;
 
 use crate::audit::AuditTest;
@@ -10,6 +13,7 @@ use crate::exact::prepare::{Prepared, prepare};
 use crate::exact::{ExactModel, RunIdentity, Surroundings, Writers};
 
 use super::error::BackfillError;
+use super::metrics::BackfillMetric;
 
 /// A model that a backfill can reach.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,8 +70,12 @@ pub struct Site<'a> {
     pub alone: Option<String>,
     /// Who does it, for the record.
     pub by: String,
+    /// The metrics that rest on them.
+    pub metrics: Vec<BackfillMetric>,
     /// Told of what happens.
     pub events: &'a dyn Fn(Event),
+    /// Set by whoever wants it to stop: it does behind the batches that are at work.
+    pub pause: Arc<AtomicBool>,
     /// A rule left out, for a test that must notice.
     #[cfg(test)]
     pub naive: Vec<super::tests::Naive>,
@@ -128,10 +136,20 @@ impl<'a> Site<'a> {
             writers: None,
             alone: None,
             by: String::new(),
+            metrics: Vec::new(),
             events,
+            pause: Arc::default(),
             #[cfg(test)]
             naive: Vec::new(),
         }
+    }
+
+    /// Stops here, if somebody wants that.
+    ///
+    /// # Errors
+    /// [`BackfillError::Paused`].
+    pub(crate) fn go_on(&self) -> Result<(), BackfillError> {
+        if self.pause.load(Ordering::Relaxed) { Err(BackfillError::Paused) } else { Ok(()) }
     }
 
     /// Work on one of the models, by its place.

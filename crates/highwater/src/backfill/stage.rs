@@ -317,6 +317,10 @@ pub(crate) fn widen(site: &mut Site, work: &Task, place: usize) -> Result<(), Ba
 pub(crate) fn accept(site: &mut Site, work: &Task) -> Result<Vec<String>, BackfillError> {
     let schema = site.ledger()?;
     let mut lines = Vec::new();
+    #[cfg(test)]
+    if site.naive.contains(&super::tests::Naive::BlindResume) {
+        return Ok(lines);
+    }
     for (place, (part, prepared)) in work.parts.iter().zip(work.prepared).enumerate() {
         if prepared.logic_version != part.logic {
             let what = vec![format!("{}: its query, or what it depends on, was changed: plan again", part.label)];

@@ -58,6 +58,9 @@ impl State {
     }
 }
 
+/// The word for a step of the record: somebody asked it to stop.
+pub(crate) const PAUSED: &str = "paused";
+
 /// A backfill as the ledger has it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Entry {
@@ -77,6 +80,19 @@ pub struct Entry {
     pub batches: (u64, u64),
     /// Partitions it reaches.
     pub partitions: u64,
+}
+
+impl Entry {
+    /// Why, as far as it was begun.
+    pub fn reason(&self) -> Option<&str> {
+        self.record.as_array()?.iter().find_map(|step| step.get("reason")?.as_str())
+    }
+
+    /// Whether it waits for somebody to go on with it, rather than being at work.
+    pub fn is_paused(&self) -> bool {
+        let last = self.record.as_array().and_then(|steps| steps.last());
+        self.state.holds() && last.and_then(|step| step.get("step")?.as_str()) == Some(PAUSED)
+    }
 }
 
 const COLUMNS: &str = "backfill, hash, state, record, cast(planned_at as varchar), cast(changed_at as varchar)";

@@ -1,5 +1,6 @@
 //! Several batches at the same time, each on a session of its own.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::time::{Duration, Instant};
@@ -32,9 +33,10 @@ pub(crate) fn batches(
     threads: usize,
     told: &mut dyn FnMut(u64, f64),
 ) -> Result<(), BackfillError> {
-    let engine = site.writers.as_ref().map(|writers| std::sync::Arc::clone(&writers.engine));
+    let engine = site.writers.as_ref().map(|writers| Arc::clone(&writers.engine));
     let Some(engine) = engine.filter(|_| threads > 1 && numbers.len() > 1) else {
         for number in numbers {
+            site.go_on()?;
             let (rows, seconds) = one(site, work, place, *number)?;
             told(rows, seconds);
         }
@@ -47,6 +49,7 @@ pub(crate) fn batches(
     }
     let (models, around, run, writers) = (site.models, site.around, site.run, site.writers.clone());
     let alone = site.alone.clone();
+    let pause = &site.pause;
     let (answers, answered) = mpsc::channel();
     let mut result = Ok(());
     std::thread::scope(|scope| {
@@ -58,11 +61,12 @@ pub(crate) fn batches(
                 let mut own = Site::new(session.as_mut(), models, around, run, &silent);
                 own.writers = writers;
                 own.alone = alone;
+                own.pause = Arc::clone(pause);
                 while let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if stop.load(Ordering::Relaxed) {
                         break;
                     }
-                    let answer = one(&mut own, work, place, *number);
+                    let answer = own.go_on().and_then(|()| one(&mut own, work, place, *number));
                     stop.fetch_or(answer.is_err(), Ordering::Relaxed);
                     // Whoever waits for answers waits for all of them.
                     let _ = answers.send(answer);

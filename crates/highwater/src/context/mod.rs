@@ -125,7 +125,7 @@ fn options(undefined: UndefinedPolicy) -> Options {
 }
 
 /// Words for people go to the log, unless somebody wants them.
-fn log_messages() -> Messages {
+pub(crate) fn log_messages() -> Messages {
     Arc::new(|kind, text| match kind {
         Message::Debug => tracing::debug!(target: "highwater::template", "{text}"),
         Message::Info | Message::Print => tracing::info!(target: "highwater::template", "{text}"),

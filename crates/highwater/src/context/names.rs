@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use highwater_jinja::purity::note_impure;
 use highwater_jinja::value::{Enumerator, Object, ObjectRepr};
 use highwater_jinja::{Value, dict, from_json, list};
 use minijinja::State;
@@ -50,15 +51,24 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
         "database" => own_place(frame, 0),
         "schema" => own_place(frame, 1),
         "project_name" => Value::from(project.name.as_str()),
-        "invocation_id" => Value::from(project.invocation_id.as_str()),
-        "run_started_at" => moment::instant(scene.started_at),
+        "invocation_id" => {
+            note_impure();
+            Value::from(project.invocation_id.as_str())
+        }
+        "run_started_at" => {
+            note_impure();
+            moment::instant(scene.started_at)
+        }
         "dbt_version" => Value::from(DBT_VERSION),
         "flags" => flags(frame),
         "invocation_args_dict" => invocation(frame),
-        "dbt_metadata_envs" => dict(
-            variables::metadata_environment().map(|(name, value)| (Value::from(name), Value::from(value))).collect(),
-        ),
+        "dbt_metadata_envs" => {
+            note_impure();
+            let variables = variables::metadata_environment();
+            dict(variables.map(|(name, value)| (Value::from(name), Value::from(value))).collect())
+        }
         "thread_id" => {
+            note_impure();
             let thread = std::thread::current();
             Value::from(thread.name().filter(|name| *name != "main").unwrap_or("MainThread"))
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::describe::node_json;
 use super::fault::{Place, diagnostic};
 use super::relation::RelationValue;
-use super::scene::{Frame, LazyModel, Mode, Scene, Subject, lock};
+use super::scene::{Frame, LazyModel, Messages, Mode, Scene, Subject, lock};
 use super::{Macros, explain, generic_test, log_messages, options};
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::manifest::{Node, RefCall};
@@ -56,13 +56,15 @@ impl NameKind {
     }
 }
 
-/// Rendering before the manifest exists.
-#[derive(Debug, Clone, Copy)]
+/// Rendering before the manifest exists. What depends on the moment is noted, see [`highwater_jinja::purity`].
+#[derive(Clone, Copy)]
 pub struct ParseContext<'a> {
     /// The project.
     pub project: &'a Project,
     /// Its macros.
     pub macros: &'a Arc<Macros>,
+    /// Where words of templates for people go; without it, to the log.
+    pub messages: Option<&'a Messages>,
 }
 
 impl ParseContext<'_> {
@@ -149,7 +151,7 @@ impl ParseContext<'_> {
             written: Mutex::default(),
             started_at: crate::clock::now().unwrap_or_else(|_| jiff::Timestamp::now()),
             options: options(UndefinedPolicy::Chainable),
-            messages: log_messages(),
+            messages: self.messages.cloned().unwrap_or_else(log_messages),
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use highwater_jinja::purity::note_impure;
 use highwater_jinja::{Error, Lookup, Options, Value, macro_value};
 use indexmap::{IndexMap, IndexSet};
 use jiff::Timestamp;
@@ -143,6 +144,10 @@ impl Scene {
     }
 
     pub(crate) fn say(&self, kind: Message, text: &str) {
+        // What people see at one parse they see at the next.
+        if !matches!(kind, Message::Debug) {
+            note_impure();
+        }
         (self.messages)(kind, text);
     }
 

@@ -95,7 +95,7 @@ pub(crate) fn env_var_function(frame: &Frame) -> Value {
         if let Some(value) = mock.and_then(|mock| mock.environment(&name)) {
             return Ok(value);
         }
-        match std::env::var(&name) {
+        match crate::environment::read(&name) {
             Ok(value) => Ok(Value::from(value)),
             Err(_) => arguments.get(1, "default").cloned().ok_or_else(|| {
                 Fault::new("HW0309", format!("environment variable '{name}' is not set"))

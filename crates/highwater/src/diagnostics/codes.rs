@@ -68,7 +68,7 @@ pub const PAGES: &[Page] = pages! {
     "HW0601" "HW0602" "HW0640" "HW0641" "HW0642" "HW0643"
     "HW0701" "HW0702" "HW0703" "HW0704" "HW0705" "HW0706" "HW0707" "HW0708"
     "HW0801" "HW0802" "HW0803" "HW0804" "HW0805" "HW0806" "HW0807" "HW0808" "HW0809" "HW0810"
-    "HW0811" "HW0812" "HW0813" "HW0814"
+    "HW0811" "HW0812" "HW0813" "HW0814" "HW0815"
 };
 
 /// The page on a code; upper or lower case.

@@ -52,6 +52,11 @@ pub trait Engine: Send + Sync {
         None
     }
 
+    /// Bytes that are free where its tables lie; none where a client cannot know.
+    fn free_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// The engine's version, part of the logic version of every partition.
     fn version(&self) -> &str;
 }

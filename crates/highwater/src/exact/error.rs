@@ -230,11 +230,16 @@ impl ExactError {
                 .note("nothing was swapped: the table is as it was")
                 .help("rebuild it with --full-refresh, and report this with the model's query"),
             Self::Audit { model, error } => error.diagnostic(model),
-            Self::Engine { source, .. } => match source {
-                EngineError::Statement { message, .. } => Diagnostic::error("HW0511", first_line(message))
-                    .note(message.clone())
-                    .note("nothing was changed: the table and its ledger are as they were"),
-                other => Diagnostic::error("HW0511", other.to_string()),
+            Self::Engine { model, source } => match source {
+                EngineError::Statement { message, .. } => {
+                    let title = format!("the database refused a statement of {model}: {}", first_line(message));
+                    let rest = message.split_once('\n').map(|(_, rest)| rest.trim_end().to_owned());
+                    let diagnostic = Diagnostic::error("HW0511", title);
+                    rest.into_iter()
+                        .fold(diagnostic, Diagnostic::note)
+                        .note("nothing was changed: the table and its ledger are as they were")
+                }
+                other => Diagnostic::error("HW0511", format!("{model}: {other}")),
             },
         }
     }

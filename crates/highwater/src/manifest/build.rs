@@ -5,9 +5,10 @@
 //! 7. names checked; 8. references followed; 9. the semantic layer, exposures and unit tests;
 //! 10. the graph.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use highwater_jinja::purity;
 use indexmap::IndexMap;
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -26,11 +27,39 @@ use crate::diagnostics::Diagnostic;
 use crate::project::Project;
 use crate::project::yaml::{self, Yaml};
 
-/// Builds the manifest of a project; the second part of the answer are warnings.
+/// A project as a graph, and how long that holds.
+#[derive(Debug)]
+pub struct Built {
+    /// The graph.
+    pub manifest: Manifest,
+    /// What is strange.
+    pub warnings: Vec<Diagnostic>,
+    /// Whether it would come out alike another time.
+    pub stability: Stability,
+}
+
+/// What of a manifest depends on more than files, settings and the environment: on the clock, on chance, on who looks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stability {
+    /// Files whose nodes do, by package and path.
+    pub moving: BTreeSet<(String, String)>,
+    /// Whether anything else does.
+    pub unknown: bool,
+}
+
+/// Builds the manifest of a project.
 ///
 /// # Errors
 /// Everything that is wrong with the project, as far as it could be read.
-pub fn build(project: &Project, macros: &Arc<Macros>) -> Result<(Manifest, Vec<Diagnostic>), Vec<Diagnostic>> {
+pub fn build(project: &Project, macros: &Arc<Macros>) -> Result<Built, Vec<Diagnostic>> {
+    let (built, impure) = purity::watch(|| whole(project, macros));
+    built.map(|mut built| {
+        built.stability.unknown |= impure;
+        built
+    })
+}
+
+fn whole(project: &Project, macros: &Arc<Macros>) -> Result<Built, Vec<Diagnostic>> {
     let mut issues = Issues::default();
     let mut manifest = Manifest {
         project_name: project.main.name.clone(),
@@ -41,25 +70,16 @@ pub fn build(project: &Project, macros: &Arc<Macros>) -> Result<(Manifest, Vec<D
         ..Manifest::default()
     };
     let renderers = Renderers::new(project, &manifest.docs);
-    let properties = properties::read(project, &renderers, &mut issues);
+    let (properties, moving) = properties::read(project, &renderers, &mut issues);
     describe_macros(&mut manifest, &properties, &renderers, &mut issues);
-
-    let mut drafts = draft::from_files(project, &mut issues);
-    let in_properties = properties.iter().filter(|described| described.list == "snapshots");
-    drafts.extend(in_properties.filter_map(|described| draft::snapshot_of_properties(project, described)));
-    patch::assign(&mut drafts, &properties, &mut issues);
     let configurer = Configurer::new(project);
-    let tables = sources::tables(project, &configurer, &properties, &renderers, &mut issues);
-    let workshop = Workshop { project, macros, renderers: &renderers };
-    let tests = tests_of_nodes(&workshop, project, &drafts, &mut issues);
-    drafts.extend(tests);
-    drafts.extend(tests_of_tables(&workshop, project, &tables, &mut issues));
-    issues.check()?;
-
-    let workbench =
-        Workbench { parse: ParseContext { project, macros }, renderers: &renderers, configurer: &configurer };
-    workbench.read_and_finish(&mut drafts, &mut issues);
-    issues.check()?;
+    let workbench = Workbench {
+        parse: ParseContext { project, macros, messages: None },
+        renderers: &renderers,
+        configurer: &configurer,
+    };
+    let Nodes { drafts, tables, mut stability } = workbench.nodes(&properties, &mut issues)?;
+    stability.unknown |= moving;
 
     checks::nodes(&drafts, &mut issues);
     groups(&mut manifest, &properties, &drafts, &mut issues);
@@ -89,7 +109,37 @@ pub fn build(project: &Project, macros: &Arc<Macros>) -> Result<(Manifest, Vec<D
     let own =
         |warning: &Diagnostic| !warning.labels.first().is_some_and(|label| label.file.path.starts_with(&packages));
     issues.warnings.retain(own);
-    Ok((manifest, issues.warnings))
+    Ok(Built { manifest, warnings: issues.warnings, stability })
+}
+
+/// What the files of a project hold, each node finished but for what it reads.
+pub(super) struct Nodes<'a> {
+    pub drafts: Vec<Draft<'a>>,
+    pub tables: Vec<Table<'a>>,
+    pub stability: Stability,
+}
+
+impl<'a> Workbench<'a> {
+    /// Makes the nodes of all files of the project.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, and was before.
+    pub fn nodes(&self, properties: &'a [Described], issues: &mut Issues) -> Result<Nodes<'a>, Vec<Diagnostic>> {
+        let (project, renderers) = (self.parse.project, self.renderers);
+        let mut drafts = draft::from_files(project, issues);
+        let in_properties = properties.iter().filter(|described| described.list == "snapshots");
+        drafts.extend(in_properties.filter_map(|described| draft::snapshot_of_properties(project, described)));
+        patch::assign(&mut drafts, properties, issues);
+        let tables = sources::tables(project, self.configurer, properties, renderers, issues);
+        let workshop = Workshop { project, macros: self.parse.macros, renderers };
+        let tests = tests_of_nodes(&workshop, project, &drafts, issues);
+        drafts.extend(tests);
+        drafts.extend(tests_of_tables(&workshop, project, &tables, issues));
+        issues.check()?;
+        let stability = self.read_and_finish(&mut drafts, issues);
+        issues.check()?;
+        Ok(Nodes { drafts, tables, stability })
+    }
 }
 
 fn tests_of_nodes<'a>(
@@ -181,11 +231,11 @@ fn sorted(mut tags: Vec<String>) -> Vec<String> {
     tags
 }
 
-/// What it takes to turn a draft into a node.
-struct Workbench<'a> {
-    parse: ParseContext<'a>,
-    renderers: &'a Renderers,
-    configurer: &'a Configurer<'a>,
+/// What it takes to turn files into nodes.
+pub(super) struct Workbench<'a> {
+    pub parse: ParseContext<'a>,
+    pub renderers: &'a Renderers,
+    pub configurer: &'a Configurer<'a>,
 }
 
 fn take(draft: &mut Draft<'_>, captured: Captured) {
@@ -203,23 +253,30 @@ fn take(draft: &mut Draft<'_>, captured: Captured) {
 
 impl<'a> Workbench<'a> {
     /// Reads every template, merges every configuration, and names every place, many at a time.
-    fn read_and_finish(&self, drafts: &mut [Draft<'a>], issues: &mut Issues) {
-        let found: Vec<(Option<Diagnostic>, Issues)> = drafts.par_iter_mut().map(|draft| self.one(draft)).collect();
+    fn read_and_finish(&self, drafts: &mut [Draft<'a>], issues: &mut Issues) -> Stability {
+        let found: Vec<((Option<Diagnostic>, Issues), bool)> =
+            drafts.par_iter_mut().map(|draft| purity::watch(|| self.one(draft))).collect();
+        let mut stability = Stability::default();
+        for (draft, _) in drafts.iter().zip(&found).filter(|(_, (_, impure))| *impure) {
+            // Hooks stand in the project's own file, which is read every time for itself alone.
+            stability.unknown |= draft.node.resource_type == ResourceType::Operation;
+            stability.moving.insert((draft.package.name.clone(), draft.node.original_file_path.clone()));
+        }
         // What templates say comes before what is said about them.
-        let (unread, others): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let (unread, others): (Vec<_>, Vec<_>) = found.into_iter().map(|(found, _)| found).unzip();
         issues.extend(unread.into_iter().flatten());
         issues.extend(others.into_iter().flat_map(|found| found.errors.into_iter().chain(found.warnings)));
         // A test shares the group of what it tests.
         let groups: HashMap<String, String> =
             drafts.iter().filter_map(|draft| Some((draft.node.unique_id.clone(), draft.node.group.clone()?))).collect();
-        if groups.is_empty() {
-            return;
-        }
-        for draft in drafts.iter_mut() {
-            if let Some(group) = draft.node.attached_node.as_ref().and_then(|id| groups.get(id)) {
-                draft.node.group = Some(group.clone());
+        if !groups.is_empty() {
+            for draft in drafts.iter_mut() {
+                if let Some(group) = draft.node.attached_node.as_ref().and_then(|id| groups.get(id)) {
+                    draft.node.group = Some(group.clone());
+                }
             }
         }
+        stability
     }
 
     /// The node of a draft; what is wrong with its template, and with the rest.

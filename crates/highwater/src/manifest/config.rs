@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One step of a model's event time.
@@ -50,7 +50,7 @@ pub enum Policy {
 /// Configuration with everything merged: project file, properties, the model's own `config()`.
 ///
 /// Most nodes of a folder are configured alike (its tests above all), so that the map is shared between them.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Config(Arc<IndexMap<String, Value>>);
 
@@ -64,6 +64,11 @@ impl Config {
     /// Every key with its value, null included.
     pub fn settings(&self) -> &IndexMap<String, Value> {
         &self.0
+    }
+
+    /// A number that two configurations have in common when they are one in memory.
+    pub(crate) fn place(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
     }
 
     /// Sets a key of this node alone.

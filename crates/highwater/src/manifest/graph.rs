@@ -8,7 +8,7 @@ use super::Manifest;
 use crate::diagnostics::Diagnostic;
 
 /// Fills `parents` and `children` from what every node, source, exposure and metric depends on.
-pub(super) fn connect(manifest: &mut Manifest) {
+pub(crate) fn connect(manifest: &mut Manifest) {
     let nodes = manifest.nodes.iter().map(|(id, node)| (id, node.depends_on.nodes.as_slice()));
     let sources = manifest.sources.keys().map(|id| (id, [].as_slice()));
     let exposures = manifest.exposures.iter().map(|(id, exposure)| (id, exposure.depends_on.nodes.as_slice()));

@@ -5,6 +5,7 @@
 //! | `node.rs` | nodes, sources, exposures, metrics as plain data |
 //! | `config.rs` | a node's configuration, dbt's keys and ours |
 //! | `build.rs` | from a project to its manifest, step by step |
+//! | `update.rs` | a manifest brought up to date with a few files that changed |
 //! | `issues.rs` | what is found wrong on the way |
 //! | `docs.rs` | docs blocks, and descriptions that use them |
 //! | `properties.rs` | the entries of properties files |
@@ -43,11 +44,14 @@ mod semantic;
 mod sources;
 mod unique;
 mod unit_tests;
+mod update;
 
-pub use build::build;
+pub use build::{Built, Stability, build};
 pub use config::{BatchSize, Config, Policy};
+pub(crate) use graph::connect;
 pub use node::{
     Checksum, ColumnProperties, Dependencies, DocsBlock, Exposure, Fixture, MacroNode, Manifest, Metric, Node, Owner,
     RefCall, ResourceType, SavedQuery, SemanticModel, SourceNode, TestMetadata, UnitTest,
 };
 pub use unique::declared_keys;
+pub(crate) use update::{Files, Outdated, may_change, together, update};

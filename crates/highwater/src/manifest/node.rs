@@ -1,14 +1,14 @@
 //! Nodes as plain data.
 
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Config;
 use crate::engine::Relation;
 
 /// What a node is, in dbt's words.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are dbt's own and say it all")]
 pub enum ResourceType {
@@ -50,7 +50,7 @@ impl ResourceType {
 }
 
 /// A call of `ref`: `ref('package', 'name', version=1)`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RefCall {
     /// The node's name.
     pub name: String,
@@ -61,7 +61,7 @@ pub struct RefCall {
 }
 
 /// What a node needs: unique ids.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dependencies {
     /// Macros its template calls.
     pub macros: Vec<String>,
@@ -70,7 +70,7 @@ pub struct Dependencies {
 }
 
 /// Digest of a node's file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checksum {
     /// Always `sha256`, as in dbt's artifacts.
     pub name: String,
@@ -79,7 +79,7 @@ pub struct Checksum {
 }
 
 /// A column as the properties describe it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ColumnProperties {
     /// Column name.
     pub name: String,
@@ -100,7 +100,7 @@ pub struct ColumnProperties {
 }
 
 /// What a generic test was made from.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TestMetadata {
     /// `unique`, `not_null`, ... without the `test_` of its macro.
     pub name: String,
@@ -111,7 +111,7 @@ pub struct TestMetadata {
 }
 
 /// Rows that a unit test gives or expects.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fixture {
     /// What they stand for, as written: `ref('x')`; none for those that are expected.
     pub input: Option<String>,
@@ -122,12 +122,11 @@ pub struct Fixture {
     /// A list of mappings, or the text of a query.
     pub rows: Value,
     /// Unique id of what they stand for.
-    #[serde(skip)]
     pub node: String,
 }
 
 /// What a unit test is made of.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UnitTest {
     /// Name of the model.
     pub model: String,
@@ -139,8 +138,8 @@ pub struct UnitTest {
     pub overrides: Value,
 }
 
-/// A model, seed, snapshot, test, analysis or hook.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+/// A model, seed, snapshot, test, analysis or hook. Artifacts have a shape of their own.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Node {
     /// `model.package.name`.
     pub unique_id: String,
@@ -199,7 +198,6 @@ pub struct Node {
     /// Constraints as written.
     pub constraints: Vec<Value>,
     /// For unit tests.
-    #[serde(skip)]
     pub unit_test: Option<Box<UnitTest>>,
     /// `deprecation_date` of a model, as written.
     pub deprecation_date: Option<String>,
@@ -208,7 +206,6 @@ pub struct Node {
     /// Columns that constraints or tests declare to be a model's key.
     pub primary_key: Vec<String>,
     /// Absolute folder of the package, to read seeds from; not part of any artifact.
-    #[serde(skip)]
     pub root: std::path::PathBuf,
 }
 
@@ -225,7 +222,7 @@ impl Node {
 }
 
 /// A table of a source.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SourceNode {
     /// `source.package.source.table`.
     pub unique_id: String,
@@ -266,7 +263,7 @@ pub struct SourceNode {
 }
 
 /// Who answers for something.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// Name.
     pub name: Option<String>,
@@ -275,7 +272,7 @@ pub struct Owner {
 }
 
 /// A use of the data outside the project.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exposure {
     /// `exposure.package.name`.
     pub unique_id: String,
@@ -308,7 +305,7 @@ pub struct Exposure {
 }
 
 /// A metric.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// `metric.package.name`.
     pub unique_id: String,
@@ -341,7 +338,7 @@ pub struct Metric {
 }
 
 /// A semantic model: what a model means to metrics.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SemanticModel {
     /// `semantic_model.package.name`.
     pub unique_id: String,
@@ -364,7 +361,7 @@ pub struct SemanticModel {
 }
 
 /// A saved query: metrics asked for together.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SavedQuery {
     /// `saved_query.package.name`.
     pub unique_id: String,
@@ -389,7 +386,7 @@ pub struct SavedQuery {
 }
 
 /// A macro.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MacroNode {
     /// `macro.package.name`.
     pub unique_id: String,
@@ -414,7 +411,7 @@ pub struct MacroNode {
 }
 
 /// A `{% docs %}` block.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DocsBlock {
     /// `doc.package.name`.
     pub unique_id: String,
@@ -430,14 +427,15 @@ pub struct DocsBlock {
     pub text: String,
 }
 
-/// The whole project.
-#[derive(Debug, Clone, Default, Serialize)]
+/// The whole project. Serialized for our own use, nodes apart, and without what follows from the rest.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Manifest {
     /// Root package.
     pub project_name: String,
     /// `duckdb`.
     pub adapter_type: String,
     /// Models, seeds, snapshots, tests, analyses, hooks; by unique id, in file order.
+    #[serde(skip)]
     pub nodes: IndexMap<String, Node>,
     /// Source tables.
     pub sources: IndexMap<String, SourceNode>,
@@ -458,9 +456,12 @@ pub struct Manifest {
     /// Selectors of selectors.yml by name, as written.
     pub selectors: IndexMap<String, Value>,
     /// Nodes that configuration disabled.
+    #[serde(skip)]
     pub disabled: IndexMap<String, Node>,
     /// Every node, source, exposure and metric to what it reads.
+    #[serde(skip)]
     pub parents: IndexMap<String, Vec<String>>,
     /// The inverse.
+    #[serde(skip)]
     pub children: IndexMap<String, Vec<String>>,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use highwater_jinja::purity;
 use indexmap::IndexMap;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
@@ -54,26 +55,27 @@ pub(super) struct Described {
     pub package: String,
 }
 
-/// Every entry of every properties file.
-pub(super) fn read(project: &Project, renderers: &Renderers, issues: &mut Issues) -> Vec<Described> {
+/// Every entry of every properties file, and whether any of them depends on the moment.
+pub(super) fn read(project: &Project, renderers: &Renderers, issues: &mut Issues) -> (Vec<Described>, bool) {
     let files: Vec<(&Package, &ProjectFile)> = project
         .all_packages()
         .flat_map(|package| package.files_of(FileKind::Properties).map(move |file| (package, file)))
         .collect();
-    let read: Vec<(Vec<Described>, Vec<Diagnostic>)> = files
+    let read: Vec<(Vec<Described>, Vec<Diagnostic>, bool)> = files
         .into_par_iter()
         .map(|(package, file)| {
             let mut reader = FileReader { package, file, renderers, found: Vec::new(), issues: Vec::new() };
-            reader.read();
-            (reader.found, reader.issues)
+            let ((), impure) = purity::watch(|| reader.read());
+            (reader.found, reader.issues, impure)
         })
         .collect();
-    let mut all = Vec::new();
-    for (found, diagnostics) in read {
+    let (mut all, mut moving) = (Vec::new(), false);
+    for (found, diagnostics, impure) in read {
         all.extend(found);
         issues.extend(diagnostics);
+        moving |= impure;
     }
-    all
+    (all, moving)
 }
 
 struct FileReader<'a> {

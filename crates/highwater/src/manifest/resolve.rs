@@ -284,6 +284,30 @@ pub(super) fn asking<'a>(origin: &'a Origin, node: &'a Node) -> Asking<'a> {
     }
 }
 
+/// Unique ids of what a node refers to, and the problems with that.
+pub(super) fn follow(index: &Index<'_>, node: &Node, asking: &Asking<'_>) -> (Vec<String>, Vec<Diagnostic>) {
+    let mut ids: Vec<String> = Vec::new();
+    let mut problems = Vec::new();
+    let mut add = |id: String| {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    };
+    for call in &node.refs {
+        match index.reference(call, asking) {
+            Ok(found) => add(found.unique_id.clone()),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    for (source, table) in &node.sources {
+        match index.source(source, table, asking) {
+            Ok(id) => add(id.to_owned()),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (ids, problems)
+}
+
 /// Fills `depends_on` of every node; tests that read something that is missing are disabled with a warning, as in dbt.
 pub(super) fn resolve(
     manifest: &mut Manifest,
@@ -297,26 +321,7 @@ pub(super) fn resolve(
         let index = Index::new(manifest, disabled_sources);
         for origin in origins.iter().filter(|origin| origin.enabled) {
             let node = &manifest.nodes[&origin.unique_id];
-            let asking = asking(origin, node);
-            let mut ids: Vec<String> = Vec::new();
-            let mut problems = Vec::new();
-            let mut add = |id: String| {
-                if !ids.contains(&id) {
-                    ids.push(id);
-                }
-            };
-            for call in &node.refs {
-                match index.reference(call, &asking) {
-                    Ok(found) => add(found.unique_id.clone()),
-                    Err(problem) => problems.push(problem),
-                }
-            }
-            for (source, table) in &node.sources {
-                match index.source(source, table, &asking) {
-                    Ok(id) => add(id.to_owned()),
-                    Err(problem) => problems.push(problem),
-                }
-            }
+            let (ids, problems) = follow(&index, node, &asking(origin, node));
             if node.resource_type == ResourceType::Test && !problems.is_empty() {
                 without.push(node.unique_id.clone());
                 // What is disabled takes its tests along in silence.

@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
         if input == "this" {
             return Ok(tested.unique_id.clone());
         }
-        let parse = ParseContext { project: self.project, macros: self.macros };
+        let parse = ParseContext { project: self.project, macros: self.macros, messages: None };
         let captured =
             parse.capture(&described.package, &described.path, &format!("{{{{ {input} }}}}"), &Node::default())?;
         let found = match (captured.refs.first(), captured.sources.first()) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::discover::Listing;
 use super::package::{self, PROJECT_FILE};
 use super::render::Renderer;
 use super::{LoadOptions, Package, Place, Project, Target, discover, packages, profile};
@@ -26,6 +27,17 @@ pub(super) fn absolute_root(options: &LoadOptions) -> Result<PathBuf, Diagnostic
 /// # Errors
 /// Everything found wrong, not only the first thing: missing files, broken YAML, unknown profile or target.
 pub fn load(options: &LoadOptions) -> Result<Project, Vec<Diagnostic>> {
+    let mut project = settings(options)?;
+    let listing = Listing::of(&project);
+    discover::read_into(&mut project, &listing.files)?;
+    Ok(project)
+}
+
+/// Reads what a project says in its own files of settings, those of its packages, and its profile; no other file.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn settings(options: &LoadOptions) -> Result<Project, Vec<Diagnostic>> {
     let one = |error: Diagnostic| vec![error];
     let root = absolute_root(options).map_err(one)?;
     let raw = package::read(&root, PROJECT_FILE).map_err(one)?;
@@ -36,17 +48,8 @@ pub fn load(options: &LoadOptions) -> Result<Project, Vec<Diagnostic>> {
     warnings.extend(found);
 
     let renderer = Renderer::with_vars(&options.vars, Some(target_value(&target)));
-    let (mut main, extras) = package::build(&raw, &root, &renderer)?;
-    let mut packages = packages::installed(&main, options, &renderer, &mut warnings)?;
-
-    let mut errors = discover::discover(&mut main, "");
-    for package in &mut packages {
-        let shown = packages::shown(&main, &package.root);
-        errors.extend(discover::discover(package, &shown));
-    }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
+    let (main, extras) = package::build(&raw, &root, &renderer)?;
+    let packages = packages::installed(&main, options, &renderer, &mut warnings)?;
     warnings.extend(folders_that_are_missing(&main));
     Ok(Project {
         target_path: root.join(target_path(options, &main)),

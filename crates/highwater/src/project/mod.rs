@@ -10,6 +10,7 @@
 //! | `target/` | the database a target names, and opening it: a file per engine |
 //! | `packages/` | `packages.yml`, `dependencies.yml`, `package-lock.yml`, and installing packages |
 //! | `discover.rs` | which files belong to a package, and as what |
+//! | `stamp.rs` | what the file system says of a file without opening it |
 //! | `ignore.rs` | `.dbtignore` |
 //! | `render.rs` | Jinja in the values of these YAML files |
 //! | `yaml.rs` | YAML with the place of every value |
@@ -24,6 +25,7 @@ pub mod packages;
 mod profile;
 mod python_json;
 pub mod render;
+pub(crate) mod stamp;
 pub(crate) mod suggest;
 mod target;
 pub mod yaml;
@@ -33,11 +35,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use discover::checksum;
+pub(crate) use discover::{Found, Listing, checksum, digest, read_into};
 pub use load::load;
-pub(crate) use load::target_value;
+pub(crate) use load::{settings, target_value};
 pub use package::PROJECT_FILE;
 pub(crate) use python_json::python_json;
 pub(crate) use target::postgres_refused;
@@ -64,6 +67,9 @@ pub struct LoadOptions {
     pub threads: Option<usize>,
     /// How long to wait for another run that has the database or builds the same model.
     pub wait: Duration,
+    /// Whether what an earlier command parsed may be used again; without it `DBT_PARTIAL_PARSE`, then the project's flag
+    /// `partial_parse`, then yes.
+    pub partial_parse: Option<bool>,
 }
 
 /// A project and everything around it. Its own `dbt_project.yml` and files are its main package, whose fields can be
@@ -106,6 +112,11 @@ impl Project {
     /// The project itself, then its packages.
     pub fn all_packages(&self) -> impl Iterator<Item = &Package> {
         std::iter::once(&self.main).chain(&self.packages)
+    }
+
+    /// A package by its position in [`Project::all_packages`].
+    fn package_at(&mut self, position: usize) -> &mut Package {
+        if position == 0 { &mut self.main } else { &mut self.packages[position - 1] }
     }
 
     /// A package by name, the project itself included.
@@ -233,7 +244,7 @@ pub struct DispatchRule {
 }
 
 /// What a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FileKind {
     /// `models/**/*.sql`
     Model,
@@ -270,8 +281,10 @@ pub struct ProjectFile {
     pub inner_path: String,
     /// The text, with its path relative to the project for diagnostics; empty for seeds.
     pub source: Arc<SourceFile>,
-    /// SHA-256 of the file as dbt computes it, hexadecimal.
+    /// SHA-256 of the file as dbt computes it, hexadecimal: without the white space around it.
     pub checksum: String,
+    /// That white space, with a zero between what stands before and behind; with the checksum it tells contents apart.
+    pub margins: Vec<u8>,
 }
 
 impl ProjectFile {

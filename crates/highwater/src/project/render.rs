@@ -156,7 +156,7 @@ fn remedy(message: &str) -> &'static str {
 
 fn env_var(arguments: &Arguments) -> Result<highwater_jinja::Value, Error> {
     let name = arguments.required_text(0, "var")?;
-    if let Ok(value) = std::env::var(&name) {
+    if let Ok(value) = crate::environment::read(&name) {
         return Ok(highwater_jinja::Value::from(value));
     }
     match arguments.get(1, "default") {

@@ -5,14 +5,16 @@ use serde_json::Value;
 
 use super::exact::{exact_model, surroundings};
 use super::execute::selected_nodes;
+use super::metrics::metrics;
 use super::worker::Shared;
 use super::{Command, RunOptions};
 use crate::audit::{self, AuditTest};
-use crate::backfill::{BackfillModel, Reached};
+use crate::backfill::{BackfillMetric, BackfillModel, Reached};
 use crate::context::SharedConnection;
 use crate::diagnostics::Diagnostic;
 use crate::exact::{ExactModel, Surroundings};
-use crate::manifest::{BatchSize, Config, Manifest, Node, ResourceType, graph};
+use crate::manifest::{BatchSize, Config, Manifest, Node, Owner, ResourceType, graph};
+use crate::runbook::owner;
 use crate::session::Session;
 
 /// Days for which old rows are kept, when nothing is said.
@@ -29,6 +31,8 @@ pub struct BackfillInputs {
     pub around: Surroundings,
     /// What else they reach.
     pub reached: Reached,
+    /// The metrics that rest on them.
+    pub metrics: Vec<BackfillMetric>,
 }
 
 /// The models that a selection asks for, and everything downstream of them that can be rebuilt by partitions.
@@ -95,7 +99,8 @@ fn inputs(
         nodes.push(node);
     }
     let around = surroundings(&shared, &connection, &nodes).map_err(one)?;
-    Ok(BackfillInputs { models, around, reached: reached(manifest, &chosen) })
+    let metrics = metrics(manifest, &chosen);
+    Ok(BackfillInputs { models, around, reached: reached(manifest, &chosen, &metrics), metrics })
 }
 
 /// A node as a backfill sees it: compiled as for a full refresh, whatever it is on.
@@ -151,21 +156,18 @@ fn tests(shared: &Shared<'_>, connection: &SharedConnection, id: &str) -> Result
 }
 
 /// What hangs on models: exposures, metrics, owners, and tables that only a run brings up to date.
-fn reached(manifest: &Manifest, ids: &IndexSet<String>) -> Reached {
+fn reached(manifest: &Manifest, ids: &IndexSet<String>, metrics: &[BackfillMetric]) -> Reached {
     let own: Vec<String> = ids.iter().cloned().collect();
     let below = graph::descendants(manifest, &own, None);
     let mut reached = Reached::default();
     let mut owners: Vec<String> = Vec::new();
     for id in below.keys() {
         if let Some(exposure) = manifest.exposures.get(id) {
-            let owner = [exposure.owner.name.as_deref(), exposure.owner.email.as_deref()];
-            let owner = owner.into_iter().flatten().collect::<Vec<_>>().join(", ");
+            let Owner { name: owner, email } = &exposure.owner;
             let name = format!("{} {}", exposure.exposure_type, exposure.label.as_deref().unwrap_or(&exposure.name));
-            reached.exposures.push(if owner.is_empty() { name } else { format!("{name} ({owner})") });
-            owners.push(owner);
-        }
-        if let Some(metric) = manifest.metrics.get(id) {
-            reached.metrics.push(metric.name.clone());
+            let words = [owner.as_deref(), email.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(", ");
+            reached.exposures.push(if words.is_empty() { name } else { format!("{name} ({words})") });
+            owners.extend(owner.clone().or(email.clone()));
         }
         if let Some(node) = manifest.nodes.get(id)
             && node.resource_type == ResourceType::Model
@@ -175,11 +177,14 @@ fn reached(manifest: &Manifest, ids: &IndexSet<String>) -> Reached {
             reached.owed.push(node.name.clone());
         }
     }
-    for node in ids.iter().filter_map(|id| manifest.nodes.get(id)) {
-        let owner = node.config.get("meta").and_then(|meta| meta.get("owner"));
-        owners.extend(owner.and_then(Value::as_str).map(str::to_owned));
-        owners.extend(node.group.clone().map(|group| format!("group {group}")));
-    }
+    owners.extend(ids.iter().filter_map(|id| owner(manifest, manifest.nodes.get(id)?)));
+    reached.metrics = metrics
+        .iter()
+        .map(|metric| match metric.tolerance {
+            Some(tolerance) => format!("{} (may move by {} %)", metric.name, tolerance * 100.0),
+            None => metric.name.clone(),
+        })
+        .collect();
     owners.retain(|owner| !owner.is_empty());
     for list in [&mut reached.exposures, &mut reached.metrics, &mut owners] {
         list.sort();

@@ -8,6 +8,7 @@
 //! | `node.rs` | one node, from template to result |
 //! | `materialize/` | views, tables, incremental models, seeds, materializations in Jinja |
 //! | `exact.rs`, `backfill.rs` | the seams to the exact strategy and to backfills |
+//! | `metrics.rs` | metrics as aggregates over the models of a backfill |
 //! | `verified.rs` | the models that `verify` compares |
 //! | `microbatch.rs`, `batches.rs` | microbatch models; which batches there are |
 //! | `data_test.rs` | data tests |
@@ -38,6 +39,7 @@ mod freshness;
 mod hooks;
 mod inline;
 mod materialize;
+mod metrics;
 mod microbatch;
 mod node;
 mod operation;

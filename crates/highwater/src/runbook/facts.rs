@@ -111,7 +111,7 @@ fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// `meta.owner`, or the owner of the model's group.
-fn owner(manifest: &Manifest, node: &Node) -> Option<String> {
+pub(crate) fn owner(manifest: &Manifest, node: &Node) -> Option<String> {
     let meta = node.config.get("meta").and_then(|meta| meta.get("owner")).and_then(Value::as_str).map(str::to_owned);
     meta.or_else(|| {
         let group = node.group.as_ref()?;

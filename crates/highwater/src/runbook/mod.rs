@@ -13,6 +13,7 @@ mod facts;
 mod page;
 mod timings;
 
+pub(crate) use facts::owner;
 pub use timings::{Timings, timings};
 
 use std::collections::BTreeMap;

@@ -46,7 +46,7 @@ const BACKFILL: &str = "## A backfill, step by step\n\n\
 1. **Plan.** `hw backfill plan ... --reason '...'` touches no table. It writes `backfills/ID.md` and `ID.json`: what is rebuilt, downstream included, what it costs, what guards it. Put both into a pull request.\n\
 2. **Approve.** `hw backfill approve ID --name NAME`, by somebody who has read the plan, as a commit.\n\
 3. **Apply.** `hw backfill apply ID` stages, audits, and swaps everything at once: readers see all old or all new. It refuses when sources, logic or tables have moved since the plan.\n\
-4. **If it stops**, by a failed audit or a killed process: nothing is visible. `hw backfill status ID`, then `hw backfill resume ID`, or `hw backfill abandon ID`.\n\
+4. **If it stops**, by Ctrl-C, a failed audit or a killed process: nothing is visible. `hw backfill status ID`, then `hw backfill resume ID`, or `hw backfill abandon ID`.\n\
 5. **Verify.** `hw verify MODEL`.\n\
 6. **Undo.** `hw backfill rollback ID` puts the old rows back, for as long as they are kept.\n";
 
@@ -89,6 +89,7 @@ fn section(out: &mut String, model: &Facts, timings: Option<&Timings>) {
         for (what, known) in [
             ("whole build", &timings.whole),
             ("run", &timings.incremental),
+            ("backfill", &timings.backfill),
             ("comparison with a rebuild", &timings.verified),
         ] {
             if let Some(known) = known {

@@ -10,6 +10,8 @@ pub struct Timings {
     pub whole: Option<String>,
     /// The last build of some partitions.
     pub incremental: Option<String>,
+    /// The last backfill that was published.
+    pub backfill: Option<String>,
     /// The last comparison with a rebuild.
     pub verified: Option<String>,
 }
@@ -36,6 +38,19 @@ pub fn timings(connection: &mut dyn Connection, relation: &Relation) -> Result<T
         let took = |row: &[Cell]| about(number(&row[0]) + number(&row[1]));
         known.whole = whole.rows.first().map(|row| format!("{} ({})", took(row), row[3]));
         known.incremental = some.rows.first().map(|row| format!("{} of {} partitions ({})", took(row), row[2], row[3]));
+    }
+    if is(connection.query(&count("'backfills', 'backfill_models', 'backfill_partitions'"))?, 3) {
+        let last = connection.query(&format!(
+            "select b.backfill, b.record, cast(cast(b.changed_at as date) as varchar), (select count(*) from {schema}.backfill_partitions as p \
+             where p.backfill = b.backfill and p.model = {model}) from {schema}.backfills as b join {schema}.backfill_models as m on m.backfill = b.backfill \
+             where m.model = {model} and b.state = 'published' order by b.changed_at desc, b.backfill limit 1"
+        ))?;
+        known.backfill = last.rows.first().map(|row| {
+            let steps: serde_json::Value = serde_json::from_str(&row[1].to_string()).unwrap_or_default();
+            let took = steps.as_array().into_iter().flatten().rev().find_map(|step| step.get("seconds")?.as_f64());
+            let took = took.map(|seconds| format!(" in {}", about(seconds))).unwrap_or_default();
+            format!("{} partitions{took}, {} ({})", row[3], row[0], row[2])
+        });
     }
     if is(connection.query(&count("'verdicts'"))?, 1) {
         let verdict = connection.query(&format!(

@@ -197,6 +197,9 @@ fn repairs(
                     "hw backfill plan --select {name} --from '{from}' --to '{to}' --reason '{}'",
                     cause.word()
                 )),
+                None if mismatch.label == "NULL" && prepared.axis.unit().is_some() => {
+                    Some(format!("hw backfill plan --select {name} --partitions NULL --reason '{}'", cause.word()))
+                }
                 _ => Some(format!("hw run --select {name} --full-refresh")),
             },
         };

@@ -35,7 +35,8 @@ pub(crate) struct Lateness {
     pub words: String,
 }
 
-/// How late the latest rows of the listed partitions were loaded, where the source that drives the partitions says when its rows were. By place.
+/// How late the latest rows of the listed partitions were loaded, where the source that drives the partitions says when its rows were, and that is
+/// later than is usual for partitions that are equal. By place.
 ///
 /// # Errors
 /// When the source cannot be read.
@@ -45,13 +46,17 @@ pub(crate) fn lateness(job: &mut Job, prepared: &Prepared, labels: &str) -> Resu
     let label = input.label.clone();
     let interval = job.dialect.interval(&expression, unit);
     let table = job.query(&format!(
-        "select labels.place, cast(floor(extract(epoch from (date_trunc('{}', cast(max(rows.l) as timestamp)) - labels.p)) / {}) as bigint) \
-         from {labels} as labels join (select {interval} as p, {} as l from {}) as rows on rows.p = labels.p \
-         where isfinite(labels.p) group by labels.place, labels.p",
+        "with late as (select p, cast(floor(extract(epoch from (date_trunc('{}', cast(l as timestamp)) - p)) / {}) as bigint) as steps \
+         from (select {interval} as p, max({}) as l from {} group by 1) as loaded where isfinite(p)), \
+         usual as (select percentile_disc(0.5) within group (order by late.steps) as steps from late join {} as compared on compared.p = late.p \
+         where not compared.differs) \
+         select labels.place, late.steps from {labels} as labels join late on late.p = labels.p cross join usual \
+         where late.steps > coalesce(usual.steps, 0)",
         unit.word(),
         unit_seconds(unit),
         job.dialect.quote(&loaded),
-        input.rows()
+        input.rows(),
+        job.temp("compared")
     ))?;
     let late = table.rows.iter().map(|row| {
         let steps = number(&row[1]);

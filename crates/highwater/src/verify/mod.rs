@@ -180,7 +180,7 @@ fn within(
         let standing = target(job)?.columns;
         let sides = rebuild::sides(job, &prepared, &standing);
         verdict.notes.extend(sides.notes.iter().cloned());
-        let chosen = self::scope(job, &prepared, options.sample)?;
+        let chosen = self::scope(job, &prepared, options)?;
         verdict.sampled = chosen.sampled.clone();
         differences = compare::compare(job, &prepared, &sides, &chosen, options, &mut verdict)?;
         if verdict.sampled.is_some() && verdict.compared == 0 {
@@ -194,7 +194,8 @@ fn within(
     }
     verdict.seconds = started.elapsed().as_secs_f64();
     let Some(run) = run else { return Ok(verdict) };
-    let scope = scope.unwrap_or(Scope { rows: String::new(), word: "none".to_owned(), sampled: None, turns: None });
+    let nothing = || Scope { rows: String::new(), word: "none".to_owned(), sampled: None, turns: None, partial: true };
+    let scope = scope.unwrap_or_else(nothing);
     let found = Found { compared: compared.as_deref(), differences: differences.as_ref(), labels: labels.as_deref() };
     record::record(job, &prepared, &verdict, &scope, &found, run)?;
     if let Some(differences) = differences.as_ref().filter(|_| options.repair && options.strategy.is_none()) {

@@ -61,10 +61,10 @@ pub(crate) fn record(
     ))?;
     let Some(compared) = found.compared else { return Ok(()) };
     let column = prepared.axis.ledger_column();
-    let which = if scope.is_all() {
-        "true".to_owned()
-    } else {
+    let which = if scope.partial {
         format!("{} is null and {}", prepared.axis.unused_column(), within(column, compared))
+    } else {
+        "true".to_owned()
     };
     job.execute(&format!("delete from {schema}.compared where model = {model} and {which}"))?;
     let listed = listed(job, verdict, found)?;

@@ -19,6 +19,8 @@ pub struct VerifyOptions {
     pub bisect_above: u64,
     /// Compare about so many partitions, others the next time; without it, all.
     pub sample: Option<u64>,
+    /// Compare these partitions and no others: what stands after `from`, with a column `p`. Goes before `sample`.
+    pub only: Option<String>,
     /// Mark what differs as dirty, so that the next run builds it: for exact models.
     pub repair: bool,
     /// The strategy that fills the table, where that is not the exact one.
@@ -33,6 +35,7 @@ impl Default for VerifyOptions {
             tolerance: 1e-9,
             bisect_above: 100_000,
             sample: None,
+            only: None,
             repair: false,
             strategy: None,
         }

@@ -12,7 +12,7 @@ use crate::exact::ledger;
 use crate::exact::prepare::Prepared;
 use crate::exact::slice::Filter;
 
-use super::report::Sampled;
+use super::report::{Sampled, VerifyOptions};
 
 /// The calendar of a table is written out up to so many intervals; of a longer one only those with rows have a turn.
 const LONGEST_CALENDAR: u64 = 200_000;
@@ -27,31 +27,39 @@ pub(crate) struct Scope {
     pub sampled: Option<Sampled>,
     /// Temporary table `(p)` of the partitions that have their turn, where they are known one by one.
     pub turns: Option<String>,
+    /// Whether partitions were left out.
+    pub partial: bool,
 }
 
 impl Scope {
     fn all() -> Self {
-        Self { rows: "true".to_owned(), word: "all".to_owned(), sampled: None, turns: None }
-    }
-
-    /// Whether every partition is compared.
-    pub fn is_all(&self) -> bool {
-        self.sampled.is_none()
+        Self { rows: "true".to_owned(), word: "all".to_owned(), sampled: None, turns: None, partial: false }
     }
 }
 
-/// Chooses. `sample` is how many partitions are wanted.
+/// Chooses.
 ///
 /// # Errors
 /// When the table or the ledger cannot be read.
-pub(crate) fn scope(job: &mut Job, prepared: &Prepared, sample: Option<u64>) -> Result<Scope, ExactError> {
-    let Some(wanted) = sample else { return Ok(Scope::all()) };
+pub(crate) fn scope(job: &mut Job, prepared: &Prepared, options: &VerifyOptions) -> Result<Scope, ExactError> {
+    if let Some(only) = &options.only {
+        return named(job, prepared, only);
+    }
+    let Some(wanted) = options.sample else { return Ok(Scope::all()) };
     let relation = job.model.relation.clone();
     let remembered = ledger::exists(job, &relation)?;
     match prepared.axis.unit() {
         Some(unit) => intervals(job, prepared, unit, wanted.max(1), remembered),
         None => keys(job, prepared, wanted.max(1), remembered),
     }
+}
+
+/// The partitions that somebody names.
+fn named(job: &mut Job, prepared: &Prepared, only: &str) -> Result<Scope, ExactError> {
+    let turns = job.store("turns", &format!("select p from {only}"))?;
+    let [count, null] = job.numbers(&format!("select count(*), count(*) filter (where p is null) from {turns}"))?;
+    let rows = Filter::new(job, &prepared.axis, &turns, null > 0)?.result(&prepared.axis);
+    Ok(Scope { rows, word: format!("{count} named"), sampled: None, turns: Some(turns), partial: true })
 }
 
 /// The intervals compared longest ago.
@@ -110,7 +118,7 @@ fn intervals(
     }
     let rows = Filter::new(job, axis, &turns, null > 0)?.result(axis);
     let word = format!("{chosen} of {of}");
-    Ok(Scope { rows, word, sampled: Some(sampled(chosen, of)), turns: Some(turns) })
+    Ok(Scope { rows, word, sampled: Some(sampled(chosen, of)), turns: Some(turns), partial: true })
 }
 
 /// Seconds of a step; of months and years the shortest.
@@ -136,7 +144,7 @@ fn keys(job: &mut Job, prepared: &Prepared, wanted: u64, remembered: bool) -> Re
     // Hashes may be below zero.
     let rows = format!("coalesce((({hash} % {turns}) + {turns}) % {turns} = {turn}, false)");
     let word = format!("turn {turn} of {turns}");
-    Ok(Scope { rows, word, sampled: Some(sampled(of.div_ceil(turns), of)), turns: None })
+    Ok(Scope { rows, word, sampled: Some(sampled(of.div_ceil(turns), of)), turns: None, partial: true })
 }
 
 /// The turn of the last comparison by turns.

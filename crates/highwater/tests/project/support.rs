@@ -66,9 +66,9 @@ pub fn try_build(folder: &TempDir, options: &LoadOptions) -> Result<(Manifest, S
     };
     let project = project::load(options).map_err(|errors| written(&errors))?;
     let macros = load_macros(&project).map_err(|errors| written(&errors))?;
-    let (manifest, warnings) = manifest::build(&project, &macros).map_err(|errors| written(&errors))?;
-    let warnings: Vec<Diagnostic> = project.warnings.iter().chain(&warnings).cloned().collect();
-    Ok((manifest, written(&warnings)))
+    let built = manifest::build(&project, &macros).map_err(|errors| written(&errors))?;
+    let warnings: Vec<Diagnostic> = project.warnings.iter().chain(&built.warnings).cloned().collect();
+    Ok((built.manifest, written(&warnings)))
 }
 
 /// Diagnostics, one after the other: title, places with the marked text, notes, help.

@@ -1,6 +1,10 @@
 //! Tests before publishing, on every engine.
 
+use std::collections::BTreeSet;
+
 use highwater::run::{Command, RunOptions};
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
 
 use crate::project::Project;
 
@@ -181,4 +185,103 @@ fn a_test_that_cannot_be_asked_publishes_nothing() {
         assert!(said.contains("fct error: a test of fct cannot audit it: amounts: "), "{said}");
         assert_eq!(project.query("select count(*) from information_schema.tables where table_name = 'fct'"), "0");
     }
+}
+
+/// The day of a row, as partitions are called.
+const DAY: &str = "coalesce(cast(cast(ordered_at as date) as varchar), 'NULL')";
+
+/// A random change: rows that pass and rows that do not, moved, mended, redelivered, deleted.
+fn change(project: &Project, random: &mut SmallRng, next: &mut u32) {
+    let day = |random: &mut SmallRng| match random.random_range(1..8) {
+        7 => "null".to_owned(),
+        day => format!("'2026-02-0{day} 10:00:00'"),
+    };
+    let some = random.random_range(1..=*next);
+    let sql = match random.random_range(0..9) {
+        0..3 => {
+            *next += 1;
+            let customer = if random.random_bool(0.15) { "zed" } else { "ada" };
+            let amount = if random.random_bool(0.15) { -1 } else { 5 };
+            format!("insert into main.raw_orders values ({next}, '{customer}', {}, {amount})", day(random))
+        }
+        3 => format!("update main.raw_orders set ordered_at = {} where id = {some}", day(random)),
+        4 => format!("update main.raw_orders set amount = abs(amount) + 1, customer = 'ada' where id = {some}"),
+        5 => format!("update main.raw_orders set amount = -2 where id = {some}"),
+        6 => format!("delete from main.raw_orders where id = {some}"),
+        7 => format!("insert into main.raw_orders values ({some}, 'ada', {}, 5)", day(random)),
+        _ => format!("delete from main.raw_orders where id = {some} and customer = 'zed'"),
+    };
+    project.execute(&sql);
+}
+
+fn set(lines: &str) -> BTreeSet<String> {
+    lines.lines().map(str::to_owned).collect()
+}
+
+/// The days on which the table is not what a rebuild holds.
+fn different_days(project: &Project) -> BTreeSet<String> {
+    let columns = "id, customer, ordered_at, amount";
+    set(&project.query(&format!(
+        "select distinct {DAY} from ((select {columns} from main.fct except all select {columns} from main.raw_orders) \
+         union all (select {columns} from main.raw_orders except all select {columns} from main.fct)) as different"
+    )))
+}
+
+/// How many rows of a table fail the tests.
+fn failing(project: &Project, table: &str) -> String {
+    project.query(&format!(
+        "select (select count(*) from {table} where amount < 0) + (select count(*) from {table} where customer = 'zed') \
+         + (select count(*) from (select id from {table} group by id having count(*) > 1) as twice)"
+    ))
+}
+
+#[test]
+fn random_changes_with_tests_before_publishing_on_every_engine() {
+    let trials = std::env::var("HW_TRIALS").ok().and_then(|trials| trials.parse().ok()).unwrap_or(1);
+    for seed in 0..trials {
+        for project in projects("skip") {
+            random_trial(&project, seed);
+        }
+    }
+}
+
+fn random_trial(project: &Project, seed: u64) {
+    let mut random = SmallRng::seed_from_u64(seed);
+    let mut next = 2;
+    let run = || {
+        let results = project.results(&RunOptions::new(Command::Run));
+        let report = results.results.into_iter().find_map(|result| result.exact).expect("a report of fct");
+        (report.replaced_count, report.held.into_iter().map(|held| held.label).collect::<BTreeSet<String>>())
+    };
+    run();
+    for step in 0..6 {
+        for _ in 0..random.random_range(1..6) {
+            change(project, &mut random, &mut next);
+        }
+        let rows = format!("select {DAY}, id, customer, amount from main.fct order by 1, 2, 3, 4");
+        let before = project.query(&rows);
+        let (_, held) = run();
+        let of_held = |rows: &str| -> Vec<String> {
+            let is_held = |line: &&str| held.contains(line.split(" | ").next().unwrap_or_default());
+            rows.lines().filter(is_held).map(str::to_owned).collect()
+        };
+        let here = format!("seed {seed}, step {step}, {held:?} held back");
+        assert_eq!(failing(project, "main.fct"), "0", "{here}: what fails is visible");
+        let different = different_days(project);
+        assert!(different.is_subset(&held), "{here}, and {different:?} differ from a rebuild");
+        assert_eq!(of_held(&project.query(&rows)), of_held(&before), "{here}, without their old rows");
+        if failing(project, "main.raw_orders") == "0" {
+            assert!(held.is_empty(), "{here}, though a rebuild passes");
+        }
+        let label = DAY.replace("ordered_at", "interval_start");
+        let marked = set(&project.query(&format!("select {label} from highwater.dirty")));
+        assert_eq!(marked, held, "{here}, and the ledger says otherwise");
+        assert_eq!(run(), (0, held.clone()), "{here}: a run without news does something");
+    }
+    project.execute(
+        "delete from main.raw_orders where id in (select id from main.raw_orders group by id having count(*) > 1); \
+         update main.raw_orders set amount = abs(amount), customer = 'ada'",
+    );
+    assert_eq!(run().1, BTreeSet::new(), "seed {seed}: mended, and still something is held back");
+    assert_eq!(different_days(project), BTreeSet::new(), "seed {seed}: mended, and not a rebuild");
 }

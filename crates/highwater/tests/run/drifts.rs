@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use highwater::exact::RunIdentity;
 use highwater::run::{Command, RunOptions, verify_inputs};
 use highwater::verify::{Cause, Outcome, Verdict, VerifyOptions, differing, verify_and_record};
+use highwater_testbed::Database;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -36,7 +37,7 @@ fn files() -> Vec<(&'static str, String)> {
         ),
         (
             "models/batched.sql",
-            incremental("microbatch", "event_time='ordered_at', batch_size='day', begin='2026-03-01', lookback=1") + ORDERS,
+            incremental("microbatch", "event_time='ordered_at', batch_size='day', begin='2026-03-01', lookback=1, unique_key=('id' if target.type == 'postgres' else none)") + ORDERS,
         ),
         (
             "models/merged.sql",
@@ -55,38 +56,60 @@ fn files() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// A database to go back to.
+enum Base {
+    File(Vec<u8>),
+    Server(Database),
+}
+
+/// The engines that drifts are seeded on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum On {
+    DuckDb,
+    Postgres,
+}
+
 /// A shop whose tables have been built day by day, in the evening, up to and with today.
 struct Shop {
     project: Project,
-    base: Vec<u8>,
+    base: Option<Base>,
     random: SmallRng,
     next: u32,
 }
 
 impl Shop {
-    fn new(seed: u64) -> Self {
+    fn new(on: On, seed: u64) -> Self {
         let files = files();
         let borrowed: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
-        let project = Project::new(&borrowed);
+        let project = if on == On::DuckDb { Project::new(&borrowed) } else { Project::postgres(&borrowed) };
+        project.execute("create schema if not exists main");
         project.execute(
             "create table raw_orders (id integer, customer_id integer, ordered_at timestamp, amount decimal(9,2), loaded_at timestamp); \
              create table raw_customers as select n as customer_id, 'region ' || n as region from generate_series(1, 5) as series(n)",
         );
-        let mut shop = Self { project, base: Vec::new(), random: SmallRng::seed_from_u64(seed), next: 0 };
+        let mut shop = Self { project, base: None, random: SmallRng::seed_from_u64(seed), next: 0 };
         for day in 1..=TODAY {
             shop.orders_of(day);
             if day >= 10 {
                 shop.evening(day);
             }
         }
-        shop.base = std::fs::read(shop.project.path("shop.duckdb")).expect("the database");
+        shop.base = Some(match on {
+            On::DuckDb => Base::File(std::fs::read(shop.project.path("shop.duckdb")).expect("the database")),
+            On::Postgres => Base::Server(shop.project.server().copied()),
+        });
         shop
     }
 
     /// Back to the state that all drifts start from.
     fn again(&mut self) {
-        let _ = std::fs::remove_file(self.project.path("shop.duckdb.wal"));
-        std::fs::write(self.project.path("shop.duckdb"), &self.base).expect("the database");
+        match self.base.as_ref().expect("a base") {
+            Base::File(bytes) => {
+                let _ = std::fs::remove_file(self.project.path("shop.duckdb.wal"));
+                std::fs::write(self.project.path("shop.duckdb"), bytes).expect("the database");
+            }
+            Base::Server(copy) => self.project.server().restore(copy),
+        }
         for (path, text) in files() {
             self.project.write(path, &text);
         }
@@ -338,10 +361,19 @@ fn trials() -> u64 {
 
 #[test]
 fn every_seeded_drift_is_found_and_named() {
+    drifts_are_found_and_named(On::DuckDb);
+}
+
+#[test]
+fn every_seeded_drift_is_found_and_named_on_postgres() {
+    drifts_are_found_and_named(On::Postgres);
+}
+
+fn drifts_are_found_and_named(on: On) {
     let mut named = BTreeSet::new();
     let mut misnamed: BTreeSet<String> = BTreeSet::new();
     for seed in 0..trials() {
-        let mut shop = Shop::new(seed);
+        let mut shop = Shop::new(on, seed);
         for drift in DRIFTS {
             shop.again();
             for verdict in shop.verify() {
@@ -397,8 +429,18 @@ fn every_seeded_drift_is_found_and_named() {
 
 #[test]
 fn clean_runs_raise_no_alarm() {
-    let runs = trials() * 10;
-    let mut shop = Shop::new(4711);
+    no_alarm_is_raised(On::DuckDb);
+}
+
+#[test]
+fn clean_runs_raise_no_alarm_on_postgres() {
+    no_alarm_is_raised(On::Postgres);
+}
+
+/// Five runs a trial.
+fn no_alarm_is_raised(on: On) {
+    let runs = trials() * 5;
+    let mut shop = Shop::new(on, 4711);
     let mut day = TODAY;
     for _ in 0..runs {
         day += 1;

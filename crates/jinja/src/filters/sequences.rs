@@ -84,6 +84,7 @@ pub(super) fn random(value: &Value, _: &Arguments) -> Result<Value, Error> {
     if items.is_empty() {
         return Ok(Value::UNDEFINED);
     }
+    crate::purity::note_impure();
     let index = RandomState::new().hash_one(items.len()) % items.len() as u64;
     Ok(items.swap_remove(usize::try_from(index).unwrap_or(0)))
 }

@@ -1,23 +1,27 @@
 //! `hw backfill apply`, `resume`, `rollback` and `abandon`: what changes tables, and what changes them back.
 
-use std::cell::Cell;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Instant;
 
 use clap::Args;
-use highwater::backfill::{self, Applied, ApplyOptions, BackfillError, Event, File, RolledBack, Site, State};
+use highwater::backfill::{
+    self, Applied, ApplyOptions, BackfillError, Event, File, RolledBack, Room, Site, State, size,
+};
+use highwater::diagnostics::Diagnostic;
 use highwater::exact::Writers;
 use highwater::run;
 use highwater::session::Session;
 use serde_json::json;
 
 use super::{One, files};
-use crate::arguments::{GlobalArguments, LogLevel};
+use crate::arguments::GlobalArguments;
 use crate::commands::{exact, nodes};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::interrupt;
+use crate::pace::PaceFile;
 use crate::ui::Ui;
-use crate::ui::words::{bad, count, good, seconds, strong, thousands, warn};
+use crate::ui::backfill::Progress;
+use crate::ui::words::{bad, count, faint, good, seconds, strong, thousands, warn};
 
 /// How to stage.
 #[derive(Debug, Args)]
@@ -40,7 +44,7 @@ pub struct Staging {
 #[derive(Debug, Args)]
 pub struct ApplyArguments {
     #[command(flatten)]
-    pub one: One,
+    pub(super) one: One,
     #[command(flatten)]
     staging: Staging,
 }
@@ -49,7 +53,7 @@ pub struct ApplyArguments {
 #[derive(Debug, Args)]
 pub struct ResumeArguments {
     #[command(flatten)]
-    pub one: One,
+    pub(super) one: One,
     #[command(flatten)]
     staging: Staging,
 }
@@ -58,14 +62,14 @@ pub struct ResumeArguments {
 #[derive(Debug, Args)]
 pub struct RollbackArguments {
     #[command(flatten)]
-    pub one: One,
+    pub(super) one: One,
 }
 
 /// Gives up a backfill that is not published: its staged rows go, its partitions are left to the next run
 #[derive(Debug, Args)]
 pub struct AbandonArguments {
     #[command(flatten)]
-    pub one: One,
+    pub(super) one: One,
 }
 
 /// Applies.
@@ -94,17 +98,15 @@ fn applied(one: &One, staging: &Staging, resume: bool, global: &GlobalArguments,
         stage_only: staging.stage_only,
         verify: !staging.no_verify,
     };
-    let progress = Progress::default();
-    let events = |event: Event| tell(ui, &event, &progress);
-    let result = on_site(&session, &file, &events, |site, at| backfill::apply(site, &file, options, at))?;
-    match result {
+    match steps(&session, &file, options, ui)? {
         Ok(applied) => {
             if ui.answers_json() {
                 ui.answer_json(&applied)?;
             } else {
                 ui.answer(&screen(&applied))?;
             }
-            Ok(if applied.verified.iter().any(|model| model.outcome == "differs") { Exit::Failed } else { Exit::Ok })
+            let differs = applied.verified.iter().any(|model| model.outcome == "differs");
+            Ok(if differs || applied.paused { Exit::Failed } else { Exit::Ok })
         }
         // What was found wrong with the rows is an answer; what keeps the command from working is not.
         Err(error @ (BackfillError::Audit { .. } | BackfillError::Moved { .. })) => {
@@ -118,6 +120,35 @@ fn applied(one: &One, staging: &Staging, resume: bool, global: &GlobalArguments,
         }
         Err(error) => Err(error.diagnostic().into()),
     }
+}
+
+/// Applies a plan, telling how far it is. Ctrl-C pauses it.
+///
+/// # Errors
+/// When the database cannot be opened; what the steps came to is in the answer.
+pub fn steps(
+    session: &Session,
+    file: &File,
+    options: ApplyOptions,
+    ui: &Ui,
+) -> Result<Result<Applied, BackfillError>, Failure> {
+    let free = session.engine()?.free_bytes();
+    if file.plan.room(free) == Room::TooLittle {
+        let title = format!("backfill {} may need more room than there is", file.backfill);
+        let (needed, free) = (size(file.plan.bytes_needed()), size(free.unwrap_or_default()));
+        ui.warnings(&[Diagnostic::warning("HW0815", title)
+            .note(format!("its side tables take about {needed}, and {free} are free"))
+            .help("make room, or backfill fewer partitions at a time; when room runs out, nothing is published")]);
+    }
+    let progress = Progress::new(ui, PaceFile::new(session, &file.backfill));
+    let pause = interrupt::request(progress.stopping());
+    let events = |event: Event| progress.tell(&event);
+    let result = on_site(session, file, &events, |site, at| {
+        site.pause = pause;
+        backfill::apply(site, file, options, at)
+    });
+    progress.close();
+    result
 }
 
 fn state(error: &BackfillError) -> &'static str {
@@ -143,50 +174,8 @@ fn on_site<T>(
     site.writers = Some(Writers::new(Arc::clone(&engine), session.project.wait));
     // No other session of this process writes anything but side tables.
     site.alone = engine.exclusive();
+    site.metrics = inputs.metrics;
     Ok(work(&mut site, &at))
-}
-
-/// How fast batches come.
-struct Progress {
-    since: Instant,
-    batches: Cell<u32>,
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self { since: Instant::now(), batches: Cell::new(0) }
-    }
-}
-
-impl Progress {
-    /// After one more batch: how long those left take, if they take as long.
-    fn left(&self, left: u64) -> String {
-        self.batches.set(self.batches.get() + 1);
-        let each = self.since.elapsed().as_secs_f64() / f64::from(self.batches.get());
-        let left = each * left as f64;
-        if left < 1.0 { String::new() } else { format!("  about {} left", seconds(left)) }
-    }
-}
-
-/// A line of progress.
-fn tell(ui: &Ui, event: &Event, progress: &Progress) {
-    let text = match event {
-        Event::Staged { model, done, of, rows, canary, seconds: took } => {
-            let what = if *canary { "canary of" } else { "staged" };
-            let left = progress.left(of.saturating_sub(*done));
-            format!("{done} of {of}  {what} {model}  {}  {}{left}", count(*rows, "row"), seconds(*took))
-        }
-        Event::Audited { model, canary, failures } if failures.is_empty() => {
-            format!("audited {}{model}", if *canary { "the canary of " } else { "" })
-        }
-        Event::Audited { model, failures, .. } => {
-            format!("{} {model}: {}", bad("failed its audit:"), failures.join("; "))
-        }
-        Event::Published => "published".to_owned(),
-        Event::Verified { model, equal: true } => format!("verified {model}: equal to a rebuild"),
-        Event::Verified { model, equal: false } => format!("{} {model}", bad("differs from a rebuild:")),
-    };
-    ui.say(LogLevel::Info, "Backfill", &text);
 }
 
 fn screen(applied: &Applied) -> String {
@@ -212,6 +201,22 @@ fn screen(applied: &Applied) -> String {
             let _ = writeln!(out, "    {}{sum}{nulls}", column.name);
         }
     }
+    for metric in applied.audit.iter().flat_map(|audit| &audit.metrics) {
+        let moves = match (&metric.not_compared, &metric.before, &metric.after) {
+            (Some(reason), ..) => faint(&format!("not compared: {reason}")),
+            (None, before, after) if before == after => faint("as it was"),
+            (None, before, after) => {
+                let number = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<f64>().ok());
+                let share = match (number(before), number(after)) {
+                    (Some(was), Some(is)) if was != 0.0 => format!(" ({:+.2} %)", (is - was) / was.abs() * 100.0),
+                    _ => String::new(),
+                };
+                let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "nothing".to_owned());
+                format!("{} to {}{share}", word(before), word(after))
+            }
+        };
+        let _ = writeln!(out, "metric {}  {moves}", strong(&metric.name));
+    }
     for model in &applied.published {
         let _ = writeln!(
             out,
@@ -233,13 +238,18 @@ fn screen(applied: &Applied) -> String {
             "differs" => bad(&format!("{} differ: hw verify {}", thousands(model.differing), model.label)),
             _ => warn(&format!("not compared: {}", model.reason.as_deref().unwrap_or_default())),
         };
-        let elsewhere = match model.elsewhere {
-            0 => String::new(),
-            number => warn(&format!("; {} outside the backfill differ: hw run", thousands(number))),
-        };
-        let _ = writeln!(out, "{}  compared with a rebuild: {verdict}{elsewhere}", strong(&model.label));
+        let _ = writeln!(out, "{}  compared with a rebuild: {verdict}", strong(&model.label));
     }
     let id = &applied.id;
+    if applied.paused {
+        let (done, of) = applied.batches;
+        let _ = writeln!(
+            out,
+            "backfill {id} paused: {done} of {} staged, nothing published; go on with: hw backfill resume {id}",
+            count(of, "batch")
+        );
+        return out;
+    }
     let next = match applied.state {
         State::Published => format!("undo it with: hw backfill rollback {id}"),
         _ => format!("publish it with: hw backfill resume {id}"),

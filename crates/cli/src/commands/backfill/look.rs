@@ -13,8 +13,12 @@ use super::{One, files};
 use crate::arguments::{GlobalArguments, OutputArguments};
 use crate::commands::{exact, nodes};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::pace::{Pace, PaceFile};
 use crate::ui::Ui;
-use crate::ui::words::{count, faint, strong};
+use crate::ui::words::{count, faint, roughly, strong};
+
+/// Another process has the database.
+const LOCKED: &str = "HW0131";
 
 /// Lists the project's backfills, the latest first
 #[derive(Debug, Args)]
@@ -27,14 +31,14 @@ pub struct ListArguments {
 #[derive(Debug, Args)]
 pub struct ShowArguments {
     #[command(flatten)]
-    pub one: One,
+    pub(super) one: One,
 }
 
 /// Says how far a backfill is, also one that runs elsewhere
 #[derive(Debug, Args)]
 pub struct StatusArguments {
     #[command(flatten)]
-    pub one: One,
+    pub(super) one: One,
 }
 
 /// What the database knows.
@@ -64,13 +68,13 @@ pub fn list(_: &ListArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     }
     let mut out = String::new();
     for entry in &entries {
-        let reason =
-            files::open(&session, &entry.id).map_or_else(|_| "no file".to_owned(), |file| file.plan.request.reason);
+        let reason = files::open(&session, &entry.id).map(|file| file.plan.request.reason);
+        let reason = reason.ok().or_else(|| entry.reason().map(str::to_owned)).unwrap_or_else(|| "no file".to_owned());
         let _ = writeln!(
             out,
             "{}  {:11}  {}  {}  {reason}",
             strong(&entry.id),
-            entry.state.word(),
+            if entry.is_paused() { "paused" } else { entry.state.word() },
             faint(&entry.changed_at),
             count(entry.partitions, "partition")
         );
@@ -118,6 +122,14 @@ fn step_words(step: &Value) -> String {
     for failure in step.get("failures").and_then(Value::as_array).into_iter().flatten() {
         let _ = write!(words, "; {}", failure.as_str().unwrap_or_default());
     }
+    for metric in step.get("metrics").and_then(Value::as_array).into_iter().flatten() {
+        let text = |key: &str| metric.get(key).and_then(Value::as_str);
+        if let (Some(name), Some(before), Some(after)) = (text("name"), text("before"), text("after"))
+            && before != after
+        {
+            let _ = write!(words, "; metric {name}: {before} before, {after} after");
+        }
+    }
     for model in step.get("models").and_then(Value::as_array).into_iter().flatten() {
         let label = model.get("label").and_then(Value::as_str).unwrap_or_default();
         let number = |key: &str| model.get(key).and_then(Value::as_u64);
@@ -132,6 +144,14 @@ fn step_words(step: &Value) -> String {
     words
 }
 
+/// How far the process is that keeps everybody else out of the database, if it is at work on the backfill.
+fn at_work(problems: &[Diagnostic], file: &PaceFile) -> Option<Pace> {
+    let pace = file.read()?;
+    let holder = format!("process {} has it", pace.process);
+    let locked = problems.iter().filter(|problem| problem.code == LOCKED);
+    locked.flat_map(|problem| &problem.notes).any(|note| note.starts_with(&holder)).then_some(pace)
+}
+
 /// Says how far one is.
 ///
 /// # Errors
@@ -139,17 +159,39 @@ fn step_words(step: &Value) -> String {
 pub fn status(arguments: &StatusArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, false, ui)?;
     let file = files::open(&session, &arguments.one.id)?;
-    let entry = known(&session)?.into_iter().find(|entry| entry.id == file.backfill);
+    let (entry, pace) = match known(&session) {
+        Ok(entries) => (entries.into_iter().find(|entry| entry.id == file.backfill), None),
+        Err(Failure::Problems(problems)) => match at_work(&problems, &PaceFile::new(&session, &file.backfill)) {
+            Some(pace) => (None, Some(pace)),
+            None => return Err(Failure::Problems(problems)),
+        },
+        Err(failure) => return Err(failure),
+    };
     if ui.answers_json() {
-        ui.answer_json(&json!({ "id": file.backfill, "entry": entry }))?;
+        ui.answer_json(&json!({ "id": file.backfill, "entry": entry, "pace": pace }))?;
         return Ok(Exit::Ok);
     }
     let id = &file.backfill;
+    if let Some(pace) = pace {
+        let batches =
+            if pace.of == 0 { String::new() } else { format!(": {} of {} staged", pace.done, count(pace.of, "batch")) };
+        let left = pace.seconds_left.map(|left| format!(", about {} left", roughly(left))).unwrap_or_default();
+        let Pace { process, step, at, .. } = pace;
+        ui.answer(&format!("backfill {id} at work in process {process}{batches}{left}; {step} at {at} UTC\n"))?;
+        return Ok(Exit::Ok);
+    }
     let words = match entry {
         None => "planned on another database".to_owned(),
         Some(entry) => {
             let (done, of) = entry.batches;
             match entry.state {
+                _ if entry.is_paused() => {
+                    format!(
+                        "paused: {done} of {} staged, since {} UTC; go on with: hw backfill resume {id}",
+                        count(of, "batch"),
+                        entry.changed_at
+                    )
+                }
                 State::Staging => {
                     format!("staging: {done} of {} staged, at {} UTC", count(of, "batch"), entry.changed_at)
                 }

@@ -1,21 +1,24 @@
 //! `hw backfill plan` and `hw backfill approve`: before anything is touched.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
-use highwater::backfill::{self, Event, File, Request, Site, What};
+use highwater::backfill::{self, Event, File, Request, Room, Site, What, size};
 use highwater::diagnostics::Diagnostic;
 use highwater::exact::Writers;
+use highwater::manifest::select::Selection;
 use highwater::run::{self, Command, RunOptions};
+use highwater::session::Session;
 use serde_json::json;
 
 use super::{One, files};
 use crate::arguments::{GlobalArguments, OutputArguments, SelectionArguments};
 use crate::commands::{exact, nodes};
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::project;
 use crate::ui::Ui;
-use crate::ui::words::{about, count, faint, good, strong, warn};
+use crate::ui::words::{about, bad, count, faint, good, roughly, strong, warn};
 
 /// Works out what would be rebuilt, downstream included, and writes it down for review; touches no table
 #[derive(Debug, Args)]
@@ -64,7 +67,7 @@ pub struct PlanArguments {
 #[derive(Debug, Args)]
 pub struct ApproveArguments {
     #[command(flatten)]
-    pub one: One,
+    pub(super) one: One,
 
     /// Who agrees
     #[arg(long, value_name = "NAME", env = "HW_NAME", hide_env_values = true)]
@@ -77,8 +80,7 @@ pub struct ApproveArguments {
 /// When nothing is to be done, or cannot be.
 pub fn plan(arguments: &PlanArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, false, ui)?;
-    let mut options = RunOptions::new(Command::Run);
-    options.selection = project::selection(&arguments.selection, &session)?;
+    let selection = project::selection(&arguments.selection, &session)?;
     let request = Request {
         what: match (arguments.dirty, arguments.logic) {
             (true, _) => What::Dirty,
@@ -92,29 +94,39 @@ pub fn plan(arguments: &PlanArguments, global: &GlobalArguments, ui: &Ui) -> Out
         reason: arguments.reason.clone(),
         ticket: arguments.ticket.clone(),
     };
-    let inputs = run::backfill_selection(&session, &options)?;
-    let engine = session.engine()?;
-    let mut connection = engine.connect().map_err(|error| exact::refused(&error))?;
-    let identity = exact::identity(&session, engine.version())?;
-    let silent = |_: Event| {};
-    let mut site = Site::new(connection.as_mut(), &inputs.models, &inputs.around, &identity, &silent);
-    site.writers = Some(Writers::new(std::sync::Arc::clone(&engine), session.project.wait));
-    let target = &session.project.target;
-    let database = format!("{} ({})", target.database, engine.title());
-    let document = backfill::plan(&mut site, &request, &session.project.main.name, &database, inputs.reached)
-        .map_err(|error| error.diagnostic())?;
-    let mut file = File::new(document);
-    if let Ok(known) = files::open(&session, &file.backfill) {
-        // The same plan: whoever agreed to it did.
-        file.approvals = known.approvals;
-    }
-    let path = files::write(&session, &file)?;
+    let (file, path) = planned(&session, &selection, &request)?;
     if ui.answers_json() {
         ui.answer_json(&file)?;
     } else {
         ui.answer(&screen(&file, &files::shown(&path)))?;
     }
     Ok(Exit::Ok)
+}
+
+/// Plans for the models of a selection, and writes the plan's files. Returns the path of the one to read.
+///
+/// # Errors
+/// When nothing is to be done, or cannot be.
+pub fn planned(session: &Session, selection: &Selection, request: &Request) -> Result<(File, PathBuf), Failure> {
+    let options = RunOptions { selection: selection.clone(), ..RunOptions::new(Command::Run) };
+    let inputs = run::backfill_selection(session, &options)?;
+    let engine = session.engine()?;
+    let mut connection = engine.connect().map_err(|error| exact::refused(&error))?;
+    let identity = exact::identity(session, engine.version())?;
+    let silent = |_: Event| {};
+    let mut site = Site::new(connection.as_mut(), &inputs.models, &inputs.around, &identity, &silent);
+    site.writers = Some(Writers::new(std::sync::Arc::clone(&engine), session.project.wait));
+    let target = &session.project.target;
+    let database = format!("{} ({})", target.database, engine.title());
+    let document = backfill::plan(&mut site, request, &session.project.main.name, &database, inputs.reached)
+        .map_err(|error| error.diagnostic())?;
+    let mut file = File::new(document, engine.free_bytes());
+    if let Ok(known) = files::open(session, &file.backfill) {
+        // The same plan: whoever agreed to it did.
+        file.approvals = known.approvals;
+    }
+    let path = files::write(session, &file)?;
+    Ok((file, path))
 }
 
 fn screen(file: &File, path: &str) -> String {
@@ -140,13 +152,29 @@ fn screen(file: &File, path: &str) -> String {
         let _ = writeln!(out, "  {:width$}  {}", "", faint(&model.why.join("; ")));
     }
     let reached = &plan.reached;
-    for (word, names) in
-        [("used by", &reached.exposures), ("owners", &reached.owners), ("rebuilt by the next run", &reached.owed)]
-    {
+    for (word, names) in [
+        ("used by", &reached.exposures),
+        ("metrics", &reached.metrics),
+        ("owners", &reached.owners),
+        ("rebuilt by the next run", &reached.owed),
+    ] {
         if !names.is_empty() {
             let _ = writeln!(out, "  {word}: {}", names.join(", "));
         }
     }
+    let bytes: u64 = plan.models.iter().map(|model| model.bytes).sum();
+    let words = format!(
+        "room: {} while it runs, {} afterwards; {}",
+        size(plan.bytes_needed()),
+        size(bytes),
+        file.room.sentence()
+    );
+    let _ = writeln!(out, "  {}", if file.room == Room::TooLittle { bad(&words) } else { words });
+    let (known, unknown) = plan.seconds();
+    let _ = match unknown.as_slice() {
+        [] => writeln!(out, "  time: building takes about {}, by what builds took before", roughly(known)),
+        unknown => writeln!(out, "  time: not known, no build of {} has been timed", unknown.join(", ")),
+    };
     let id = &file.backfill;
     let _ = writeln!(out, "\n  written to {path}, with its data beside it");
     let missing = (plan.approvals as usize).saturating_sub(file.approvals.len()) as u64;

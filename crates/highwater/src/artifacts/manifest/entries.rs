@@ -82,7 +82,10 @@ impl Entries<'_> {
         let part = |name: &str| test.overrides.get(name).filter(|value| value.is_object()).cloned();
         let part = |name: &str| part(name).unwrap_or_else(|| json!({}));
         entry.put("model", &test.model);
-        entry.put("given", &test.given);
+        let given = test.given.iter().map(
+            |given| json!({"input": given.input, "format": given.format, "fixture": given.fixture, "rows": given.rows}),
+        );
+        entry.put("given", &given.collect::<Vec<_>>());
         entry.put_object("expect", |expect| {
             expect.put("rows", &test.expect.rows);
             expect.put("format", &test.expect.format);

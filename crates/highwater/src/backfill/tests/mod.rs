@@ -16,6 +16,8 @@ pub enum Naive {
     ForgetsBeside,
     /// Rolling back puts the rows back, and leaves the ledger as it is.
     RowsOnly,
+    /// Going on takes what is staged for right.
+    BlindResume,
     /// What holds still only while nobody else writes is taken to hold still.
     NotAlone,
 }

@@ -37,7 +37,7 @@ fn story(seed: u64, naive: Option<Naive>) -> Vec<String> {
     let mut shop = Workshop::new();
     shop.naive = naive.into_iter().collect();
     // Alone, nothing moves but between two processes.
-    let others_write = naive == Some(Naive::NotAlone) || seed % 2 == 0;
+    let others_write = naive == Some(Naive::NotAlone) || seed.is_multiple_of(2);
     shop.alone = naive == Some(Naive::NotAlone) || !others_write;
     for _ in 0..random.random_range(1..4) {
         change(shop.world.session.as_mut(), &mut random);

@@ -117,7 +117,7 @@ impl Workshop {
         let silent = |_: Event| {};
         let around = self.world.around.clone();
         let mut site = Site::new(self.world.session.as_mut(), &models, &around, &identity, &silent);
-        plan(&mut site, request, "shop", "duckdb", Reached::default()).map(File::new)
+        plan(&mut site, request, "shop", "duckdb", Reached::default()).map(|plan| File::new(plan, None))
     }
 
     fn on_site<T>(&mut self, file: &File, events: &dyn Fn(Event), work: impl FnOnce(&mut Site) -> T) -> T {
@@ -177,7 +177,7 @@ impl Workshop {
             }
             let still = Still { tables: false, inputs: vec![false; prepared.len()] };
             let work = Task { id: &file.backfill, parts: &file.plan.models, prepared: &prepared, still: &still };
-            publish(site, &work, "now", "never")
+            publish(site, &work, "now", "never", std::time::Instant::now())
         })
     }
 

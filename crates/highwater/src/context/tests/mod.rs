@@ -83,7 +83,7 @@ impl Fixture {
         let project = Arc::new(load(folder.path()));
         let macros = load_macros(&project).unwrap_or_else(|problems| panic!("{}", texts(&problems)));
         let built = manifest::build(&project, &macros).unwrap_or_else(|problems| panic!("{}", texts(&problems)));
-        let manifest = Arc::new(built.0);
+        let manifest = Arc::new(built.manifest);
         let engine = Arc::new(DuckDb::open(Path::new(":memory:"), "").expect("memory"));
         let started_at = "2026-02-01T10:00:00Z".parse().expect("a moment");
         let said: Arc<Mutex<Vec<String>>> = Arc::default();

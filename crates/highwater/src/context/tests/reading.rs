@@ -29,7 +29,7 @@ fn capture(files: &[(&str, &str)], code: &str) -> String {
     let folder = write(files);
     let project = load(folder.path());
     let macros = load_macros(&project).unwrap_or_else(|problems| panic!("{}", texts(&problems)));
-    let context = ParseContext { project: &project, macros: &macros };
+    let context = ParseContext { project: &project, macros: &macros, messages: None };
     match context.capture("shop", "models/a.sql", code, &named("a", None)) {
         Ok(captured) => summary(&captured),
         Err(problem) => text(&problem),
@@ -116,7 +116,9 @@ fn names_follow_the_macros_of_the_project() {
         let folder = write(files);
         let project = load(folder.path());
         let macros = load_macros(&project).unwrap_or_else(|problems| panic!("{}", texts(&problems)));
-        ParseContext { project: &project, macros: &macros }.generate_name(which, custom, &node).expect("a name")
+        ParseContext { project: &project, macros: &macros, messages: None }
+            .generate_name(which, custom, &node)
+            .expect("a name")
     };
     let node = || named("orders", None);
     assert_eq!(name(&[], NameKind::Schema, None, node()), "main");

@@ -91,6 +91,19 @@ impl Engine for DuckDb {
         (self.path == Path::new(":memory:") || self.path.is_file()).then(|| self.database())
     }
 
+    fn free_bytes(&self) -> Option<u64> {
+        let folder = match self.path.parent() {
+            Some(folder) if folder == Path::new("") => Path::new("."),
+            Some(folder) => folder,
+            None => return None,
+        };
+        if !self.path.is_file() {
+            return None;
+        }
+        let room = rustix::fs::statvfs(folder).ok()?;
+        room.f_bavail.checked_mul(room.f_frsize)
+    }
+
     fn version(&self) -> &str {
         &self.version
     }

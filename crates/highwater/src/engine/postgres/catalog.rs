@@ -29,11 +29,14 @@ pub(super) fn relations(schema: &str) -> String {
     )
 }
 
-/// Name and type of each column.
+/// Name and type of each column. Of a domain it is the type below it: the server says the same of a query's result.
 pub(super) fn columns(relation: &Relation) -> String {
     format!(
-        "select attname, format_type(atttypid, atttypmod) from pg_attribute \
-         where attrelid = {} and attnum > 0 and not attisdropped order by attnum",
+        "with recursive typed(place, name, type, modifier) as (\
+         select attnum, attname, atttypid, atttypmod from pg_attribute \
+         where attrelid = {} and attnum > 0 and not attisdropped \
+         union all select place, name, typbasetype, typtypmod from typed join pg_type on oid = type where typtype = 'd') \
+         select name, format_type(type, modifier) from typed join pg_type on oid = type where typtype <> 'd' order by place",
         object(relation)
     )
 }

@@ -85,6 +85,25 @@ fn what_is_there_is_found_and_what_is_not_there_disturbs_no_transaction() {
 }
 
 #[test]
+fn a_column_of_a_domain_has_the_type_below_it_as_a_query_says() {
+    for database in every_postgres() {
+        let mut session = engine(&database).connect().expect("session");
+        session
+            .execute(
+                "create domain code as varchar(9); create domain short as code check (length(value) < 4); \
+                 create table t (a integer, b short, c numeric(9,2), d code[])",
+            )
+            .expect("a table");
+        let relation = Relation::new(&database.name, "public", "t");
+        let types = columns(session.as_mut(), &relation);
+        assert_eq!(types, "a integer, b character varying(9), c numeric(9,2), d code[]");
+        let described = session.describe("select * from t").expect("binds");
+        let described: Vec<String> = described.iter().map(|it| format!("{} {}", it.name, it.data_type)).collect();
+        assert_eq!(described.join(", "), types);
+    }
+}
+
+#[test]
 fn a_failed_statement_says_where_and_of_what() {
     let database = postgres();
     let mut session = engine(&database).connect().expect("session");

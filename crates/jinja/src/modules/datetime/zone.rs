@@ -43,6 +43,7 @@ impl Zone {
 
     /// The zone of the machine.
     pub(crate) fn system() -> Zone {
+        crate::purity::note_impure();
         let zone = TimeZone::system();
         let name = zone.iana_name().unwrap_or("local").to_string();
         Zone { zone, name }

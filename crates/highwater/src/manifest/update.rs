@@ -1,0 +1,302 @@
+//! A manifest brought up to date with a few files that changed, without reading the others.
+//!
+//! The files that changed are read as every file is, together with those that say something about the same nodes: the properties
+//! file of a model, and the models of a properties file. What comes out must be the nodes that were there, and each must
+//! look to others as it did: then nobody else has anything to find out anew. Whatever is not so is left to a whole parse, and so is
+//! everything that has a warning or an error.
+//!
+//! | what may differ | who else has to know |
+//! | --- | --- |
+//! | template, checksum | the node's unit tests, which have a copy of the template |
+//! | refs, sources, macros | the graph |
+//! | description, columns, configuration, tags, constraints | the keys of models; not semantic models and unit tests |
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::build::{Nodes, Workbench};
+use super::configure::Configurer;
+use super::docs::Renderers;
+use super::draft::{Draft, Origin};
+use super::issues::Issues;
+use super::properties::{self, Described};
+use super::resolve::{self, Index};
+use super::sources::Table;
+use super::{Manifest, Node, ResourceType, checks, graph, key};
+use crate::context::{Macros, Message, Messages, ParseContext, log_messages};
+use crate::project::{FileKind, Project};
+
+/// Lists of properties files whose entries are nodes, or say something about nodes or sources.
+const LISTS: [&str; 6] = ["models", "seeds", "snapshots", "analyses", "data_tests", "sources"];
+
+/// Why only a whole parse can tell.
+#[derive(Debug)]
+pub(crate) struct Outdated(pub &'static str);
+
+/// Files of packages: by the package's name, paths relative to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Files(HashMap<String, HashSet<String>>);
+
+impl Files {
+    /// Adds a file; whether it is new.
+    pub fn insert(&mut self, package: &str, path: &str) -> bool {
+        self.0.entry(package.to_owned()).or_default().insert(path.to_owned())
+    }
+
+    pub fn contains(&self, package: &str, path: &str) -> bool {
+        self.0.get(package).is_some_and(|paths| paths.contains(path))
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.values().map(HashSet::len).sum()
+    }
+
+    fn hold(&self, node: &Node) -> bool {
+        self.contains(&node.package_name, &node.original_file_path)
+    }
+}
+
+/// Whether a file of this kind may change without everything being parsed.
+pub(crate) fn may_change(kind: FileKind) -> bool {
+    use FileKind as Kind;
+    match kind {
+        Kind::Model | Kind::PythonModel | Kind::Seed | Kind::Snapshot | Kind::SingularTest | Kind::Analysis => true,
+        Kind::Properties => true,
+        Kind::GenericTest | Kind::Fixture | Kind::Macro | Kind::Docs => false,
+    }
+}
+
+/// These files, and those that say something about the same nodes.
+pub(crate) fn together(manifest: &Manifest, changed: &Files) -> Files {
+    let all = || manifest.nodes.values().chain(manifest.disabled.values());
+    let pairs: Vec<(&Node, &str, &str)> = all()
+        .filter_map(|node| {
+            let (package, path) = node.patch_path.as_ref()?.split_once("://")?;
+            Some((node, package, path))
+        })
+        .collect();
+    let mut files = changed.clone();
+    loop {
+        let before = files.len();
+        for (node, package, path) in &pairs {
+            if files.hold(node) {
+                files.insert(package, path);
+            } else if files.contains(package, path) {
+                files.insert(&node.package_name, &node.original_file_path);
+            }
+        }
+        if files.len() == before {
+            return files;
+        }
+    }
+}
+
+/// Brings a manifest up to date. `project` holds the texts of `files`, which are `changed` and what belongs [`together`] with it.
+///
+/// # Errors
+/// When the change may reach further; the manifest is of no use then.
+pub(crate) fn update(
+    manifest: &mut Manifest,
+    project: &Project,
+    macros: &Arc<Macros>,
+    changed: &Files,
+    files: &Files,
+) -> Result<(), Outdated> {
+    // Said only when it counts: a whole parse would say it again.
+    let said: Arc<Mutex<Vec<(Message, String)>>> = Arc::default();
+    let heard = Arc::clone(&said);
+    let messages: Messages = Arc::new(move |kind, text| {
+        heard.lock().unwrap_or_else(PoisonError::into_inner).push((kind, text.to_owned()));
+    });
+    let mut issues = Issues::default();
+    let renderers = Renderers::new(project, &manifest.docs);
+    let (properties, _) = properties::read(project, &renderers, &mut issues);
+    only_nodes(manifest, &properties, changed)?;
+    let configurer = Configurer::new(project);
+    let parse = ParseContext { project, macros, messages: Some(&messages) };
+    let workbench = Workbench { parse, renderers: &renderers, configurer: &configurer };
+    let nodes = workbench.nodes(&properties, &mut issues);
+    let Nodes { mut drafts, tables, .. } = nodes.map_err(|_| Outdated("a file does not hold together"))?;
+    drafts.retain(|draft| draft.node.resource_type != ResourceType::Operation);
+    checks::nodes(&drafts, &mut issues);
+    if !issues.errors.is_empty() || !issues.warnings.is_empty() {
+        return Err(Outdated("there is something to say about a file"));
+    }
+    same_tables(manifest, &tables, files)?;
+    replace(manifest, drafts, files)?;
+    let said = std::mem::take(&mut *said.lock().unwrap_or_else(PoisonError::into_inner));
+    let say = log_messages();
+    said.iter().for_each(|(kind, text)| say(*kind, text));
+    Ok(())
+}
+
+/// What properties files hold besides nodes is read with everything at hand.
+fn only_nodes(manifest: &Manifest, properties: &[Described], changed: &Files) -> Result<(), Outdated> {
+    let other = Err(Outdated("a properties file that changed holds more than nodes"));
+    let mut of_changed = properties.iter().filter(|described| changed.contains(&described.package, &described.path));
+    if of_changed.any(|described| !LISTS.contains(&described.list)) {
+        return other;
+    }
+    let held = |package: &str, path: &str| changed.contains(package, path);
+    let patched = |path: &Option<String>| {
+        path.as_ref().and_then(|path| path.split_once("://")).is_some_and(|(package, path)| held(package, path))
+    };
+    let group = |group: &serde_json::Value| {
+        let text = |key: &str| group.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
+        held(text("package_name"), text("original_file_path"))
+    };
+    let is_unit_test = |node: &&Node| node.unit_test.is_some();
+    let found = manifest.macros.values().any(|found| patched(&found.patch_path))
+        || manifest.groups.values().any(group)
+        || manifest.exposures.values().any(|found| held(&found.package_name, &found.original_file_path))
+        || manifest.metrics.values().any(|found| held(&found.package_name, &found.original_file_path))
+        || manifest.semantic_models.values().any(|found| held(&found.package_name, &found.original_file_path))
+        || manifest.saved_queries.values().any(|found| held(&found.package_name, &found.original_file_path))
+        || manifest.nodes.values().filter(is_unit_test).any(|node| changed.hold(node))
+        || manifest.disabled.values().filter(is_unit_test).any(|node| changed.hold(node));
+    if found { other } else { Ok(()) }
+}
+
+/// Sources must be as they were.
+fn same_tables(manifest: &Manifest, tables: &[Table<'_>], files: &Files) -> Result<(), Outdated> {
+    let enabled = tables.iter().map(|table| &table.node).filter(|node| node.config.enabled());
+    let mut count = 0;
+    for node in enabled {
+        count += 1;
+        if manifest.sources.get(&node.unique_id) != Some(node) {
+            return Err(Outdated("a source changed"));
+        }
+    }
+    let before = manifest.sources.values().filter(|node| files.contains(&node.package_name, &node.original_file_path));
+    if before.count() == count { Ok(()) } else { Err(Outdated("a source went")) }
+}
+
+/// How far a change of a node may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    Nothing,
+    /// Template and checksum.
+    Code,
+    /// And what it reads.
+    Edges,
+    /// And what is said about it.
+    Words,
+}
+
+/// How a node differs from what it was.
+///
+/// # Errors
+/// When others may see it.
+fn reach(old: &Node, new: &Node) -> Result<Reach, Outdated> {
+    if old == new {
+        return Ok(Reach::Nothing);
+    }
+    let mut expected = old.clone();
+    expected.raw_code.clone_from(&new.raw_code);
+    expected.checksum.clone_from(&new.checksum);
+    if expected == *new {
+        return Ok(Reach::Code);
+    }
+    expected.refs.clone_from(&new.refs);
+    expected.sources.clone_from(&new.sources);
+    expected.depends_on.clone_from(&new.depends_on);
+    if expected == *new {
+        return Ok(Reach::Edges);
+    }
+    expected.description.clone_from(&new.description);
+    expected.columns.clone_from(&new.columns);
+    expected.constraints.clone_from(&new.constraints);
+    expected.config.clone_from(&new.config);
+    expected.unrendered_config.clone_from(&new.unrendered_config);
+    expected.tags.clone_from(&new.tags);
+    let same_kind = old.is_relational() == new.is_relational() && old.config.enabled() == new.config.enabled();
+    if expected == *new && same_kind { Ok(Reach::Words) } else { Err(Outdated("a node looks different to others")) }
+}
+
+/// Puts the nodes in the place of those that were there.
+fn replace(manifest: &mut Manifest, drafts: Vec<Draft<'_>>, files: &Files) -> Result<(), Outdated> {
+    let ids: HashSet<&str> = drafts.iter().map(|draft| draft.node.unique_id.as_str()).collect();
+    let is_held = |node: &&Node| node.unit_test.is_none() && files.hold(node);
+    let before = manifest.nodes.values().chain(manifest.disabled.values()).filter(is_held).count();
+    if ids.len() != drafts.len() || before != drafts.len() {
+        return Err(Outdated("nodes came or went"));
+    }
+    let mut reached: HashMap<String, Reach> = HashMap::new();
+    let mut unresolved: Vec<Origin> = Vec::new();
+    for draft in drafts {
+        let origin = Origin::of(&draft);
+        let of = if origin.enabled { &mut manifest.nodes } else { &mut manifest.disabled };
+        let Some(old) = of.get_mut(&origin.unique_id).filter(|old| files.hold(old)) else {
+            return Err(Outdated("nodes came or went"));
+        };
+        let mut new = *draft.node;
+        new.primary_key.clone_from(&old.primary_key);
+        if new.refs == old.refs && new.sources == old.sources {
+            new.depends_on.nodes.clone_from(&old.depends_on.nodes);
+        } else if origin.enabled {
+            unresolved.push(origin);
+        }
+        reached.insert(new.unique_id.clone(), reach(old, &new)?);
+        *old = new;
+    }
+    let reach_of = |id: &str| reached.get(id).copied().unwrap_or(Reach::Nothing);
+    follow(manifest, &unresolved)?;
+    unit_tests(manifest, &reach_of)?;
+    let read = manifest.semantic_models.values().flat_map(|model| &model.depends_on.nodes);
+    if read.into_iter().any(|id| reach_of(id) == Reach::Words) {
+        return Err(Outdated("a semantic model reads what changed"));
+    }
+    key::declare(manifest);
+    graph::connect(manifest);
+    if !unresolved.is_empty() && graph::cycle(manifest).is_some() {
+        return Err(Outdated("there is a circle"));
+    }
+    Ok(())
+}
+
+/// Follows the references of nodes.
+fn follow(manifest: &mut Manifest, nodes: &[Origin]) -> Result<(), Outdated> {
+    if nodes.is_empty() {
+        return Ok(());
+    }
+    let index = Index::new(manifest, &[]);
+    let mut resolved = Vec::new();
+    for origin in nodes {
+        let node = &manifest.nodes[&origin.unique_id];
+        let (ids, problems) = resolve::follow(&index, node, &resolve::asking(origin, node));
+        if !problems.is_empty() {
+            return Err(Outdated("a reference leads nowhere"));
+        }
+        resolved.push(ids);
+    }
+    for (origin, ids) in nodes.iter().zip(resolved) {
+        manifest.nodes[&origin.unique_id].depends_on.nodes = ids;
+    }
+    Ok(())
+}
+
+/// Unit tests have the template of their model; whatever else they know of nodes must be as it was.
+fn unit_tests(manifest: &mut Manifest, reach_of: &dyn Fn(&str) -> Reach) -> Result<(), Outdated> {
+    let mut codes: Vec<(String, String)> = Vec::new();
+    for node in manifest.nodes.values().chain(manifest.disabled.values()) {
+        let Some(test) = &node.unit_test else { continue };
+        let given = test.given.iter().map(|given| given.node.as_str());
+        for id in node.depends_on.nodes.iter().map(String::as_str).chain(given) {
+            let is_seed = manifest.nodes.get(id).is_some_and(|node| node.resource_type == ResourceType::Seed);
+            match reach_of(id) {
+                Reach::Nothing => {}
+                Reach::Code if !is_seed => {
+                    let tested = node.depends_on.nodes.first().and_then(|id| manifest.nodes.get(id));
+                    let tested = tested.ok_or(Outdated("the model of a unit test is disabled"))?;
+                    codes.push((node.unique_id.clone(), tested.raw_code.clone()));
+                }
+                _ => return Err(Outdated("a unit test is about what changed")),
+            }
+        }
+    }
+    for (id, code) in codes {
+        let into = if manifest.nodes.contains_key(&id) { &mut manifest.nodes } else { &mut manifest.disabled };
+        into[&id].raw_code = code;
+    }
+    Ok(())
+}

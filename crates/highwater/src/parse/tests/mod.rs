@@ -1,0 +1,71 @@
+//! Whatever happens to a project, what comes of what was kept is what a whole parse makes of it.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | here | opening a project both ways |
+//! | `project.rs` | a project that has something of everything |
+//! | `edits.rs` | what happens to projects |
+//! | `forged.rs` | naive variants: what is kept, altered so that one kind of change goes unseen |
+//! | `random.rs` | random edits, compared after each; the naive variants must be caught |
+//! | `broken.rs` | files that were cut short or altered, folders that cannot be written, commands at once |
+
+mod broken;
+mod edits;
+mod forged;
+mod project;
+mod random;
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use indexmap::IndexMap;
+
+use crate::project::LoadOptions;
+use crate::session::Session;
+
+/// The variables of the environment are one for all tests.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How a command is called.
+#[derive(Debug, Clone, Default)]
+struct Call {
+    vars: IndexMap<String, serde_json::Value>,
+    target: Option<String>,
+}
+
+impl Call {
+    fn options(&self, folder: &Path, partial_parse: bool) -> LoadOptions {
+        LoadOptions {
+            project_dir: folder.to_path_buf(),
+            profiles_dir: Some(folder.to_path_buf()),
+            vars: self.vars.clone(),
+            target: self.target.clone(),
+            partial_parse: Some(partial_parse),
+            ..LoadOptions::default()
+        }
+    }
+
+    /// What a command sees of the project, written out: with what is kept, or without.
+    fn see(&self, folder: &Path, partial_parse: bool) -> String {
+        match Session::open(&self.options(folder, partial_parse)) {
+            Ok(session) => {
+                let macros = session.macros.nodes();
+                let macros: Vec<&String> = macros.keys().collect();
+                let seen = format!("{:?}\n{:?}\n{macros:?}", session.manifest, session.warnings);
+                // What is other every time must be that of this time.
+                seen.replace(&session.project.invocation_id, "[invocation]")
+            }
+            Err(problems) => format!("{problems:?}"),
+        }
+    }
+}
+
+/// Where two texts begin to differ.
+fn difference(left: &str, right: &str) -> String {
+    let same = left.bytes().zip(right.bytes()).take_while(|(left, right)| left == right).count();
+    let around = |text: &str| text.chars().skip(same.saturating_sub(300)).take(600).collect::<String>();
+    format!("with what is kept:\n{}\nanew:\n{}", around(left), around(right))
+}
