@@ -136,10 +136,23 @@ pub struct TalkArguments {
           value_parser = FalseyValueParser::new())]
     pub quiet: bool,
 
+    #[arg(long, global = true, hide = true)]
+    pub no_quiet: bool,
+
     /// Say everything, SQL included
     #[arg(short, long, global = true, env = "DBT_DEBUG", hide_env_values = true,
           value_parser = FalseyValueParser::new())]
     pub debug: bool,
+
+    #[arg(long, global = true, hide = true)]
+    pub no_debug: bool,
+
+    /// Do not print what templates print(); variable DBT_PRINT=false
+    #[arg(long, global = true)]
+    pub no_print: bool,
+
+    #[arg(long, global = true, hide = true, overrides_with = "no_print")]
+    pub print: bool,
 
     /// No colours (as the variable NO_COLOR)
     #[arg(long, visible_alias = "no-color", global = true)]
@@ -160,19 +173,57 @@ pub struct AcceptedArguments {
     #[arg(long, global = true, hide = true)]
     write_json: bool,
     #[arg(long, global = true, hide = true)]
+    send_anonymous_usage_stats: bool,
+    #[arg(long, global = true, hide = true)]
     no_send_anonymous_usage_stats: bool,
+    #[arg(long, global = true, hide = true)]
+    populate_cache: bool,
     #[arg(long, global = true, hide = true)]
     no_populate_cache: bool,
     #[arg(long, global = true, hide = true)]
     cache_selected_only: bool,
     #[arg(long, global = true, hide = true)]
+    no_cache_selected_only: bool,
+    #[arg(long, global = true, hide = true)]
+    log_cache_events: bool,
+    #[arg(long, global = true, hide = true)]
+    no_log_cache_events: bool,
+    #[arg(long, global = true, hide = true)]
+    static_parser: bool,
+    #[arg(long, global = true, hide = true)]
     no_static_parser: bool,
+    #[arg(long, global = true, hide = true)]
+    use_experimental_parser: bool,
+    #[arg(long, global = true, hide = true)]
+    no_use_experimental_parser: bool,
+    #[arg(long, global = true, hide = true)]
+    use_fast_test_edges: bool,
+    #[arg(long, global = true, hide = true)]
+    no_use_fast_test_edges: bool,
+    #[arg(long, global = true, hide = true)]
+    show_all_deprecations: bool,
+    #[arg(long, global = true, hide = true)]
+    no_show_all_deprecations: bool,
+    #[arg(long, global = true, hide = true)]
+    use_colors_file: bool,
+    #[arg(long, global = true, hide = true)]
+    no_use_colors_file: bool,
+    #[arg(long, global = true, hide = true)]
+    upload_to_artifacts_ingest_api: bool,
+    #[arg(long, global = true, hide = true)]
+    no_upload_to_artifacts_ingest_api: bool,
     #[arg(long, global = true, hide = true)]
     no_introspect: bool,
     #[arg(long, global = true, hide = true, value_name = "DIR")]
     log_path: Option<PathBuf>,
     #[arg(long, global = true, hide = true, value_name = "LEVEL")]
     log_level_file: Option<String>,
+    #[arg(long, global = true, hide = true, value_name = "FORMAT")]
+    log_format_file: Option<String>,
+    #[arg(long, global = true, hide = true, value_name = "N")]
+    printer_width: Option<usize>,
+    #[arg(long, global = true, hide = true, value_name = "FILE")]
+    record_timing_info: Option<PathBuf>,
 }
 
 /// How messages are written.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::artifacts::Lineage;
 use crate::context::Macros;
 use crate::diagnostics::Diagnostic;
 use crate::engine::Engine;
@@ -23,6 +24,8 @@ pub struct Session {
     pub macros: Arc<Macros>,
     /// What was strange but bearable while reading.
     pub warnings: Vec<Diagnostic>,
+    /// What follows from what is kept of the parse.
+    pub(crate) lineage: Option<Lineage>,
     engine: Mutex<Option<Arc<dyn Engine>>>,
 }
 
@@ -32,7 +35,7 @@ impl Session {
     /// # Errors
     /// Everything found wrong in the files.
     pub fn open(options: &LoadOptions) -> Result<Self, Vec<Diagnostic>> {
-        let Parsed { project, macros, manifest, warnings: found } = parse::parse(options)?;
+        let Parsed { project, macros, manifest, warnings: found, lineage } = parse::parse(options)?;
         let mut warnings = project.warnings.clone();
         warnings.extend(found);
         Ok(Self {
@@ -40,6 +43,7 @@ impl Session {
             manifest: Arc::new(manifest),
             macros,
             warnings,
+            lineage,
             engine: Mutex::new(None),
         })
     }

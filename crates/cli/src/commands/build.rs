@@ -41,7 +41,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let mut options = nodes::options(Command::Build, &arguments.nodes, global, &session)?;
     options.full_refresh = arguments.refresh.full_refresh;
     options.store_failures = arguments.tests.store_failures;
-    options.empty = arguments.empty.empty;
+    options.empty = arguments.empty.is_wanted();
     arguments.event_time.apply(&mut options)?;
     nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
 }

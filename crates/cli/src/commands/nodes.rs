@@ -26,6 +26,9 @@ pub struct NodeArguments {
     #[arg(short = 'x', long, env = "DBT_FAIL_FAST", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub fail_fast: bool,
 
+    #[arg(long, hide = true)]
+    no_fail_fast: bool,
+
     /// Take warnings for errors
     #[arg(long, env = "DBT_WARN_ERROR", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub warn_error: bool,
@@ -55,7 +58,17 @@ pub struct TestArguments {
 pub struct EmptyArguments {
     /// Read every input as an empty table: checks that the SQL runs, builds no rows
     #[arg(long, env = "DBT_EMPTY", hide_env_values = true, value_parser = FalseyValueParser::new())]
-    pub empty: bool,
+    empty: bool,
+
+    #[arg(long, hide = true)]
+    no_empty: bool,
+}
+
+impl EmptyArguments {
+    /// Whether every input is read as an empty table.
+    pub fn is_wanted(&self) -> bool {
+        self.empty && !self.no_empty
+    }
 }
 
 /// `--event-time-start`, `--event-time-end` and `--sample`, for the commands that build.
@@ -151,7 +164,7 @@ pub fn options(
     let mut options = RunOptions::new(command);
     options.selection = project::selection(&arguments.selection, session)?;
     options.deferral = project::deferral(&arguments.selection, &options.selection, session)?;
-    options.fail_fast = arguments.fail_fast || project_flag(session, "fail_fast");
+    options.fail_fast = !arguments.no_fail_fast && (arguments.fail_fast || project_flag(session, "fail_fast"));
     options.threads = global.threads.map(usize::from);
     options.write_json = !global.no_write_json;
     options.arguments = recorded_arguments(command, Some(arguments), global);

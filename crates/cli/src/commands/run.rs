@@ -47,7 +47,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     }
     let mut options = nodes::options(Command::Run, &arguments.nodes, global, &session)?;
     options.full_refresh = arguments.refresh.full_refresh;
-    options.empty = arguments.empty.empty;
+    options.empty = arguments.empty.is_wanted();
     arguments.event_time.apply(&mut options)?;
     nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
 }

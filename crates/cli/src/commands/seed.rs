@@ -37,7 +37,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let session = nodes::open(global, arguments.nodes.warn_error, ui)?;
     let mut options = nodes::options(Command::Seed, &arguments.nodes, global, &session)?;
     options.full_refresh = arguments.refresh.full_refresh;
-    options.empty = arguments.empty.empty;
+    options.empty = arguments.empty.is_wanted();
     options.show_loaded = arguments.show;
     nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
 }

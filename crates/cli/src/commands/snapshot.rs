@@ -33,7 +33,7 @@ impl Arguments {
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, arguments.nodes.warn_error, ui)?;
     let mut options = nodes::options(Command::Snapshot, &arguments.nodes, global, &session)?;
-    options.empty = arguments.empty.empty;
+    options.empty = arguments.empty.is_wanted();
     arguments.event_time.apply(&mut options)?;
     nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
 }

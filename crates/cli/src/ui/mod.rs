@@ -37,8 +37,16 @@ pub struct Ui {
     interactive: bool,
     /// Standard error takes colour.
     colour: bool,
+    /// What templates print is shown.
+    prints: bool,
     /// Names this invocation in JSON log lines.
     invocation_id: String,
+}
+
+/// Whether a variable of the environment says no.
+fn is_off(variable: &str) -> bool {
+    let value = std::env::var(variable).unwrap_or_default().to_ascii_lowercase();
+    ["0", "false", "f", "no", "n", "off"].contains(&value.trim())
 }
 
 impl Ui {
@@ -49,9 +57,9 @@ impl Ui {
         } else if talk.use_colors {
             anstream::ColorChoice::AlwaysAnsi.write_global();
         }
-        let level = if talk.quiet {
+        let level = if talk.quiet && !talk.no_quiet {
             talk.log_level.max(LogLevel::Error)
-        } else if talk.debug {
+        } else if talk.debug && !talk.no_debug {
             LogLevel::Debug
         } else {
             talk.log_level
@@ -66,6 +74,7 @@ impl Ui {
             answers_json,
             interactive: terminal && talk.log_format == LogFormat::Text && level <= LogLevel::Info,
             colour: anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never,
+            prints: talk.print || !(talk.no_print || is_off("DBT_PRINT")),
             invocation_id: String::new(),
         }
     }
@@ -112,6 +121,9 @@ impl Ui {
     /// Writes what a template prints to standard output, also when talk is switched off: people send it to files. Where
     /// only JSON belongs there it is talk.
     pub fn print(&self, text: &str) {
+        if !self.prints {
+            return;
+        }
         if self.answers_json || self.format == LogFormat::Json {
             self.say(LogLevel::Info, "PrintEvent", text);
         } else {

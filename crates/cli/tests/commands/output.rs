@@ -49,3 +49,44 @@ fn problems_are_json_too_when_the_answer_is() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!((problem["code"].as_str(), problem["labels"][0]["line"].as_u64()), (Some("HW0213"), Some(1)));
 }
+
+#[test]
+fn what_templates_print_is_shown_unless_somebody_says_no() {
+    let project =
+        TestProject::new("=== macros/told.sql\n{% macro told() %}{% do print('version: 2') %}{% endmacro %}\n");
+    let told = |arguments: &[&str], variable: &str| {
+        let arguments = [&["run-operation", "told"], arguments].concat();
+        let output = project.command(&arguments).env("DBT_PRINT", variable).output().expect("hw starts");
+        assert!(output.status.success());
+        output.stdout == b"version: 2\n"
+    };
+    assert!(told(&[], "") && told(&["--print"], "false"));
+    assert!(!told(&["--no-print"], "") && !told(&[], "False"));
+}
+
+#[test]
+fn flags_of_dbt_that_mean_nothing_here_are_taken() {
+    let project = TestProject::new(SHOP);
+    let flags = "--no-log-cache-events --no-cache-selected-only --populate-cache --static-parser --no-use-experimental-parser \
+                 --no-send-anonymous-usage-stats --no-show-all-deprecations --no-use-colors-file --no-version-check \
+                 --printer-width 80 --log-format-file json --log-level-file debug --log-path logs";
+    let mut arguments: Vec<&str> = flags.split_whitespace().collect();
+    arguments.extend(["seed", "--no-fail-fast", "--no-debug", "--no-quiet"]);
+    project.ok(&arguments);
+    // What they take back is what the environment says.
+    let says = |arguments: &[&str]| {
+        let output =
+            project.command(arguments).env("DBT_QUIET", "1").env("DBT_EMPTY", "1").output().expect("hw starts");
+        assert!(output.status.success());
+        !output.stderr.is_empty()
+    };
+    assert!(!says(&["run", "--no-empty"]) && says(&["run", "--no-quiet", "--no-empty"]));
+    let days = project.stdout(&[
+        "show",
+        "--inline",
+        "select count(*) as days from {{ ref('daily_revenue') }}",
+        "--output",
+        "json",
+    ]);
+    assert!(days.contains("\"days\": 2"), "{days}");
+}

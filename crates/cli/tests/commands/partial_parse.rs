@@ -98,6 +98,32 @@ fn the_manifest_is_that_of_a_whole_parse() {
 }
 
 #[test]
+fn entries_of_nodes_that_are_the_same_are_taken_from_the_manifest_before() {
+    let project = TestProject::new(SHOP);
+    project.write("models/other.sql", "select 1 as id");
+    let made = |what: &[&str]| {
+        project.ok(what);
+        let manifest: Value = serde_json::from_str(&project.read("target/manifest.json")).expect("JSON");
+        ["daily_revenue", "other"].map(|name| manifest["nodes"][format!("model.shop.{name}")]["created_at"].as_f64())
+    };
+    let first = made(&["parse"]);
+    assert_eq!(made(&["parse"]), first);
+    project.write("models/other.sql", "select 2 as id");
+    let second = made(&["parse"]);
+    assert!(second[0] == first[0] && second[1] != first[1]);
+    // What was compiled has an entry of its own; the next parse writes the one without.
+    let run = made(&["run", "--select", "other"]);
+    assert!(run[0] == first[0] && run[1] != second[1]);
+    // Somebody else's file is no source of anything.
+    project.write(
+        "target/manifest.json",
+        &project.read("target/manifest.json").replace("daily_revenue", "weekly_revenue"),
+    );
+    assert_ne!(made(&["parse"])[0], first[0]);
+    assert_ne!(made(&["parse", "--no-partial-parse"])[0], first[0]);
+}
+
+#[test]
 fn processes_at_once_do_not_disturb_each_other() {
     let project = TestProject::new(SHOP);
     for round in 0..3 {

@@ -21,6 +21,7 @@ mod sources;
 mod write;
 
 pub use catalog::{catalog_json, empty_catalog_json};
+pub(crate) use manifest::Lineage;
 pub use manifest::write_manifest;
 pub(crate) use manifest::{exposure_value, node_value, sections};
 pub use run_results::run_results_json;

@@ -65,30 +65,44 @@ pub(super) fn write_section<T: Sync>(
     items: &[(&str, T)],
     fill: impl Fn(&T, &mut Object<'_>) + Sync,
 ) -> io::Result<()> {
+    out.write_all(b"{")?;
+    write_entries(out, items, fill)?;
+    out.write_all(b"}")
+}
+
+/// Writes entries with a comma between any two; the lengths of the entries are the answer.
+///
+/// # Errors
+/// Those of `out`.
+pub(super) fn write_entries<T: Sync>(
+    out: &mut impl Write,
+    items: &[(&str, T)],
+    fill: impl Fn(&T, &mut Object<'_>) + Sync,
+) -> io::Result<Vec<u64>> {
     /// Entries that one thread writes at a time, and those in memory at once.
     const CHUNK: usize = 64;
     const ROUND: usize = CHUNK * 16;
-    out.write_all(b"{")?;
-    let mut first = true;
+    let entries = |chunk: &[(&str, T)]| {
+        let (mut text, mut lengths) = (Vec::with_capacity(chunk.len() * 4096), Vec::with_capacity(chunk.len()));
+        for (id, item) in chunk {
+            text.push(b',');
+            let start = text.len();
+            write_value(&mut text, id);
+            text.push(b':');
+            let mut object = Object::new(&mut text);
+            fill(item, &mut object);
+            object.end();
+            lengths.push((text.len() - start) as u64);
+        }
+        (text, lengths)
+    };
+    let mut all = Vec::with_capacity(items.len());
     for round in items.chunks(ROUND) {
-        let texts: Vec<Vec<u8>> = round
-            .par_chunks(CHUNK)
-            .map(|chunk| {
-                let mut text = Vec::with_capacity(CHUNK * 4096);
-                for (id, item) in chunk {
-                    text.push(b',');
-                    write_value(&mut text, id);
-                    text.push(b':');
-                    let mut object = Object::new(&mut text);
-                    fill(item, &mut object);
-                    object.end();
-                }
-                text
-            })
-            .collect();
-        for text in texts {
-            out.write_all(if std::mem::take(&mut first) { &text[1..] } else { &text })?;
+        let written: Vec<(Vec<u8>, Vec<u64>)> = round.par_chunks(CHUNK).map(entries).collect();
+        for (text, lengths) in written {
+            out.write_all(if all.is_empty() { &text[1..] } else { &text })?;
+            all.extend(lengths);
         }
     }
-    out.write_all(b"}")
+    Ok(all)
 }

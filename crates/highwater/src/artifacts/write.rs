@@ -26,19 +26,19 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Diagnostic>
     replace(path, &text).map_err(|error| refused(path, &error))
 }
 
-/// Writes what `fill` writes.
+/// Writes what `fill` writes; the answer is the file in its place.
 ///
 /// # Errors
 /// `HW0451` when the file system refuses: no permission, no space.
 pub(super) fn replace_with(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<()>,
-) -> Result<(), Diagnostic> {
+) -> Result<fs::File, Diagnostic> {
     try_replace(path, fill).map_err(|error| refused(path, &error))
 }
 
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    try_replace(path, |file| file.write_all(content))
+    try_replace(path, |file| file.write_all(content)).map(drop)
 }
 
 /// As [`replace_with`].
@@ -48,7 +48,7 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 pub(crate) fn try_replace(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<()>,
-) -> io::Result<()> {
+) -> io::Result<fs::File> {
     // Threads write side by side, and so may two processes.
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -60,7 +60,8 @@ pub(crate) fn try_replace(
         let mut file = BufWriter::with_capacity(1 << 20, fs::File::create(&draft)?);
         fill(&mut file)?;
         file.flush()?;
-        fs::rename(&draft, path)
+        fs::rename(&draft, path)?;
+        file.into_inner().map_err(io::IntoInnerError::into_error)
     };
     let written = write();
     if written.is_err() {

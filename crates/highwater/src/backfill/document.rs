@@ -153,11 +153,21 @@ impl Document {
         }
     }
 
-    /// Seconds that builds of so many partitions took before, and the models of which that is not known.
-    pub fn seconds(&self) -> (f64, Vec<&str>) {
+    /// The time that building takes, by what builds took before, in words.
+    pub fn time(&self) -> String {
         let known: u64 = self.models.iter().filter_map(|model| model.milliseconds).sum();
         let unknown = self.models.iter().filter(|model| model.milliseconds.is_none());
-        (known as f64 / 1000.0, unknown.map(|model| model.label.as_str()).collect())
+        let unknown: Vec<&str> = unknown.map(|model| model.label.as_str()).collect();
+        let on_top = "audits and the comparison come on top";
+        let seconds = known as f64 / 1000.0;
+        match unknown.len() {
+            0 => format!("building takes about {seconds:.1} s, by what builds took before; {on_top}"),
+            all if all == self.models.len() => "not known, no build of these has been timed".to_owned(),
+            _ => format!(
+                "building takes about {seconds:.1} s, by what builds took before, and that of {}, of which no build has been timed; {on_top}",
+                unknown.join(", ")
+            ),
+        }
     }
 
     /// As much of the hash as people type.
@@ -220,7 +230,7 @@ fn markdown(file: &File) -> String {
         size(bytes),
         file.room.sentence()
     ));
-    line(time(plan));
+    line(format!("time: {}", plan.time()));
     line(format!(
         "approvals wanted: {}; the plan lasts {} days, old rows are kept for {}",
         plan.approvals, plan.expires_days, plan.keep_days
@@ -307,20 +317,6 @@ fn asked(request: &Request) -> String {
         (What::Named, Some(from), Some(to)) if request.partitions.is_empty() => format!("from {from} to {to}"),
         (What::Named, Some(from), Some(to)) => format!("from {from} to {to}, and {}", request.partitions.join(", ")),
         (What::Named, ..) => request.partitions.join(", "),
-    }
-}
-
-/// The time that building takes, by what builds took before.
-fn time(plan: &Document) -> String {
-    let (seconds, unknown) = plan.seconds();
-    let on_top = "audits and the comparison come on top";
-    match unknown.len() {
-        0 => format!("time: building takes about {seconds:.1} s, by what builds took before; {on_top}"),
-        all if all == plan.models.len() => "time: not known, no build of these has been timed".to_owned(),
-        _ => format!(
-            "time: building takes about {seconds:.1} s, by what builds took before, and that of {}, of which no build has been timed; {on_top}",
-            unknown.join(", ")
-        ),
     }
 }
 

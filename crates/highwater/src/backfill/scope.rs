@@ -9,7 +9,7 @@ use crate::exact::dirty::{Dirty, dirty, listed};
 use crate::exact::foresee::{Shown, Work, foresee};
 use crate::exact::job::Job;
 use crate::exact::ledger::{self, ModelRow};
-use crate::exact::logic::{logic_change, sha256};
+use crate::exact::logic::{column_change, logic_change, pairs, sha256};
 use crate::exact::look::{Choice, look, same_columns, target};
 use crate::exact::overlay::Overlay;
 use crate::exact::prepare::{Prepared, prepare, text_over};
@@ -109,8 +109,18 @@ pub(crate) fn scope(
         return unless_selected(
             &job,
             model,
-            "its columns are no longer those of its table",
-            format!("a table cannot have two shapes at once: hw run --select {} --full-refresh", job.label),
+            &format!(
+                "its columns are no longer those of its table: a rebuild has {}",
+                column_change(&pairs(&target.columns), &pairs(&prepared.output))
+            ),
+            if model.is_exact {
+                format!(
+                    "a run builds it anew, in one transaction, behind its tests where audits is before: hw run --select {}",
+                    job.label
+                )
+            } else {
+                format!("a table cannot have two shapes at once: hw run --select {} --full-refresh", job.label)
+            },
         );
     }
     if !binds_over(&mut job, ahead)? {

@@ -52,6 +52,19 @@ impl State {
         Self::ALL.into_iter().find(|state| state.word() == word).unwrap_or(Self::Abandoned)
     }
 
+    /// What can be done from here.
+    pub fn next(self, id: &str) -> String {
+        match self {
+            Self::Planned => format!("hw backfill apply {id}"),
+            Self::Staging | Self::Staged | Self::Failed => {
+                format!("hw backfill resume {id}, or hw backfill abandon {id}")
+            }
+            Self::Published => format!("hw backfill rollback {id} undoes it"),
+            Self::RolledBack => format!("hw backfill apply {id} does it again, hw backfill abandon {id} gives it up"),
+            Self::Abandoned => "plan it again: hw backfill plan".to_owned(),
+        }
+    }
+
     /// Whether its partitions are held, so that no other backfill may begin on its models.
     pub fn holds(self) -> bool {
         matches!(self, Self::Staging | Self::Staged | Self::Failed | Self::RolledBack)
@@ -205,16 +218,7 @@ pub(crate) fn advance(
 
 /// The step does not follow from where the backfill is.
 pub(crate) fn out_of_turn(id: &str, state: State, step: &'static str) -> BackfillError {
-    let help = match state {
-        State::Planned => format!("hw backfill apply {id}"),
-        State::Staging | State::Staged | State::Failed => {
-            format!("hw backfill resume {id}, or hw backfill abandon {id}")
-        }
-        State::Published => format!("hw backfill rollback {id} undoes it"),
-        State::RolledBack => format!("hw backfill apply {id} does it again, hw backfill abandon {id} gives it up"),
-        State::Abandoned => "plan it again: hw backfill plan".to_owned(),
-    };
-    BackfillError::OutOfTurn { id: id.to_owned(), state: state.word(), step, help }
+    BackfillError::OutOfTurn { id: id.to_owned(), state: state.word(), step, help: state.next(id) }
 }
 
 /// The moment of a step, as a literal.

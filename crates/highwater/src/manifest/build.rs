@@ -70,21 +70,21 @@ fn whole(project: &Project, macros: &Arc<Macros>) -> Result<Built, Vec<Diagnosti
         ..Manifest::default()
     };
     let renderers = Renderers::new(project, &manifest.docs);
-    let (properties, moving) = properties::read(project, &renderers, &mut issues);
+    let (mut properties, moving) = properties::read(project, &renderers, &mut issues);
     describe_macros(&mut manifest, &properties, &renderers, &mut issues);
-    let configurer = Configurer::new(project);
-    let workbench = Workbench {
-        parse: ParseContext { project, macros, messages: None },
-        renderers: &renderers,
-        configurer: &configurer,
+    let (mut stability, disabled_sources, nodes) = {
+        let parse = ParseContext { project, macros, messages: None };
+        let workbench = Workbench { parse, renderers: &renderers, configurer: &Configurer::new(project) };
+        let Nodes { drafts, tables, stability } = workbench.nodes(&properties, &mut issues)?;
+        checks::nodes(&drafts, &mut issues);
+        groups(&mut manifest, &properties, &drafts, &mut issues);
+        let disabled_sources = insert_sources(&mut manifest, tables, &mut issues);
+        (stability, disabled_sources, drafts.into_iter().map(finished).collect::<Vec<_>>())
     };
-    let Nodes { drafts, tables, mut stability } = workbench.nodes(&properties, &mut issues)?;
     stability.unknown |= moving;
-
-    checks::nodes(&drafts, &mut issues);
-    groups(&mut manifest, &properties, &drafts, &mut issues);
-    let origins = insert_nodes(&mut manifest, drafts);
-    let disabled_sources = insert_sources(&mut manifest, tables, &mut issues);
+    // The trees of the files are large, and so is what follows.
+    properties.retain(|described| !properties::NODES.contains(&described.list));
+    let origins = insert_nodes(&mut manifest, nodes);
     resolve::resolve(&mut manifest, &disabled_sources, &origins, &mut issues);
     let layer = semantic::read(project, &manifest, &disabled_sources, &properties, &renderers, &mut issues);
     (manifest.semantic_models, manifest.metrics) = (layer.semantic_models, layer.metrics);
@@ -94,12 +94,10 @@ fn whole(project: &Project, macros: &Arc<Macros>) -> Result<Built, Vec<Diagnosti
         project,
         macros,
         renderers: &renderers,
-        configurer: &configurer,
+        configurer: &Configurer::new(project),
         disabled_sources: &disabled_sources,
     };
     unit_tests.read(&mut manifest, &properties, &mut issues);
-    // The trees of the files are large, and what follows makes copies.
-    drop(properties);
     key::declare(&mut manifest);
     graph::connect(&mut manifest);
     issues.extend(checks::cycle(&manifest, &origins));
@@ -417,16 +415,21 @@ fn read_hooks(parse: &ParseContext<'_>, draft: &mut Draft<'_>, issues: &mut Issu
     }
 }
 
+/// A node that is read, and where it came from.
+fn finished(draft: Draft<'_>) -> (Box<Node>, Origin) {
+    let origin = Origin::of(&draft);
+    (draft.node, origin)
+}
+
 /// Puts the nodes into the manifest; what is left says where they came from.
-fn insert_nodes(manifest: &mut Manifest, drafts: Vec<Draft<'_>>) -> Vec<Origin> {
-    manifest.nodes.reserve_exact(drafts.len());
-    let origin = |draft: Draft<'_>| {
-        let origin = Origin::of(&draft);
+fn insert_nodes(manifest: &mut Manifest, nodes: Vec<(Box<Node>, Origin)>) -> Vec<Origin> {
+    manifest.nodes.reserve_exact(nodes.len());
+    let insert = |(node, origin): (Box<Node>, Origin)| {
         let into = if origin.enabled { &mut manifest.nodes } else { &mut manifest.disabled };
-        into.insert(origin.unique_id.clone(), *draft.node);
+        into.insert(origin.unique_id.clone(), *node);
         origin
     };
-    drafts.into_iter().map(origin).collect()
+    nodes.into_iter().map(insert).collect()
 }
 
 /// Puts the enabled tables into the manifest; the others are the answer.

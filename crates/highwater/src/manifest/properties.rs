@@ -31,6 +31,8 @@ const LISTS: &[&str] = &[
     "unit_tests",
     "data_tests",
 ];
+/// Those whose entries are nodes and sources, or say something about them.
+pub(super) const NODES: [&str; 6] = ["models", "seeds", "snapshots", "analyses", "data_tests", "sources"];
 /// Keys that are accepted and not read.
 const IGNORED: &[&str] = &["version", "functions", "anchors", "definitions", "catalogs"];
 /// Keys of an entry that dbt also takes outside `config:`.

@@ -26,9 +26,6 @@ use super::{Manifest, Node, ResourceType, checks, graph, key};
 use crate::context::{Macros, Message, Messages, ParseContext, log_messages};
 use crate::project::{FileKind, Project};
 
-/// Lists of properties files whose entries are nodes, or say something about nodes or sources.
-const LISTS: [&str; 6] = ["models", "seeds", "snapshots", "analyses", "data_tests", "sources"];
-
 /// Why only a whole parse can tell.
 #[derive(Debug)]
 pub(crate) struct Outdated(pub &'static str);
@@ -91,7 +88,8 @@ pub(crate) fn together(manifest: &Manifest, changed: &Files) -> Files {
     }
 }
 
-/// Brings a manifest up to date. `project` holds the texts of `files`, which are `changed` and what belongs [`together`] with it.
+/// Brings a manifest up to date. `project` holds the texts of `files`, which are `changed` and what belongs [`together`] with it. The
+/// answer are the unique ids of all nodes that are not as they were.
 ///
 /// # Errors
 /// When the change may reach further; the manifest is of no use then.
@@ -101,7 +99,7 @@ pub(crate) fn update(
     macros: &Arc<Macros>,
     changed: &Files,
     files: &Files,
-) -> Result<(), Outdated> {
+) -> Result<HashSet<String>, Outdated> {
     // Said only when it counts: a whole parse would say it again.
     let said: Arc<Mutex<Vec<(Message, String)>>> = Arc::default();
     let heard = Arc::clone(&said);
@@ -123,18 +121,18 @@ pub(crate) fn update(
         return Err(Outdated("there is something to say about a file"));
     }
     same_tables(manifest, &tables, files)?;
-    replace(manifest, drafts, files)?;
+    let reached = replace(manifest, drafts, files)?;
     let said = std::mem::take(&mut *said.lock().unwrap_or_else(PoisonError::into_inner));
     let say = log_messages();
     said.iter().for_each(|(kind, text)| say(*kind, text));
-    Ok(())
+    Ok(reached)
 }
 
 /// What properties files hold besides nodes is read with everything at hand.
 fn only_nodes(manifest: &Manifest, properties: &[Described], changed: &Files) -> Result<(), Outdated> {
     let other = Err(Outdated("a properties file that changed holds more than nodes"));
     let mut of_changed = properties.iter().filter(|described| changed.contains(&described.package, &described.path));
-    if of_changed.any(|described| !LISTS.contains(&described.list)) {
+    if of_changed.any(|described| !properties::NODES.contains(&described.list)) {
         return other;
     }
     let held = |package: &str, path: &str| changed.contains(package, path);
@@ -214,7 +212,7 @@ fn reach(old: &Node, new: &Node) -> Result<Reach, Outdated> {
 }
 
 /// Puts the nodes in the place of those that were there.
-fn replace(manifest: &mut Manifest, drafts: Vec<Draft<'_>>, files: &Files) -> Result<(), Outdated> {
+fn replace(manifest: &mut Manifest, drafts: Vec<Draft<'_>>, files: &Files) -> Result<HashSet<String>, Outdated> {
     let ids: HashSet<&str> = drafts.iter().map(|draft| draft.node.unique_id.as_str()).collect();
     let is_held = |node: &&Node| node.unit_test.is_none() && files.hold(node);
     let before = manifest.nodes.values().chain(manifest.disabled.values()).filter(is_held).count();
@@ -241,17 +239,20 @@ fn replace(manifest: &mut Manifest, drafts: Vec<Draft<'_>>, files: &Files) -> Re
     }
     let reach_of = |id: &str| reached.get(id).copied().unwrap_or(Reach::Nothing);
     follow(manifest, &unresolved)?;
-    unit_tests(manifest, &reach_of)?;
+    let tests = unit_tests(manifest, &reach_of)?;
     let read = manifest.semantic_models.values().flat_map(|model| &model.depends_on.nodes);
     if read.into_iter().any(|id| reach_of(id) == Reach::Words) {
         return Err(Outdated("a semantic model reads what changed"));
     }
-    key::declare(manifest);
+    if reached.values().any(|reach| *reach == Reach::Words) {
+        key::declare(manifest);
+    }
     graph::connect(manifest);
     if !unresolved.is_empty() && graph::cycle(manifest).is_some() {
         return Err(Outdated("there is a circle"));
     }
-    Ok(())
+    let changed = reached.into_iter().filter(|(_, reach)| *reach != Reach::Nothing).map(|(id, _)| id);
+    Ok(changed.chain(tests).collect())
 }
 
 /// Follows the references of nodes.
@@ -275,8 +276,9 @@ fn follow(manifest: &mut Manifest, nodes: &[Origin]) -> Result<(), Outdated> {
     Ok(())
 }
 
-/// Unit tests have the template of their model; whatever else they know of nodes must be as it was.
-fn unit_tests(manifest: &mut Manifest, reach_of: &dyn Fn(&str) -> Reach) -> Result<(), Outdated> {
+/// Unit tests have the template of their model; whatever else they know of nodes must be as it was. The answer are the ids of those that
+/// changed.
+fn unit_tests(manifest: &mut Manifest, reach_of: &dyn Fn(&str) -> Reach) -> Result<Vec<String>, Outdated> {
     let mut codes: Vec<(String, String)> = Vec::new();
     for node in manifest.nodes.values().chain(manifest.disabled.values()) {
         let Some(test) = &node.unit_test else { continue };
@@ -294,9 +296,11 @@ fn unit_tests(manifest: &mut Manifest, reach_of: &dyn Fn(&str) -> Reach) -> Resu
             }
         }
     }
+    let mut changed = Vec::new();
     for (id, code) in codes {
         let into = if manifest.nodes.contains_key(&id) { &mut manifest.nodes } else { &mut manifest.disabled };
         into[&id].raw_code = code;
+        changed.push(id);
     }
-    Ok(())
+    Ok(changed)
 }

@@ -35,6 +35,7 @@ pub(super) fn write(path: &Path, fill: impl FnOnce(&mut Writer<'_>) -> io::Resul
         let sum = writer.sum.finalize();
         out.write_all(&sum.to_le_bytes())
     })
+    .map(drop)
 }
 
 /// The parts of a file; nothing when it is not whole.

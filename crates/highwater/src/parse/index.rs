@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{frame, key, package};
+use super::{key, package};
 use crate::diagnostics::{Diagnostic, Label, Severity, SourceFile, codes};
 use crate::environment;
 use crate::manifest::{Built, Files, Outdated};
@@ -29,6 +29,11 @@ impl Place {
     /// The file of the manifest.
     pub fn body(&self) -> PathBuf {
         self.folder.join("nodes")
+    }
+
+    /// The file of the layout of `manifest.json`.
+    pub fn layout(&self) -> PathBuf {
+        self.folder.join("entries")
     }
 
     pub fn index(&self) -> PathBuf {
@@ -105,17 +110,16 @@ impl Index {
     /// # Errors
     /// Those of the file system.
     pub fn write(&self, place: &Place) -> io::Result<()> {
-        let bytes = frame::encode(self)?;
-        frame::write(&place.index(), |writer| writer.part(&bytes))
+        super::write_part(&place.index(), self)
     }
 
     /// # Errors
     /// When there is none, or it is not of these settings.
     pub fn read(place: &Place) -> Result<Self, Outdated> {
-        let file = std::fs::read(place.index()).map_err(|_| Outdated("nothing is kept"))?;
-        let parts = frame::parts(&file);
-        let index: Option<Self> = parts.and_then(|parts| frame::decode(parts.first()?));
-        let index = index.ok_or(Outdated("what is kept is of no use"))?;
+        if !place.index().exists() {
+            return Err(Outdated("nothing is kept"));
+        }
+        let index: Self = super::read_part(&place.index()).ok_or(Outdated("what is kept is of no use"))?;
         if index.key == place.key { Ok(index) } else { Err(Outdated("the settings, or Highwater, are others")) }
     }
 

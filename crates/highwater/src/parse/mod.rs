@@ -15,6 +15,9 @@
 //! and whenever there is doubt, all is parsed anew. What is kept is then written anew, too: beside its place and renamed, so that two
 //! commands at once, or one that was killed, leave something whole behind or nothing.
 //!
+//! `manifest.json` is written by every command that builds or parses. Entries of nodes that are as they were are copied from the one before
+//! (`artifacts/manifest/earlier.rs`), which a third file says the layout of.
+//!
 //! | file | what |
 //! | --- | --- |
 //! | here | the decision |
@@ -30,8 +33,15 @@ mod key;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::artifacts::Lineage;
 use crate::context::{Macros, load_macros};
 use crate::diagnostics::Diagnostic;
 use crate::manifest::{self, Files, Manifest, Outdated};
@@ -50,6 +60,23 @@ pub(crate) struct Parsed {
     pub manifest: Manifest,
     /// Found while building the manifest.
     pub warnings: Vec<Diagnostic>,
+    /// What follows from what is kept; nothing when nothing is.
+    pub lineage: Option<Lineage>,
+}
+
+/// Data of others that follows from what is kept; nothing when there is none.
+pub(crate) fn read_part<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    let file = std::fs::read(path).ok()?;
+    frame::decode(frame::parts(&file)?.first()?)
+}
+
+/// Keeps such data.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn write_part(path: &Path, data: &impl Serialize) -> io::Result<()> {
+    let bytes = frame::encode(data)?;
+    frame::write(path, |writer| writer.part(&bytes))
 }
 
 /// Reads and parses a project.
@@ -75,17 +102,19 @@ fn anew(mut project: Project, listing: &Listing, place: Option<&Place>) -> Resul
     project::read_into(&mut project, &listing.files)?;
     let macros = load_macros(&project)?;
     let mut built = manifest::build(&project, &macros)?;
+    let mut lineage = None;
     if let Some(place) = place.filter(|_| !built.stability.unknown) {
         let number = uuid::Uuid::new_v4().to_string();
         let index = Index::new(place, &number, &project, listing, &built);
         // Without it the next command takes longer; that is no reason to fail.
         let kept = body::write(&place.body(), &number, &mut built.manifest).and_then(|()| index.write(place));
-        if let Err(problem) = kept {
-            tracing::debug!(target: "highwater::parse", "what was parsed is not kept: {problem}");
+        match kept {
+            Ok(()) => lineage = Some(Lineage { place: place.layout(), number, changed: HashSet::new() }),
+            Err(problem) => tracing::debug!(target: "highwater::parse", "what was parsed is not kept: {problem}"),
         }
     }
     without_files(&mut project);
-    Ok(Parsed { project, macros, manifest: built.manifest, warnings: built.warnings })
+    Ok(Parsed { project, macros, manifest: built.manifest, warnings: built.warnings, lineage })
 }
 
 /// What an earlier command parsed, brought up to date.
@@ -111,6 +140,7 @@ fn again(place: &Place, settings: &Project, listing: &Listing) -> Result<Parsed,
     for found in &changed.files {
         names.insert(&package(settings, found).name, &found.path);
     }
+    let mut reached = HashSet::new();
     if names.len() == 0 {
         manifest::connect(&mut manifest);
     } else {
@@ -128,19 +158,20 @@ fn again(place: &Place, settings: &Project, listing: &Listing) -> Result<Parsed,
         let wanted = |found: &&Found| files.contains(&package(settings, found).name, &found.path);
         let found: Vec<&Found> = listing.files.iter().filter(|found| !is_macro(found)).filter(wanted).collect();
         project::read_into(&mut part, found).map_err(unread)?;
-        manifest::update(&mut manifest, &part, &macros, &names, &files)?;
+        reached = manifest::update(&mut manifest, &part, &macros, &names, &files)?;
     }
     if changed.unsettled {
         index.renew(place, changed);
     }
-    Ok(Parsed { project, macros, manifest, warnings: index.warnings() })
+    let lineage = Some(Lineage { place: place.layout(), number: index.number.clone(), changed: reached });
+    Ok(Parsed { project, macros, manifest, warnings: index.warnings(), lineage })
 }
 
 /// Whether a path for people is one of these files.
 fn is_one_of(files: &Files, project: &Project, shown: &str) -> bool {
     project.all_packages().any(|package| {
         let folder = package.root.strip_prefix(&project.main.root).unwrap_or(&package.root);
-        let path = std::path::Path::new(shown).strip_prefix(folder);
+        let path = Path::new(shown).strip_prefix(folder);
         path.is_ok_and(|path| files.contains(&package.name, &path.to_string_lossy().replace('\\', "/")))
     })
 }

@@ -20,7 +20,9 @@ use crate::exact::prepare::Prepared;
 use crate::exact::reserved::reserved;
 use crate::exact::swap::{changed_by_hand, partitions};
 
+use super::clock::hours;
 use super::evidence::{Evidence, from_rows, lateness};
+use super::rebuild::Sides;
 use super::record;
 use super::report::{Mismatch, Verdict, VerifyOptions};
 
@@ -52,6 +54,8 @@ pub enum Cause {
     HeldBack,
     /// A backfill is at work on it, or was rolled back: runs leave it alone.
     Reserved,
+    /// An hour at its edge is missing, or there twice, in a zone whose clocks change.
+    ClockChange,
     /// Rows without a key, which a merge never finds again.
     NullKey,
     /// Rows without event time, which no batch ever loads.
@@ -82,6 +86,7 @@ impl Cause {
             Self::ChangedByHand => "changed_by_hand",
             Self::HeldBack => "held_back",
             Self::Reserved => "reserved",
+            Self::ClockChange => "clock_change",
             Self::NullKey => "null_key",
             Self::NoEventTime => "no_event_time",
             Self::Nondeterministic => "nondeterministic",
@@ -106,6 +111,7 @@ impl Cause {
             Self::ChangedByHand => "changed by hand: no run of ours wrote this",
             Self::HeldBack => "held back by a run: its new rows failed a test",
             Self::Reserved => "runs leave it alone: a backfill is at work on it, or was rolled back",
+            Self::ClockChange => "the clocks changed, and the filter for new rows did not",
             Self::NullKey => "rows without a key: a merge never finds them again",
             Self::NoEventTime => "rows without event time: no batch ever loads them",
             Self::Nondeterministic => "two rebuilds differ: the query is not deterministic",
@@ -120,12 +126,14 @@ impl Cause {
 pub(crate) fn causes(
     job: &mut Job,
     prepared: &Prepared,
+    sides: &Sides,
     labels: &str,
     evidence: &[Evidence],
     options: &VerifyOptions,
     verdict: &mut Verdict,
 ) {
     let named = by_ledger(job, prepared, labels, evidence, options, verdict)
+        .and_then(|()| by_clock(job, prepared, sides, labels, options, verdict))
         .and_then(|()| by_rows(job, prepared, labels, evidence, options, verdict));
     if let Err(error) = named {
         tracing::debug!(%error, "no cause found");
@@ -325,6 +333,25 @@ fn give_at(verdict: &mut Verdict, place: u64, cause: Cause, detail: Option<Strin
     if let Some(mismatch) = at.and_then(|at| verdict.mismatches.get_mut(at)) {
         give(mismatch, cause, detail);
     }
+}
+
+/// Whether an hour explains it, of what nobody else could explain.
+fn by_clock(
+    job: &mut Job,
+    prepared: &Prepared,
+    sides: &Sides,
+    labels: &str,
+    options: &VerifyOptions,
+    verdict: &mut Verdict,
+) -> Result<(), ExactError> {
+    let candidate = |mismatch: &Mismatch| mismatch.cause == Cause::Unknown && mismatch.rows_here > 0;
+    if options.strategy.is_none() || !verdict.mismatches.iter().any(candidate) {
+        return Ok(());
+    }
+    for hour in hours(job, prepared, sides, labels)? {
+        give_at(verdict, hour.place, Cause::ClockChange, Some(hour.words));
+    }
+    Ok(())
 }
 
 /// What the differing rows say, of what nobody else could explain.

@@ -113,7 +113,7 @@ pub(crate) fn rebuild_of(
 }
 
 /// Row count and sum of row hashes per partition: a temporary table `(p, n, f)`.
-fn sums(
+pub(crate) fn sums(
     job: &mut Job,
     axis: &Axis,
     name: &str,

@@ -76,7 +76,7 @@ pub(crate) fn describe(
     }
     times(job, prepared, differences, &labels, &mut evidence)?;
     twice(job, prepared, sides, differences, options, &labels, &mut evidence)?;
-    causes(job, prepared, &labels, &evidence, options, verdict);
+    causes(job, prepared, sides, &labels, &evidence, options, verdict);
     repairs(job, prepared, &labels, options, verdict)?;
     Ok(labels)
 }

@@ -15,10 +15,12 @@
 //! | `keyed.rs` | what of these is missing, extra, changed or moved, by key |
 //! | `describe.rs` | the differing partitions, in the words of the report |
 //! | `cause.rs`, `evidence.rs` | why a partition probably differs |
+//! | `clock.rs` | whether an hour at its edge explains it, as when clocks change |
 //! | `record.rs` | verdicts in the ledger |
 
 mod bisect;
 mod cause;
+mod clock;
 mod compare;
 mod describe;
 mod evidence;

@@ -195,7 +195,7 @@ pub fn status(arguments: &StatusArguments, global: &GlobalArguments, ui: &Ui) ->
                 State::Staging => {
                     format!("staging: {done} of {} staged, at {} UTC", count(of, "batch"), entry.changed_at)
                 }
-                state => format!("{}, since {} UTC", state.word(), entry.changed_at),
+                state => format!("{}, since {} UTC; {}", state.word(), entry.changed_at, state.next(id)),
             }
         }
     };

@@ -18,7 +18,7 @@ use crate::commands::{exact, nodes};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::project;
 use crate::ui::Ui;
-use crate::ui::words::{about, bad, count, faint, good, roughly, strong, warn};
+use crate::ui::words::{about, bad, count, faint, good, strong, warn};
 
 /// Works out what would be rebuilt, downstream included, and writes it down for review; touches no table
 #[derive(Debug, Args)]
@@ -170,11 +170,7 @@ fn screen(file: &File, path: &str) -> String {
         file.room.sentence()
     );
     let _ = writeln!(out, "  {}", if file.room == Room::TooLittle { bad(&words) } else { words });
-    let (known, unknown) = plan.seconds();
-    let _ = match unknown.as_slice() {
-        [] => writeln!(out, "  time: building takes about {}, by what builds took before", roughly(known)),
-        unknown => writeln!(out, "  time: not known, no build of {} has been timed", unknown.join(", ")),
-    };
+    let _ = writeln!(out, "  time: {}", plan.time());
     let id = &file.backfill;
     let _ = writeln!(out, "\n  written to {path}, with its data beside it");
     let missing = (plan.approvals as usize).saturating_sub(file.approvals.len()) as u64;

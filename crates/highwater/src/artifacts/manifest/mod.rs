@@ -7,14 +7,17 @@
 //! | here | the file, section by section |
 //! | `node.rs` | models, seeds, snapshots, tests, analyses, hooks |
 //! | `config.rs` | their configuration, with dbt's defaults |
+//! | `earlier.rs` | what is taken from the file of an earlier command |
 //! | `entries.rs` | sources, macros, docs blocks, exposures, metrics, unit tests |
 
 mod config;
+mod earlier;
 mod entries;
 mod node;
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,13 +26,17 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::metadata;
-use super::object::{Object, write_section};
+use super::object::{Object, write_entries, write_section};
 use super::semantic::semantic_manifest_json;
 use super::write::{replace_with, write_json};
 use crate::context::Compiled;
 use crate::diagnostics::Diagnostic;
 use crate::manifest::{Exposure, Manifest, Node, UnitTest};
+use crate::project::stamp::Stamp;
 use crate::session::Session;
+use earlier::{Counted, Earlier, Layout};
+
+pub(crate) use earlier::Lineage;
 
 /// Writes the graph, and the semantic layer beside it, with the compiled code of the nodes that were compiled, by unique id.
 ///
@@ -41,7 +48,7 @@ pub fn write_manifest(
     compiled: &HashMap<String, Arc<Compiled>>,
 ) -> Result<(), Diagnostic> {
     let writer = Writer { session, compiled, entries: Entries::new(&session.manifest) };
-    replace_with(path, |out| writer.write(out))?;
+    writer.replace(path)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     write_json(&folder.join("semantic_manifest.json"), &semantic_manifest_json(&session.manifest))
 }
@@ -113,11 +120,67 @@ pub(crate) fn sections(manifest: &Manifest) -> Vec<(&'static str, Vec<(String, V
 }
 
 impl Writer<'_> {
-    fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let manifest = &self.session.manifest;
+    /// Writes the file; what an earlier one has alike is taken from there.
+    fn replace(&self, path: &Path) -> Result<(), Diagnostic> {
+        let nodes = self.session.manifest.nodes.iter().filter(|(_, node)| node.unit_test.is_none());
+        let nodes: Vec<(&str, &Node)> = nodes.map(|(id, node)| (id.as_str(), node)).collect();
+        // A replay has the moment in it that it is told.
+        let lineage = self.session.lineage.as_ref().filter(|_| std::env::var_os(crate::clock::VARIABLE).is_none());
+        let earlier = lineage.and_then(|lineage| Earlier::open(path, lineage, nodes.len()));
+        let mut places = (Vec::new(), 0);
+        let mut write = |earlier: Option<&Earlier>| {
+            replace_with(path, |out| {
+                places = self.write(&nodes, earlier, &mut Counted::new(out))?;
+                Ok(())
+            })
+        };
+        let file = match &earlier {
+            // Somebody may cut it short meanwhile.
+            Some(earlier) => write(Some(earlier)).or_else(|_| write(None))?,
+            None => write(None)?,
+        };
+        let Some((lineage, file)) = lineage.zip(file.metadata().ok()) else { return Ok(()) };
+        let (ranges, tail) = places;
+        let same = |((id, _), range): (&(&str, &Node), Range<u64>)| self.is_as_parsed(lineage, id).then_some(range);
+        let layout = Layout {
+            number: lineage.number.clone(),
+            stamp: Stamp::of(&file),
+            nodes: nodes.iter().zip(ranges).map(same).collect(),
+            tail: lineage.changed.is_empty().then_some(tail),
+        };
+        if let Err(problem) = crate::parse::write_part(&lineage.place, &layout) {
+            tracing::debug!(target: "highwater::parse", "the layout of the manifest is not kept: {problem}");
+        }
+        Ok(())
+    }
+
+    /// Whether a node's entry is the one that follows from what is kept of the parse.
+    fn is_as_parsed(&self, lineage: &Lineage, id: &str) -> bool {
+        !lineage.changed.contains(id) && !self.compiled.contains_key(id)
+    }
+
+    /// Writes everything; where each node stands, and where what follows them begins, is the answer.
+    fn write(
+        &self,
+        nodes: &[(&str, &Node)],
+        earlier: Option<&Earlier>,
+        out: &mut Counted<'_>,
+    ) -> io::Result<(Vec<Range<u64>>, u64)> {
         out.write_all(b"{\"metadata\":")?;
         put_json(out, &metadata::manifest(self.session))?;
-        self.nodes(out)?;
+        let ranges = self.nodes(nodes, earlier, out)?;
+        let tail = out.at;
+        let unchanged = self.session.lineage.as_ref().is_some_and(|lineage| lineage.changed.is_empty());
+        match earlier.filter(|_| unchanged).and_then(|earlier| Some((earlier, earlier.layout.tail?))) {
+            Some((earlier, start)) => earlier.copy(start..earlier.layout.stamp.size, out)?,
+            None => self.rest(out)?,
+        }
+        Ok((ranges, tail))
+    }
+
+    /// Everything behind the nodes.
+    fn rest(&self, out: &mut impl Write) -> io::Result<()> {
+        let manifest = &self.session.manifest;
         self.section(out, "sources", &manifest.sources, |source, entry| self.entries.source(source, entry))?;
         self.section(out, "macros", &manifest.macros, |found, entry| self.entries.macro_node(found, entry))?;
         self.section(out, "docs", &manifest.docs, entries::doc)?;
@@ -144,11 +207,49 @@ impl Writer<'_> {
         node::node(node, compiled, self.entries.created_at, entry);
     }
 
-    fn nodes(&self, out: &mut impl Write) -> io::Result<()> {
-        let nodes = self.session.manifest.nodes.iter().filter(|(_, node)| node.unit_test.is_none());
-        let nodes: Vec<(&str, &Node)> = nodes.map(|(id, node)| (id.as_str(), node)).collect();
-        out.write_all(b",\"nodes\":")?;
-        write_section(out, &nodes, |node, object| self.node(node, object))
+    /// Writes the nodes, those that an earlier file has alike from there, as many at a time as stand together.
+    fn nodes(
+        &self,
+        nodes: &[(&str, &Node)],
+        earlier: Option<&Earlier>,
+        out: &mut Counted<'_>,
+    ) -> io::Result<Vec<Range<u64>>> {
+        out.write_all(b",\"nodes\":{")?;
+        let there = |position: usize| {
+            let (earlier, lineage) = earlier.zip(self.session.lineage.as_ref())?;
+            earlier.layout.nodes[position].clone().filter(|_| self.is_as_parsed(lineage, nodes[position].0))
+        };
+        let mut ranges: Vec<Range<u64>> = Vec::with_capacity(nodes.len());
+        while ranges.len() < nodes.len() {
+            let first = ranges.len();
+            if first > 0 {
+                out.write_all(b",")?;
+            }
+            let start = out.at;
+            let mut old: Vec<Range<u64>> = Vec::new();
+            while let Some(range) =
+                there(first + old.len()).filter(|range| old.last().is_none_or(|last| last.end + 1 == range.start))
+            {
+                old.push(range);
+                if first + old.len() == nodes.len() {
+                    break;
+                }
+            }
+            if let (Some(earlier), Some(from), Some(to)) = (earlier, old.first(), old.last()) {
+                earlier.copy(from.start..to.end, out)?;
+                ranges.extend(old.iter().map(|range| start + range.start - from.start..start + range.end - from.start));
+                continue;
+            }
+            let fresh = (first..nodes.len()).take_while(|position| there(*position).is_none()).count();
+            let lengths = write_entries(out, &nodes[first..first + fresh], |node, object| self.node(node, object))?;
+            let mut at = start;
+            for length in lengths {
+                ranges.push(at..at + length);
+                at += length + 1;
+            }
+        }
+        out.write_all(b"}")?;
+        Ok(ranges)
     }
 
     /// Unit tests have a section, and a shape, of their own.
