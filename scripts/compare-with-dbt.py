@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Builds a dbt project twice, with hw and with dbt, and compares every table.
+"""Builds a dbt project twice, with hw and with dbt, and compares every table after every run.
 
     scripts/compare-with-dbt.py CHECKOUT --profile NAME [--hw HW] [--dbt DBT] [--command build] [--runs 1] [-- FLAG ...]
 
 CHECKOUT is any dbt project, its packages installed. It is copied twice into a temporary folder and run there unmodified on a
 DuckDB file of its own; only the profile is ours. Flags behind -- are given to both tools (--vars, --exclude, --full-refresh ...).
 --between FILE names a Python file with a function `arrive(connection, run)`: new data, before every run; the first is run 0.
+--mask PATTERN leaves out the columns whose schema.table.column it matches: what holds the moment of the run, or random numbers.
+--ids takes every UUID and every moment in a value for the same, for tables of what ran when.
 
 Prints one line for every node whose result differs from dbt's and every table that differs, then the counts of both. Leaves with 1
 when a table differs.
@@ -15,6 +17,7 @@ Needs the Python package duckdb, and dbt-duckdb for dbt.
 import argparse
 import collections
 import json
+import re
 import runpy
 import shutil
 import subprocess
@@ -38,32 +41,36 @@ def arguments():
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--between", type=Path)
     parser.add_argument("--keep", type=Path, help="folder to work in, kept afterwards")
+    parser.add_argument("--mask", action="append", default=[], help="a pattern of schema.table.column to leave out")
+    parser.add_argument("--ids", action="store_true", help="take all UUIDs, and all moments, for the same")
     parser.add_argument("--again", choices=["hw", "dbt"], help="run only this tool, and compare with what the other left in --keep")
     parser.add_argument("--schema", default="main")
-    parser.add_argument("flags", nargs="*")
-    return parser.parse_args()
+    ours, flags = (sys.argv[1:] + ["--"]).index("--"), sys.argv[1:]
+    options = parser.parse_args(flags[:ours])
+    options.flags = flags[ours + 1 :]
+    return options
 
 
 def profile(name, schema, database):
-    return f"{name}:\n  target: dev\n  outputs:\n    dev: {{type: duckdb, path: '{database}', schema: {schema}, threads: 2}}\n"
+    # One thread of the engine's own, so that ties behind `order by` fall alike.
+    target = f"{{type: duckdb, path: '{database}', schema: {schema}, threads: 2, settings: {{threads: 1}}}}"
+    return f"{name}:\n  target: dev\n  outputs:\n    dev: {target}\n"
 
 
-def run(tool, binary, folder, options):
-    """Runs the commands as often as asked; what failed is told, and compared all the same."""
-    arrive = runpy.run_path(str(options.between))["arrive"] if options.between else None
-    for number in range(options.runs):
-        if arrive:
-            with duckdb.connect(str(folder / "work.duckdb")) as connection:
-                arrive(connection, number)
-        first = options.first.split(",") if options.first and not number else []
-        for command in first + options.command.split(","):
-            line = [binary, *command.split(), "--profiles-dir", ".", *options.flags]
-            done = subprocess.run(line, cwd=folder, capture_output=True, text=True)
-            (folder / f"{tool}-{command}-{number}.log").write_text(done.stdout + done.stderr)
-            if done.returncode:
-                print(f"{tool} {command}, run {number + 1}: exit code {done.returncode}")
-            if done.returncode > 1:
-                print((done.stdout + done.stderr)[:2000])
+def run(tool, binary, folder, options, number):
+    """Runs the commands once; what failed is told, and compared all the same."""
+    if options.between:
+        with duckdb.connect(str(folder / "work.duckdb")) as connection:
+            runpy.run_path(str(options.between))["arrive"](connection, number)
+    first = options.first.split(",") if options.first and not number else []
+    for command in first + options.command.split(","):
+        line = [binary, *command.split(), "--profiles-dir", ".", *options.flags]
+        done = subprocess.run(line, cwd=folder, capture_output=True, text=True)
+        (folder / f"{tool}-{command.replace('/', '_')}-{number}.log").write_text(done.stdout + done.stderr)
+        if done.returncode:
+            print(f"{tool} {command}, run {number + 1}: exit code {done.returncode}")
+        if done.returncode > 1:
+            print((done.stdout + done.stderr)[:2000])
 
 
 def results(folder):
@@ -94,16 +101,29 @@ def tables(connection):
     return {(schema, name): kind for schema, name, kind in connection.execute(query).fetchall() if schema != "highwater"}
 
 
-def content(connection, place):
+IDS = [
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
+    (re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?"), "<moment>"),
+    (re.compile(r"datetime\.datetime\([^()]*(\([^()]*\))?\)"), "<moment>"),
+]
+
+
+def content(connection, place, options):
+    """The columns, and the rows in order, without what is masked."""
     name = ".".join('"' + part.replace('"', '""') + '"' for part in ("work", *place))
     try:
         columns = [column[:2] for column in connection.execute(f"describe {name}").fetchall()]
-        return columns, sorted(map(repr, connection.execute(f"select * from {name}").fetchall()))
+        shown = [column for column, _ in columns if not any(re.fullmatch(mask, ".".join((*place, column))) for mask in options.mask)]
+        selected = ", ".join('"' + column.replace('"', '""') + '"' for column in shown)
+        rows = [repr(row) for row in connection.execute(f"select {selected or 1} from {name}").fetchall()]
     except duckdb.Error as error:
         return [], [f"cannot be read: {str(error)[:150]}"]
+    for pattern, word in IDS if options.ids else []:
+        rows = [pattern.sub(word, row) for row in rows]
+    return columns, sorted(rows)
 
 
-def compare(folders):
+def compare(folders, options):
     connections = {}
     for tool, folder in folders.items():
         connections[tool] = duckdb.connect()
@@ -116,7 +136,7 @@ def compare(folders):
         if any(place not in found[tool] for tool in found):
             print(f"{shown}: only built by", " and ".join(tool for tool in found if place in found[tool]))
             continue
-        (hw_columns, hw_rows), (dbt_columns, dbt_rows) = (content(connections[tool], place) for tool in ("hw", "dbt"))
+        (hw_columns, hw_rows), (dbt_columns, dbt_rows) = (content(connections[tool], place, options) for tool in ("hw", "dbt"))
         if found["hw"][place] != found["dbt"][place]:
             print(f"{shown}: {found['hw'][place]} and {found['dbt'][place]}")
         elif hw_columns != dbt_columns:
@@ -135,17 +155,22 @@ def compare(folders):
 def main():
     options = arguments()
     root = options.keep or Path(tempfile.mkdtemp(prefix="highwater-compare-"))
-    folders = {}
-    for tool, binary in (("hw", options.hw), ("dbt", options.dbt)):
-        folder = folders[tool] = (root / tool).resolve()
-        if options.again not in (None, tool):
-            continue
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(options.checkout, folder, ignore=SKIPPED)
-        (folder / "profiles.yml").write_text(profile(options.profile, options.schema, folder / "work.duckdb"))
-        run(tool, binary, folder, options)
-    compare_results(folders)
-    same = compare(folders)
+    tools = {"hw": options.hw, "dbt": options.dbt}
+    folders = {tool: (root / tool).resolve() for tool in tools}
+    running = [options.again] if options.again else list(tools)
+    for tool in running:
+        shutil.rmtree(folders[tool], ignore_errors=True)
+        shutil.copytree(options.checkout, folders[tool], ignore=SKIPPED)
+        (folders[tool] / "profiles.yml").write_text(profile(options.profile, options.schema, folders[tool] / "work.duckdb"))
+    same = True
+    for number in range(options.runs):
+        for tool in running:
+            run(tool, tools[tool], folders[tool], options, number)
+        # With --again the other tool has left only the end of its last run.
+        if not options.again or number + 1 == options.runs:
+            print(f"after run {number + 1}:" if options.runs > 1 else "")
+            compare_results(folders)
+            same &= compare(folders, options)
     if not options.keep:
         shutil.rmtree(root, ignore_errors=True)
     sys.exit(0 if same else 1)

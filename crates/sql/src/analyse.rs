@@ -81,7 +81,7 @@ fn unread(request: &Request<'_>, finding: Finding) -> Analysis {
 /// The tables are known and nothing more: any change of any of them rebuilds everything.
 fn unfollowed(query: &Query, text: &Expanded, request: &Request<'_>, finding: Finding) -> Analysis {
     let (mut occurrences, mut terms, mut unstable) = (Vec::new(), Vec::new(), Vec::new());
-    for (parts, span) in tables(query) {
+    for (parts, span) in tables(query, request.catalog.dialect()) {
         let columns = match request.catalog.table(&parts) {
             Some(TableInfo::Table { columns }) => columns,
             // A view whose name a common table expression has, too: it was left unread, and one of the two may be meant.

@@ -214,13 +214,13 @@ struct Mention {
     parts: Vec<String>,
     span: Span,
     aliased: bool,
+    /// A common table expression in sight has the name, and the engines take that.
+    shadowed: bool,
 }
 
 /// Every name in a `from`, in order of the text, that no common table expression of the query could stand for; and the names of these.
 fn mentions(query: &Query, dialect: Dialect) -> (Vec<Mention>, Vec<String>) {
-    let mut visitor = Mentions { found: Vec::new(), local: Vec::new() };
-    let _ = query.visit(&mut visitor);
-    let Mentions { mut found, local } = visitor;
+    let Mentions { mut found, local, .. } = Mentions::of(query, dialect);
     found.retain(|mention| {
         mention.parts.len() > 1 || !local.iter().any(|name| dialect.same_name(name, &mention.parts[0]))
     });
@@ -229,19 +229,64 @@ fn mentions(query: &Query, dialect: Dialect) -> (Vec<Mention>, Vec<String>) {
 }
 
 struct Mentions {
+    dialect: Dialect,
     found: Vec<Mention>,
     local: Vec<String>,
+    /// The queries around the place, outermost first.
+    around: Vec<Around>,
+}
+
+/// A query on the way down, and how many of its common table expressions have been read already.
+struct Around {
+    names: Vec<String>,
+    read: usize,
+    recursive: bool,
+}
+
+impl Mentions {
+    fn of(query: &Query, dialect: Dialect) -> Self {
+        let mut visitor = Self { dialect, found: Vec::new(), local: Vec::new(), around: Vec::new() };
+        let _ = query.visit(&mut visitor);
+        visitor
+    }
+
+    /// Whether a name means a common table expression here: one is in sight behind its own text, and within it when it is recursive.
+    fn shadowed(&self, parts: &[String]) -> bool {
+        let [name] = parts else { return false };
+        self.around.iter().any(|query| {
+            let in_sight = query.names.len().min(query.read + usize::from(query.recursive));
+            query.names[..in_sight].iter().any(|other| self.dialect.same_name(other, name))
+        })
+    }
+
+    fn add(&mut self, parts: Vec<String>, span: Span, aliased: bool) {
+        let shadowed = self.shadowed(&parts);
+        self.found.push(Mention { parts, span, aliased, shadowed });
+    }
 }
 
 impl Visitor for Mentions {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        self.local.extend(query.with.iter().flat_map(|with| &with.cte_tables).map(|cte| cte.alias.name.value.clone()));
+        let tables = query.with.iter().flat_map(|with| &with.cte_tables);
+        let names: Vec<String> = tables.map(|table| table.alias.name.value.clone()).collect();
+        self.local.extend_from_slice(&names);
+        let recursive = query.with.as_ref().is_some_and(|with| with.recursive);
+        self.around.push(Around { names, read: 0, recursive });
         if let SetExpr::Table(table) = query.body.as_ref() {
             // `table t`: the parser keeps no place for it.
             let parts = table.schema_name.iter().chain(&table.table_name).cloned().collect();
-            self.found.push(Mention { parts, span: Span::empty(), aliased: true });
+            self.add(parts, Span::empty(), true);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.around.pop();
+        // The common table expressions of a query come first in it, in order.
+        if let Some(outer) = self.around.last_mut() {
+            outer.read = outer.names.len().min(outer.read + 1);
         }
         ControlFlow::Continue(())
     }
@@ -250,7 +295,7 @@ impl Visitor for Mentions {
         if let TableFactor::Table { name, alias, args: None, .. } = factor
             && let Some(parts) = parts_of(name)
         {
-            self.found.push(Mention { parts, span: span_of(name), aliased: alias.is_some() });
+            self.add(parts, span_of(name), alias.is_some());
         }
         ControlFlow::Continue(())
     }
@@ -279,12 +324,11 @@ pub(crate) fn span_of(name: &ObjectName) -> Span {
     }
 }
 
-/// Every name of a query that may be a table, those of common table expressions included: `with o as (select * from o)` reads a table `o`.
+/// Every name of a query that may be a table: `with o as (select * from o)` reads a table `o`, and what follows the common table expression.
 /// This is what is known of a query that could not be bound.
-pub(crate) fn tables(query: &Query) -> Vec<(Vec<String>, Span)> {
-    let mut visitor = Mentions { found: Vec::new(), local: Vec::new() };
-    let _ = query.visit(&mut visitor);
-    visitor.found.into_iter().map(|mention| (mention.parts, mention.span)).collect()
+pub(crate) fn tables(query: &Query, dialect: Dialect) -> Vec<(Vec<String>, Span)> {
+    let found = Mentions::of(query, dialect).found.into_iter().filter(|mention| !mention.shadowed);
+    found.map(|mention| (mention.parts, mention.span)).collect()
 }
 
 /// Whether the query is one `select`, a set operation, or values: anything that only reads.

@@ -72,6 +72,11 @@ impl Project {
         &self.home
     }
 
+    /// Whether its database is a server, so that others can look on.
+    pub fn is_on_a_server(&self) -> bool {
+        matches!(self.home, Home::Server(_))
+    }
+
     /// Writes one of its files.
     pub fn write(&self, path: &str, text: &str) -> Result<(), String> {
         let path = self.folder().join(path);

@@ -12,6 +12,7 @@
 //! | ``Killed after 40 ms:`` before it | the command is killed so long after it started, unless it has ended by then |
 //! | ``Rows of `select …`:`` and a table | the query has these rows |
 //! | ``Rebuilt: 1 day of `a`, 2 days of `b`.`` | the last run built so many partitions, and not the whole tables |
+//! | ``Readers look on with `select …`.`` | on a server, others ask this over and over until the end, and never see what is not there between two commands |
 //! | ``Equal to a rebuild: `a`, `b`.`` | see `rebuild.rs` |
 //! | ``Differs from a rebuild: `a`.`` | the opposite |
 //!
@@ -24,6 +25,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::project::{Project, repository};
+use super::readers::Readers;
 use super::rebuild;
 
 /// The engine that a story is told on.
@@ -61,6 +63,7 @@ enum Step {
     Killed { commands: Vec<Command>, after: Duration },
     Rows { query: String, table: Vec<Vec<String>> },
     Rebuilt(Vec<(u64, String)>),
+    Readers(String),
     Compare { models: Vec<String>, equal: bool },
 }
 
@@ -82,6 +85,13 @@ struct Command {
     exit: i32,
 }
 
+/// Where a story is told, and who looks on.
+struct Stage {
+    place: Place,
+    project: Option<Project>,
+    readers: Option<Readers>,
+}
+
 /// Tells a story on an engine.
 ///
 /// # Errors
@@ -92,26 +102,33 @@ pub fn tell(path: &Path, place: Place) -> Result<(), String> {
     if !steps.iter().any(|(_, step)| matches!(step, Step::Compare { .. })) {
         return Err("the story compares nothing with a rebuild".to_owned());
     }
-    let mut project = None;
+    let mut stage = Stage { place, project: None, readers: None };
     for (line, step) in steps {
-        take(step, &mut project, place).map_err(|error| format!("{}:{line}: {error}", path.display()))?;
+        take(step, &mut stage).map_err(|error| format!("{}:{line}: {error}", path.display()))?;
     }
-    Ok(())
+    stage.readers.map_or(Ok(()), Readers::leave)
 }
 
-fn take(step: Step, project: &mut Option<Project>, place: Place) -> Result<(), String> {
+fn take(step: Step, stage: &mut Stage) -> Result<(), String> {
     if let Step::Start(name) = step {
         let folder = repository("scenarios/projects").join(name);
-        let started = project.insert(match place {
+        let started = stage.project.insert(match stage.place {
             Place::DuckDb => Project::copy(&folder)?,
             Place::Postgres => Project::copy_to_postgres(&folder)?,
         });
         let setup = std::fs::read_to_string(folder.join("setup.sql")).map_err(|error| error.to_string())?;
         return started.sql(&setup);
     }
-    let project = project.as_mut().ok_or("the story has not started from a project")?;
+    let project = stage.project.as_mut().ok_or("the story has not started from a project")?;
+    let readers = &mut stage.readers;
     match step {
         Step::Start(_) => Ok(()),
+        Step::Readers(query) => {
+            if project.is_on_a_server() {
+                *readers = Some(Readers::begin(project, &query)?);
+            }
+            Ok(())
+        }
         Step::Clock(moment) => {
             project.now = Some(moment);
             Ok(())
@@ -119,7 +136,12 @@ fn take(step: Step, project: &mut Option<Project>, place: Place) -> Result<(), S
         Step::Write { path, text } => project.write(&path, &text),
         Step::Sql(sql) => project.sql(&sql),
         Step::Console { commands, meanwhile } => {
-            let typed = |project: &Project| commands.iter().try_for_each(|command| type_in(project, command));
+            let mut typed = |project: &Project| {
+                commands.iter().try_for_each(|command| {
+                    type_in(project, command)?;
+                    readers.as_mut().map_or(Ok(()), |readers| readers.between(project))
+                })
+            };
             match meanwhile {
                 Meanwhile::Nothing => typed(project),
                 Meanwhile::Held => {
@@ -248,6 +270,9 @@ fn read(text: &str) -> Result<Vec<(usize, Step)>, String> {
                 }
             }
             steps.push((number, Step::Rows { query: query.to_owned(), table: rows.split_off(rows.len().min(2)) }));
+        } else if let Some(query) = line.strip_prefix("Readers look on with `").and_then(|rest| rest.strip_suffix("`."))
+        {
+            steps.push((number, Step::Readers(query.to_owned())));
         } else if let Some(text) = line.strip_prefix("Rebuilt: ") {
             steps.push((number, Step::Rebuilt(counts(text)?)));
         } else if let Some(models) = line.strip_prefix("Equal to a rebuild: ") {

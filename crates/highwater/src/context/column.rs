@@ -142,13 +142,9 @@ fn class_method(name: &str, arguments: &Arguments) -> Result<Option<Value>, Erro
     }))
 }
 
-/// The engine's type for dbt's word.
+/// The engine's type for dbt's word; all others it writes as they are.
 fn translate(word: &str) -> String {
-    match word.to_ascii_uppercase().as_str() {
-        "STRING" => "TEXT".to_owned(),
-        known @ ("TIMESTAMP" | "FLOAT" | "INTEGER" | "BIGINT" | "BOOLEAN" | "NUMERIC") => known.to_owned(),
-        _ => word.to_owned(),
-    }
+    if word.eq_ignore_ascii_case("string") { "TEXT".to_owned() } else { word.to_owned() }
 }
 
 impl Object for ColumnValue {

@@ -48,6 +48,8 @@ pub(crate) struct Staged {
     everything: bool,
     /// Temporary table with the partitions `p` that are not published; their old rows stay.
     held: Option<String>,
+    /// Whether it is known that no two rows will share a key.
+    pub grain_holds: bool,
     /// What it came to, once written.
     pub outcome: Swapped,
 }
@@ -178,6 +180,7 @@ pub(crate) fn compare(
         over_something: true,
         everything: dirty.is_none(),
         held: None,
+        grain_holds: false,
         outcome: Swapped::default(),
     };
     staged.count(job)?;
@@ -334,7 +337,7 @@ pub(crate) fn check_grain(
     staged: &Staged,
     outcome: Swapped,
 ) -> Result<(), ExactError> {
-    if job.model.unique_key.is_empty() || (outcome.replaced == 0 && !outcome.recreated) {
+    if job.model.unique_key.is_empty() || staged.grain_holds || (outcome.replaced == 0 && !outcome.recreated) {
         return Ok(());
     }
     let columns = job.model.unique_key.clone();

@@ -60,7 +60,8 @@ pub fn parse(file: &Arc<SourceFile>) -> Result<(Yaml, Vec<Diagnostic>), Diagnost
         budget: None,
     };
     let tree: Spanned<Tree> =
-        serde_saphyr::from_str_with_options(&file.text, options).map_err(|error| syntax_error(file, &error))?;
+        // White space at the end is no part of the file, as in dbt: a description in a block there has no line break behind it.
+        serde_saphyr::from_str_with_options(file.text.trim_end(), options).map_err(|error| syntax_error(file, &error))?;
     let mut reader = Reader { file, warnings: Vec::new() };
     let yaml = reader.convert(tree);
     Ok((yaml, reader.warnings))
@@ -465,6 +466,13 @@ mod tests {
         let file = file("base: &base {x: 1, y: 2}\nother:\n  <<: *base\n  y: 3\nlist: [*base]\n");
         let (yaml, _) = parse(&file).expect("valid");
         insta::assert_snapshot!(yaml.json(), @r#"{"base":{"x":1,"y":2},"other":{"y":3,"x":1},"list":[{"x":1,"y":2}]}"#);
+    }
+
+    #[test]
+    fn a_block_at_the_end_has_no_line_break_behind_it() {
+        let (yaml, _) = parse(&file("a: >\n  one\n  two\nb: |\n  three\n\n")).expect("yaml");
+        assert_eq!(yaml.text_of("a").as_deref(), Some("one two\n"));
+        assert_eq!(yaml.text_of("b").as_deref(), Some("three"));
     }
 
     #[test]

@@ -235,4 +235,17 @@ pub const CASES: &[Case] = &[
         &["insert into t values (2, 3)", "delete from t where a = 1"],
     )
     .with("create table t (a double, b double); insert into t values (2, 3), (1, 1), (4, 5)"),
+    case(
+        "a path of arrows",
+        "key:w",
+        "select p -> 'a' -> 'b' ->> 'c' as w, count(*) as n, max(p -> 'a' ->> 'd') as d from t group by 1",
+        &[
+            r#"insert into t values ('{"a": {"b": {"c": "x"}, "d": "9"}}')"#,
+            r#"update t set p = '{"a": {"b": {"c": "z"}, "d": "1"}}' where p -> 'a' ->> 'd' = '2'"#,
+            "delete from t where p -> 'a' ->> 'd' is null",
+        ],
+    )
+    .with(
+        r#"create table t (p json); insert into t values ('{"a": {"b": {"c": "x"}, "d": "1"}}'), ('{"a": {"b": {"c": "y"}, "d": "2"}}'), ('{"a": {"b": 1}}'), ('{}')"#,
+    ),
 ];

@@ -19,8 +19,8 @@ fn broken_yaml_is_shown_at_its_line() {
       help: put quotes around it: "{{ ... }}"
     "#);
     insta::assert_snapshot!(errors(&properties("models:\n  - name: \"orders\n")), @r"
-    error HW0102: models/schema.yml is not valid YAML: invalid indentation in multiline quoted scalar
-      at models/schema.yml:3:1
+    error HW0102: models/schema.yml is not valid YAML: unclosed quote
+      at models/schema.yml:2:11
       help: check the indentation and the quotes around this place
     ");
     insta::assert_snapshot!(errors(&properties("models:\n\t- name: orders\n")), @r"

@@ -11,7 +11,7 @@ fn seeds_have_the_types_that_dbt_finds() {
         (
             "seeds/all.csv",
             "id,big,price,paid,day,at,Name,zip,nothing\n\
-             1,3000000000,1.5,true,2026-01-01,2026-01-01 10:00:00,\"Lovelace, Ada\",00123,\n\
+             1,3000000000,1.5,true,2026-01-01,2026-01-01T10:00:00Z,\"Lovelace, Ada\",00123,\n\
              2,,2,FALSE,,2026-01-02T11:00:00+01:00,\"say \"\"hi\"\"\nthere\",null\n",
         ),
         ("seeds/codes.csv", "code;rate\n007;1\n008;2.25\n"),

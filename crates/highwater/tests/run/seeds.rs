@@ -10,7 +10,7 @@ fn types_are_found_and_empty_values_are_null() {
         "seeds/all.csv",
         "id,big,price,paid,day,at,name,zip,nothing\n\
          1,3000000000,1.5,true,2026-01-01,2026-01-01 10:00:00,\"Lovelace, Ada\",00123,\n\
-         2,,2,FALSE,,2026-01-02T11:00:00,\"say \"\"hi\"\"\nthere\",a7,\n",
+         2,,2,FALSE,,2026-01-02 11:00:00,\"say \"\"hi\"\"\nthere\",a7,\n",
     )]);
     assert_eq!(project.run(Command::Seed), "seed.shop.all success INSERT 2");
     insta::assert_snapshot!(project.query("select column_name || ' ' || data_type from duckdb_columns() where table_name = 'all' order by column_index"), @r"

@@ -259,7 +259,7 @@ impl Resolver<'_, '_> {
                 *expression = self.subquery(&subquery, sought, wanted, true)?;
             }
             Expr::Function(function) => self.enter_function(function)?,
-            Expr::BinaryOp { left, op, right } if doubtful(op, left) || doubtful(op, right) => {
+            Expr::BinaryOp { left, op, right } if doubtful(op, left) && !path(op, left) || doubtful(op, right) => {
                 let message = "which of these operators binds tighter is not certain (put parentheses around)";
                 return Err(self.binder.unbound(message, expression));
             }
@@ -538,10 +538,18 @@ fn doubtful(above: &BinaryOperator, side: &Expr) -> bool {
             Op::And | Op::Or | Op::Plus | Op::Minus | Op::Multiply | Op::Divide | Op::Modulo | Op::DuckIntegerDivide
         ) || compares(op)
     };
-    let arrow = |op: &Op| matches!(op, Op::Arrow | Op::LongArrow);
     let plain = |op: &Op| compares(op) || matches!(op, Op::And | Op::Or);
     // Any other operator binds tighter than a comparison; but an arrow need not.
     above != below && !(sure(above) && sure(below)) && (!plain(above) || arrow(below))
+}
+
+/// Whether one arrow follows another, as in `payload -> 'user' ->> 'name'`: all engines read a path from left to right.
+fn path(above: &BinaryOperator, left: &Expr) -> bool {
+    matches!(left, Expr::BinaryOp { op, .. } if arrow(above) && arrow(op))
+}
+
+fn arrow(op: &BinaryOperator) -> bool {
+    matches!(op, BinaryOperator::Arrow | BinaryOperator::LongArrow)
 }
 
 fn compares(op: &BinaryOperator) -> bool {

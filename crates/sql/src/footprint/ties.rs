@@ -63,7 +63,7 @@ fn finding(tree: &Tree, order: &Order, missing: &[Id], place: Option<&Place>) ->
     let more = names.len().saturating_sub(LISTED);
     names.truncate(LISTED);
     let listed = names.join(", ");
-    let among = if more > 0 { format!("{listed} and {more} more columns") } else { listed.clone() };
+    let among = if more > 0 { format!("{listed} and {more} more") } else { listed.clone() };
     let name = if order.name.contains(' ') || order.name == "limit" {
         order.name.clone()
     } else {

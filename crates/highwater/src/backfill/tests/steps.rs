@@ -1,5 +1,6 @@
 //! One step at a time: what each leaves behind, and what it refuses.
 
+use super::Naive;
 use super::workshop::{Workshop, approved, dirty, named};
 use crate::audit::AuditTest;
 use crate::backfill::{BackfillError, File, State};
@@ -206,4 +207,31 @@ fn partitions_written_since_are_not_rolled_back() {
     assert!(matches!(shop.rollback(&file), Err(BackfillError::Overtaken { .. })));
     assert_eq!(shop.tables(), now);
     assert_eq!(shop.differences(), Vec::<String>::new());
+}
+
+/// Day 1 of what was wrong on two days is built; then the source becomes again what it was.
+fn taken_back(shop: &mut Workshop, with_customers: bool) -> Vec<String> {
+    if with_customers {
+        shop.world.sql("update raw_customers set region = region || '!'");
+    }
+    shop.world.sql(CORRECTION);
+    let file = shop.plan(&["facts"], &named(&["2026-02-01"])).expect("a plan");
+    let applied = shop.apply(&file).expect("applied");
+    assert!(applied.published[0].left > 0, "{applied:?}");
+    shop.world.sql(&CORRECTION.replace("amount + 1", "amount - 1"));
+    if with_customers {
+        shop.world.sql("update raw_customers set region = rtrim(region, '!')");
+    }
+    shop.run();
+    shop.differences()
+}
+
+#[test]
+fn what_was_built_beside_changes_follows_when_these_are_taken_back() {
+    for with_customers in [false, true] {
+        assert_eq!(taken_back(&mut Workshop::new(), with_customers), Vec::<String>::new());
+        let mut forgetful = Workshop::new();
+        forgetful.naive = vec![Naive::ForgetsBeside];
+        assert_ne!(taken_back(&mut forgetful, with_customers), Vec::<String>::new(), "it went unnoticed");
+    }
 }

@@ -91,7 +91,7 @@ fn cross_database_macros_give_what_they_promise() {
 fn types_have_names() {
     let fixture = Fixture::new(&[]);
     let types = "{{ [type_string(), type_timestamp(), type_int(), type_bigint(), type_float(), type_numeric(), type_boolean()] | join(' ') }}";
-    assert_eq!(fixture.render(types), "TEXT TIMESTAMP INTEGER BIGINT FLOAT numeric(28,6) BOOLEAN");
+    assert_eq!(fixture.render(types), "TEXT timestamp integer bigint float numeric(28,6) boolean");
 }
 
 /// A project with a package in the style of published ones.

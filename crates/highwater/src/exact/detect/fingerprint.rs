@@ -102,6 +102,17 @@ pub(super) fn take_in(
     take_where(job, input, &format!("now_{index}"), salt, Some(&rows))
 }
 
+/// Those that the ledger keeps under another name, in the form of [`take`].
+pub(super) fn recall(job: &mut Job, input: &Input, index: usize, under: &str) -> Result<String, ExactError> {
+    let query = format!(
+        "select {} as p, row_count as n, fingerprint as f, carried as v from {}.fingerprints where model = {under} and probe = {}",
+        ledger_column(&input.probe.group),
+        ledger::schema(&job.model.relation),
+        quote_literal(&input.id)
+    );
+    job.store(&format!("now_{index}"), &query)
+}
+
 /// The query for groups in a set of partitions that differ from those stored.
 pub(super) fn changed_in(job: &Job, input: &Input, now: &str, set: &str) -> String {
     changed_among(job, input, &input.id, now, Some(&within(ledger_column(&input.probe.group), set)))

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Cell, quote_literal};
 
+use super::axis::within;
 use super::error::ExactError;
 use super::job::{Job, number};
 use super::ledger;
@@ -148,7 +149,7 @@ pub(crate) fn observe(
 }
 
 /// Whether a change of an input reaches the partition of the row and no other, so that rows of others need not be looked at.
-fn keeps_to_its_partition(prepared: &Prepared, index: usize) -> bool {
+pub(crate) fn keeps_to_its_partition(prepared: &Prepared, index: usize) -> bool {
     let by_partition = match (&prepared.inputs[index].probe.group, prepared.axis.unit()) {
         (Group::Interval { unit, .. }, Some(own)) => *unit == own,
         _ => false,
@@ -218,8 +219,9 @@ fn observe_one(
             observation.versions = Some((found.token, found.tail));
         }
         (_, _, seen) => {
-            let digest = match (&seen, focus) {
-                (Some(_), None) => digest::compare(job, input, index, salt)?,
+            let remembered = job.remembered.clone().filter(|known| known.inputs.contains(&index));
+            let digest = match (&seen, &remembered, focus) {
+                (Some(_), None, None) => digest::compare(job, input, index, salt)?,
                 _ => Digest::Unknown,
             };
             match digest {
@@ -229,9 +231,10 @@ fn observe_one(
                     (observation.now, observation.partial) = (Some(now), true);
                 }
                 Digest::Unknown => {
-                    let now = match focus {
-                        Some(set) => fingerprint::take_in(job, input, index, salt, &prepared.axis, set)?,
-                        None => fingerprint::take(job, input, index, salt)?,
+                    let now = match (remembered, focus) {
+                        (Some(known), _) => fingerprint::recall(job, input, index, &known.under)?,
+                        (None, Some(set)) => fingerprint::take_in(job, input, index, salt, &prepared.axis, set)?,
+                        (None, None) => fingerprint::take(job, input, index, salt)?,
                     };
                     if seen.is_some() {
                         let query = match focus {
@@ -295,6 +298,24 @@ fn last_seen(job: &mut Job, input: &Input) -> Result<Option<Seen>, ExactError> {
         token: row[3].as_text().and_then(|text| serde_json::from_str(text).ok()),
         files: row[3].as_text().and_then(|text| serde_json::from_str::<Listed>(text).ok()).map(|listed| listed.files),
     }))
+}
+
+/// Writes into the ledger what was observed of some groups of one input: of those in a set, a table with a column `p`.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub(crate) fn record_within(
+    job: &mut Job,
+    prepared: &Prepared,
+    observations: &[Observation],
+    index: usize,
+    set: &str,
+) -> Result<(), ExactError> {
+    let Some((now, delta)) = observations[index].now.as_ref().zip(observations[index].delta.as_ref()) else {
+        return Ok(());
+    };
+    let some = job.store("recorded_some", &format!("select p from {delta} where {}", within("p", set)))?;
+    fingerprint::record(job, &prepared.inputs[index], now, Some(&some))
 }
 
 /// Writes into the ledger what was observed: everything when `fresh`, else only what is news. Of an input that was not seen before everything is;

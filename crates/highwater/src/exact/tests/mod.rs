@@ -10,7 +10,7 @@ mod digests;
 mod drift;
 mod files;
 mod functions;
-mod fuzz;
+pub(crate) mod fuzz;
 mod joins;
 mod plans;
 mod shapes;

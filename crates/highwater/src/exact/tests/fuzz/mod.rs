@@ -16,8 +16,8 @@
 //! A trial is one run of one model after one batch of changes. `HW_TRIALS` sets how many each of the four tests makes, `HW_FROM` their first
 //! seed; `HW_SEED` runs one case alone, and prints it; `HW_COUNT=1` prints what was counted.
 
-mod case;
-mod generate;
+pub(crate) mod case;
+pub(crate) mod generate;
 mod grammar;
 mod metamorphic;
 mod mutants;
@@ -33,7 +33,7 @@ const TRIALS: u64 = 750;
 /// Trials on Postgres, which makes a database for each case.
 const TRIALS_ON_POSTGRES: u64 = 100;
 
-fn number(variable: &str) -> Option<u64> {
+pub(crate) fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 

@@ -2,17 +2,18 @@
 //!
 //! | order | type | values |
 //! | --- | --- | --- |
-//! | 1 | integer | `7`, `-7`, `007`, `7.0`, `1,000`, `$5`; also when there is no value at all |
-//! | 2 | double precision | `1.5`, `1e6`, `50%` |
+//! | 1 | integer | `7`, `-7`, `007`, `7.0`, `7e2`, `1,000`, `$5`; also when there is no value at all |
+//! | 2 | double precision | `1.5`, `1e-6`, `$0.5` |
 //! | 3 | date | `2026-02-01` |
-//! | 4 | timestamp | `2026-02-01 10:00:00`, `2026-2-1 4:05:00`, `2026-02-01T10:00:00Z` |
-//! | 5 | boolean | `true`, `false` in any case |
-//! | 6 | text | everything else |
+//! | 4 | timestamp | `2026-02-01 10:00:00`, `2026-2-1 4:05:00` |
+//! | 5 | timestamp | `2026-02-01T10:00:00.5Z` |
+//! | 6 | boolean | `true`, `false` in any case |
+//! | 7 | text | everything else: both forms of a timestamp in one column, too, and fractions of a second behind a space |
 //!
 //! Empty values and the word `null` are NULL. Integers that need more than 32 bits get a wider type, where dbt would fail;
 //! instants with a zone are kept in UTC.
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 
 /// A type found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(super) enum Inferred {
     Double,
     Date,
     Timestamp,
+    /// A timestamp as ISO 8601 writes it.
+    Instant,
     Boolean,
     Text,
 }
@@ -36,7 +39,7 @@ impl Inferred {
             Self::HugeInteger => "numeric",
             Self::Double => "double precision",
             Self::Date => "date",
-            Self::Timestamp => "timestamp without time zone",
+            Self::Timestamp | Self::Instant => "timestamp without time zone",
             Self::Boolean => "boolean",
             Self::Text => "text",
         }
@@ -51,19 +54,21 @@ impl Inferred {
             Self::Double => number(value).is_some(),
             Self::Date => date(value).is_some(),
             Self::Timestamp => timestamp(value).is_some(),
+            Self::Instant => instant(value).is_some(),
             Self::Boolean => value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false"),
             Self::Text => true,
         }
     }
 }
 
-const ORDER: [Inferred; 8] = [
+const ORDER: [Inferred; 9] = [
     Inferred::Integer,
     Inferred::BigInteger,
     Inferred::HugeInteger,
     Inferred::Double,
     Inferred::Date,
     Inferred::Timestamp,
+    Inferred::Instant,
     Inferred::Boolean,
     Inferred::Text,
 ];
@@ -92,6 +97,7 @@ pub(super) fn written(value: &str, inferred: Option<Inferred>) -> String {
         Some(Inferred::Double) => number(trimmed),
         Some(Inferred::Date) => date(trimmed).map(|date| date.to_string()),
         Some(Inferred::Timestamp) => timestamp(trimmed).map(|moment| moment.to_string()),
+        Some(Inferred::Instant) => instant(trimmed).map(|moment| moment.to_string()),
         Some(Inferred::Boolean) => Some(trimmed.to_ascii_lowercase()),
         Some(Inferred::Text) | None => None,
     };
@@ -110,20 +116,26 @@ fn number(value: &str) -> Option<String> {
     (starts && plain && digits.parse::<f64>().is_ok_and(f64::is_finite)).then(|| format!("{sign}{digits}"))
 }
 
-/// The digits of a whole number; zeros behind a point do not count.
+/// The digits of a whole number; zeros behind a point do not count, and an exponent moves the point.
 fn whole(value: &str) -> Option<String> {
     let number = number(value)?;
-    let (digits, fraction) = number.split_once('.').unwrap_or((&number, ""));
-    let (sign, digits) = match digits.strip_prefix('-') {
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((&number, "0"));
+    let (sign, mantissa) = match mantissa.strip_prefix('-') {
         Some(digits) => ("-", digits),
-        None => ("", digits),
+        None => ("", mantissa),
     };
+    let (before, behind) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    // No engine has integers of more digits.
+    let exponent = exponent.parse::<i32>().ok().filter(|exponent| exponent.abs() <= 40)?;
+    let point = usize::try_from(i32::try_from(before.len()).ok()? + exponent).ok()?;
+    let digits = format!("{before}{behind}{}", "0".repeat(point.saturating_sub(before.len() + behind.len())));
     let plain = |text: &str| text.chars().all(|letter| letter.is_ascii_digit());
-    if digits.is_empty() || !plain(digits) || fraction.chars().any(|letter| letter != '0') {
+    let (whole, fraction) = digits.split_at_checked(point)?;
+    if whole.is_empty() || !plain(whole) || fraction.chars().any(|letter| letter != '0') {
         return None;
     }
-    let digits = digits.trim_start_matches('0');
-    Some(if digits.is_empty() { "0".to_owned() } else { format!("{sign}{digits}") })
+    let whole = whole.trim_start_matches('0');
+    Some(if whole.is_empty() { "0".to_owned() } else { format!("{sign}{whole}") })
 }
 
 fn date(value: &str) -> Option<Date> {
@@ -136,24 +148,21 @@ fn date(value: &str) -> Option<Date> {
     Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
 }
 
-/// `2026-02-01 10:00:00` with or without leading zeros, or what ISO 8601 allows.
+/// `2026-02-01 10:00:00` with or without leading zeros.
 fn timestamp(value: &str) -> Option<DateTime> {
-    if let Some((day, time)) = value.split_once(' ')
-        && let Some(day) = date(day)
-    {
-        let mut parts = time.splitn(3, ':').map(str::parse::<i8>);
-        if let (Some(Ok(hour)), Some(Ok(minute)), Some(Ok(second))) = (parts.next(), parts.next(), parts.next()) {
-            return day.to_datetime(jiff::civil::Time::new(hour, minute, second, 0).ok()?).into();
-        }
+    let (day, time) = value.split_once(' ')?;
+    let mut parts = time.splitn(3, ':').map(|part| part.parse::<i8>().ok());
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    Some(date(day)?.to_datetime(Time::new(hour, minute, second, 0).ok()?))
+}
+
+/// What ISO 8601 allows. With a zone it is kept in UTC; without one it is what it says.
+fn instant(value: &str) -> Option<DateTime> {
+    value.split_once('T')?;
+    match value.parse::<jiff::Timestamp>() {
+        Ok(instant) => Some(instant.to_zoned(jiff::tz::TimeZone::UTC).datetime()),
+        Err(_) => value.parse().ok(),
     }
-    if !value.contains(':') {
-        return None;
-    }
-    // With a zone it is an instant, kept in UTC; without one it is what it says.
-    if let Ok(instant) = value.parse::<jiff::Timestamp>() {
-        return Some(instant.to_zoned(jiff::tz::TimeZone::UTC).datetime());
-    }
-    value.parse().ok()
 }
 
 #[cfg(test)]
@@ -162,10 +171,11 @@ mod tests {
 
     #[test]
     fn the_narrowest_type_that_holds_all_values() {
-        let cases: [(&[&str], &str); 19] = [
+        let cases: [(&[&str], &str); 22] = [
             (&["1", "-2", ""], "integer"),
             (&["007", "null"], "integer"),
-            (&["1", "2.0"], "integer"),
+            (&["1", "2.0", "1e5", "1.5e1"], "integer"),
+            (&["15e-1"], "double precision"),
             (&["", ""], "integer"),
             (&["1,000", "$5"], "integer"),
             (&["3000000000"], "bigint"),
@@ -174,7 +184,9 @@ mod tests {
             (&["50%", "1.5"], "double precision"),
             (&["2026-02-01", ""], "date"),
             (&["2026-02-31"], "text"),
-            (&["2026-02-01 10:00:00", "2026-02-01T10:00:00.5"], "timestamp without time zone"),
+            (&["2026-02-01T10:00:00Z", "2026-02-01T10:00:00.5"], "timestamp without time zone"),
+            (&["2026-02-01 10:00:00", "2026-02-01T10:00:00"], "text"),
+            (&["2026-02-01 10:00:00.5"], "text"),
             (&["2026-02-01 4:05:00", "2026-2-1 10:00:00"], "timestamp without time zone"),
             (&["2026-02-01", "2026-02-01 10:00:00"], "text"),
             (&["true", "False"], "boolean"),
@@ -193,9 +205,11 @@ mod tests {
         let cases = [
             (" 007.0 ", Some(Inferred::Integer), "7"),
             ("-0", Some(Inferred::Integer), "0"),
+            ("1.5e3", Some(Inferred::Integer), "1500"),
             ("-$1,000.50", Some(Inferred::Double), "-1000.50"),
             ("2026-2-1", Some(Inferred::Date), "2026-02-01"),
-            ("2026-02-01T10:00:00+02:00", Some(Inferred::Timestamp), "2026-02-01T08:00:00"),
+            ("2026-2-1 4:05:00", Some(Inferred::Timestamp), "2026-02-01T04:05:00"),
+            ("2026-02-01T10:00:00+02:00", Some(Inferred::Instant), "2026-02-01T08:00:00"),
             ("TRUE", Some(Inferred::Boolean), "true"),
             (" as it is ", Some(Inferred::Text), " as it is "),
             (" 007", None, " 007"),

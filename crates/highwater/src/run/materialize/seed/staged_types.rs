@@ -2,12 +2,13 @@
 //!
 //! | order | type | values |
 //! | --- | --- | --- |
-//! | 1 | integer | `7`, `-7`, `007`, `7.0`; also when there is no value at all |
-//! | 2 | double | `1.5`, `1e6` |
+//! | 1 | integer | `7`, `-7`, `007`, `7.0`, `7e2`; also when there is no value at all |
+//! | 2 | double | `1.5`, `1e-6` |
 //! | 3 | date | `2026-02-01` |
-//! | 4 | timestamp | `2026-02-01 10:00:00`, `2026-2-1 4:05:00`, `2026-02-01T10:00:00Z` |
-//! | 5 | boolean | `true`, `false` in any case |
-//! | 6 | text | everything else |
+//! | 4 | timestamp | `2026-02-01 10:00:00`, `2026-2-1 4:05:00` |
+//! | 5 | timestamp | `2026-02-01T10:00:00.5Z` |
+//! | 6 | boolean | `true`, `false` in any case |
+//! | 7 | text | everything else: both forms of a timestamp in one column, too, and fractions of a second behind a space |
 //!
 //! Empty values and the word `null` fit everywhere. Integers that need more than 32 bits get a wider type, where dbt
 //! would fail.
@@ -52,7 +53,11 @@ pub(crate) fn meant(column: &str) -> String {
 fn tests(column: &str) -> String {
     let value = meant(column);
     let all = |test: &str| format!("coalesce(bool_and({value} is null or ({test})), true)");
-    let whole = format!("regexp_full_match({value}, '[+-]?\\d+(\\.0*)?')");
+    let number = r"[+-]?(\d+(\.\d*)?|\.\d+)";
+    let whole = format!(
+        "regexp_full_match({value}, '[+-]?\\d+(\\.0*)?') or (regexp_full_match({value}, '{number}[eE][+-]?\\d+') \
+         and try_cast({value} as double) = trunc(try_cast({value} as double)))"
+    );
     let fits = |data_type: &str| all(&format!("({whole}) and try_cast({value} as {data_type}) is not null"));
     let shaped = |pattern: &str, data_type: &str| {
         all(&format!("regexp_full_match({value}, '{pattern}') and try_cast({value} as {data_type}) is not null"))
@@ -61,23 +66,22 @@ fn tests(column: &str) -> String {
         fits("integer"),
         fits("bigint"),
         fits("hugeint"),
-        shaped(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", "double"),
+        shaped(&format!(r"{number}([eE][+-]?\d+)?"), "double"),
         shaped(r"\d{4}-\d{1,2}-\d{1,2}", "date"),
-        shaped(
-            r"\d{4}-\d{1,2}-\d{1,2} \d{1,2}:\d{1,2}:\d{1,2}|\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)? ?(Z|[+-]\d{2}(:?\d{2})?)?",
-            "timestamp",
-        ),
+        shaped(r"\d{4}-\d{1,2}-\d{1,2} \d{1,2}:\d{1,2}:\d{1,2}", "timestamp"),
+        shaped(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?", "timestamp"),
         all(&format!("lower({value}) in ('true', 'false')")),
     ]
     .join(", ")
 }
 
-const ORDER: [Inferred; 7] = [
+const ORDER: [Inferred; 8] = [
     Inferred::Integer,
     Inferred::BigInteger,
     Inferred::HugeInteger,
     Inferred::Double,
     Inferred::Date,
+    Inferred::Timestamp,
     Inferred::Timestamp,
     Inferred::Boolean,
 ];
@@ -126,17 +130,21 @@ mod tests {
 
     #[test]
     fn the_narrowest_type_that_holds_all_values() {
-        let cases: [(&[&str], &str); 15] = [
+        let cases: [(&[&str], &str); 19] = [
             (&["1", "-2", ""], "INTEGER"),
             (&["007", "null"], "INTEGER"),
-            (&["1", "2.0"], "INTEGER"),
+            (&["1", "2.0", "1e5", "1.5e1"], "INTEGER"),
             (&["", ""], "INTEGER"),
             (&["3000000000"], "BIGINT"),
             (&["30000000000000000000"], "HUGEINT"),
             (&["1", "1.5", "1e6"], "DOUBLE"),
+            (&["15e-1"], "DOUBLE"),
             (&["2026-02-01", ""], "DATE"),
             (&["2026-02-31"], "VARCHAR"),
-            (&["2026-02-01 10:00:00", "2026-02-01T10:00:00.5"], "TIMESTAMP"),
+            (&["2026-02-01T10:00:00Z", "2026-02-01T10:00:00.5"], "TIMESTAMP"),
+            (&["2026-02-01 10:00:00", "2026-02-01T10:00:00"], "VARCHAR"),
+            (&["2026-02-01 10:00:00.5"], "VARCHAR"),
+            (&["2026-02-01 10:00:00 UTC"], "VARCHAR"),
             (&["2026-02-01 4:05:00", "2026-2-1 10:00:00"], "TIMESTAMP"),
             (&["2026-02-01", "2026-02-01 10:00:00"], "VARCHAR"),
             (&["true", "False"], "BOOLEAN"),
