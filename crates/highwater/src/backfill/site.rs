@@ -157,6 +157,10 @@ impl<'a> Site<'a> {
         let mut job = Job::new(self.connection, &self.models[place].model, self.around, &format!("hwb_{place}"));
         job.moment = self.run.started_at;
         job.writers.clone_from(&self.writers);
+        #[cfg(test)]
+        if self.naive.contains(&super::tests::Naive::NarrowFocus) {
+            job.naive = Some(crate::exact::detect::fingerprint::Naive::NarrowFocus);
+        }
         job
     }
 

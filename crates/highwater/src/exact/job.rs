@@ -161,6 +161,14 @@ impl<'a> Job<'a> {
         false
     }
 
+    /// Whether nothing of an input is looked at but the partitions in focus: never, but in a test that must notice it.
+    pub fn narrows_focus(&self) -> bool {
+        #[cfg(test)]
+        return self.naive == Some(super::detect::fingerprint::Naive::NarrowFocus);
+        #[cfg(not(test))]
+        false
+    }
+
     /// The name of one of this job's temporary tables, in SQL.
     pub fn temp(&self, name: &str) -> String {
         self.connection.temporary(&format!("{}_{name}", self.prefix)).sql()

@@ -54,6 +54,7 @@ struct Story {
 enum Ended {
     Well,
     Killed,
+    Wrong(String),
     Badly(BackfillError),
 }
 
@@ -164,7 +165,9 @@ impl Story {
             catch_unwind(AssertUnwindSafe(|| self.site(&models, &events, |site| apply(site, file, options, "now"))));
         match went {
             Ok(Ok(applied)) => {
-                assert!(applied.verified.iter().all(|model| model.outcome != "differs"), "{applied:?}");
+                if applied.verified.iter().any(|model| model.outcome == "differs") {
+                    return Ended::Wrong(format!("it says itself that it differs: {:?}", applied.verified));
+                }
                 Ended::Well
             }
             Ok(Err(error)) => Ended::Badly(error),
@@ -195,6 +198,7 @@ impl Story {
             match ended {
                 Ended::Well => return Ok(true),
                 Ended::Killed => {}
+                Ended::Wrong(what) => return Err(what),
                 Ended::Badly(BackfillError::Busy { .. }) => std::thread::sleep(Duration::from_millis(20)),
                 Ended::Badly(BackfillError::Moved { staged: true, .. }) => {}
                 // A partial backfill may bring a key that still stands elsewhere.
@@ -365,8 +369,10 @@ fn backfills_of_generated_projects_on_postgres_are_rebuilds() {
 
 #[test]
 fn what_is_left_out_is_noticed_in_generated_projects() {
-    for naive in [Naive::LiveParent, Naive::RowsOnly, Naive::BlindResume] {
-        let noticed = (50_000_000..50_000_400).find(|seed| story(*seed, Place::DuckDb, Some(naive)).is_err());
+    // Where it was noticed before goes first.
+    for (naive, first) in [(Naive::LiveParent, 125), (Naive::RowsOnly, 18), (Naive::BlindResume, 26)] {
+        let mut seeds = std::iter::once(50_000_000 + first).chain(50_000_000..50_000_400);
+        let noticed = seeds.find(|seed| story(*seed, Place::DuckDb, Some(naive)).is_err());
         println!("{naive:?} was noticed at seed {noticed:?}");
         assert!(noticed.is_some(), "{naive:?} went unnoticed");
     }

@@ -18,6 +18,8 @@ pub enum Naive {
     RowsOnly,
     /// Going on takes what is staged for right.
     BlindResume,
+    /// Changes of a source are looked for in the partitions of the backfill, and not in those that reach into them.
+    NarrowFocus,
     /// What holds still only while nobody else writes is taken to hold still.
     NotAlone,
 }

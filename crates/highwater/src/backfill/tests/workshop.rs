@@ -72,8 +72,12 @@ pub fn family() -> Vec<Known> {
 impl Workshop {
     /// Built, with nothing left to do.
     pub fn new() -> Self {
-        let mut shop =
-            Self { world: World::with_orders(), models: family(), naive: Vec::new(), alone: false, guard: None };
+        Self::of(family())
+    }
+
+    /// The same with other models.
+    pub fn of(models: Vec<Known>) -> Self {
+        let mut shop = Self { world: World::with_orders(), models, naive: Vec::new(), alone: false, guard: None };
         for known in &shop.models {
             shop.world.announce(known);
         }

@@ -36,6 +36,8 @@ pub(crate) enum Naive {
     AsksOnce,
     /// Tests: what is held back counts as built.
     ForgetsHeld,
+    /// Backfills: what they ask of an input is asked in their own partitions only, wherever else its changes come from.
+    NarrowFocus,
     /// Not wrong, only wasteful: groups that did not change are called changed as well. Nothing may come of it.
     MoreThanChanged,
 }

@@ -142,7 +142,8 @@ pub(crate) fn observe(
 ) -> Result<Vec<Observation>, ExactError> {
     (0..prepared.inputs.len())
         .map(|index| {
-            let focus = job.focus.clone().filter(|_| !fresh && keeps_to_its_partition(prepared, index));
+            let focus = job.focus.clone();
+            let focus = focus.filter(|_| !fresh && (keeps_to_its_partition(prepared, index) || job.narrows_focus()));
             observe_one(job, prepared, index, salt, fresh, focus.as_deref())
         })
         .collect()
