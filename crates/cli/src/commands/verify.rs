@@ -76,9 +76,15 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let mut repaired: Vec<Verdict> = Vec::new();
     let mut mended: Vec<String> = Vec::new();
     let mut planned = None;
+    // What was found is told in any case.
+    let mut problems: Vec<Diagnostic> = Vec::new();
     if arguments.repair {
         mended = repair(&session, &checks)?;
-        planned = backfill(&session, &checks, ui)?;
+        match backfill(&session, &checks, ui) {
+            Ok(done) => planned = done,
+            Err(Failure::Problems(found)) => problems = found,
+            Err(gone) => return Err(gone),
+        }
         mended.extend(planned.iter().filter(|planned| planned.applied).flat_map(|planned| planned.models.clone()));
     }
     if !mended.is_empty() {
@@ -93,10 +99,14 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     }
     let exit = exit_of(&checks);
     if ui.answers_json() {
-        ui.answer_json(&answer(&checks, &repaired, planned.as_ref()))?;
+        let mut answer = answer(&checks, &repaired, planned.as_ref());
+        if !problems.is_empty() {
+            answer["diagnostics"] = json!(json::values(&problems));
+        }
+        ui.answer_json(&answer)?;
     } else {
         ui.answer(&screen(&checks, &repaired, planned.as_ref()))?;
-        for problem in checks.iter().filter_map(|(_, check)| check.as_ref().err()) {
+        for problem in checks.iter().filter_map(|(_, check)| check.as_ref().err()).chain(&problems) {
             ui.problem(problem);
         }
     }

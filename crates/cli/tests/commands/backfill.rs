@@ -249,6 +249,19 @@ fn a_repair_that_wants_approvals_is_planned_only() {
 }
 
 #[test]
+fn a_repair_that_cannot_be_planned_keeps_nothing_back() {
+    let project = shop();
+    project.sql(CORRECTION);
+    let plan = ["backfill", "plan", "--select", "newest", "--partitions", "2026-01-04", "--reason", "r"];
+    told(&project, NOON, &plan, 0, &[]);
+    let (first, _) = plan_file(&project, "json");
+    told(&project, NOON, &["backfill", "apply", &first, "--stage-only"], 0, &["staged"]);
+    told(&project, NOON, &["verify", "newest", "--repair"], 1, &["3 differ", "HW0806"]);
+    told(&project, NOON, &["backfill", "resume", &first], 0, &["newest  compared with a rebuild: equal"]);
+    told(&project, NOON, &["verify", "newest", "--repair"], 0, &["2 differ", "mended by backfill"]);
+}
+
+#[test]
 fn a_plan_expires() {
     let project = shop();
     project.sql(CORRECTION);

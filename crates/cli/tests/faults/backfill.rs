@@ -72,7 +72,7 @@ fn kill_at_every_step(shop: &Shop) {
         shop.go_on();
         wait_for_the_server(shop);
         let is_new = match step {
-            "published" | "verified" | "undoing" => [true, true],
+            "published" | "verifying" | "verified" | "undoing" => [true, true],
             _ => [false, false],
         };
         assert_eq!(shop.check(&when), is_new, "{when}");

@@ -1,8 +1,8 @@
 //! Equal to a rebuild: the check itself.
 //!
-//! The project is compiled as for a full refresh, the database is copied, and in the copy every model that the checked ones rest on is
-//! made anew from the raw tables with its compiled query alone. Then the two are subtracted from each other, as bags and both ways. No
-//! ledger, no dirty set and no fingerprint take part, nor `hw verify`.
+//! The project is compiled as for a full refresh, and every model that the checked ones rest on is made anew from the raw tables with its
+//! compiled query alone: in a copy of a DuckDB file, or in a transaction on PostgreSQL that is rolled back. Then the two are subtracted
+//! from each other, as bags and both ways. No ledger, no dirty set and no fingerprint take part, nor `hw verify`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::path::Path;
 use highwater::engine::{Connection, DuckDb, Engine, Relation};
 use serde_json::Value;
 
-use super::project::Project;
+use super::project::{Home, Project};
 
 /// A model as far as a rebuild needs it.
 struct Model {
@@ -28,29 +28,45 @@ pub fn differences(project: &Project, names: &[String]) -> Result<Vec<Option<Str
     let target_text = target.to_string_lossy().into_owned();
     project.hw_succeeds(["compile", "--full-refresh", "--target-path", target_text.as_str()])?;
     let models = read_models(&target)?;
-    let copy = scratch.path().join(project.database().file_name().ok_or("the database has no name")?);
-    copy_database(project.database(), &copy)?;
-
-    let database = DuckDb::open(&copy, "").map_err(|error| error.to_string())?;
-    let mut connection = database.connect().map_err(|error| error.to_string())?;
-    let mut asked = Vec::new();
-    for name in names {
-        let id = models.iter().find(|(_, model)| &model.name == name).map(|(id, _)| id.clone());
-        asked.push(id.ok_or_else(|| format!("the project has no model {name}"))?);
+    let asked: Vec<&str> = names
+        .iter()
+        .map(|name| {
+            let id = models.iter().find(|(_, model)| &model.name == name).map(|(id, _)| id.as_str());
+            id.ok_or_else(|| format!("the project has no model {name}"))
+        })
+        .collect::<Result<_, String>>()?;
+    match project.home() {
+        Home::File(path) => {
+            let copy = scratch.path().join(path.file_name().ok_or("the database has no name")?);
+            copy_database(path, &copy)?;
+            let database = DuckDb::open(&copy, "").map_err(|error| error.to_string())?;
+            let mut connection = database.connect().map_err(|error| error.to_string())?;
+            compare(connection.as_mut(), &models, &asked)
+        }
+        Home::Server(_) => project.with(|connection| {
+            run(connection, "begin")?;
+            let found = compare(connection, &models, &asked)?;
+            run(connection, "rollback")?;
+            Ok(found)
+        }),
     }
+}
+
+/// Keeps what is there, makes it anew, and compares.
+fn compare(
+    connection: &mut dyn Connection,
+    models: &BTreeMap<String, Model>,
+    asked: &[&str],
+) -> Result<Vec<Option<String>>, String> {
     let keep = |index: usize| format!("__live_{index}");
-    for (index, id) in asked.iter().enumerate() {
-        run(connection.as_mut(), &format!("create table {} as from {}", keep(index), models[id].relation))?;
+    for (index, &id) in asked.iter().enumerate() {
+        run(connection, &format!("create table {} as select * from {}", keep(index), models[id].relation))?;
     }
     let mut rebuilt = Vec::new();
-    for id in &asked {
-        rebuild(connection.as_mut(), &models, id, &mut rebuilt)?;
+    for id in asked {
+        rebuild(connection, models, id, &mut rebuilt)?;
     }
-    asked
-        .iter()
-        .enumerate()
-        .map(|(index, id)| difference(connection.as_mut(), &keep(index), &models[id].relation))
-        .collect()
+    asked.iter().enumerate().map(|(index, &id)| difference(connection, &keep(index), &models[id].relation)).collect()
 }
 
 /// Wants all of these models to be equal to a rebuild.
@@ -118,7 +134,7 @@ fn rebuild(
 /// How a kept table differs from the rebuilt one.
 fn difference(connection: &mut dyn Connection, kept: &str, rebuilt: &Relation) -> Result<Option<String>, String> {
     let columns = |connection: &mut dyn Connection, name: &str| {
-        connection.describe(&format!("from {name}")).map_err(|error| error.to_string())
+        connection.describe(&format!("select * from {name}")).map_err(|error| error.to_string())
     };
     let (here, there) = (columns(connection, kept)?, columns(connection, &rebuilt.sql())?);
     if here != there {
@@ -127,8 +143,8 @@ fn difference(connection: &mut dyn Connection, kept: &str, rebuilt: &Relation) -
     let mut sides = Vec::new();
     for (word, one, other) in [("only here", kept, rebuilt.sql().as_str()), ("only in a rebuild", &rebuilt.sql(), kept)]
     {
-        let rows =
-            connection.query(&format!("from {one} except all from {other}")).map_err(|error| error.to_string())?.rows;
+        let subtracted = format!("select * from {one} except all select * from {other}");
+        let rows = connection.query(&subtracted).map_err(|error| error.to_string())?.rows;
         if !rows.is_empty() {
             let first: Vec<String> = rows[0].iter().map(ToString::to_string).collect();
             sides.push(format!("{} rows {word}, as ({})", rows.len(), first.join(", ")));

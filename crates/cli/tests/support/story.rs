@@ -8,13 +8,16 @@
 //! | a block `sql` without such a line | runs the SQL against the database |
 //! | a block `console` | runs its `$ hw …` lines; lines below must be in the output, in order; `[exit 2]` is the exit code |
 //! | ``While another process holds the database:`` before it | we hold it |
+//! | ``While another run has staged `a`:`` before it | a run of everything waits there, then goes on and succeeds |
 //! | ``Killed after 40 ms:`` before it | the command is killed so long after it started, unless it has ended by then |
 //! | ``Rows of `select …`:`` and a table | the query has these rows |
 //! | ``Rebuilt: 1 day of `a`, 2 days of `b`.`` | the last run built so many partitions, and not the whole tables |
+//! | ``Readers look on with `select …`.`` | on a server, others ask this over and over until the end, and never see what is not there between two commands |
 //! | ``Equal to a rebuild: `a`, `b`.`` | see `rebuild.rs` |
 //! | ``Differs from a rebuild: `a`.`` | the opposite |
 //!
-//! Everything else is for people.
+//! A story is told once on each engine, from one text: its SQL is what both understand. A line ``Only on DuckDB: …`` or
+//! ``Only on PostgreSQL: …`` says why it can happen on one of them alone. Everything else is for people.
 
 use std::path::Path;
 use std::time::Duration;
@@ -22,7 +25,32 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::project::{Project, repository};
+use super::readers::Readers;
 use super::rebuild;
+
+/// The engine that a story is told on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    DuckDb,
+    Postgres,
+}
+
+impl Place {
+    pub const ALL: [Self; 2] = [Self::DuckDb, Self::Postgres];
+
+    /// The beginning of the line that keeps a story to this engine.
+    fn only(self) -> &'static str {
+        match self {
+            Self::DuckDb => "Only on DuckDB: ",
+            Self::Postgres => "Only on PostgreSQL: ",
+        }
+    }
+
+    /// Whether a story can happen here.
+    pub fn suits(self, text: &str) -> bool {
+        !Self::ALL.iter().any(|&other| other != self && text.lines().any(|line| line.starts_with(other.only())))
+    }
+}
 
 /// What a line of the story asks for.
 #[derive(Debug)]
@@ -31,11 +59,23 @@ enum Step {
     Clock(String),
     Write { path: String, text: String },
     Sql(String),
-    Console { commands: Vec<Command>, while_held: bool },
+    Console { commands: Vec<Command>, meanwhile: Meanwhile },
     Killed { commands: Vec<Command>, after: Duration },
     Rows { query: String, table: Vec<Vec<String>> },
     Rebuilt(Vec<(u64, String)>),
+    Readers(String),
     Compare { models: Vec<String>, equal: bool },
+}
+
+/// What goes on while commands are typed in.
+#[derive(Debug, Default)]
+enum Meanwhile {
+    #[default]
+    Nothing,
+    /// Another process has the database open.
+    Held,
+    /// Another run has staged this model.
+    Staged(String),
 }
 
 #[derive(Debug)]
@@ -45,44 +85,75 @@ struct Command {
     exit: i32,
 }
 
-/// Tells a story.
+/// Where a story is told, and who looks on.
+struct Stage {
+    place: Place,
+    project: Option<Project>,
+    readers: Option<Readers>,
+}
+
+/// Tells a story on an engine.
 ///
 /// # Errors
 /// Where it stopped being true: line, and what was found instead.
-pub fn tell(path: &Path) -> Result<(), String> {
+pub fn tell(path: &Path, place: Place) -> Result<(), String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let steps = read(&text)?;
     if !steps.iter().any(|(_, step)| matches!(step, Step::Compare { .. })) {
         return Err("the story compares nothing with a rebuild".to_owned());
     }
-    let mut project = None;
+    let mut stage = Stage { place, project: None, readers: None };
     for (line, step) in steps {
-        take(step, &mut project).map_err(|error| format!("{}:{line}: {error}", path.display()))?;
+        take(step, &mut stage).map_err(|error| format!("{}:{line}: {error}", path.display()))?;
     }
-    Ok(())
+    stage.readers.map_or(Ok(()), Readers::leave)
 }
 
-fn take(step: Step, project: &mut Option<Project>) -> Result<(), String> {
+fn take(step: Step, stage: &mut Stage) -> Result<(), String> {
     if let Step::Start(name) = step {
         let folder = repository("scenarios/projects").join(name);
-        let started = project.insert(Project::copy(&folder)?);
+        let started = stage.project.insert(match stage.place {
+            Place::DuckDb => Project::copy(&folder)?,
+            Place::Postgres => Project::copy_to_postgres(&folder)?,
+        });
         let setup = std::fs::read_to_string(folder.join("setup.sql")).map_err(|error| error.to_string())?;
         return started.sql(&setup);
     }
-    let project = project.as_mut().ok_or("the story has not started from a project")?;
+    let project = stage.project.as_mut().ok_or("the story has not started from a project")?;
+    let readers = &mut stage.readers;
     match step {
         Step::Start(_) => Ok(()),
+        Step::Readers(query) => {
+            if project.is_on_a_server() {
+                *readers = Some(Readers::begin(project, &query)?);
+            }
+            Ok(())
+        }
         Step::Clock(moment) => {
             project.now = Some(moment);
             Ok(())
         }
         Step::Write { path, text } => project.write(&path, &text),
         Step::Sql(sql) => project.sql(&sql),
-        Step::Console { commands, while_held } => {
-            let held = if while_held { Some(project.open()?) } else { None };
-            let outcome = commands.iter().try_for_each(|command| type_in(project, command));
-            drop(held);
-            outcome
+        Step::Console { commands, meanwhile } => {
+            let mut typed = |project: &Project| {
+                commands.iter().try_for_each(|command| {
+                    type_in(project, command)?;
+                    readers.as_mut().map_or(Ok(()), |readers| readers.between(project))
+                })
+            };
+            match meanwhile {
+                Meanwhile::Nothing => typed(project),
+                Meanwhile::Held => {
+                    let _held = project.open()?;
+                    typed(project)
+                }
+                Meanwhile::Staged(model) => {
+                    let other = project.hw_until(["run"], "staged", &model)?;
+                    typed(project)?;
+                    other.go_on()
+                }
+            }
         }
         Step::Killed { commands, after } => {
             commands.iter().try_for_each(|command| project.hw_killed(arguments(command)?, after))
@@ -159,7 +230,7 @@ fn counts(text: &str) -> Result<Vec<(u64, String)>, String> {
 fn read(text: &str) -> Result<Vec<(usize, Step)>, String> {
     let mut steps = Vec::new();
     let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line)).peekable();
-    let (mut file, mut while_held, mut killed) = (None, false, None);
+    let (mut file, mut meanwhile, mut killed) = (None, Meanwhile::Nothing, None);
     while let Some((number, line)) = lines.next() {
         if let Some(kind) = line.strip_prefix("```") {
             let body: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
@@ -171,7 +242,7 @@ fn read(text: &str) -> Result<Vec<(usize, Step)>, String> {
                     Step::Killed { commands: commands(&body)?, after: killed.take().unwrap_or_default() }
                 }
                 (None, "console") => {
-                    Step::Console { commands: commands(&body)?, while_held: std::mem::take(&mut while_held) }
+                    Step::Console { commands: commands(&body)?, meanwhile: std::mem::take(&mut meanwhile) }
                 }
                 (None, _) => return Err(format!("line {number}: a block that is neither file, sql nor console")),
             };
@@ -183,7 +254,11 @@ fn read(text: &str) -> Result<Vec<(usize, Step)>, String> {
         } else if let Some(moment) = line.strip_prefix("It is ").filter(|rest| rest.starts_with("20")) {
             steps.push((number, Step::Clock(format!("{}:00Z", moment.trim_end_matches('.').replace(' ', "T")))));
         } else if line == "While another process holds the database:" {
-            while_held = true;
+            meanwhile = Meanwhile::Held;
+        } else if let Some(model) =
+            line.strip_prefix("While another run has staged `").and_then(|rest| rest.strip_suffix("`:"))
+        {
+            meanwhile = Meanwhile::Staged(model.to_owned());
         } else if let Some(after) = line.strip_prefix("Killed after ").and_then(|rest| rest.strip_suffix(" ms:")) {
             let milliseconds = after.parse().map_err(|_| format!("line {number}: no number: {after}"))?;
             killed = Some(Duration::from_millis(milliseconds));
@@ -195,6 +270,9 @@ fn read(text: &str) -> Result<Vec<(usize, Step)>, String> {
                 }
             }
             steps.push((number, Step::Rows { query: query.to_owned(), table: rows.split_off(rows.len().min(2)) }));
+        } else if let Some(query) = line.strip_prefix("Readers look on with `").and_then(|rest| rest.strip_suffix("`."))
+        {
+            steps.push((number, Step::Readers(query.to_owned())));
         } else if let Some(text) = line.strip_prefix("Rebuilt: ") {
             steps.push((number, Step::Rebuilt(counts(text)?)));
         } else if let Some(models) = line.strip_prefix("Equal to a rebuild: ") {

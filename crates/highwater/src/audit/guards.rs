@@ -18,10 +18,20 @@ pub struct AuditTest {
     pub(crate) thresholds: Thresholds,
     /// Whether it looks at one row at a time, so that the staged rows alone tell all there is to tell.
     pub(crate) row_by_row: bool,
+    /// Whether it asks that no two rows share a value of its column: dbt's `unique`.
+    pub(crate) unique: bool,
     /// The column it tests, as SQL, for a generic test on one.
     pub(crate) column: Option<String>,
     /// `where`: the rows it tests.
     pub(crate) condition: Option<String>,
+}
+
+impl AuditTest {
+    /// Whether it must pass where no two rows share a key of these columns.
+    pub(crate) fn follows_from(&self, key: &[String]) -> bool {
+        let column = self.column.as_deref().map(|column| column.trim_matches('"'));
+        self.unique && self.thresholds.are_plain() && matches!((key, column), ([key], Some(column)) if key == column)
+    }
 }
 
 #[cfg(test)]
@@ -34,6 +44,7 @@ impl AuditTest {
             sql: sql.to_owned(),
             thresholds: Thresholds::of(&crate::manifest::Config::default()),
             row_by_row: name.starts_with("not_null"),
+            unique: name.starts_with("unique") && column.is_some(),
             column: column.map(str::to_owned),
             condition: None,
         }
@@ -77,15 +88,15 @@ pub(crate) fn others<'a>(manifest: &'a Manifest, id: &str) -> Vec<&'a str> {
 pub(crate) fn guard(test: &Node, sql: &str) -> AuditTest {
     let metadata = test.test_metadata.as_ref();
     let column = metadata.and_then(|metadata| metadata.kwargs.get("column_name")?.as_str()).map(str::to_owned);
-    let row_by_row = metadata.is_some_and(|metadata| {
-        metadata.namespace.is_none() && column.is_some() && ROW_BY_ROW.contains(&metadata.name.as_str())
-    });
+    let own = metadata.filter(|metadata| metadata.namespace.is_none() && column.is_some());
+    let own = own.map_or("", |metadata| metadata.name.as_str());
     AuditTest {
         unique_id: test.unique_id.clone(),
         name: test.name.clone(),
         sql: sql.to_owned(),
         thresholds: Thresholds::of(&test.config),
-        row_by_row,
+        row_by_row: ROW_BY_ROW.contains(&own),
+        unique: own == "unique",
         column,
         condition: test.config.text("where").map(str::to_owned),
     }

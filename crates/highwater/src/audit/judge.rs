@@ -50,6 +50,11 @@ impl Thresholds {
         }
     }
 
+    /// Whether it passes when no row fails.
+    pub fn are_plain(&self) -> bool {
+        [&self.warn_if, &self.error_if].iter().all(|condition| *condition == "!= 0") && self.count == "count(*)"
+    }
+
     /// The failing rows, as many as are asked for.
     pub fn limited(&self, rows: &str) -> String {
         let rows = rows.trim().trim_end_matches(';');

@@ -2,15 +2,11 @@
 //!
 //! Every step ends in a transaction that says it was done, so that going on is reading where the backfill is and doing what follows.
 
-use std::collections::HashSet;
 use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::json;
 
-use crate::exact::axis::Axis;
-use crate::exact::dirty::labelled;
-use crate::exact::foresee::Shown;
 use crate::exact::ledger;
 use crate::exact::prepare::Prepared;
 use crate::verify::{self, Outcome, Strategy, VerifyOptions};
@@ -83,8 +79,6 @@ pub struct Verification {
     pub compared: u64,
     /// Partitions of the backfill that differ.
     pub differing: u64,
-    /// Partitions that differ, and were no part of it.
-    pub elsewhere: u64,
     /// Why nothing was compared.
     pub reason: Option<String>,
 }
@@ -163,7 +157,8 @@ fn steps(
     for place in 0..site.models.len() {
         prepared.push(site.prepared(place)?);
     }
-    let work = Task { id, parts, prepared: &prepared };
+    let still = token::still(site, &prepared)?;
+    let work = Task { id, parts, prepared: &prepared, still: &still };
     let known = known(site, id)?;
     let mut applied = Applied::begun(id, known.state);
     match (known.state, options.resume) {
@@ -188,7 +183,7 @@ fn steps(
     applied.state = State::Published;
     drop_staged(site, id)?;
     if options.verify {
-        applied.verified = verify_all(site, id, at)?;
+        applied.verified = verify_all(site, &work, at)?;
         reach(site, "verified");
     }
     Ok(applied)
@@ -235,7 +230,7 @@ fn begin(
         return Err(BackfillError::Expired { id: work.id.to_owned(), days, allowed: file.plan.expires_days });
     }
     site.transaction(|site| {
-        let lines = token::everything(site, work.id, work.parts, work.prepared)?;
+        let lines = token::everything(site, work)?;
         if !lines.is_empty() {
             return Err(BackfillError::Moved { id: work.id.to_owned(), what: lines, staged: false });
         }
@@ -306,6 +301,7 @@ fn staged(
 fn audited(site: &mut Site, work: &Task, place: usize, batch: Option<u64>) -> Result<ModelAudit, BackfillError> {
     site.begin()?;
     let found = audit::audit(site, work, place, batch);
+    site.job(place).reach("auditing");
     ledger::rollback(&mut site.job(place));
     let found = found?;
     (site.events)(Event::Audited {
@@ -344,43 +340,24 @@ fn fail_if(site: &mut Site, work: &Task, failures: Vec<String>) -> Result<(), Ba
     Err(BackfillError::Audit { id: work.id.to_owned(), failures })
 }
 
-/// The labels of a model's partitions in the backfill.
-fn labels(site: &mut Site, id: &str, place: usize) -> Result<HashSet<String>, BackfillError> {
-    let prepared = site.prepared(place)?;
-    let set = store::set(site, id, place, prepared.axis.ledger_column(), None)?;
-    let mut job = site.job(place);
-    let scope = job.store("scope", &format!("select p from {set}"))?;
-    let shown = [Shown::output(job.model.relation.sql(), &prepared.axis)];
-    let labels = labelled(&mut job, &prepared.axis, &scope, &shown)?;
-    let table = job.query(&format!("select label from {labels}"))?;
-    Ok(table.rows.iter().map(|row| row[0].to_string()).collect())
-}
-
-/// Compares every model with a rebuild, and says so in the record: exact ones whole, of others the partitions of the backfill, because the rest
-/// of their tables is whatever their own strategies made of it.
-fn verify_all(site: &mut Site, id: &str, at: &str) -> Result<Vec<Verification>, BackfillError> {
+/// Compares every model with a rebuild, in the partitions of the backfill, and says so in the record. What stands in others was not its doing, and
+/// is what `hw verify` is for.
+fn verify_all(site: &mut Site, work: &Task, at: &str) -> Result<Vec<Verification>, BackfillError> {
     let mut found = Vec::new();
     let models = site.models;
     for (place, model) in models.iter().enumerate() {
+        site.job(place).reach("verifying");
         let mut options = VerifyOptions { partitions: 1_000_000, examples: 0, ..VerifyOptions::default() };
+        if work.parts[place].whole.is_none() {
+            options.only = Some(store::set(site, work.id, place, work.prepared[place].axis.ledger_column(), None)?);
+        }
         if !model.is_exact {
-            let axis = Axis { partitioning: model.model.partitioning(), dialect: site.connection.dialect() };
-            options.only = Some(store::set(site, id, place, axis.ledger_column(), None)?);
             options.strategy = Some(Strategy { word: model.strategy.clone(), lookback: None });
         }
         let verdict = verify::verify_and_record(site.connection, &model.model, site.around, &options, site.run)?;
-        let differing = match verdict.outcome {
-            Outcome::Differs if !model.is_exact => verdict.mismatch_count,
-            Outcome::Differs => {
-                let labels = labels(site, id, place)?;
-                verdict.mismatches.iter().filter(|mismatch| labels.contains(&mismatch.label)).count() as u64
-            }
-            _ => 0,
-        };
         let (outcome, reason) = match verdict.outcome {
-            Outcome::Differs if differing > 0 => ("differs", None),
-            // What differs elsewhere was no part of it.
-            Outcome::Equal | Outcome::Differs => ("equal", None),
+            Outcome::Equal => ("equal", None),
+            Outcome::Differs => ("differs", None),
             Outcome::NotCompared { reason } => ("not compared", Some(reason)),
         };
         (site.events)(Event::Verified { model: verdict.label.clone(), equal: outcome == "equal" });
@@ -388,12 +365,11 @@ fn verify_all(site: &mut Site, id: &str, at: &str) -> Result<Vec<Verification>, 
             label: verdict.label,
             outcome,
             compared: verdict.compared,
-            differing,
-            elsewhere: verdict.mismatch_count - differing,
+            differing: verdict.mismatch_count,
             reason,
         });
     }
     let note = json!({ "step": "verified", "at": at, "models": found });
-    site.transaction(|site| advance(site, id, &[State::Published], State::Published, "verified", note))?;
+    site.transaction(|site| advance(site, work.id, &[State::Published], State::Published, "verified", note))?;
     Ok(found)
 }

@@ -83,7 +83,8 @@ pub(crate) fn audit(
     let after = sums(&mut job, prepared, &stage, &rows)?;
     let mut failures = grain(&mut job, &live, &stage, &rows)?;
     drop(job);
-    failures.extend(tests(site, work, place, batch, &rows)?);
+    let unique = !model.model.unique_key.is_empty() && failures.is_empty();
+    failures.extend(tests(site, work, place, batch, &rows, unique)?);
     let job = site.job(place);
     let columns: Vec<ColumnDelta> = prepared
         .output
@@ -119,13 +120,15 @@ pub(crate) fn audit(
     Ok(ModelAudit { label: job.label.clone(), rows_before: before.rows, rows_after: after.rows, columns, failures })
 }
 
-/// What the model's tests say of its staged rows, beside the staged rows of the models before.
+/// What the model's tests say of its staged rows, beside the staged rows of the models before. With `unique` it is known that these share no key,
+/// among them or with others.
 fn tests(
     site: &mut Site,
     work: &Task,
     place: usize,
     batch: Option<u64>,
     rows: &str,
+    unique: bool,
 ) -> Result<Vec<String>, BackfillError> {
     let models = site.models;
     let prepared = &work.prepared[place];
@@ -133,22 +136,37 @@ fn tests(
     let whole = overlay(site, work, place, batch)?;
     let parents = overlays(site, work, place)?;
     let job = site.job(place);
-    let failed = |error| BackfillError::from(ExactError::Audit { model: job.label.clone(), error: Box::new(error) });
+    let label = job.label.clone();
+    let failed = |error| BackfillError::from(ExactError::Audit { model: label.clone(), error: Box::new(error) });
     let mut asked: Vec<AuditTest> = models[place].tests.clone();
+    asked.retain(|test| !(unique && test.follows_from(&models[place].model.unique_key)));
     for test in &mut asked {
         for parent in &parents {
-            *test = over(test, &parent.relation, &parent.sql, job.dialect).map_err(failed)?;
+            *test = over(test, &parent.relation, &parent.sql, job.dialect).map_err(&failed)?;
         }
     }
     let columns = quoted(job.dialect, &column_names(&prepared.output)).join(", ");
-    let staged = Staged {
-        relation: &job.model.relation,
-        rows: format!("select {columns} from {stage} where {rows}"),
-        whole: whole.sql,
-        partition: None,
-        columns: Vec::new(),
-    };
-    let audited = crate::audit::audit(job.connection, &asked, &staged).map_err(failed)?;
+    let fresh = format!("select {columns} from {stage} where {rows}");
+    let mut audited = Vec::new();
+    for test in &asked {
+        // Values that no staged row has are none of the backfill's doing.
+        let beside = match &test.column {
+            Some(column) if test.unique => format!(
+                "select * from ({}) as hw_all where {column} in (select {column} from ({fresh}) as hw_fresh)",
+                whole.sql
+            ),
+            _ => whole.sql.clone(),
+        };
+        let staged = Staged {
+            relation: &job.model.relation,
+            rows: fresh.clone(),
+            whole: beside,
+            partition: None,
+            columns: Vec::new(),
+        };
+        let found = crate::audit::audit(job.connection, std::slice::from_ref(test), &staged).map_err(&failed)?;
+        audited.extend(found);
+    }
     let failures = audited.iter().filter(|audited| audited.failed());
     Ok(failures
         .map(|test| format!("{}: {}: {}", job.label, test.name, test.message.as_deref().unwrap_or("failed")))

@@ -7,7 +7,8 @@
 //!
 //! Why what is published equals a rebuild: a batch is built only if nothing that dirties its partitions has changed since the plan, by the same
 //! detectors and the same footprints that runs use, in the snapshot that builds it; the swap looks once more, in its own. A change that was taken
-//! back in between is caught where it was read.
+//! back in between is caught where it was read. What nobody else can write while the process works, a table of a database file that it has locked,
+//! is looked at once: when it begins, and again when it goes on (`token::Still`).
 //!
 //! | file | what |
 //! | --- | --- |

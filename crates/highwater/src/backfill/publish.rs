@@ -11,15 +11,19 @@ use serde_json::json;
 
 use crate::engine::{RelationKind, quote_literal};
 use crate::exact::axis::within;
-use crate::exact::detect::{observe, record};
+use crate::exact::detect::{Observation, keeps_to_its_partition, observe, record, record_within};
 use crate::exact::dirty::dirty;
+use crate::exact::job::{Job, Remembered};
 use crate::exact::ledger::{self, ModelRow, RunRow};
+use crate::exact::marks::{self, Mark};
+use crate::exact::model::RunIdentity;
 use crate::exact::prepare::Prepared;
 use crate::exact::reserved::Reserved;
 use crate::exact::swap;
 
 use super::document::ModelPart;
 use super::error::BackfillError;
+use super::plan::shadow;
 use super::scope::rows_in;
 use super::site::Site;
 use super::stage::Task;
@@ -55,13 +59,13 @@ pub(crate) fn publish(
     started: Instant,
 ) -> Result<Vec<PublishedModel>, BackfillError> {
     site.transaction(|site| {
-        let lines = token::everything(site, work.id, work.parts, work.prepared)?;
+        let (lines, standing) = token::since(site, work)?;
         if !lines.is_empty() {
             return Err(BackfillError::Moved { id: work.id.to_owned(), what: lines, staged: true });
         }
         let mut published = Vec::new();
-        for place in 0..work.parts.len() {
-            published.push(swap_one(site, work, place)?);
+        for (place, here) in standing.into_iter().enumerate() {
+            published.push(swap_one(site, work, place, here)?);
         }
         held_still(site, work)?;
         let seconds = started.elapsed().as_secs_f64();
@@ -87,7 +91,8 @@ fn held_still(site: &mut Site, work: &Task) -> Result<(), BackfillError> {
     Ok(())
 }
 
-fn swap_one(site: &mut Site, work: &Task, place: usize) -> Result<PublishedModel, BackfillError> {
+/// Swaps one model; `here` is a temporary table `(p, n, f)` of what stands in its partitions, where that is known.
+fn swap_one(site: &mut Site, work: &Task, place: usize, here: Option<String>) -> Result<PublishedModel, BackfillError> {
     let (part, prepared): (&ModelPart, &Prepared) = (&work.parts[place], &work.prepared[place]);
     let schema = site.ledger()?;
     let salt = token::salt(site, work.id, place)?;
@@ -95,6 +100,8 @@ fn swap_one(site: &mut Site, work: &Task, place: usize) -> Result<PublishedModel
     let (sides, run, whole) = (tables(&schema, work.id, place), site.run.clone(), part.whole.is_some());
     let column = prepared.axis.ledger_column();
     let set = store::set(site, work.id, place, column, None)?;
+    let remembered = remembered(site, work, place);
+    let forgets = site.forgets_beside();
     // Its parents are swapped by now, which is no movement under it.
     token::follow(site, work.id, place)?;
     let mut job = site.job(place);
@@ -105,22 +112,20 @@ fn swap_one(site: &mut Site, work: &Task, place: usize) -> Result<PublishedModel
         "drop table if exists {0}; create table {0} as select * from {live} where {rows}",
         sides.kept
     ))?;
-    let here = swap::partitions(&mut job, prepared, "here", &live, &rows, salt)?;
-    let staged = swap::compare(&mut job, prepared, sides.stage, (!whole).then_some(scope.as_str()), Some(&here), salt)?;
+    let here = match here {
+        Some(here) => here,
+        None => swap::partitions(&mut job, prepared, "here", &live, &rows, salt)?,
+    };
+    let mut staged =
+        swap::compare(&mut job, prepared, sides.stage, (!whole).then_some(scope.as_str()), Some(&here), salt)?;
     let (swapped, left) = if is_exact {
         let epoch = ledger::epoch(&mut job)?.ok_or_else(|| job.broken("it has no row in the fence"))?;
         let relation = job.model.relation.clone();
         let known = ledger::model(&mut job, &relation)?.ok_or_else(|| job.broken("the ledger does not know it"))?;
         // After the swaps of its parents, which stand in the ledger by now.
-        let observations = observe(&mut job, prepared, salt, whole)?;
-        let left = if whole {
-            0
-        } else {
-            let unseen = observations.iter().any(|observation| !observation.seen);
-            let found = dirty(&mut job, prepared, &observations, None, &Reserved::default())?;
-            let left = job.count(&format!("select count(*) from {} where not {}", found.set, within("p", &scope)))?;
-            if unseen || !found.all.is_empty() { left.max(1) } else { left }
-        };
+        let seen = look(&mut job, prepared, salt, (!whole).then_some(scope.as_str()), &remembered)?;
+        // The audit has asked, of the same rows beside the same table.
+        staged.grain_holds = work.still.tables;
         ledger::fence(&mut job, epoch)?;
         let swapped = swap::swap(&mut job, prepared, &staged, Some(RelationKind::Table), &known, &run)?;
         job.execute(&format!(
@@ -130,9 +135,6 @@ fn swap_one(site: &mut Site, work: &Task, place: usize) -> Result<PublishedModel
             quote_literal(work.id),
             job.id()
         ))?;
-        if left == 0 {
-            record(&mut job, prepared, &observations, whole, &run)?;
-        }
         let row = ModelRow {
             logic_version: prepared.logic_version.clone(),
             logic: prepared.logic.clone(),
@@ -156,9 +158,12 @@ fn swap_one(site: &mut Site, work: &Task, place: usize) -> Result<PublishedModel
             "delete from {schema}.reserved where model = {model} and backfill = {}",
             quote_literal(work.id)
         ))?;
-        let scope = if whole { "true".to_owned() } else { within(column, &scope) };
-        job.execute(&format!("delete from {schema}.dirty where model = {model} and {scope}"))?;
-        (swapped, left)
+        let dirty_scope = if whole { "true".to_owned() } else { within(column, &scope) };
+        job.execute(&format!("delete from {schema}.dirty where model = {model} and {dirty_scope}"))?;
+        if !forgets || seen.left == 0 {
+            take_down(&mut job, prepared, &seen, whole, &scope, &run)?;
+        }
+        (swapped, seen.left)
     } else {
         let swapped = swap::write(&mut job, prepared, &staged, Some(RelationKind::Table))?;
         swap::check_grain(&mut job, prepared, &staged, swapped)?;
@@ -181,4 +186,93 @@ fn swap_one(site: &mut Site, work: &Task, place: usize) -> Result<PublishedModel
         inserted: swapped.inserted,
         left,
     })
+}
+
+/// What was seen of the inputs of a model that is being swapped.
+struct Seen {
+    observations: Vec<Observation>,
+    /// Partitions outside the backfill that are dirty for the next run.
+    left: u64,
+    /// Inputs that hold what the plan saw, at least in the partitions of the backfill, and a change of which reaches its own partition only.
+    own: Vec<usize>,
+    /// Whether another input has changed since the last run.
+    others: bool,
+}
+
+/// The inputs whose fingerprints need not be taken once more: in the partitions of the backfill they are those of the plan, which has just been
+/// checked, or holds still since it was. Elsewhere they are those of the plan's moment, which is good enough to ask whether a run has something left
+/// to do: what has moved since is not taken down, and the next run finds it. Not so tables that a swap of this transaction may have changed.
+fn remembered(site: &mut Site, work: &Task, place: usize) -> Remembered {
+    let prepared = &work.prepared[place];
+    let models = site.models;
+    let mut job = site.job(place);
+    job.shadow = Some(shadow(work.id));
+    let inputs = (0..prepared.inputs.len()).filter(|index| {
+        let input = &prepared.inputs[*index];
+        keeps_to_its_partition(prepared, *index)
+            && input.declared.is_none()
+            && input.files.is_none()
+            && !input.probe.moving
+            && !models.iter().any(|model| input.reads(&model.model.relation))
+    });
+    Remembered { inputs: inputs.collect(), under: job.id() }
+}
+
+/// Looks at the inputs, as they are beside what the last run took down; `scope` is a table of the partitions, none for all.
+fn look(
+    job: &mut Job,
+    prepared: &Prepared,
+    salt: u64,
+    scope: Option<&str>,
+    remembered: &Remembered,
+) -> Result<Seen, BackfillError> {
+    let own = &remembered.inputs;
+    let Some(scope) = scope else {
+        let observations = observe(job, prepared, salt, true)?;
+        return Ok(Seen { observations, left: 0, own: own.clone(), others: false });
+    };
+    let mut first = !own.is_empty();
+    loop {
+        job.remembered = first.then(|| remembered.clone());
+        let observations = observe(job, prepared, salt, false)?;
+        job.remembered = None;
+        let unseen = observations.iter().any(|observation| !observation.seen);
+        let found = dirty(job, prepared, &observations, None, &Reserved::default())?;
+        let left = job.count(&format!("select count(*) from {} where not {}", found.set, within("p", scope)))?;
+        let left = if unseen || !found.all.is_empty() { left.max(1) } else { left };
+        let told = |(index, observation): (usize, &Observation)| {
+            !own.contains(&index) && observation.news() && !observation.fed
+        };
+        let others = observations.iter().enumerate().any(told);
+        // Whether all of it may be taken down is asked of the inputs as they are: a partition elsewhere may have changed since the plan, and
+        // change back, and nobody would look at what another input changed in it.
+        if !first || (left == 0 && !others) {
+            return Ok(Seen { observations, left, own: own.clone(), others });
+        }
+        first = false;
+    }
+}
+
+/// Takes down what was seen: all of it, if everything that it dirtied has been built. Otherwise what changed within partitions of the backfill, by
+/// inputs that reach no others; and where that is not all they were built of, they are marked, because the ledger describes other inputs than theirs:
+/// should these become again what they were, nobody else would notice.
+fn take_down(
+    job: &mut Job,
+    prepared: &Prepared,
+    seen: &Seen,
+    whole: bool,
+    scope: &str,
+    run: &RunIdentity,
+) -> Result<(), BackfillError> {
+    if seen.left == 0 {
+        return Ok(record(job, prepared, &seen.observations, whole, run)?);
+    }
+    for index in &seen.own {
+        record_within(job, prepared, &seen.observations, *index, scope)?;
+    }
+    if seen.others || seen.observations.iter().any(|observation| !observation.seen) {
+        let marked = job.store("beside", &format!("select p, cast(null as varchar) as detail from {scope}"))?;
+        marks::more(job, prepared, &marked, Mark::Beside, run)?;
+    }
+    Ok(())
 }

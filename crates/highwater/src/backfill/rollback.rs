@@ -82,6 +82,7 @@ fn undo_one(
     let schema = site.ledger()?;
     let sides = tables(&schema, id, place);
     let is_exact = site.models[place].is_exact;
+    let rows_only = site.puts_rows_back_only();
     let overtaken = |what: String| BackfillError::Overtaken { id: id.to_owned(), what };
     let (_, moved) = token::table(site, id, place, prepared, Side::After)?;
     if let Some(moved) = moved {
@@ -108,7 +109,9 @@ fn undo_one(
         job.execute(&format!("insert into {live} ({columns}) select {columns} from {} where {rows}", sides.kept))?;
     let partitions = job.count(&format!("select count(*) from {back}"))?;
     if is_exact {
-        put_back(&mut job, prepared, &schema, id, &back)?;
+        if !rows_only {
+            put_back(&mut job, prepared, &schema, id, &back)?;
+        }
         let kept = if whole {
             let all = format!("select {column} as p from {schema}.backfill_partitions where {mine}");
             job.store("kept", &all)?

@@ -65,6 +65,9 @@ pub struct Site<'a> {
     pub run: &'a RunIdentity,
     /// What is to be known about others who write the same tables.
     pub writers: Option<Writers>,
+    /// A database that nobody else can write while this site works on it: [`Engine::exclusive`](crate::engine::Engine::exclusive), and no other
+    /// session of this process writes it. What was looked at once need not be looked at again then.
+    pub alone: Option<String>,
     /// Who does it, for the record.
     pub by: String,
     /// The metrics that rest on them.
@@ -131,6 +134,7 @@ impl<'a> Site<'a> {
             around,
             run,
             writers: None,
+            alone: None,
             by: String::new(),
             metrics: Vec::new(),
             events,
@@ -153,7 +157,27 @@ impl<'a> Site<'a> {
         let mut job = Job::new(self.connection, &self.models[place].model, self.around, &format!("hwb_{place}"));
         job.moment = self.run.started_at;
         job.writers.clone_from(&self.writers);
+        #[cfg(test)]
+        if self.naive.contains(&super::tests::Naive::NarrowFocus) {
+            job.naive = Some(crate::exact::detect::fingerprint::Naive::NarrowFocus);
+        }
         job
+    }
+
+    /// Whether what was seen is not taken down when something is left: never, but in a test that must notice it.
+    pub(crate) fn forgets_beside(&self) -> bool {
+        #[cfg(test)]
+        return self.naive.contains(&super::tests::Naive::ForgetsBeside);
+        #[cfg(not(test))]
+        false
+    }
+
+    /// Whether rolling back leaves the ledger as it is: never, but in a test that must notice it.
+    pub(crate) fn puts_rows_back_only(&self) -> bool {
+        #[cfg(test)]
+        return self.naive.contains(&super::tests::Naive::RowsOnly);
+        #[cfg(not(test))]
+        false
     }
 
     /// A model, looked at; `refuse` what two rebuilds may differ in.

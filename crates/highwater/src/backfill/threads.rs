@@ -48,17 +48,19 @@ pub(crate) fn batches(
         sessions.push(engine.connect().map_err(|error| site.job(place).error(error))?);
     }
     let (models, around, run, writers) = (site.models, site.around, site.run, site.writers.clone());
+    let alone = site.alone.clone();
     let pause = &site.pause;
     let (answers, answered) = mpsc::channel();
     let mut result = Ok(());
     std::thread::scope(|scope| {
         for mut session in sessions {
-            let (answers, writers, next, stop): (Sender<Answer>, _, _, _) =
-                (answers.clone(), writers.clone(), &next, &stop);
+            let (answers, writers, alone): (Sender<Answer>, _, _) = (answers.clone(), writers.clone(), alone.clone());
+            let (next, stop) = (&next, &stop);
             scope.spawn(move || {
                 let silent = |_| {};
                 let mut own = Site::new(session.as_mut(), models, around, run, &silent);
                 own.writers = writers;
+                own.alone = alone;
                 own.pause = Arc::clone(pause);
                 while let Some(number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if stop.load(Ordering::Relaxed) {

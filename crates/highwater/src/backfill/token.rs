@@ -1,6 +1,6 @@
 //! The token: what a plan rests on, held against how things are now. What has moved is told with the reasons that runs tell.
 
-use crate::engine::quote_literal;
+use crate::engine::{RelationKind, quote_literal};
 use crate::exact::axis::within;
 use crate::exact::detect::observe;
 use crate::exact::dirty::{Dirty, dirty, labelled, listed};
@@ -10,11 +10,11 @@ use crate::exact::prepare::Prepared;
 use crate::exact::reserved::Reserved;
 use crate::exact::swap::partitions;
 
-use super::document::ModelPart;
 use super::error::BackfillError;
 use super::plan::shadow;
 use super::scope::rows_in;
 use super::site::Site;
+use super::stage::Task;
 use super::store;
 
 /// Partitions of a model that are told one by one.
@@ -80,6 +80,44 @@ fn more(lines: &mut Vec<String>, job: &Job, count: u64) {
     if more > 0 {
         lines.push(format!("{}: and {more} more", job.label));
     }
+}
+
+/// What nobody else can change while this process works, so that it need be looked at only once: at its beginning, or when it goes on.
+///
+/// Of a file that is locked no other process writes a row, and this one writes side tables until it publishes. So between the first look and the
+/// swap, tables of that file are what they were. Not so what lies elsewhere, views on whatever that may be, and filters by the clock.
+#[derive(Debug, Default)]
+pub(crate) struct Still {
+    /// The models' own tables.
+    pub tables: bool,
+    /// Of every model, whether its inputs are such tables.
+    pub inputs: Vec<bool>,
+}
+
+/// Finds out what holds still.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub(crate) fn still(site: &mut Site, prepared: &[Prepared]) -> Result<Still, BackfillError> {
+    let Some(alone) = site.alone.clone() else {
+        return Ok(Still { tables: false, inputs: vec![false; prepared.len()] });
+    };
+    let tables = site.models.iter().all(|model| model.model.relation.database.eq_ignore_ascii_case(&alone));
+    let mut inputs = Vec::new();
+    for (place, prepared) in prepared.iter().enumerate() {
+        let job = site.job(place);
+        let mut still = tables;
+        for input in &prepared.inputs {
+            still &= !input.probe.moving && input.files.is_none();
+            for table in &input.reads {
+                still = still
+                    && table.database.eq_ignore_ascii_case(&alone)
+                    && job.connection.kind(table).map_err(|error| job.error(error))? == Some(RelationKind::Table);
+            }
+        }
+        inputs.push(still);
+    }
+    Ok(Still { tables, inputs })
 }
 
 /// The salt of a model's fingerprints in a backfill.
@@ -183,24 +221,58 @@ pub(crate) fn table(
 ///
 /// # Errors
 /// When something cannot be read.
-pub(crate) fn everything(
-    site: &mut Site,
-    id: &str,
-    parts: &[ModelPart],
-    prepared: &[Prepared],
-) -> Result<Vec<String>, BackfillError> {
-    let mut lines = Vec::new();
+pub(crate) fn everything(site: &mut Site, work: &Task) -> Result<Vec<String>, BackfillError> {
+    Ok(moved(site, work, &Still { tables: false, inputs: vec![false; work.parts.len()] })?.0)
+}
+
+/// The same for one who has looked before, and need look again only at what does not hold still; and for every model the temporary table
+/// `(p, n, f)` of what stands in its partitions.
+///
+/// # Errors
+/// When something cannot be read.
+pub(crate) fn since(site: &mut Site, work: &Task) -> Result<(Vec<String>, Vec<Option<String>>), BackfillError> {
+    moved(site, work, work.still)
+}
+
+fn moved(site: &mut Site, work: &Task, still: &Still) -> Result<(Vec<String>, Vec<Option<String>>), BackfillError> {
+    let (mut lines, mut standing) = (Vec::new(), Vec::new());
     #[cfg(test)]
     if site.naive.contains(&super::tests::Naive::NoToken) {
-        return Ok(lines);
+        return Ok((lines, vec![None; work.parts.len()]));
     }
-    for (place, (part, prepared)) in parts.iter().zip(prepared).enumerate() {
+    for (place, (part, prepared)) in work.parts.iter().zip(work.prepared).enumerate() {
         if prepared.logic_version != part.logic {
             lines.push(format!("{}: its query, or what it depends on, was changed", part.label));
+            standing.push(None);
             continue;
         }
-        lines.extend(inputs(site, id, place, prepared, None)?.into_iter().flat_map(|moved| moved.lines));
-        lines.extend(table(site, id, place, prepared, Side::Before)?.1.into_iter().flat_map(|moved| moved.lines));
+        if !still.inputs[place] {
+            let moved = inputs(site, work.id, place, prepared, None)?;
+            lines.extend(moved.into_iter().flat_map(|moved| moved.lines));
+        }
+        let here = if still.tables {
+            before(site, work.id, place, prepared)?
+        } else {
+            let (here, changed) = table(site, work.id, place, prepared, Side::Before)?;
+            lines.extend(changed.into_iter().flat_map(|moved| moved.lines));
+            here
+        };
+        // Of a whole table there may be more than was planned.
+        standing.push(part.whole.is_none().then_some(here));
     }
-    Ok(lines)
+    Ok((lines, standing))
+}
+
+/// What stood in a model's partitions when it was looked at last: a temporary table `(p, n, f)`.
+fn before(site: &mut Site, id: &str, place: usize, prepared: &Prepared) -> Result<String, BackfillError> {
+    let schema = site.ledger()?;
+    let mut job = site.job(place);
+    let query = format!(
+        "select {} as p, rows_before as n, fingerprint_before as f from {schema}.backfill_partitions \
+         where backfill = {} and model = {} and rows_before > 0",
+        prepared.axis.ledger_column(),
+        quote_literal(id),
+        job.id()
+    );
+    Ok(job.store("here", &query)?)
 }

@@ -47,6 +47,11 @@ pub trait Engine: Send + Sync {
         ddl(self.adapter())
     }
 
+    /// The database that no other process can write while this one has it open; none where others can.
+    fn exclusive(&self) -> Option<String> {
+        None
+    }
+
     /// Bytes that are free where its tables lie; none where a client cannot know.
     fn free_bytes(&self) -> Option<u64> {
         None

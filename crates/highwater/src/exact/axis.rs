@@ -26,6 +26,14 @@ impl Axis {
         }
     }
 
+    /// The same as something that is cheap to group by, and the partition of such a group, as an expression over `p`.
+    pub fn group(&self) -> (String, &'static str) {
+        match &self.partitioning {
+            Partitioning::Interval { column, unit } => self.dialect.interval_group(&self.dialect.quote(column), *unit),
+            _ => (self.partition(), "p"),
+        }
+    }
+
     /// The columns that tell the partition of a row.
     pub fn columns(&self) -> Vec<String> {
         match &self.partitioning {

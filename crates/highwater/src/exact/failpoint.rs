@@ -22,8 +22,10 @@
 //! | `planned` | the plan is in the ledger, and not committed |
 //! | `begun` | its partitions are reserved |
 //! | `batch`, `batched` | the rows of a batch are staged; so is its record, and neither is committed |
+//! | `auditing` | staged rows of a model have been audited, and nobody told |
 //! | `audited` | all rows are staged and audited |
 //! | `publishing`, `published` | all models are swapped; that is committed |
+//! | `verifying` | a model is about to be compared with a rebuild |
 //! | `verified` | the tables were compared with a rebuild |
 //! | `undoing`, `undone` | the old rows are back; that is committed |
 
@@ -39,17 +41,19 @@ pub const STEPS: [&str; 9] =
     ["looked", "leased", "staged", "fenced", "deleted", "inserted", "recorded", "committing", "committed"];
 
 /// Every step of a backfill that changes something or has changed it, in order.
-pub const BACKFILL_STEPS: [&str; 13] = [
+pub const BACKFILL_STEPS: [&str; 15] = [
     "planned",
     "begun",
     "batch",
     "batched",
+    "auditing",
     "audited",
     "deleted",
     "inserted",
     "recorded",
     "publishing",
     "published",
+    "verifying",
     "verified",
     "undoing",
     "undone",

@@ -11,6 +11,15 @@ use super::lease::Writers;
 use super::ledger;
 use super::model::{ExactModel, Surroundings};
 
+/// Inputs whose fingerprints stand in the ledger under another name, and are those of their rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remembered {
+    /// That name, as a literal; see [`Job::id`].
+    pub under: String,
+    /// The inputs, by their places.
+    pub inputs: Vec<usize>,
+}
+
 /// A model being worked on.
 pub(crate) struct Job<'a> {
     /// The session.
@@ -32,6 +41,8 @@ pub(crate) struct Job<'a> {
     /// Partitions, a table with one column `p`, beside which nothing of the inputs matters: for looking whether they have moved, never for
     /// taking down what was seen.
     pub focus: Option<String>,
+    /// Inputs that hold what the ledger keeps of them under another name, so that nobody need read them.
+    pub remembered: Option<Remembered>,
     prefix: String,
     temporary: Vec<String>,
     /// A way to look for changes that is not enough.
@@ -62,6 +73,7 @@ impl<'a> Job<'a> {
             dialect,
             shadow: None,
             focus: None,
+            remembered: None,
             prefix: prefix.to_owned(),
             temporary: Vec::new(),
             #[cfg(test)]
@@ -109,6 +121,14 @@ impl<'a> Job<'a> {
         false
     }
 
+    /// Whether digests are made of counts alone: never, but in a test that must notice it.
+    pub fn counts_only(&self) -> bool {
+        #[cfg(test)]
+        return self.naive == Some(super::detect::fingerprint::Naive::CountsOnly);
+        #[cfg(not(test))]
+        false
+    }
+
     /// Whether files are told apart by their names alone: never, but in a test that must notice it.
     pub fn names_only(&self) -> bool {
         #[cfg(test)]
@@ -137,6 +157,14 @@ impl<'a> Job<'a> {
     pub fn forgets_held(&self) -> bool {
         #[cfg(test)]
         return self.naive == Some(super::detect::fingerprint::Naive::ForgetsHeld);
+        #[cfg(not(test))]
+        false
+    }
+
+    /// Whether nothing of an input is looked at but the partitions in focus: never, but in a test that must notice it.
+    pub fn narrows_focus(&self) -> bool {
+        #[cfg(test)]
+        return self.naive == Some(super::detect::fingerprint::Naive::NarrowFocus);
         #[cfg(not(test))]
         false
     }
@@ -177,14 +205,18 @@ impl<'a> Job<'a> {
 
     /// Runs a statement; returns the rows it changed.
     pub fn execute(&mut self, sql: &str) -> Result<u64, ExactError> {
-        tracing::trace!(model = %self.label, sql, "execute");
-        self.connection.execute(sql).map_err(|error| self.error(error))
+        let started = std::time::Instant::now();
+        let answer = self.connection.execute(sql).map_err(|error| self.error(error));
+        tracing::trace!(model = %self.label, seconds = started.elapsed().as_secs_f64(), sql, "execute");
+        answer
     }
 
     /// Runs a query.
     pub fn query(&mut self, sql: &str) -> Result<Table, ExactError> {
-        tracing::trace!(model = %self.label, sql, "query");
-        self.connection.query(sql).map_err(|error| self.error(error))
+        let started = std::time::Instant::now();
+        let answer = self.connection.query(sql).map_err(|error| self.error(error));
+        tracing::trace!(model = %self.label, seconds = started.elapsed().as_secs_f64(), sql, "query");
+        answer
     }
 
     /// Runs a query for one row of integers; NULL counts as 0.

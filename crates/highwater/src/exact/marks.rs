@@ -1,7 +1,7 @@
 //! Marks: partitions that the ledger calls dirty whatever their inputs say. They stay until a run has built them.
 //!
 //! A run marks what it held back because its rows failed a test; `verify` marks what it found different and was told to repair; a
-//! backfill that is given up marks what it had reserved.
+//! backfill that is given up marks what it had reserved, and one that is published marks what it built beside changes that it left to runs.
 
 use super::error::ExactError;
 use super::job::Job;
@@ -19,10 +19,12 @@ pub(crate) enum Mark {
     Differs,
     /// A backfill had reserved it, and was given up.
     Left,
+    /// A backfill built it, and could not take down what it was built of: the ledger still describes the inputs as they were before.
+    Beside,
 }
 
 impl Mark {
-    const ALL: [Self; 3] = [Self::Held, Self::Differs, Self::Left];
+    const ALL: [Self; 4] = [Self::Held, Self::Differs, Self::Left, Self::Beside];
 
     /// As the ledger has it.
     pub fn word(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Mark {
             Self::Held => "held",
             Self::Differs => "differs",
             Self::Left => "left",
+            Self::Beside => "beside",
         }
     }
 
@@ -49,6 +52,7 @@ impl Mark {
             Self::Held => "held back before: its rows failed a test",
             Self::Differs => "found to differ from a rebuild",
             Self::Left => "left by a backfill that was given up",
+            Self::Beside => "built by a backfill, beside changes that it left to runs",
         }
     }
 }
@@ -75,7 +79,7 @@ pub(crate) fn any(job: &mut Job) -> Result<bool, ExactError> {
     Ok(job.count(&format!("select count(*) from {schema}.dirty where model = {model}"))? > 0)
 }
 
-/// Adds marks: the partitions `(p, detail)` of a table.
+/// Adds marks, in the place of those of their kind: the partitions `(p, detail)` of a table.
 ///
 /// # Errors
 /// When the ledger cannot be written.
@@ -86,9 +90,24 @@ pub(crate) fn add(
     mark: Mark,
     run: &RunIdentity,
 ) -> Result<(), ExactError> {
+    let (schema, model, word) = (ledger::schema(&job.model.relation), job.id(), mark.word());
+    job.execute(&format!("delete from {schema}.dirty where model = {model} and kind = '{word}'"))?;
+    more(job, prepared, table, mark, run)
+}
+
+/// The same, beside the marks of the kind that are there.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub(crate) fn more(
+    job: &mut Job,
+    prepared: &Prepared,
+    table: &str,
+    mark: Mark,
+    run: &RunIdentity,
+) -> Result<(), ExactError> {
     let (schema, model) = (ledger::schema(&job.model.relation), job.id());
     let (column, word) = (prepared.axis.ledger_column(), mark.word());
-    job.execute(&format!("delete from {schema}.dirty where model = {model} and kind = '{word}'"))?;
     job.execute(&format!(
         "insert into {schema}.dirty (model, {column}, kind, detail, since, run_id) select {model}, p, '{word}', detail, {}, {} from {table}",
         ledger::moment(run.started_at),

@@ -42,7 +42,7 @@ pub(crate) fn reads(
         let direct = terms.filter(|(_, at)| **at == index).all(|(term, _)| term.steps.is_empty());
         let inside = dirty.filter(|_| direct).and_then(|dirty| inside(&prepared.axis, &input.probe.group, dirty));
         let [all, some] = job.numbers(&format!(
-            "select sum(n), sum(n) filter (where {}) from ({groups}) as groups",
+            "select sum(n)::bigint, sum(n) filter (where {})::bigint from ({groups}) as groups",
             inside.as_deref().unwrap_or("true")
         ))?;
         let width = width(job, input)?;
@@ -86,12 +86,13 @@ fn groups(job: &Job, input: &Input, observation: &Observation) -> Option<String>
     if let Some(now) = observation.counted() {
         return Some(format!("select p, n from {now}"));
     }
+    let by_time = matches!(input.probe.group, Group::Interval { .. });
     if let Some(parent) = observation.parent() {
         let groups = feed::groups(parent, &input.probe);
-        let column = groups.unwrap_or_else(|| "null".to_owned());
-        return Some(known(&column, "partitions", &parent.id, " and row_count > 0"));
+        let unknown = format!("cast(null as {})", if by_time { "timestamp" } else { job.dialect.key_type() });
+        return Some(known(&groups.unwrap_or(unknown), "partitions", &parent.id, " and row_count > 0"));
     }
-    let column = if matches!(input.probe.group, Group::Interval { .. }) { "interval_start" } else { "key_hash" };
+    let column = if by_time { "interval_start" } else { "key_hash" };
     let probe = format!(" and probe = {}", quote_literal(&input.id));
     Some(known(column, "fingerprints", &ledger::id(&job.model.relation), &probe))
 }

@@ -48,6 +48,8 @@ pub(crate) struct Staged {
     everything: bool,
     /// Temporary table with the partitions `p` that are not published; their old rows stay.
     held: Option<String>,
+    /// Whether it is known that no two rows will share a key.
+    pub grain_holds: bool,
     /// What it came to, once written.
     pub outcome: Swapped,
 }
@@ -64,12 +66,12 @@ pub(crate) fn partitions(
     rows: &str,
     salt: u64,
 ) -> Result<String, ExactError> {
-    let names: Vec<String> = prepared.output.iter().map(|column| column.name.clone()).collect();
+    let names = column_names(&prepared.output);
+    let (group, id) = prepared.axis.group();
     job.store(
         name,
         &format!(
-            "select * from (select {}, {} from {table} where {rows} group by 1) as taken(p, n, f)",
-            prepared.axis.partition(),
+            "select {id} as p, n, f from (select {group}, {} from {table} where {rows} group by 1) as taken(p, n, f)",
             job.dialect.fingerprint(&hashed(job.dialect, &names, &prepared.output), salt)
         ),
     )
@@ -178,6 +180,7 @@ pub(crate) fn compare(
         over_something: true,
         everything: dirty.is_none(),
         held: None,
+        grain_holds: false,
         outcome: Swapped::default(),
     };
     staged.count(job)?;
@@ -334,7 +337,7 @@ pub(crate) fn check_grain(
     staged: &Staged,
     outcome: Swapped,
 ) -> Result<(), ExactError> {
-    if job.model.unique_key.is_empty() || (outcome.replaced == 0 && !outcome.recreated) {
+    if job.model.unique_key.is_empty() || staged.grain_holds || (outcome.replaced == 0 && !outcome.recreated) {
         return Ok(());
     }
     let columns = job.model.unique_key.clone();

@@ -40,6 +40,11 @@ pub trait Language: Sync {
         format!("date_trunc('{}', cast({expression} as timestamp))", unit.word())
     }
 
+    /// The same as something that is cheap to group by, and the start of the interval of such a group, as an expression over `p`.
+    fn interval_group(&self, expression: &str, unit: IntervalUnit) -> (String, &'static str) {
+        (self.interval(expression, unit), "p")
+    }
+
     /// The intervals around those of a set (a table with one column `p`), as a query with one column `p`: so many before and after each.
     /// NULL and moments that are not in the years 1 to 200000 stay where they are.
     fn around(&self, set: &str, unit: IntervalUnit, back: u32, ahead: u32) -> String {

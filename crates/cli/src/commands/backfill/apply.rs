@@ -172,6 +172,8 @@ fn on_site<T>(
     let mut site = Site::new(connection.as_mut(), &inputs.models, &inputs.around, &identity, events);
     site.by = ["HW_NAME", "USER"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
     site.writers = Some(Writers::new(Arc::clone(&engine), session.project.wait));
+    // No other session of this process writes anything but side tables.
+    site.alone = engine.exclusive();
     site.metrics = inputs.metrics;
     Ok(work(&mut site, &at))
 }
@@ -236,11 +238,7 @@ fn screen(applied: &Applied) -> String {
             "differs" => bad(&format!("{} differ: hw verify {}", thousands(model.differing), model.label)),
             _ => warn(&format!("not compared: {}", model.reason.as_deref().unwrap_or_default())),
         };
-        let elsewhere = match model.elsewhere {
-            0 => String::new(),
-            number => warn(&format!("; {} outside the backfill differ: hw run", thousands(number))),
-        };
-        let _ = writeln!(out, "{}  compared with a rebuild: {verdict}{elsewhere}", strong(&model.label));
+        let _ = writeln!(out, "{}  compared with a rebuild: {verdict}", strong(&model.label));
     }
     let id = &applied.id;
     if applied.paused {

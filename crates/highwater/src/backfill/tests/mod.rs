@@ -1,5 +1,6 @@
 //! Backfills against rebuilds, on a small shop; and with a rule left out, which must be noticed.
 
+mod generated;
 mod random;
 mod steps;
 mod workshop;
@@ -11,4 +12,14 @@ pub enum Naive {
     NoToken,
     /// A child is staged from its parent's live rows.
     LiveParent,
+    /// Nobody remembers that a published partition was built of other inputs than the ledger describes.
+    ForgetsBeside,
+    /// Rolling back puts the rows back, and leaves the ledger as it is.
+    RowsOnly,
+    /// Going on takes what is staged for right.
+    BlindResume,
+    /// Changes of a source are looked for in the partitions of the backfill, and not in those that reach into them.
+    NarrowFocus,
+    /// What holds still only while nobody else writes is taken to hold still.
+    NotAlone,
 }

@@ -36,6 +36,9 @@ fn story(seed: u64, naive: Option<Naive>) -> Vec<String> {
     let mut random = SmallRng::seed_from_u64(seed);
     let mut shop = Workshop::new();
     shop.naive = naive.into_iter().collect();
+    // Alone, nothing moves but between two processes.
+    let others_write = naive == Some(Naive::NotAlone) || seed.is_multiple_of(2);
+    shop.alone = naive == Some(Naive::NotAlone) || !others_write;
     for _ in 0..random.random_range(1..4) {
         change(shop.world.session.as_mut(), &mut random);
     }
@@ -61,6 +64,7 @@ fn story(seed: u64, naive: Option<Naive>) -> Vec<String> {
     let events = |event: Event| {
         if matches!(event, Event::Staged { .. } | Event::Audited { .. })
             && left.get() > 0
+            && others_write
             && moves.borrow_mut().random_bool(0.3)
         {
             left.set(left.get() - 1);
@@ -69,7 +73,15 @@ fn story(seed: u64, naive: Option<Naive>) -> Vec<String> {
     };
     let mut resume = false;
     for _ in 0..6 {
-        match shop.apply_telling(&file, resume, &events) {
+        let stops = !others_write && random.random_bool(0.5);
+        let went = if stops { shop.stage_on(&file, resume) } else { shop.apply_telling(&file, resume, &events) };
+        match went {
+            Ok(_) if stops => {
+                resume = true;
+                if random.random_bool(0.5) {
+                    change(shop.world.session.as_mut(), &mut random);
+                }
+            }
             Ok(_) => break,
             Err(BackfillError::Moved { staged, .. }) => {
                 if shop.tables() != before {
@@ -82,6 +94,9 @@ fn story(seed: u64, naive: Option<Naive>) -> Vec<String> {
             }
             Err(error) => panic!("seed {seed}: {error}"),
         }
+    }
+    if !shop.published() {
+        shop.resume(&file).expect("published");
     }
     match random.random_range(0..4) {
         0 => {
@@ -115,7 +130,7 @@ fn whatever_moves_the_tables_end_as_a_rebuild() {
 
 #[test]
 fn rules_left_out_are_noticed() {
-    for naive in [Naive::NoToken, Naive::LiveParent] {
+    for naive in [Naive::NoToken, Naive::LiveParent, Naive::NotAlone] {
         let noticed = (0..TRIALS).any(|seed| !story(seed, Some(naive)).is_empty());
         assert!(noticed, "{naive:?} went unnoticed");
     }

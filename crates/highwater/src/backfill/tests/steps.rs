@@ -1,8 +1,10 @@
 //! One step at a time: what each leaves behind, and what it refuses.
 
+use super::Naive;
 use super::workshop::{Workshop, approved, dirty, named};
 use crate::audit::AuditTest;
 use crate::backfill::{BackfillError, File, State};
+use crate::exact::tests::world::Known;
 
 /// Prices of the first two days go up.
 const CORRECTION: &str = "update raw_orders set amount = amount + 1 where created_at < '2026-02-03'";
@@ -206,4 +208,54 @@ fn partitions_written_since_are_not_rolled_back() {
     assert!(matches!(shop.rollback(&file), Err(BackfillError::Overtaken { .. })));
     assert_eq!(shop.tables(), now);
     assert_eq!(shop.differences(), Vec::<String>::new());
+}
+
+/// Day 1 of what was wrong on two days is built; then the source becomes again what it was.
+fn taken_back(shop: &mut Workshop, with_customers: bool) -> Vec<String> {
+    if with_customers {
+        shop.world.sql("update raw_customers set region = region || '!'");
+    }
+    shop.world.sql(CORRECTION);
+    let file = shop.plan(&["facts"], &named(&["2026-02-01"])).expect("a plan");
+    let applied = shop.apply(&file).expect("applied");
+    assert!(applied.published[0].left > 0, "{applied:?}");
+    shop.world.sql(&CORRECTION.replace("amount + 1", "amount - 1"));
+    if with_customers {
+        shop.world.sql("update raw_customers set region = rtrim(region, '!')");
+    }
+    shop.run();
+    shop.differences()
+}
+
+#[test]
+fn what_was_built_beside_changes_follows_when_these_are_taken_back() {
+    for with_customers in [false, true] {
+        assert_eq!(taken_back(&mut Workshop::new(), with_customers), Vec::<String>::new());
+        let mut forgetful = Workshop::new();
+        forgetful.naive = vec![Naive::ForgetsBeside];
+        assert_ne!(taken_back(&mut forgetful, with_customers), Vec::<String>::new(), "it went unnoticed");
+    }
+}
+
+#[test]
+fn a_source_that_moves_beside_the_plan_and_reaches_into_it_is_noticed() {
+    let lately = "select order_id, created_at, sum(amount) over (order by created_at range between interval 2 days preceding and current row) \
+                  as lately from raw_orders";
+    for narrow in [false, true] {
+        let mut shop = Workshop::of(vec![Known::of("lately", "day:created_at", lately)]);
+        shop.naive.extend(narrow.then_some(Naive::NarrowFocus));
+        shop.world.sql("update raw_orders set amount = amount + 1 where order_id = 4");
+        let file = shop.plan(&["lately"], &named(&["2026-02-03"])).expect("a plan");
+        shop.stage(&file).expect("staged");
+        // An order of the second, which the third looks back at.
+        shop.world.sql("update raw_orders set amount = amount + 7 where order_id = 3");
+        let went = shop.resume_strictly(&file);
+        if narrow {
+            went.expect("nobody noticed");
+            assert!(!shop.differences().is_empty(), "the mutant does no harm");
+        } else {
+            let lines = moved(went);
+            assert!(lines[0].contains("lately 2026-02-03"), "{lines:?}");
+        }
+    }
 }

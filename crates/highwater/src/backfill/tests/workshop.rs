@@ -4,6 +4,7 @@ use crate::audit::AuditTest;
 use crate::backfill::PublishedModel;
 use crate::backfill::publish::publish;
 use crate::backfill::stage::Task;
+use crate::backfill::token::Still;
 use crate::backfill::{
     Applied, ApplyOptions, Approval, BackfillError, BackfillModel, Event, File, Reached, Request, RolledBack, Site,
     What, abandon, apply, plan, rollback,
@@ -18,6 +19,8 @@ pub struct Workshop {
     pub world: World,
     pub models: Vec<Known>,
     pub naive: Vec<Naive>,
+    /// Whether nobody else writes while a backfill is at work.
+    pub alone: bool,
     /// A test of the facts.
     pub guard: Option<AuditTest>,
 }
@@ -69,7 +72,12 @@ pub fn family() -> Vec<Known> {
 impl Workshop {
     /// Built, with nothing left to do.
     pub fn new() -> Self {
-        let mut shop = Self { world: World::with_orders(), models: family(), naive: Vec::new(), guard: None };
+        Self::of(family())
+    }
+
+    /// The same with other models.
+    pub fn of(models: Vec<Known>) -> Self {
+        let mut shop = Self { world: World::with_orders(), models, naive: Vec::new(), alone: false, guard: None };
         for known in &shop.models {
             shop.world.announce(known);
         }
@@ -131,6 +139,7 @@ impl Workshop {
             .collect();
         let mut site = Site::new(self.world.session.as_mut(), &models, &around, &identity, events);
         site.naive.clone_from(&self.naive);
+        site.alone = self.alone.then(|| "shop".to_owned());
         work(&mut site)
     }
 
@@ -150,7 +159,12 @@ impl Workshop {
     }
 
     pub fn stage(&mut self, file: &File) -> Result<Applied, BackfillError> {
-        let options = ApplyOptions { stage_only: true, verify: false, ..ApplyOptions::default() };
+        self.stage_on(file, false)
+    }
+
+    /// Stages everything, or goes on with it, and publishes nothing.
+    pub fn stage_on(&mut self, file: &File, resume: bool) -> Result<Applied, BackfillError> {
+        let options = ApplyOptions { resume, stage_only: true, verify: false, ..ApplyOptions::default() };
         self.on_site(file, &|_| {}, |site| apply(site, file, options, "now"))
     }
 
@@ -165,9 +179,15 @@ impl Workshop {
             for place in 0..site.models.len() {
                 prepared.push(site.prepared(place)?);
             }
-            let work = Task { id: &file.backfill, parts: &file.plan.models, prepared: &prepared };
+            let still = Still { tables: false, inputs: vec![false; prepared.len()] };
+            let work = Task { id: &file.backfill, parts: &file.plan.models, prepared: &prepared, still: &still };
             publish(site, &work, "now", "never", std::time::Instant::now())
         })
+    }
+
+    /// Whether the last backfill has been published.
+    pub fn published(&mut self) -> bool {
+        self.world.rows("select state from highwater.backfills") == "published"
     }
 
     pub fn rollback(&mut self, file: &File) -> Result<Vec<RolledBack>, BackfillError> {
@@ -179,7 +199,8 @@ impl Workshop {
     }
 }
 
-fn candidate(model: &ExactModel, selected: &[&str]) -> BackfillModel {
+/// A model as a backfill sees it.
+pub fn candidate(model: &ExactModel, selected: &[&str]) -> BackfillModel {
     BackfillModel {
         model: model.clone(),
         is_exact: true,

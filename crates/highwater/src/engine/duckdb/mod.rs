@@ -86,6 +86,11 @@ impl Engine for DuckDb {
         "DuckDB"
     }
 
+    fn exclusive(&self) -> Option<String> {
+        // The file is locked as long as it is open for writing. What is attached besides, or lies on a server, is another matter.
+        (self.path == Path::new(":memory:") || self.path.is_file()).then(|| self.database())
+    }
+
     fn free_bytes(&self) -> Option<u64> {
         let folder = match self.path.parent() {
             Some(folder) if folder == Path::new("") => Path::new("."),

@@ -48,6 +48,8 @@ pub(super) fn statement_error(error: &postgres::Error, sql: &str) -> EngineError
     let message = message_of(said);
     match state {
         "40001" | "40P01" => EngineError::Conflict { message },
+        // Two sessions made the same schema, table or type at once: `if not exists` does not see what is not committed yet.
+        "23505" if said.schema() == Some("pg_catalog") => EngineError::Conflict { message },
         "57P01" | "57P02" | "57P03" | "57P05" => EngineError::Lost { message },
         _ if state.starts_with("08") => EngineError::Lost { message },
         _ => EngineError::Statement {

@@ -166,6 +166,27 @@ fn a_snapshot_stays_and_the_second_writer_conflicts() {
 }
 
 #[test]
+fn who_makes_what_another_session_is_making_conflicts() {
+    let database = postgres();
+    let engine = engine(&database);
+    let mut one = engine.connect().expect("session");
+    for made in ["create schema if not exists highwater", "create table if not exists highwater.t (a integer)"] {
+        one.begin().expect("transaction");
+        one.execute(made).expect("made");
+        let mut two = engine.connect().expect("session");
+        let other = std::thread::spawn(move || two.execute(made));
+        // It cannot be seen from here whether the other one has got as far as waiting; if it came late, it finds what stands there.
+        std::thread::sleep(Duration::from_millis(300));
+        one.commit().expect("commit");
+        let outcome = other.join().expect("the other session");
+        assert!(matches!(outcome, Ok(_) | Err(EngineError::Conflict { .. })), "{outcome:?}");
+    }
+    one.execute("create table keys (a integer primary key); insert into keys values (1)").expect("a table");
+    let twice = one.execute("insert into keys values (1)").expect_err("twice");
+    assert!(matches!(twice, EngineError::Statement { .. }), "a key of one's own is no conflict: {twice:?}");
+}
+
+#[test]
 fn a_lock_is_one_sessions_until_it_gives_it_up_or_ends() {
     let database = postgres();
     let engine = engine(&database);

@@ -26,6 +26,8 @@ pub(crate) enum Naive {
     BeyondTheVersion,
     /// Versions: promises are taken for kept.
     NoAudit,
+    /// Digests: only rows are counted, and what they hold is not added up.
+    CountsOnly,
     /// Files: only names are looked at.
     NamesOnly,
     /// Tests: they are asked when everybody sees the rows.
@@ -34,6 +36,8 @@ pub(crate) enum Naive {
     AsksOnce,
     /// Tests: what is held back counts as built.
     ForgetsHeld,
+    /// Backfills: what they ask of an input is asked in their own partitions only, wherever else its changes come from.
+    NarrowFocus,
     /// Not wrong, only wasteful: groups that did not change are called changed as well. Nothing may come of it.
     MoreThanChanged,
 }
@@ -44,6 +48,7 @@ impl Naive {
     pub(crate) const WRONG: &'static [(Self, &'static str)] = &[
         (Self::PostImagesOnly, "only what is there now is looked at, not what was deleted or moved away"),
         (Self::BeyondTheNewest, "only what lies beyond the newest row, as a filter on max() does"),
+        (Self::CountsOnly, "where digests are compared first, only rows are counted"),
     ];
 }
 
@@ -99,6 +104,17 @@ pub(super) fn take_in(
     take_where(job, input, &format!("now_{index}"), salt, Some(&rows))
 }
 
+/// Those that the ledger keeps under another name, in the form of [`take`].
+pub(super) fn recall(job: &mut Job, input: &Input, index: usize, under: &str) -> Result<String, ExactError> {
+    let query = format!(
+        "select {} as p, row_count as n, fingerprint as f, carried as v from {}.fingerprints where model = {under} and probe = {}",
+        ledger_column(&input.probe.group),
+        ledger::schema(&job.model.relation),
+        quote_literal(&input.id)
+    );
+    job.store(&format!("now_{index}"), &query)
+}
+
 /// The query for groups in a set of partitions that differ from those stored.
 pub(super) fn changed_in(job: &Job, input: &Input, now: &str, set: &str) -> String {
     changed_among(job, input, &input.id, now, Some(&within(ledger_column(&input.probe.group), set)))
@@ -115,15 +131,18 @@ pub(super) fn take_where(
     let conditions: Vec<String> =
         [input.probe.filter.as_deref(), rows].into_iter().flatten().map(|text| format!("({text}\n)")).collect();
     let filter = if conditions.is_empty() { String::new() } else { format!(" where {}", conditions.join(" and ")) };
-    let group = group_id(job.dialect, &input.probe.group);
+    let (group, id) = match &input.probe.group {
+        Group::Interval { expression, unit, .. } => job.dialect.interval_group(expression, *unit),
+        group => (group_id(job.dialect, group), "p"),
+    };
     let fingerprint = job.dialect.fingerprint(&input.hashed, salt);
     let rows = input.rows();
     let query = match values(job.dialect, &input.probe.group) {
         Some(values) => format!(
-            "select * from (select {group}, {fingerprint}, min({values}) from {rows}{filter} group by 1) as taken(p, n, f, v)"
+            "select {id} as p, n, f, v from (select {group}, {fingerprint}, min({values}) from {rows}{filter} group by 1) as taken(p, n, f, v)"
         ),
         None => format!(
-            "select p, n, f, {NOTHING} as v from (select {group}, {fingerprint} from {rows}{filter} group by 1) as taken(p, n, f)"
+            "select {id} as p, n, f, {NOTHING} as v from (select {group}, {fingerprint} from {rows}{filter} group by 1) as taken(p, n, f)"
         ),
     };
     job.store(name, &query)

@@ -4,12 +4,14 @@
 //! | --- | --- | --- |
 //! | `feed.rs` | swap feed: what the swaps of another exact model recorded | the ledger |
 //! | `fingerprint.rs` | row count and sum of row hashes per group, compared with those stored | the input |
+//! | `digest.rs` | the same added up: whether anything changed at all, and in which part of many groups | the input |
 //! | `versions.rs` | rows at or beyond the newest version seen, where that is declared | those rows |
 //! | `transactions.rs` | the same, where the version is the id of PostgreSQL's transaction: rows that the last snapshot did not see | those rows |
 //! | `files.rs` | files by their list: names, sizes, times of writing | the list |
 //! | `audit.rs` | whose turn it is to be looked at whatever the versions say | |
 
 pub(crate) mod audit;
+pub(crate) mod digest;
 pub(crate) mod feed;
 pub(crate) mod files;
 pub(crate) mod fingerprint;
@@ -21,12 +23,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Cell, quote_literal};
 
+use super::axis::within;
 use super::error::ExactError;
 use super::job::{Job, number};
 use super::ledger;
 use super::logic::sha256;
 use super::model::RunIdentity;
 use super::prepare::{Input, Prepared};
+use digest::Digest;
 use feed::Parent;
 pub(crate) use fingerprint::{carried, group_id};
 use versions::Token;
@@ -49,8 +53,10 @@ pub(crate) struct Observation {
     pub foreseen: bool,
     /// The exact model behind the table.
     parent: Option<Parent>,
-    /// Temporary table `(p, n, f, v)` of all groups as they are now, when the input was scanned.
+    /// Temporary table `(p, n, f, v)` of groups as they are now, when the input was scanned.
     now: Option<String>,
+    /// Whether only those of some groups are in it.
+    partial: bool,
     /// What the ledger says it has seen of the parent.
     seen_seq: Option<u64>,
     /// How the promise that its detector relies on turned out to be broken.
@@ -77,6 +83,7 @@ impl Observation {
             foreseen: false,
             parent: None,
             now: None,
+            partial: false,
             seen_seq: None,
             broken: None,
             versions: None,
@@ -105,7 +112,7 @@ impl Observation {
 
     /// The groups as they are now, all of them: temporary table `(p, n, f)`, if the input was scanned.
     pub fn counted(&self) -> Option<&str> {
-        self.now.as_deref().filter(|_| self.seen_token.is_none())
+        self.now.as_deref().filter(|_| self.seen_token.is_none() && !self.partial)
     }
 
     /// The exact model behind the table.
@@ -135,14 +142,15 @@ pub(crate) fn observe(
 ) -> Result<Vec<Observation>, ExactError> {
     (0..prepared.inputs.len())
         .map(|index| {
-            let focus = job.focus.clone().filter(|_| !fresh && keeps_to_its_partition(prepared, index));
+            let focus = job.focus.clone();
+            let focus = focus.filter(|_| !fresh && (keeps_to_its_partition(prepared, index) || job.narrows_focus()));
             observe_one(job, prepared, index, salt, fresh, focus.as_deref())
         })
         .collect()
 }
 
 /// Whether a change of an input reaches the partition of the row and no other, so that rows of others need not be looked at.
-fn keeps_to_its_partition(prepared: &Prepared, index: usize) -> bool {
+pub(crate) fn keeps_to_its_partition(prepared: &Prepared, index: usize) -> bool {
     let by_partition = match (&prepared.inputs[index].probe.group, prepared.axis.unit()) {
         (Group::Interval { unit, .. }, Some(own)) => *unit == own,
         _ => false,
@@ -181,6 +189,7 @@ fn observe_one(
         seen_seq: seen.as_ref().and_then(|seen| seen.parent.as_ref().map(|_| seen.seq)),
         parent,
         now: None,
+        partial: false,
         broken: None,
         versions: None,
         seen_token: seen.as_ref().and_then(|seen| seen.token.clone()),
@@ -211,18 +220,33 @@ fn observe_one(
             observation.versions = Some((found.token, found.tail));
         }
         (_, _, seen) => {
-            let now = match focus {
-                Some(set) => fingerprint::take_in(job, input, index, salt, &prepared.axis, set)?,
-                None => fingerprint::take(job, input, index, salt)?,
+            let remembered = job.remembered.clone().filter(|known| known.inputs.contains(&index));
+            let digest = match (&seen, &remembered, focus) {
+                (Some(_), None, None) => digest::compare(job, input, index, salt)?,
+                _ => Digest::Unknown,
             };
-            if seen.is_some() {
-                let query = match focus {
-                    Some(set) => fingerprint::changed_in(job, input, &now, set),
-                    None => fingerprint::changed(job, input, &now),
-                };
-                compared(job, &mut observation, index, &query)?;
+            match digest {
+                Digest::Same => {}
+                Digest::Differs { now, changed } => {
+                    compared(job, &mut observation, index, &changed)?;
+                    (observation.now, observation.partial) = (Some(now), true);
+                }
+                Digest::Unknown => {
+                    let now = match (remembered, focus) {
+                        (Some(known), _) => fingerprint::recall(job, input, index, &known.under)?,
+                        (None, Some(set)) => fingerprint::take_in(job, input, index, salt, &prepared.axis, set)?,
+                        (None, None) => fingerprint::take(job, input, index, salt)?,
+                    };
+                    if seen.is_some() {
+                        let query = match focus {
+                            Some(set) => fingerprint::changed_in(job, input, &now, set),
+                            None => fingerprint::changed(job, input, &now),
+                        };
+                        compared(job, &mut observation, index, &query)?;
+                    }
+                    observation.now = Some(now);
+                }
             }
-            observation.now = Some(now);
             if let (None, Some(declared)) = (&observation.parent, &input.declared) {
                 observation.versions = Some(versions::begin(job, input, declared, index, salt)?);
             }
@@ -275,6 +299,24 @@ fn last_seen(job: &mut Job, input: &Input) -> Result<Option<Seen>, ExactError> {
         token: row[3].as_text().and_then(|text| serde_json::from_str(text).ok()),
         files: row[3].as_text().and_then(|text| serde_json::from_str::<Listed>(text).ok()).map(|listed| listed.files),
     }))
+}
+
+/// Writes into the ledger what was observed of some groups of one input: of those in a set, a table with a column `p`.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub(crate) fn record_within(
+    job: &mut Job,
+    prepared: &Prepared,
+    observations: &[Observation],
+    index: usize,
+    set: &str,
+) -> Result<(), ExactError> {
+    let Some((now, delta)) = observations[index].now.as_ref().zip(observations[index].delta.as_ref()) else {
+        return Ok(());
+    };
+    let some = job.store("recorded_some", &format!("select p from {delta} where {}", within("p", set)))?;
+    fingerprint::record(job, &prepared.inputs[index], now, Some(&some))
 }
 
 /// Writes into the ledger what was observed: everything when `fresh`, else only what is news. Of an input that was not seen before everything is;

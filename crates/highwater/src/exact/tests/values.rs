@@ -1,5 +1,7 @@
 //! Values that DuckDB's `hash` takes for one another: every change of one into another must be noticed, in an input and in a result.
 
+use highwater_sql::{Dialect, IntervalUnit};
+
 use super::world::{Known, World};
 
 /// A type, and values of it of which no two are one. Each follows the one before.
@@ -20,6 +22,29 @@ const CONFUSED: &[(&str, &[&str])] = &[
     ("varchar", &["''", "null", "'a'", "'A'"]),
     ("double", &["0", "-1", "null"]),
 ];
+
+/// Whatever groups are made of, their ids are the starts of intervals.
+#[test]
+fn groups_of_intervals_are_the_intervals() {
+    let mut world = World::new();
+    world.sql(
+        "create table moments as select x from (values (timestamp '1969-12-31 23:59:59.999999'), (timestamp '1970-01-01'), \
+         (timestamp '2024-02-29 23:59:59'), (timestamp '0001-01-01 00:00:01'), (timestamp '0044-03-15 (BC) 12:00:00'), \
+         (timestamp '290308-01-01 (BC) 00:00:01'), (timestamp '294247-01-10 04:00:54'), (timestamp 'infinity'), \
+         (timestamp '-infinity'), (null)) as moments(x)",
+    );
+    for (unit, expression) in [IntervalUnit::Hour, IntervalUnit::Day, IntervalUnit::Month, IntervalUnit::Year]
+        .into_iter()
+        .flat_map(|unit| ["x", "x at time zone 'UTC'", "cast(x as date)"].map(|expression| (unit, expression)))
+    {
+        let (group, id) = Dialect::DuckDb.interval_group(expression, unit);
+        let start = Dialect::DuckDb.interval(expression, unit);
+        let wrong = format!(
+            "select x, p, q from (select x, {group} as p, {start} as q from moments) as t where {id} is distinct from q"
+        );
+        assert_eq!(world.rows(&wrong), "", "{unit:?} of {expression}");
+    }
+}
 
 #[test]
 fn values_with_one_hash_are_not_one_value() {

@@ -42,6 +42,14 @@ impl Language for DuckDb {
         "hugeint"
     }
 
+    /// Days as dates: small integers, which DuckDB groups by place instead of by hash, and without `date_trunc`.
+    fn interval_group(&self, expression: &str, unit: IntervalUnit) -> (String, &'static str) {
+        match unit {
+            IntervalUnit::Day => (format!("cast(cast({expression} as timestamp) as date)"), "cast(p as timestamp)"),
+            _ => (self.interval(expression, unit), "p"),
+        }
+    }
+
     fn interval_label(&self, start: &str, unit: IntervalUnit) -> String {
         let format = match unit {
             IntervalUnit::Hour => "%Y-%m-%d %H:00",

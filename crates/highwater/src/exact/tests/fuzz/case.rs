@@ -19,7 +19,7 @@ use crate::exact::{
 use crate::manifest::{BatchSize, Policy};
 
 /// Rows a query of a case may have; what multiplies beyond this shows nothing that fewer rows do not.
-const MOST_ROWS: u64 = 4_000;
+pub const MOST_ROWS: u64 = 4_000;
 
 /// How a model is cut: `view`, `whole`, `day:ts`, `month:ts`, `hour:ts`, or `key:id+k`.
 pub type Cut = String;
@@ -129,18 +129,19 @@ impl Tally {
 }
 
 /// An empty database that a case lives in.
-struct World {
-    session: Box<dyn Connection>,
-    _engine: Box<dyn Engine>,
+pub struct World {
+    pub session: Box<dyn Connection>,
+    pub engine: Box<dyn Engine>,
     /// Goes away last.
     _database: Option<highwater_testbed::Database>,
-    around: Surroundings,
-    home: (String, &'static str),
+    pub around: Surroundings,
+    /// Database and schema.
+    pub home: (String, &'static str),
     runs: u32,
 }
 
 impl World {
-    fn new(manner: Manner) -> Self {
+    pub fn new(manner: Manner) -> Self {
         // Every database of an engine has the same functions: one answer does for all of them.
         static FUNCTIONS: [LazyLock<Functions>; 2] = [const { LazyLock::new(Functions::default) }; 2];
         let around = Surroundings { functions: FUNCTIONS[manner.place as usize].clone(), ..Surroundings::default() };
@@ -158,14 +159,14 @@ impl World {
             }
         };
         let session = engine.connect().expect("a session");
-        Self { session, _engine: engine, _database: database, around, home, runs: 0 }
+        Self { session, engine, _database: database, around, home, runs: 0 }
     }
 
     fn relation(&self, name: &str) -> Relation {
         Relation::new(&self.home.0, self.home.1, name)
     }
 
-    fn run(&mut self, model: &ExactModel, wrong: Option<Wrong>) -> Result<SwapReport, ExactError> {
+    pub fn run(&mut self, model: &ExactModel, wrong: Option<Wrong>) -> Result<SwapReport, ExactError> {
         self.runs += 1;
         let run = RunIdentity {
             run_id: format!("run-{}", self.runs),
@@ -186,7 +187,7 @@ impl World {
     }
 
     /// Makes a rebuild to compare with. Returns its rows.
-    fn rebuild(&mut self, model: &ExactModel) -> Result<u64, String> {
+    pub fn rebuild(&mut self, model: &ExactModel) -> Result<u64, String> {
         let rebuild = format!("drop table if exists rebuilt; create temp table rebuilt as {}", model.sql);
         self.session.execute(&rebuild).map_err(|error| error.to_string())?;
         let table = self.session.query("select count(*) from rebuilt").map_err(|error| error.to_string())?;
@@ -194,7 +195,7 @@ impl World {
     }
 
     /// Lines that only the table, or only the rebuild has.
-    fn difference(&mut self, model: &ExactModel) -> Result<String, String> {
+    pub fn difference(&mut self, model: &ExactModel) -> Result<String, String> {
         let table = model.relation.sql();
         let both = format!(
             "select 'only in the table' as side, * from (select * from {table} except all select * from rebuilt) as a \
@@ -211,7 +212,7 @@ impl World {
     }
 
     /// Rows as lines of text, in order.
-    fn lines(&mut self, sql: &str) -> Result<String, String> {
+    pub fn lines(&mut self, sql: &str) -> Result<String, String> {
         let table = self.session.query(sql).map_err(|error| format!("{error}\n{sql}"))?;
         let mut lines: Vec<String> = table.rows.iter().map(|row| format!("{row:?}")).collect();
         lines.sort();
@@ -297,7 +298,11 @@ impl Case {
             .collect()
     }
 
-    fn live(&self, world: &mut World, manner: Manner) -> Result<Tally, Outcome> {
+    /// Makes the tables and views, and announces the models. Returns them, none built.
+    ///
+    /// # Errors
+    /// When it is no case.
+    pub fn settle(&self, world: &mut World) -> Result<Vec<ExactModel>, Outcome> {
         let invalid = |error: crate::engine::EngineError| Outcome::Invalid(error.to_string());
         world.session.execute(&self.beginning()).map_err(invalid)?;
         let mut models = Vec::new();
@@ -313,6 +318,12 @@ impl Case {
                 models.push(model.exact(world.relation(&model.name)));
             }
         }
+        Ok(models)
+    }
+
+    fn live(&self, world: &mut World, manner: Manner) -> Result<Tally, Outcome> {
+        let invalid = |error: crate::engine::EngineError| Outcome::Invalid(error.to_string());
+        let models = self.settle(world)?;
         let mut tally = Tally::default();
         for operator in self.models.iter().flat_map(|model| model.query.operators()) {
             *tally.productions.entry(operator).or_default() += 1;

@@ -13,11 +13,11 @@
 //! | `metamorphic.rs` | what must hold without a rebuild to compare with |
 //! | `found/` | what was found once and must stay right |
 //!
-//! A trial is one run of one model after one batch of changes. `HW_TRIALS` sets how many each of the four tests makes; `HW_SEED` runs one
-//! case alone, and prints it; `HW_COUNT=1` prints what was counted.
+//! A trial is one run of one model after one batch of changes. `HW_TRIALS` sets how many each of the four tests makes, `HW_FROM` their first
+//! seed; `HW_SEED` runs one case alone, and prints it; `HW_COUNT=1` prints what was counted.
 
-mod case;
-mod generate;
+pub(crate) mod case;
+pub(crate) mod generate;
 mod grammar;
 mod metamorphic;
 mod mutants;
@@ -33,13 +33,14 @@ const TRIALS: u64 = 750;
 /// Trials on Postgres, which makes a database for each case.
 const TRIALS_ON_POSTGRES: u64 = 100;
 
-fn number(variable: &str) -> Option<u64> {
+pub(crate) fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
 /// Runs cases until enough trials have been made.
 fn trials(place: Place, first_seed: u64, trials: u64) {
     let (wanted, only) = (number("HW_TRIALS").unwrap_or(trials), number("HW_SEED"));
+    let first_seed = number("HW_FROM").unwrap_or(first_seed);
     let manner = Manner { place, ..RIGHT };
     let (mut tally, mut seed, mut invalid, mut refused) = (Tally::default(), only.unwrap_or(first_seed), 0, 0);
     let mut wrong = Vec::new();
