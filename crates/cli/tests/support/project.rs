@@ -205,6 +205,7 @@ fn settings(database: &Database) -> PostgresSettings {
         keepalives_idle: None,
         search_path: Some(SCHEMA.to_owned()),
         role: None,
+        tls: highwater::engine::PostgresTls::default(),
         application_name: "the story".to_owned(),
     }
 }
