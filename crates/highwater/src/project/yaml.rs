@@ -59,12 +59,27 @@ pub fn parse(file: &Arc<SourceFile>) -> Result<(Yaml, Vec<Diagnostic>), Diagnost
         duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins,
         budget: None,
     };
+    let text = file.text.trim_end();
     let tree: Spanned<Tree> =
-        // White space at the end is no part of the file, as in dbt: a description in a block there has no line break behind it.
-        serde_saphyr::from_str_with_options(file.text.trim_end(), options).map_err(|error| syntax_error(file, &error))?;
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| syntax_error(file, &error))?;
     let mut reader = Reader { file, warnings: Vec::new() };
-    let yaml = reader.convert(tree);
+    let mut yaml = reader.convert(tree);
+    end_without_break(&mut yaml, text);
     Ok((yaml, reader.warnings))
+}
+
+/// White space at the end is no part of the file, as in dbt: a description in a block there has no line break behind it, though the parser gives it one.
+fn end_without_break(yaml: &mut Yaml, text: &str) {
+    match &mut yaml.node {
+        Node::Scalar(Value::String(last)) if !text[yaml.start..].starts_with('"') => {
+            last.truncate(last.trim_end_matches('\n').len());
+        }
+        Node::Scalar(_) => {}
+        Node::List(items) => items.last_mut().into_iter().for_each(|last| end_without_break(last, text)),
+        Node::Map(entries) => {
+            entries.values_mut().last().into_iter().for_each(|last| end_without_break(&mut last.value, text));
+        }
+    }
 }
 
 /// Reads text that stands in no file, such as the value of `--vars`.
@@ -458,7 +473,7 @@ mod tests {
     fn words_are_what_people_mean_by_them() {
         let file = file("a: yes\nb: off\nc: ~\nd:\ne: 1.5\nf: 2024-01-01\ng: '1'\n1: x\ny: n\nh: |\n  two\n  lines\n");
         let (yaml, _) = parse(&file).expect("valid");
-        insta::assert_snapshot!(yaml.json(), @r#"{"a":true,"b":false,"c":null,"d":null,"e":1.5,"f":"2024-01-01","g":"1","1":"x","y":"n","h":"two\nlines\n"}"#);
+        insta::assert_snapshot!(yaml.json(), @r#"{"a":true,"b":false,"c":null,"d":null,"e":1.5,"f":"2024-01-01","g":"1","1":"x","y":"n","h":"two\nlines"}"#);
     }
 
     #[test]
@@ -473,6 +488,8 @@ mod tests {
         let (yaml, _) = parse(&file("a: >\n  one\n  two\nb: |\n  three\n\n")).expect("yaml");
         assert_eq!(yaml.text_of("a").as_deref(), Some("one two\n"));
         assert_eq!(yaml.text_of("b").as_deref(), Some("three"));
+        let (yaml, _) = parse(&file("a:\n- b: |\n    one\n\n- c: \"two\\n\"\n")).expect("yaml");
+        insta::assert_snapshot!(yaml.json(), @r#"{"a":[{"b":"one\n"},{"c":"two\n"}]}"#);
     }
 
     #[test]
