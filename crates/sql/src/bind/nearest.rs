@@ -1,8 +1,4 @@
 //! `asof` joins: of the rows that fit, the nearest.
-//!
-//! DuckDB's operator sorts both sides and takes NULL for the last moment, on either side; its plan for a few rows compares, so that NULL fits nothing.
-//! Which of them runs depends on how many rows there are. Sessions ask for the first (`asof_loop_join_threshold`), and here a row whose comparison is
-//! unknown counts as tied.
 
 use sqlparser::ast::{BinaryOperator, Expr};
 
@@ -18,7 +14,7 @@ impl Binder<'_> {
         let ((left, left_scope), (right, mut right_scope)) = (left, right);
         let nearest = nearest(&near, &left, &right, self).map(Box::new);
         let (equalities, mut others, _) = self.split(conditions, &left, &right);
-        others.push(Expr::IsNotFalse(Box::new(Expr::Nested(Box::new(near)))));
+        others.push(near);
         let tie = Tie { equalities, others, unknown: false, nearest };
         let mut ids = Vec::new();
         for other in &mut right_scope.columns {

@@ -21,8 +21,6 @@ pub enum Mutant {
     NotInAsAnti,
     /// Rules 11 and 12: a changed row matters only to rows at its very bounds.
     BandByEnd,
-    /// Rule 12: where a moment is NULL nothing is found, as in any other comparison.
-    NullFindsNothing,
     /// Theorem 3b: rows of both sides that changed at once do not meet.
     BothChangedForgotten,
     /// Theorem 7: what a subquery computes is taken for given.
@@ -61,7 +59,6 @@ impl Mutant {
         (Self::FullJoinLeftOnly, "full join by time", "only the left side counts"),
         (Self::NotInAsAnti, "not in", "taken for not exists: a NULL or an empty list changes nothing"),
         (Self::BandByEnd, "range, history and asof join", "a changed row matters only to rows at its very bounds"),
-        (Self::NullFindsNothing, "asof join", "a row whose moment is NULL is taken to find nothing"),
         (Self::BothChangedForgotten, "partition of two tables", "rows of both sides that changed at once do not meet"),
         (Self::ResultTakenForGiven, "subquery computed as a whole", "what it computes is taken for given"),
         (Self::RecursionSeedOnly, "recursion", "only the seed counts"),

@@ -8,8 +8,7 @@
 //! - **By condition** (rule 11): `between`, `<`, `or`, anything. The values that the condition names are kept beside their fingerprints, so that
 //!   it can be held against what a row was and what it is. Of the columns named, every type must come back from its text as it was.
 //! - **By nearness** (rule 12, `asof`): as by condition; and no row of the other side's new state lies nearer. A row that was nearer and is gone
-//!   has changed itself. Where the other side's rows cannot be written exactly, all rows beyond are taken. A comparison that is unknown ties, too:
-//!   the engine takes NULL for the last moment.
+//!   has changed itself. Where the other side's rows cannot be written exactly, all rows beyond are taken.
 //! - **Unknown** (rule 9, `not in`, `in` as a value): an anchor row is tied to equal values and to NULLs, and one whose own value is NULL to
 //!   everything. So a NULL that comes or goes dirties every slice, and any change dirties the rows without a value.
 //!
@@ -75,9 +74,6 @@ fn by_condition(walk: &Walk<'_>, anchor: &Node, other: &Node, tie: &Tie, target:
     if walk.mutant == Some(Mutant::BandByEnd) {
         conditions = conditions.iter().map(met_exactly).collect();
     }
-    if walk.mutant == Some(Mutant::NullFindsNothing) {
-        conditions = conditions.into_iter().map(known_to_hold).collect();
-    }
     let mut written: Vec<String> = conditions.iter().map(|condition| format!("({condition})")).collect();
     written.extend(tie.nearest.as_ref().and_then(|nearest| none_nearer(walk, other, tie, nearest)));
     let sql = format!(
@@ -133,8 +129,7 @@ fn none_nearer(walk: &Walk<'_>, other: &Node, tie: &Tie, nearest: &Nearest) -> O
         substitute(&nearest.theirs, &far)
     ));
     conditions.push(format!("({})", substitute(&nearest.condition, &near)));
-    let nearer = format!("exists (select 1 from ({rows}) as hw_nearer where {})", conditions.join(" and "));
-    Some(format!("(({}) is null or not {nearer})", nearest.condition))
+    Some(format!("not exists (select 1 from ({rows}) as hw_nearer where {})", conditions.join(" and ")))
 }
 
 pub(super) fn is_equality(condition: &Expr) -> bool {
@@ -152,18 +147,8 @@ fn met_exactly(condition: &Expr) -> Expr {
         Expr::BinaryOp { left, op: Op::Gt | Op::GtEq | Op::Lt | Op::LtEq, right } => {
             Expr::BinaryOp { left: left.clone(), op: Op::Eq, right: right.clone() }
         }
-        Expr::IsNotFalse(inner) => Expr::IsNotFalse(Box::new(met_exactly(inner))),
-        Expr::Nested(inner) => Expr::Nested(Box::new(met_exactly(inner))),
         Expr::Between { expr, low, .. } => Expr::BinaryOp { left: expr.clone(), op: Op::Eq, right: low.clone() },
         other => other.clone(),
-    }
-}
-
-/// A condition got wrong on purpose: one that is unknown does not hold.
-fn known_to_hold(condition: Expr) -> Expr {
-    match condition {
-        Expr::IsNotFalse(inner) => *inner,
-        other => other,
     }
 }
 

@@ -104,7 +104,6 @@ fn shows(mutant: Mutant) -> &'static [&'static str] {
         | Mutant::FullJoinLeftOnly
         | Mutant::NotInAsAnti
         | Mutant::BandByEnd
-        | Mutant::NullFindsNothing
         | Mutant::BothChangedForgotten
         | Mutant::ResultTakenForGiven
         | Mutant::RecursionSeedOnly => &[],

@@ -119,12 +119,6 @@ const SHAPES: &[(&str, &str, char, &str)] = &[
         "select o.order_id, o.created_at, t.rate from raw_orders o asof left join (select customer_id, valid_from, max(rate) as rate from raw_terms group by all) t on o.customer_id = t.customer_id and o.created_at >= t.valid_from",
     ),
     (
-        "nearest_to_nothing",
-        "day:created_at",
-        'I',
-        "select o.order_id, o.created_at, t.rate from raw_orders o asof left join (select customer_id, valid_from, max(rate) as rate from raw_terms group by all) t on o.customer_id = t.customer_id and case when o.amount > 2 then o.created_at end >= t.valid_from",
-    ),
-    (
         "next_one",
         "day:created_at",
         'I',
@@ -360,7 +354,6 @@ fn rules_got_wrong_are_noticed() {
         (Mutant::FullJoinLeftOnly, &["merged_days"]),
         (Mutant::NotInAsAnti, &["not_in"]),
         (Mutant::BandByEnd, &["terms", "nearest"]),
-        (Mutant::NullFindsNothing, &["nearest_to_nothing"]),
         (Mutant::BothChangedForgotten, &["both_keys"]),
         (Mutant::ResultTakenForGiven, &["scalar", "top_customers"]),
         (Mutant::RecursionSeedOnly, &["roots"]),

@@ -44,7 +44,6 @@ fn rows() -> Vec<Row> {
             Mutant::SubqueryIgnored => &["tested", "listed"],
             Mutant::NotInAsAnti => &["listed"],
             Mutant::BandByEnd => &["range_join", "asof"],
-            Mutant::NullFindsNothing => &["asof"],
             Mutant::BothChangedForgotten => &["meeting"],
             Mutant::ResultTakenForGiven => &["looked_up", "tested"],
             Mutant::RecursionSeedOnly => &["recursive"],
