@@ -181,3 +181,23 @@ fn statements_of_templates_are_told_to_those_who_debug() {
     let told = project.hw(&["run", "--debug"]);
     assert!(told.contains("On model.shop.a: select 41 + 1") && told.contains("'Thread-1' as thread"), "{told}");
 }
+
+#[test]
+fn a_partitioning_of_another_engine() {
+    let project = TestProject::new(
+        "=== models/a.sql\n{{ config(materialized='table', partition_by={'field': 'day', 'data_type': 'date'}) }}\nselect 1 as id\n\
+         === models/b.sql\n{{ config(materialized='table', partition_by='id', sort_by=['id']) }}\nselect 1 as id\n",
+    );
+    assert_snapshot!(project.hw(&["-q", "run"]), @"
+    exit 1
+    --- stderr
+    [CLOCK]  1 of 2 ERROR creating sql table model main.a ... [ERROR in [TIME]]
+    [CLOCK]
+    [CLOCK]  Completed with 1 error, and 0 warnings:
+    [CLOCK]  Compilation Error in model a (models/a.sql)
+    error[HW0303]: partitioned_by/partition_by must be a column or a list of columns: keep a mapping for the engine that wants it, with an if target.type
+      note: in model.shop.a
+    [CLOCK]
+    [CLOCK]  1 node failed in [TIME]: a; 0 skipped, 1 fine
+    ");
+}

@@ -153,18 +153,10 @@ impl Shop {
             return DuckDb::open(path, "").expect("the file opens").connect().expect("a session");
         };
         let settings = PostgresSettings {
-            host: server.host.to_owned(),
-            port: server.port,
-            user: server.user.to_owned(),
             password: Some(server.password.to_owned()),
-            database: server.name.clone(),
-            connect_timeout: std::time::Duration::from_secs(10),
             retries: 3,
-            keepalives_idle: None,
-            search_path: None,
-            role: None,
-            tls: highwater::engine::PostgresTls::default(),
             application_name: "the test".to_owned(),
+            ..PostgresSettings::new(server.host, server.port, server.user, &server.name)
         };
         Postgres::open(settings).expect("the server answers").connect().expect("a session")
     }

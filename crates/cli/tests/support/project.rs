@@ -195,18 +195,11 @@ impl Drop for Paused {
 
 fn settings(database: &Database) -> PostgresSettings {
     PostgresSettings {
-        host: database.host.to_owned(),
-        port: database.port,
-        user: database.user.to_owned(),
         password: Some(database.password.to_owned()),
-        database: database.name.clone(),
-        connect_timeout: Duration::from_secs(10),
         retries: 3,
-        keepalives_idle: None,
         search_path: Some(SCHEMA.to_owned()),
-        role: None,
-        tls: highwater::engine::PostgresTls::default(),
         application_name: "the story".to_owned(),
+        ..PostgresSettings::new(database.host, database.port, database.user, &database.name)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::rc::Rc;
-use std::time::Duration;
 
 use highwater::engine::{Connection, DuckDb, Engine, Postgres, PostgresSettings, Relation};
 use highwater_testbed::Database;
@@ -31,18 +30,10 @@ impl Ground {
     fn new() -> Self {
         let database = highwater_testbed::postgres();
         let settings = PostgresSettings {
-            host: database.host.to_owned(),
-            port: database.port,
-            user: database.user.to_owned(),
             password: Some(database.password.to_owned()),
-            database: database.name.clone(),
-            connect_timeout: Duration::from_secs(10),
             retries: 0,
-            keepalives_idle: None,
             search_path: Some("main".to_owned()),
-            role: None,
-            tls: highwater::engine::PostgresTls::default(),
-            application_name: "hw".to_owned(),
+            ..PostgresSettings::new(database.host, database.port, database.user, &database.name)
         };
         let engine = Postgres::open(settings).expect("the test server takes connections");
         Self { engine: Rc::new(engine), database }

@@ -120,13 +120,12 @@ impl Entries<'_> {
 
     pub(super) fn exposure(&self, exposure: &Exposure, entry: &mut Object<'_>) {
         let meta = exposure.config.get("meta").cloned().unwrap_or_else(|| json!({}));
-        entry.put("name", &exposure.name);
-        entry.put_json("resource_type", "\"exposure\"");
-        entry.put("package_name", &exposure.package_name);
-        entry.put("path", inner_path(&exposure.original_file_path));
-        entry.put("original_file_path", &exposure.original_file_path);
-        entry.put("unique_id", &exposure.unique_id);
-        entry.put("fqn", &exposure.fqn);
+        described(
+            entry,
+            "exposure",
+            [&exposure.name, &exposure.package_name, &exposure.original_file_path, &exposure.unique_id],
+            &exposure.fqn,
+        );
         entry.put("type", &exposure.exposure_type);
         entry.put("owner", &exposure.owner);
         entry.put("description", &exposure.description);
@@ -150,13 +149,12 @@ impl Entries<'_> {
 
     pub(super) fn metric(&self, metric: &Metric, entry: &mut Object<'_>) {
         let meta = metric.config.get("meta").cloned().unwrap_or_else(|| json!({}));
-        entry.put("name", &metric.name);
-        entry.put_json("resource_type", "\"metric\"");
-        entry.put("package_name", &metric.package_name);
-        entry.put("path", inner_path(&metric.original_file_path));
-        entry.put("original_file_path", &metric.original_file_path);
-        entry.put("unique_id", &metric.unique_id);
-        entry.put("fqn", &metric.fqn);
+        described(
+            entry,
+            "metric",
+            [&metric.name, &metric.package_name, &metric.original_file_path, &metric.unique_id],
+            &metric.fqn,
+        );
         entry.put("description", &metric.description);
         entry.put("label", &metric.label);
         entry.put("type", &metric.metric_type);
@@ -178,13 +176,12 @@ impl Entries<'_> {
 
     pub(super) fn semantic_model(&self, model: &SemanticModel, entry: &mut Object<'_>) {
         let of = |key: &str| model.body.get(key).cloned().unwrap_or_default();
-        entry.put("name", &model.name);
-        entry.put_json("resource_type", "\"semantic_model\"");
-        entry.put("package_name", &model.package_name);
-        entry.put("path", inner_path(&model.original_file_path));
-        entry.put("original_file_path", &model.original_file_path);
-        entry.put("unique_id", &model.unique_id);
-        entry.put("fqn", &model.fqn);
+        described(
+            entry,
+            "semantic_model",
+            [&model.name, &model.package_name, &model.original_file_path, &model.unique_id],
+            &model.fqn,
+        );
         entry.put("model", &of("model"));
         entry.put("node_relation", &of("node_relation"));
         entry.put("description", &model.description);
@@ -209,13 +206,12 @@ impl Entries<'_> {
         {
             config[key] = query.config.get(key).cloned().unwrap_or(default);
         }
-        entry.put("name", &query.name);
-        entry.put_json("resource_type", "\"saved_query\"");
-        entry.put("package_name", &query.package_name);
-        entry.put("path", inner_path(&query.original_file_path));
-        entry.put("original_file_path", &query.original_file_path);
-        entry.put("unique_id", &query.unique_id);
-        entry.put("fqn", &query.fqn);
+        described(
+            entry,
+            "saved_query",
+            [&query.name, &query.package_name, &query.original_file_path, &query.unique_id],
+            &query.fqn,
+        );
         entry.put("query_params", &of("query_params"));
         entry.put("exports", &of("exports"));
         entry.put("description", &query.description);
@@ -272,4 +268,16 @@ pub(super) fn doc(doc: &DocsBlock, entry: &mut Object<'_>) {
     entry.put("original_file_path", &doc.original_file_path);
     entry.put("unique_id", &doc.unique_id);
     entry.put("block_contents", &doc.text);
+}
+
+/// What the entries of everything that only properties files describe begin with. `texts` are its name, package, file and unique id.
+fn described(entry: &mut Object<'_>, kind: &str, texts: [&String; 4], fqn: &[String]) {
+    let [name, package, file, unique_id] = texts;
+    entry.put("name", name);
+    entry.put("resource_type", kind);
+    entry.put("package_name", package);
+    entry.put("path", inner_path(file));
+    entry.put("original_file_path", file);
+    entry.put("unique_id", unique_id);
+    entry.put("fqn", fqn);
 }
