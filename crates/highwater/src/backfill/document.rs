@@ -54,6 +54,9 @@ pub struct ModelPart {
     pub amount: String,
     /// Why all of it, if all of it.
     pub whole: Option<String>,
+    /// How its columns change, if they do: `+discount DECIMAL(9,2)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<String>,
     /// The partitions, neighbours as ranges.
     pub partitions: Vec<String>,
     /// How many.
@@ -294,6 +297,9 @@ fn markdown(file: &File) -> String {
 fn warnings(out: &mut String, plan: &Document) {
     let mut lines = Vec::new();
     for model in &plan.models {
+        if let Some(change) = &model.columns {
+            lines.push(format!("{}: its columns change: {change}", model.label));
+        }
         if model.protected {
             lines.push(format!("{}: full_refresh is false; only the partitions above are rebuilt", model.label));
         }
