@@ -162,12 +162,15 @@ impl Document {
         let unknown = self.models.iter().filter(|model| model.milliseconds.is_none());
         let unknown: Vec<&str> = unknown.map(|model| model.label.as_str()).collect();
         let on_top = "audits and the comparison come on top";
-        let seconds = known as f64 / 1000.0;
+        let takes = match known {
+            0..100 => "less than 0.1 s".to_owned(),
+            _ => format!("about {:.1} s", known as f64 / 1000.0),
+        };
         match unknown.len() {
-            0 => format!("building takes about {seconds:.1} s, by what builds took before; {on_top}"),
+            0 => format!("building takes {takes}, by what builds took before; {on_top}"),
             all if all == self.models.len() => "not known, no build of these has been timed".to_owned(),
             _ => format!(
-                "building takes about {seconds:.1} s, by what builds took before, and that of {}, of which no build has been timed; {on_top}",
+                "building takes {takes}, by what builds took before, and that of {}, of which no build has been timed; {on_top}",
                 unknown.join(", ")
             ),
         }

@@ -149,7 +149,9 @@ fn screen(file: &File, path: &str) -> String {
             None => model.partitions.join(", "),
         };
         let _ = writeln!(out, "  {}  {}  {what}", strong(&format!("{:width$}", model.label)), model.amount);
-        let _ = writeln!(out, "  {:width$}  {}", "", faint(&model.why.join("; ")));
+        if model.whole.iter().ne(&model.why) {
+            let _ = writeln!(out, "  {:width$}  {}", "", faint(&model.why.join("; ")));
+        }
         if let Some(change) = &model.columns {
             let _ = writeln!(out, "  {:width$}  {}", "", warn(&format!("its columns change: {change}")));
         }
