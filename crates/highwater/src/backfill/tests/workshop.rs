@@ -145,6 +145,7 @@ impl Workshop {
         let silent = |_: Event| {};
         let around = self.world.around.clone();
         let mut site = Site::new(self.world.session.as_mut(), &models, &around, &identity, &silent);
+        site.naive.clone_from(&self.naive);
         plan(&mut site, request, "shop", "duckdb", Reached::default()).map(|plan| File::new(plan, None))
     }
 
