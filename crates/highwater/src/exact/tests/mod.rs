@@ -13,6 +13,7 @@ mod functions;
 pub(crate) mod fuzz;
 mod joins;
 mod plans;
+mod scans;
 mod shapes;
 mod swaps;
 mod ties;
