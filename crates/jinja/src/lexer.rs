@@ -346,6 +346,20 @@ fn digits(bytes: &[u8], from: usize) -> usize {
     end
 }
 
+/// The offset behind `{% endraw %}`, from within `{% raw %}`.
+pub(crate) fn raw_end(text: &str, position: usize) -> Option<usize> {
+    let (mut search, _) = word_tag(text, position, "raw")?;
+    loop {
+        let inside = search + text.get(search..)?.find("{%")? + 2;
+        let rest = text.get(inside..)?;
+        let word = inside + usize::from(rest.starts_with(['-', '+']));
+        match word_tag(text, word, "endraw") {
+            Some((end, _)) => return Some(end),
+            None => search = inside,
+        }
+    }
+}
+
 /// Matches `word %}` at `position`: the offset behind it and whether it trims what follows.
 fn word_tag(text: &str, position: usize, word: &str) -> Option<(usize, bool)> {
     let rest = text[position..].trim_start_matches(is_space).strip_prefix(word)?.trim_start_matches(is_space);

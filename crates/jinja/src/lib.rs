@@ -15,6 +15,7 @@
 //! ```
 
 mod ast;
+mod blocks;
 mod builtins;
 mod error;
 mod eval;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::ast::{
     Body, CallArguments, Expression, ExpressionKind, Routine, Source, Statement, walk_body, walk_routine,
 };
-use crate::parser::{self, ParsedBlock};
-use crate::{Error, SourceMap, Span, Value, value};
+use crate::parser::{self, Parsed, ParsedBlock};
+use crate::{Error, SourceMap, Span, Value, blocks, value};
 
 /// A parsed template: immutable, cheap to clone, shared between threads.
 #[derive(Debug, Clone)]
@@ -110,9 +110,26 @@ impl Template {
     /// [`crate::ErrorKind::Syntax`] with the place.
     pub fn parse(name: &str, source: &str) -> Result<Template, Error> {
         let source = Arc::new(Source { name: name.to_string(), text: source.to_string() });
-        let parsed = parser::parse(&source)?;
+        Ok(Template::of(parser::parse(&source)?, source))
+    }
+
+    /// Parses a file of which only blocks of these kinds count, such as `macro`. What stands around them need be no template.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Syntax`] with the place, when a block is none.
+    pub fn parse_blocks(name: &str, source: &str, kinds: &[&str]) -> Result<Template, Error> {
+        let whole = Template::parse(name, source);
+        if whole.is_ok() {
+            return whole;
+        }
+        let Some(blocks) = blocks::only(source, kinds) else { return whole };
+        let source = Arc::new(Source { name: name.to_string(), text: source.to_string() });
+        Ok(Template::of(parser::parse_instead(&source, &blocks)?, source))
+    }
+
+    fn of(parsed: Parsed, source: Arc<Source>) -> Template {
         let contents = Contents { macros: parsed.macros, blocks: parsed.blocks };
-        Ok(Template { source, body: Arc::new(parsed.body), contents: Arc::new(contents) })
+        Template { source, body: Arc::new(parsed.body), contents: Arc::new(contents) }
     }
 
     /// The name given to [`Template::parse`].

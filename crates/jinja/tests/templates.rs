@@ -32,6 +32,27 @@ fn macros_tests_and_materializations() {
 }
 
 #[test]
+fn only_blocks_count_in_a_file_of_macros() {
+    let source = "{% https://example.org/issues/1 %}\n{# {% macro no() %} #}{{ '}}' ~ stray( }} }\n{%- macro a(x) -%}{{ '{% endmacro %}' }}{% raw %}{% endmacro %}{% endraw %}{%- endmacro -%}\n\
+        {% nonsense \"%}\" %}é{% test t(model) %}{% if x %}1{% endif %}{% endtest %} {% endif2 %}";
+    assert!(Template::parse("macros/m.sql", source).is_err());
+    let template =
+        Template::parse_blocks("macros/m.sql", source, &["macro", "test"]).expect("only the blocks are read");
+    let names: Vec<&str> = template.macros().iter().map(|each| each.name.as_str()).collect();
+    assert_eq!(names, ["a", "test_t"]);
+    assert!(template.macros()[0].source().ends_with("{%- endmacro -%}"), "{}", template.macros()[0].source());
+    assert_eq!(template.macros()[1].source(), "{% test t(model) %}{% if x %}1{% endif %}{% endtest %}");
+    for broken in [
+        "{% x %}{% macro a() %}",
+        "{% x %}{% macro a() %}{{ 1 + }}{% endmacro %}",
+        "{{ x",
+        "{% x %}{% if y %}{% macro a() %}{% endmacro %}{% endif %}",
+    ] {
+        assert!(Template::parse_blocks("macros/m.sql", broken, &["macro"]).is_err(), "{broken}");
+    }
+}
+
+#[test]
 fn docs_and_snapshots() {
     let source =
         "{% docs orders %}\nOne row per {{ 'order' }}.\n{% enddocs %}{% snapshot s %}select 1{% endsnapshot %}";

@@ -128,3 +128,60 @@ saved_query:shop.weekly
 semantic_model:shop.orders
 "#);
 }
+
+#[test]
+fn versions_and_arguments_in_the_manifest() {
+    let project = TestProject::new(
+        "
+=== dbt_project.yml
+name: shop
+version: '1.0'
+profile: shop
+models: {+tags: \"{{ target.name }}\"}
+=== profiles.yml
+shop:
+  target: dev
+  outputs:
+    dev: {type: duckdb, path: shop.duckdb}
+=== macros/m.sql
+{% a link to somewhere %}
+{% macro cents(column, digits=2) %}{{ column }}{% endmacro %}
+{% macro quiet(column) %}{{ column }}{% endmacro %}
+=== macros/m.yml
+macros:
+  - name: cents
+    arguments: [{name: column, type: string, description: In euros.}]
+=== models/orders_v2.sql
+select 1 as id
+=== models/orders_v1.sql
+select id from {{ ref('orders', v=2) }}
+=== models/m.yml
+models:
+  - name: orders
+    latest_version: 2
+    columns: [{name: id, data_tests: [unique]}]
+    versions: [{v: 1}, {v: 2}]
+",
+    );
+    project.ok(&["parse"]);
+    let manifest: serde_json::Value = serde_json::from_str(&project.read("target/manifest.json")).expect("JSON");
+    let test =
+        manifest["nodes"].as_object().expect("nodes").keys().find(|id| id.contains("orders_v1_id")).expect("a test");
+    let parts = [
+        "/macros/macro.shop.cents/arguments".to_owned(),
+        "/macros/macro.shop.quiet/arguments".to_owned(),
+        "/nodes/model.shop.orders.v1/refs".to_owned(),
+        "/nodes/model.shop.orders.v1/unrendered_config".to_owned(),
+        "/nodes/model.shop.orders.v1/config/tags".to_owned(),
+        format!("/nodes/{test}/file_key_name"),
+    ];
+    let parts = parts.map(|place| format!("{place}  {}", manifest.pointer(&place).unwrap_or(&serde_json::Value::Null)));
+    assert_snapshot!(parts.join("\n"), @r#"
+/macros/macro.shop.cents/arguments  [{"name":"column","type":"string","description":"In euros."}]
+/macros/macro.shop.quiet/arguments  []
+/nodes/model.shop.orders.v1/refs  [{"name":"orders","package":null,"version":2}]
+/nodes/model.shop.orders.v1/unrendered_config  {"tags":"{{ target.name }}"}
+/nodes/model.shop.orders.v1/config/tags  ["dev"]
+/nodes/test.shop.unique_orders_v1_id.4f8f74f68f/file_key_name  "models.orders"
+"#);
+}

@@ -9,6 +9,10 @@ const PROJECT: &str = "
 name: shop
 version: '1.0'
 profile: shop
+models:
+  shop:
+    +meta: {built_in: '{{ target.name }}'}
+    +persist_docs: {relation: '{{ target.schema == none }}'}
 === profiles.yml
 shop:
   target: dev
@@ -56,7 +60,7 @@ fn listed(project: &TestProject, selector: &str) -> Vec<String> {
 #[test]
 fn each_part_of_a_modification_is_found_and_nothing_else() {
     let project = deployed();
-    assert!(listed(&project, "state:modified").is_empty());
+    assert!(listed(&project, "state:modified").is_empty(), "another target modifies nothing, whatever it configures");
     assert!(listed(&project, "state:new").is_empty());
     assert_eq!(listed(&project, "state:old"), ["big", "orders", "raw", "unique_orders_id"]);
     assert_eq!(listed(&project, "result:success"), ["big", "orders", "raw"]);

@@ -5,10 +5,14 @@ use highwater_jinja::{Error, Value};
 use super::fault::Fault;
 use super::scene::Frame;
 
+/// The package of Highwater's own macros.
+const OWN: &str = "dbt";
+
 /// Finds `duckdb__name` or `default__name`, package by package.
 ///
-/// Without a namespace the node's package is asked first, then the project and the calling macro's own; with one, the order that `dispatch:` of
-/// dbt_project.yml gives it, or else the project and then the namespace. Highwater's own macros come last.
+/// Without a namespace, or with one that is no package, the node's package, the project and the calling macro's own count as one: a macro for the
+/// engine in any of them comes before the default of any. With a namespace it is the order that `dispatch:` of dbt_project.yml gives it, or
+/// else the project and then the namespace. Highwater's own macros come last.
 ///
 /// # Errors
 /// No package has such a macro.
@@ -21,16 +25,18 @@ pub(crate) fn dispatch(frame: &Frame, name: &str, namespace: Option<&str>) -> Re
         .help(format!("write adapter.dispatch('{bare}', '{package}')"))
         .into());
     }
-    let packages = search_order(frame, namespace);
+    let steps = search_order(frame, namespace);
     let prefixes = [frame.scene.project.target.adapter.as_str(), "default"];
     let mut tried = Vec::new();
-    for package in &packages {
+    for packages in &steps {
         for prefix in prefixes {
             let candidate = format!("{prefix}__{name}");
-            if let Some(entry) = frame.scene.macros.find(package, &candidate) {
-                return Ok(frame.callable(entry));
+            for package in packages {
+                if let Some(entry) = frame.scene.macros.find(package, &candidate) {
+                    return Ok(frame.callable(entry));
+                }
+                tried.push(format!("{package}.{candidate}"));
             }
-            tried.push(format!("{package}.{candidate}"));
         }
     }
     let within = namespace.map(|namespace| format!(" within namespace: '{namespace}'")).unwrap_or_default();
@@ -39,22 +45,34 @@ pub(crate) fn dispatch(frame: &Frame, name: &str, namespace: Option<&str>) -> Re
         .into())
 }
 
-fn search_order(frame: &Frame, namespace: Option<&str>) -> Vec<String> {
+/// Packages that count as one, and those that come after them.
+fn search_order(frame: &Frame, namespace: Option<&str>) -> Vec<Vec<String>> {
     let project = &frame.scene.project;
-    let mut order: Vec<String> = match namespace {
-        None => vec![frame.scene.subject.package.clone(), project.name.clone(), frame.package.to_string()],
-        Some(namespace) => match project.dispatch.iter().find(|rule| rule.macro_namespace == namespace) {
-            Some(rule) => rule.search_order.clone(),
-            None => vec![project.name.clone(), namespace.to_owned()],
-        },
-    };
-    order.push("dbt".to_owned());
-    let mut seen = Vec::new();
-    order.retain(|package| {
-        !seen.contains(package) && {
-            seen.push(package.clone());
-            true
+    let one_by_one = |order: &[String]| order.iter().map(|package| vec![package.clone()]).collect();
+    let rule = namespace.and_then(|namespace| project.dispatch.iter().find(|rule| rule.macro_namespace == namespace));
+    let package = namespace.filter(|namespace| frame.scene.macros.has_package(namespace));
+    let mut order: Vec<Vec<String>> = match (rule, package) {
+        (Some(rule), _) => one_by_one(&rule.search_order),
+        (None, Some(package)) => one_by_one(&[project.name.clone(), package.to_owned()]),
+        (None, None) => {
+            return vec![distinct(vec![
+                frame.scene.subject.package.clone(),
+                project.name.clone(),
+                frame.package.to_string(),
+                OWN.to_owned(),
+            ])];
         }
-    });
-    order
+    };
+    order.push(vec![OWN.to_owned()]);
+    distinct(order)
+}
+
+fn distinct<T: PartialEq>(items: Vec<T>) -> Vec<T> {
+    let mut kept: Vec<T> = Vec::new();
+    for item in items {
+        if !kept.contains(&item) {
+            kept.push(item);
+        }
+    }
+    kept
 }

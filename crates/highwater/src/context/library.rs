@@ -19,6 +19,9 @@ const INTERNAL: &str = "dbt";
 /// Engines that have macros of their own: names begin with the word and two underscores, the package is `dbt_` and the word.
 const ENGINES: [&str; 2] = ["duckdb", "postgres"];
 
+/// What counts in a file of macros; nothing else in it is looked at.
+const BLOCKS: [&str; 4] = ["macro", "materialization", "test", "data_test"];
+
 /// A macro and where it belongs.
 #[derive(Debug, Clone)]
 pub(crate) struct MacroEntry {
@@ -185,7 +188,7 @@ pub fn load_macros(project: &Project) -> Result<Arc<Macros>, Vec<Diagnostic>> {
         .par_iter()
         .map(|candidate| {
             let file = &candidate.source;
-            Template::parse(&file.path, &file.text)
+            Template::parse_blocks(&file.path, &file.text, &BLOCKS)
                 .map_err(|error| diagnostic(&error, &file.path, |_| Some(Place { file: Arc::clone(file), shift: 0 })))
         })
         .collect();
@@ -278,6 +281,7 @@ fn macro_node(id: &str, package: &str, candidate: &Candidate, definition: &Macro
         macro_sql: definition.source().to_owned(),
         description: String::new(),
         arguments: definition.arguments.clone(),
+        described: Vec::new(),
         calls: Vec::new(),
         patch_path: None,
         supported_languages: match &definition.kind {

@@ -502,6 +502,7 @@ fn describe_macros(manifest: &mut Manifest, properties: &[Described], renderers:
         match manifest.macros.get_mut(&id) {
             Some(node) => {
                 node.description = description;
+                node.described = arguments(described, renderers, issues);
                 node.patch_path = Some(described.patch_path());
             }
             None => issues.add(
@@ -511,6 +512,16 @@ fn describe_macros(manifest: &mut Manifest, properties: &[Described], renderers:
             ),
         }
     }
+}
+
+/// The arguments of a macro as its entry describes them.
+fn arguments(described: &Described, renderers: &Renderers, issues: &mut Issues) -> Vec<Value> {
+    let mut described_as = |argument: &Yaml| {
+        let description = renderers.description(&described.package, &described.file, argument, issues);
+        json!({"name": argument.text_of("name"), "type": argument.text_of("type"), "description": description})
+    };
+    let arguments = described.yaml.get("arguments").map(Yaml::items).unwrap_or_default();
+    arguments.iter().filter(|argument| argument.get("name").is_some()).map(&mut described_as).collect()
 }
 
 /// The entries of selectors.yml, by name.

@@ -37,6 +37,8 @@ struct Folder {
     settled: Configured,
     /// What is written in the tree of the node's own package.
     written: Layer,
+    /// And in that of the project.
+    written_over: Layer,
 }
 
 /// What configuration comes to.
@@ -44,7 +46,7 @@ struct Folder {
 pub(super) struct Configured {
     /// Everything merged, defaults included.
     pub config: Config,
-    /// What was written, layer over layer, the upper one's word for every key.
+    /// What was written, layer over layer, the upper one's word for every key; of `dbt_project.yml` the text before rendering, as in dbt.
     pub written: Config,
 }
 
@@ -71,6 +73,7 @@ impl<'a> Configurer<'a> {
             merge(&mut config, layer);
             put_over(&mut written, layer);
         }
+        put_over(&mut written, &folder.written_over);
         settle(config, written, &folder.over, kind)
     }
 
@@ -82,14 +85,23 @@ impl<'a> Configurer<'a> {
         let key = (package.name.as_str(), kind, fqn[..steps].to_vec());
         let known = self.folders.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         known.unwrap_or_else(|| {
-            let (mut under, mut written) = (defaults(kind), Layer::new());
+            let mut under = defaults(kind);
             for layer in folder_layers(own, fqn) {
                 merge(&mut under, &layer);
-                put_over(&mut written, &layer);
             }
             let over = folder_layers(top, fqn);
-            let settled = settle(under.clone(), written.clone(), &over, kind);
-            let folder = Arc::new(Folder { under, over, settled, written });
+            let as_written = |configs: &ConfigTrees| {
+                let mut written = Layer::new();
+                folder_layers(tree(configs, kind), fqn).iter().for_each(|layer| put_over(&mut written, layer));
+                written
+            };
+            let written = as_written(&package.configs_as_written);
+            let main = &self.project.main.configs_as_written;
+            let written_over = if foreign { as_written(main) } else { Layer::new() };
+            let mut both = written.clone();
+            put_over(&mut both, &written_over);
+            let settled = settle(under.clone(), both, &over, kind);
+            let folder = Arc::new(Folder { under, over, settled, written, written_over });
             self.folders.write().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&folder));
             folder
         })
@@ -97,10 +109,9 @@ impl<'a> Configurer<'a> {
 }
 
 /// Puts the project's word on top and takes out what says nothing.
-fn settle(mut config: Layer, mut written: Layer, over: &[Layer], kind: ResourceType) -> Configured {
+fn settle(mut config: Layer, written: Layer, over: &[Layer], kind: ResourceType) -> Configured {
     for layer in over {
         merge(&mut config, layer);
-        put_over(&mut written, layer);
     }
     config.retain(|_, value| !value.is_null());
     if kind == ResourceType::Test {

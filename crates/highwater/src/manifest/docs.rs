@@ -18,7 +18,7 @@ pub(super) fn blocks(project: &Project, issues: &mut Issues) -> IndexMap<String,
     let mut blocks: IndexMap<String, DocsBlock> = IndexMap::new();
     for package in project.all_packages() {
         for file in package.files_of(FileKind::Docs).filter(|file| file.source.text.contains("{%")) {
-            let template = match Template::parse(&file.source.path, &file.source.text) {
+            let template = match Template::parse_blocks(&file.source.path, &file.source.text, &["docs"]) {
                 Ok(template) => template,
                 // A page that merely shows Jinja is none of our business.
                 Err(_) if !file.source.text.contains("enddocs") => continue,

@@ -161,7 +161,7 @@ fn of_file<'a>(project: &Project, package: &'a Package, file: &'a ProjectFile, k
 /// The `{% snapshot %}` blocks of a file.
 fn snapshots<'a>(project: &Project, package: &'a Package, file: &ProjectFile, issues: &mut Issues) -> Vec<Draft<'a>> {
     let text = &file.source.text;
-    let template = match Template::parse(&file.source.path, text) {
+    let template = match Template::parse_blocks(&file.source.path, text, &["snapshot"]) {
         Ok(template) => template,
         Err(error) => {
             let span = error.span().unwrap_or_default();

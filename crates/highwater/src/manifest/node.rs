@@ -402,6 +402,8 @@ pub struct MacroNode {
     pub description: String,
     /// Argument names.
     pub arguments: Vec<String>,
+    /// What a properties file says about arguments: objects of `name`, `type` and `description`.
+    pub described: Vec<Value>,
     /// Unique ids of the macros it calls, in any branch.
     pub calls: Vec<String>,
     /// `package://path` of the properties file.

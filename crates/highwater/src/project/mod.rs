@@ -160,8 +160,10 @@ pub struct Package {
     pub paths: Paths,
     /// `vars`, as written: package-scoped ones are objects under the package's name.
     pub vars: IndexMap<String, Value>,
-    /// `models`, `seeds`, ... as written.
+    /// `models`, `seeds`, ...
     pub configs: ConfigTrees,
+    /// The same before rendering: what `state:modified` compares, so that another target or variable modifies nothing.
+    pub configs_as_written: ConfigTrees,
     /// `dispatch`.
     pub dispatch: Vec<DispatchRule>,
     /// `on-run-start`, templates.

@@ -114,6 +114,7 @@ fn unknown_key(file: &Arc<SourceFile>, key: &str, entry: &Entry) -> Diagnostic {
 /// Renders the file and reads what it says.
 pub(super) fn build(raw: &RawProject, root: &Path, renderer: &Renderer) -> Result<(Package, Extras), Vec<Diagnostic>> {
     let yaml = renderer.tree(&raw.file, &raw.yaml, &stays_template).map_err(|error| vec![error])?;
+    let written = Reader { file: &raw.file, yaml: &raw.yaml, errors: Vec::new() }.trees();
     let mut reader = Reader { file: &raw.file, yaml: &yaml, errors: Vec::new() };
     let name = reader.name();
     let paths = reader.paths();
@@ -124,6 +125,7 @@ pub(super) fn build(raw: &RawProject, root: &Path, renderer: &Renderer) -> Resul
         paths,
         vars: reader.mapping("vars"),
         configs: reader.trees(),
+        configs_as_written: written,
         dispatch: reader.dispatch(),
         on_run_start: reader.hooks("on-run-start"),
         on_run_end: reader.hooks("on-run-end"),

@@ -176,9 +176,16 @@ fn a_strategy_of_the_project_and_one_of_nobody() {
     ]);
     let results = project.results(&RunOptions::new(Command::Run));
     assert_eq!(results.results[0].status.word(), "success", "{}", lines(&results));
+    assert_eq!(results.results[1].status.word(), "success", "a whole table needs no strategy: {}", lines(&results));
+    let warning = &results.diagnostics[0];
+    assert_eq!(
+        (warning.code, warning.title.contains("the next run of typo will fail")),
+        ("HW0412", true),
+        "{warning:?}"
+    );
+    let results = project.results(&RunOptions::new(Command::Run));
     let message = results.results[1].message.clone().unwrap_or_default();
     assert!(message.contains("could not find an incremental strategy macro"), "{message}");
-    project.run(Command::Run);
     assert_eq!(project.query("select id, what from orders order by id"), "2 | new\n3 | new");
 }
 

@@ -1,7 +1,9 @@
 //! Methods of `str`.
 
+use std::collections::HashMap;
+
 use crate::lexer::is_space;
-use crate::value::{as_integer, iterate, list, text, tuple, type_name};
+use crate::value::{as_integer, dict, entries, from_integer, iterate, list, none, text, tuple, type_name};
 use crate::{Arguments, Error, ErrorKind, Value, format};
 
 /// All of them.
@@ -33,6 +35,7 @@ pub(super) const NAMES: &[&str] = &[
     "ljust",
     "lower",
     "lstrip",
+    "maketrans",
     "partition",
     "removeprefix",
     "removesuffix",
@@ -49,6 +52,7 @@ pub(super) const NAMES: &[&str] = &[
     "strip",
     "swapcase",
     "title",
+    "translate",
     "upper",
     "zfill",
 ];
@@ -94,11 +98,13 @@ pub(super) fn call(receiver: &str, method: &str, arguments: &Arguments) -> Resul
         "format" => format::braces(receiver, arguments).map(Value::from),
         "format_map" => {
             let mut named = Arguments::default();
-            for (key, value) in crate::value::entries(arguments.required(0, "mapping")?)? {
+            for (key, value) in entries(arguments.required(0, "mapping")?)? {
                 named.keyword.insert(text::text(&key), value);
             }
             format::braces(receiver, &named).map(Value::from)
         }
+        "maketrans" => maketrans(arguments),
+        "translate" => translate(receiver, arguments.required(0, "table")?),
         "encode" => Ok(Value::from_bytes(receiver.as_bytes().to_vec())),
         "isalnum" => every(char::is_alphanumeric),
         "isalpha" => every(char::is_alphabetic),
@@ -289,6 +295,58 @@ fn replace(receiver: &str, arguments: &Arguments) -> Result<Value, Error> {
         Some(count) => receiver.replacen(&old, &new, count),
         None => receiver.replace(&old, &new),
     }))
+}
+
+/// `str.maketrans`: code points to what they become, from a dictionary or from two texts of one length and a third of what goes.
+fn maketrans(arguments: &Arguments) -> Result<Value, Error> {
+    let code = |character: char| from_integer(i128::from(u32::from(character)));
+    let refused = |message: &str| Error::new(ErrorKind::Value, message);
+    let mut table: Vec<(Value, Value)> = Vec::new();
+    if arguments.get(1, "y").is_none() {
+        for (key, becomes) in entries(arguments.required(0, "x")?)? {
+            let mut characters = key.as_str().unwrap_or_default().chars();
+            match (characters.next(), characters.next()) {
+                (Some(only), None) => table.push((code(only), becomes)),
+                _ if key.is_integer() => table.push((key, becomes)),
+                _ => return Err(refused("string keys in translate table must be of length 1")),
+            }
+        }
+        return Ok(dict(table));
+    }
+    let (from, to) = (required(arguments, 0, "x")?, required(arguments, 1, "y")?);
+    if from.chars().count() != to.chars().count() {
+        return Err(refused("the first two maketrans arguments must have equal length"));
+    }
+    table.extend(from.chars().map(code).zip(to.chars().map(code)));
+    if arguments.get(2, "z").is_some() {
+        table.extend(required(arguments, 2, "z")?.chars().map(|character| (code(character), none())));
+    }
+    Ok(dict(table))
+}
+
+/// `str.translate`: every character as the table has it by code point; what is not in the table stays.
+fn translate(receiver: &str, table: &Value) -> Result<Value, Error> {
+    let table: HashMap<i128, Value> =
+        entries(table)?.into_iter().filter_map(|(key, becomes)| Some((as_integer(&key)?, becomes))).collect();
+    let mut result = String::with_capacity(receiver.len());
+    for character in receiver.chars() {
+        let Some(becomes) = table.get(&i128::from(u32::from(character))) else {
+            result.push(character);
+            continue;
+        };
+        match (becomes.as_str(), as_integer(becomes)) {
+            (Some(text), _) => result.push_str(text),
+            (None, Some(code)) => {
+                let code = u32::try_from(code).ok().and_then(char::from_u32);
+                result.push(
+                    code.ok_or_else(|| Error::new(ErrorKind::Value, "character mapping must be in range(0x110000)"))?,
+                );
+            }
+            (None, None) if becomes.is_none() => {}
+            _ => return Err(Error::new(ErrorKind::Type, "character mapping must return integer, None or str")),
+        }
+    }
+    Ok(Value::from(result))
 }
 
 fn prefixes(arguments: &Arguments, test: impl Fn(&str) -> bool) -> Result<Value, Error> {

@@ -39,7 +39,12 @@ pub(crate) struct ParsedBlock {
 
 /// Parses the text of a template.
 pub(crate) fn parse(source: &Arc<Source>) -> Result<Parsed, Error> {
-    let tokens = tokenize(&source.name, &source.text)?;
+    parse_instead(source, &source.text)
+}
+
+/// Parses a text that stands for that of a template, every place where it is there.
+pub(crate) fn parse_instead(source: &Arc<Source>, text: &str) -> Result<Parsed, Error> {
+    let tokens = tokenize(&source.name, text)?;
     let mut parser =
         Parser { source, tokens, position: 0, nesting: 0, blocks_open: 0, macros: Vec::new(), blocks: Vec::new() };
     let (body, _) = parser.body(&[], Span::default())?;

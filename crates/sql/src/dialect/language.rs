@@ -137,6 +137,14 @@ pub trait Language: Sync {
     /// columns.
     fn unique_keys(&self, database: &str, schema: &str, name: &str) -> String;
 
+    /// A query for the columns of a table that the database keeps from being NULL. Arguments are literals.
+    fn never_null(&self, database: &str, schema: &str, name: &str) -> String {
+        format!(
+            "select column_name from information_schema.columns where is_nullable = 'NO' and lower(table_catalog) = lower({database}) \
+             and lower(table_schema) = lower({schema}) and lower(table_name) = lower({name})"
+        )
+    }
+
     /// What a function of this name is, by our own lists; everything they do not have is taken for a scalar function.
     fn builtin(&self, name: &str) -> FunctionKind;
 

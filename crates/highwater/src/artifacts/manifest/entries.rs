@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::config::DOCS;
-use super::node::columns;
+use super::node::{columns, number};
 use super::{Entries, Object};
 use crate::manifest::{
     Config, DocsBlock, Exposure, MacroNode, Metric, Node, SavedQuery, SemanticModel, SourceNode, UnitTest,
@@ -47,6 +47,7 @@ impl Entries<'_> {
             config.put("loaded_at_query", &source.loaded_at_query);
             config.put("meta", &meta);
             config.put("tags", &source.tags);
+            config.put_json("static_analysis", "null");
         });
         entry.put_json("patch_path", "null");
         entry.put_json("unrendered_config", "{}");
@@ -58,8 +59,6 @@ impl Entries<'_> {
     }
 
     pub(super) fn macro_node(&self, found: &MacroNode, entry: &mut Object<'_>) {
-        let arguments: Vec<Value> =
-            found.arguments.iter().map(|name| json!({"name": name, "type": null, "description": ""})).collect();
         entry.put("name", &found.name);
         entry.put_json("resource_type", "\"macro\"");
         entry.put("package_name", &found.package_name);
@@ -73,7 +72,7 @@ impl Entries<'_> {
         entry.put_json("docs", DOCS);
         entry.put_json("config", r#"{"meta":{},"docs":{"show":true,"node_color":null}}"#);
         entry.put("patch_path", &found.patch_path);
-        entry.put("arguments", &arguments);
+        entry.put("arguments", &found.described);
         entry.put("created_at", &self.created_at);
         entry.put("supported_languages", &found.supported_languages);
     }
@@ -229,7 +228,9 @@ impl Entries<'_> {
     /// The refs behind unique ids.
     fn refs(&self, ids: &[String]) -> Vec<Value> {
         let nodes = ids.iter().filter_map(|id| self.manifest.nodes.get(id));
-        nodes.map(|node| json!({"name": node.name, "package": null, "version": node.version})).collect()
+        nodes
+            .map(|node| json!({"name": node.name, "package": null, "version": number(node.version.as_deref())}))
+            .collect()
     }
 
     fn sources(&self, ids: &[String]) -> Vec<[&str; 2]> {

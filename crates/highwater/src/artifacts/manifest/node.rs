@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::Object;
 use super::config::{DOCS, contract, docs, write as write_config};
-use crate::manifest::{ColumnProperties, Node, ResourceType};
+use crate::manifest::{ColumnProperties, Node, RefCall, ResourceType};
 use crate::run::output_path;
 
 /// Writes the fields of a node; `compiled` is its SQL, when it was compiled.
@@ -60,7 +60,7 @@ pub(super) fn node(node: &Node, compiled: Option<&str>, created_at: f64, entry: 
 fn template_fields(node: &Node, compiled: Option<&str>, entry: &mut Object<'_>) {
     let sources: Vec<[&str; 2]> = node.sources.iter().map(|(source, table)| [source.as_str(), table]).collect();
     entry.put("language", &node.language);
-    entry.put("refs", &node.refs);
+    entry.put("refs", &node.refs.iter().map(reference).collect::<Vec<_>>());
     entry.put("sources", &sources);
     entry.put_json("metrics", "[]");
     entry.put_json("functions", "[]");
@@ -78,6 +78,10 @@ fn template_fields(node: &Node, compiled: Option<&str>, entry: &mut Object<'_>) 
         }
         object.put("checksum", &node.contract_checksum());
     });
+}
+
+pub(super) fn reference(call: &RefCall) -> serde_json::Value {
+    serde_json::json!({"name": call.name, "package": call.package, "version": number(call.version.as_deref())})
 }
 
 fn target(folder: &str, node: &Node) -> String {
@@ -113,7 +117,7 @@ fn model_fields(node: &Node, entry: &mut Object<'_>) {
 }
 
 /// A version as dbt has it: a number where it is one.
-fn number(version: Option<&str>) -> serde_json::Value {
+pub(super) fn number(version: Option<&str>) -> serde_json::Value {
     let Some(version) = version else { return serde_json::Value::Null };
     let number = version.parse::<i64>().map(serde_json::Value::from);
     number.unwrap_or_else(|_| version.parse::<f64>().map_or_else(|_| version.into(), serde_json::Value::from))
@@ -136,10 +140,11 @@ fn test_fields(node: &Node, entry: &mut Object<'_>) {
     }
 }
 
-/// `models.orders` for `model.shop.orders`: the section of the properties file that the test stands in.
+/// `models.orders` for `model.shop.orders`, of whatever version: the section of the properties file that the test stands in.
 fn file_key(id: &str) -> String {
     let kind = id.split('.').next().unwrap_or_default();
     let name = id.splitn(3, '.').nth(2).unwrap_or_default();
+    let name = name.rsplit_once(".v").filter(|_| kind == "model").map_or(name, |(name, _)| name);
     format!("{kind}s.{name}")
 }
 

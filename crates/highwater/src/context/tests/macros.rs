@@ -161,6 +161,26 @@ fn the_project_says_where_dispatch_looks() {
 }
 
 #[test]
+fn a_namespace_that_is_no_package_is_as_good_as_none() {
+    let mut files = PACKAGE.to_vec();
+    let macros = "{% macro sub() %}{{ return(adapter.dispatch('sub', 'macros')()) }}{% endmacro %}
+{% macro default__sub() %}of any engine{% endmacro %}
+{% macro duckdb__type_string() %}of the engine{% endmacro %}
+{% macro default__whose() %}shop's{% endmacro %}";
+    files.push(("macros/dispatching.sql", macros));
+    let fixture = Fixture::new(&files);
+    assert_eq!(
+        fixture.render("{{ sub() }} {{ adapter.dispatch('type_string', 'elsewhere')() }}"),
+        "of any engine of the engine"
+    );
+    let mut files = PACKAGE.to_vec();
+    files.push(("macros/own_default.sql", "{% macro default__current_timestamp() %}never{% endmacro %}"));
+    let fixture = Fixture::new(&files);
+    let ours = fixture.render("{{ adapter.dispatch('current_timestamp')() }}");
+    assert_ne!(ours, "never", "without a namespace a macro for the engine comes before any default");
+}
+
+#[test]
 fn what_macros_call_is_known_without_rendering() {
     let fixture = Fixture::new(&PACKAGE);
     assert_eq!(fixture.macros.calls_of("macro.tools.pivot"), ["macro.tools.default__pivot"]);

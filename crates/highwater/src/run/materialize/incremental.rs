@@ -14,14 +14,21 @@ use crate::engine::{Column, RelationKind, quote_identifier};
 
 /// Builds the model's table, or brings it forward.
 pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
-    let strategy = strategy(task)?;
     let relation = &task.node.relation;
     let existing = kind(task, relation)?;
     if existing != Some(RelationKind::Table) || full_refresh(task) {
+        if let Err(unknown) = strategy(task) {
+            let name = &task.node.name;
+            task.shared.note_problem(
+                Diagnostic::warning("HW0412", format!("the next run of {name} will fail: {}", unknown.title))
+                    .note("a run that builds the whole table needs no strategy"),
+            );
+        }
         let rows = table::rebuild(task)?;
         super::dress(task, RelationKind::Table, existing.is_some(), true)?;
         return Ok(Outcome::built(RelationKind::Table, Some(rows)).by("SELECT", task.shared.engine.ddl()));
     }
+    let strategy = strategy(task)?;
     let staged = task.shared.engine.ddl().suffixed(&relation.identifier, "__dbt_tmp");
     let staged_value = context::temporary_relation_value(&staged);
     let arguments = [Value::from(true), staged_value.clone(), Value::from(task.compiled.sql.as_str())];
@@ -35,7 +42,7 @@ pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     Ok(Outcome::built(RelationKind::Table, Some(rows)).by(verb, task.shared.engine.ddl()))
 }
 
-/// The macro of the strategy that the model names; looked for at every run, the first one included.
+/// The macro of the strategy that the model names. A run that builds the whole table needs none: there a warning says that the next one will.
 fn strategy(task: &Task<'_>) -> Result<String, Diagnostic> {
     let word = task.node.config.text("incremental_strategy").unwrap_or("default");
     let name = format!("get_incremental_{}_sql", word.replace('+', "_"));
