@@ -35,15 +35,15 @@ pub(super) fn execute(
         Some(_) => IndexSet::new(),
         None => selected_nodes(session, options).map_err(|diagnostic| vec![diagnostic])?,
     };
+    let shared = Shared::new(session, options, events, &selected).map_err(|diagnostic| vec![diagnostic])?;
     if options.event_time.is_some() && microbatch::builds(options.command) {
-        let nodes = selected.iter().filter_map(|id| session.manifest.nodes.get(id));
-        let refused = nodes.filter_map(|node| microbatch::check_range(node, options.full_refresh).err());
-        let refused: Vec<Diagnostic> = refused.collect();
+        let nodes = selected.iter().filter_map(|id| shared.node(id));
+        let refused: Vec<Diagnostic> = nodes.filter_map(|node| microbatch::check_range(&shared, node).err()).collect();
         if !refused.is_empty() {
             return Err(refused);
         }
     }
-    let shared = Shared::new(session, options, events, &selected).map_err(|diagnostic| vec![diagnostic])?;
+    shared.warn_of_own_state();
     let threads = shared.threads();
     events(Event::Started {
         found: found(&session.manifest),
@@ -359,13 +359,15 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// Writes `manifest.json` and `run_results.json`; a disk that refuses does not undo what was built.
+/// Writes `manifest.json`, `graph_summary.json` and `run_results.json`; a disk that refuses does not undo what was built.
 pub(super) fn write_artifacts(shared: &Shared<'_>, results: &RunResults) {
     let folder = &shared.session.project.target_path;
     let manifest = artifacts::write_manifest(&folder.join("manifest.json"), shared.session, &shared.compiled_map());
     let run_results = artifacts::run_results_json(shared.session, shared.options, results);
     let run_results = artifacts::write_json(&folder.join("run_results.json"), &run_results);
-    for diagnostic in [manifest, run_results].into_iter().filter_map(Result::err) {
+    let summary =
+        artifacts::write_json(&folder.join("graph_summary.json"), &artifacts::graph_summary_json(shared.session));
+    for diagnostic in [manifest, summary, run_results].into_iter().filter_map(Result::err) {
         shared.note_problem(diagnostic);
     }
 }

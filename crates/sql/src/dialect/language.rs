@@ -104,6 +104,16 @@ pub trait Language: Sync {
     /// Makes a table anew from a query. `standing` says whether one is there, with these columns: what hangs on it is kept then.
     fn replace(&self, table: &str, query: &str, standing: bool) -> String;
 
+    /// Gives a table further columns behind its own, by name and type. None where a table is as well made anew, because nothing hangs on it.
+    fn append_columns(&self, _table: &str, _columns: &[(String, String)]) -> Option<String> {
+        None
+    }
+
+    /// Takes columns away from a table, and fails where a view reads them. None as for [`Language::append_columns`].
+    fn drop_columns(&self, _table: &str, _names: &[String]) -> Option<String> {
+        None
+    }
+
     /// Removes a view or a table, by the word for what it is.
     fn remove(&self, kind: &str, name: &str) -> String;
 
