@@ -172,20 +172,30 @@ fn a_strategy_of_the_project_and_one_of_nobody() {
              {% endmacro %}",
         ),
         ("models/orders.sql", &model("incremental_strategy='newest', unique_key='id'")),
+        ("models/others.sql", &model("incremental_strategy='insert_overwrite'")),
         ("models/typo.sql", &model("incremental_strategy='appendd'")),
     ]);
+    let unknown = |message: Option<String>| {
+        let message = message.unwrap_or_default();
+        assert!(message.contains("could not find an incremental strategy macro"), "{message}");
+    };
+    let result = |results: &highwater::run::RunResults, name: &str| {
+        let found = results.results.iter().find(|result| result.unique_id.ends_with(name));
+        found.map(|result| (result.status.word(), result.message.clone())).expect("the model")
+    };
     let results = project.results(&RunOptions::new(Command::Run));
-    assert_eq!(results.results[0].status.word(), "success", "{}", lines(&results));
-    assert_eq!(results.results[1].status.word(), "success", "a whole table needs no strategy: {}", lines(&results));
+    assert_eq!(result(&results, ".orders").0, "success", "{}", lines(&results));
+    assert_eq!(result(&results, ".others").0, "success", "a whole table needs no strategy: {}", lines(&results));
+    unknown(result(&results, ".typo").1);
     let warning = &results.diagnostics[0];
     assert_eq!(
-        (warning.code, warning.title.contains("the next run of typo will fail")),
+        (warning.code, warning.title.contains("the next run of others will fail")),
         ("HW0412", true),
         "{warning:?}"
     );
     let results = project.results(&RunOptions::new(Command::Run));
-    let message = results.results[1].message.clone().unwrap_or_default();
-    assert!(message.contains("could not find an incremental strategy macro"), "{message}");
+    unknown(result(&results, ".others").1);
+    unknown(result(&results, ".typo").1);
     assert_eq!(project.query("select id, what from orders order by id"), "2 | new\n3 | new");
 }
 
