@@ -1,10 +1,10 @@
-"""What a backfill costs, beside the same in plain SQL by hand.
+"""What a backfill costs, beside the same in plain SQL by hand; on DuckDB, or with `--engine postgres`.
 
-The data: orders over a year, their customers, and two exact models: `fct_orders` (a row an order, joined to its customer) and `daily_revenue` (a row
-a day and region over it), with five tests. The prices of 90 days in the middle were wrong, and are corrected in the source.
+The data: orders over some months, their customers, and two exact models: `fct_orders` (a row an order, joined to its customer) and `daily_revenue`
+(a row a day and region over it), with five tests. The prices of 90 days in the middle were wrong, and are corrected in the source.
 
-By hand, by somebody who knows everything: which days, which tables, in which order. Every way ends with the same rows, and works through the
-engine that is in `hw`, in one process:
+By hand, by somebody who knows everything: which days, which tables, in which order. Every way ends with the same rows. On DuckDB the statements run
+through the engine that is in `hw`, in one process; on PostgreSQL in one session, which the server's own figures count.
 
     bare       one transaction: delete the days of both tables, insert them from the models' queries with a filter on the days
     swapped    create a table of the new rows of each model; the five tests' queries on them; create tables of the old rows; one transaction:
@@ -17,7 +17,9 @@ Beside them, each a process of its own:
     apply      hw backfill apply --no-verify: canary, staging, audit, swap with the old rows kept
     verified   hw backfill apply: the same, and a comparison with a rebuild
 
-Figures are CPU seconds, user and system, the best of `--repeat`, less what a process costs that does nothing; each on a copy of one database file.
+Figures are CPU seconds, user and system, a server's among them, less what a process costs that does nothing: the median of `--repeat`, and the least
+and the most. The ways take turns, each on a copy of one database, so that what else the machine does falls on all of them. The ratios are those of
+medians of one run of this script.
 """
 
 import argparse
@@ -26,10 +28,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
+
+from engines import ENGINES
 
 BEGIN = "2025-01-01"
-THREADS = 2
-
 FACTS = """select o.order_id, o.customer_id, o.ordered_at, o.status, o.quantity, cast(o.price * o.quantity as decimal(18, 2)) as amount,
     cast(o.price * o.quantity * 0.2 as decimal(18, 2)) as tax, c.region, c.tier
 from {orders} as o
@@ -79,8 +82,8 @@ def day(number):
 class Shop:
     """The project: `days` of history, `wrong` of them in the middle with `rows` orders in all."""
 
-    def __init__(self, folder, rows, days, wrong):
-        self.folder, self.days, self.wrong = folder, days, wrong
+    def __init__(self, engine, folder, rows, days, wrong):
+        self.engine, self.folder, self.days, self.wrong = engine, folder, days, wrong
         self.orders = rows * days // wrong
         self.first = (days - wrong) // 2
         self.low, self.high = day(self.first), day(self.first + wrong)
@@ -92,21 +95,39 @@ class Shop:
         (self.folder / "dbt_project.yml").write_text(
             "name: shop\nversion: '1.0'\nprofile: shop\nmodels:\n  shop:\n    +materialized: incremental\n    +incremental_strategy: exact\n"
         )
-        (self.folder / "profiles.yml").write_text(
-            f"shop:\n  target: dev\n  outputs:\n    dev: {{type: duckdb, path: shop.duckdb, threads: 1, settings: {{threads: {THREADS}}}}}\n"
-        )
+        (self.folder / "profiles.yml").write_text(f"shop:\n  target: dev\n  outputs:\n    dev: {self.engine.profile()}\n")
         (self.folder / "models/schema.yml").write_text(SCHEMA)
         facts = FACTS.format(orders="{{ source('raw', 'orders') }}", customers="{{ source('raw', 'customers') }}")
         daily = DAILY.format(facts="{{ ref('fct_orders') }}")
-        config = "{{{{ config(event_time='{}', batch_size='day', unique_key={}) }}}}\n\n"
-        (self.folder / "models/fct_orders.sql").write_text(config.format("ordered_at", "'order_id'") + facts + "\n")
-        (self.folder / "models/daily_revenue.sql").write_text(config.format("day", "['day', 'region']") + daily + "\n")
-        for name, statements in self.ways().items():
+        config = "{{{{ config(event_time='{0}', batch_size='day', unique_key={1}, indexes={2}) }}}}\n\n"
+        for name, column, key, query in (("fct_orders", "ordered_at", "'order_id'", facts), ("daily_revenue", "day", "['day', 'region']", daily)):
+            text = config.format(column, key, self.engine.indexes(column)) + query
+            (self.folder / f"models/{name}.sql").write_text(text + "\n")
+        for name, statements in {"nothing": ["select 1"], **self.ways()}.items():
             text = "\n".join(f'{{% do run_query("{statement}") %}}' for statement in statements)
             (self.folder / f"macros/{name}.sql").write_text(f"{{% macro {name}() %}}\n{text}\n{{% endmacro %}}\n")
 
-    def ways(self):
+    def sources(self):
+        """What is there before the first run."""
         customers = max(self.orders // 40, 1000)
+        numbers = lambda count: f"(select cast(n as bigint) as n from {self.engine.numbers(count)}) as made"
+        moment = f"timestamp '{BEGIN}' + cast(cast(n as double precision) * {self.days} / {self.orders} as double precision) * interval '1 day'"
+        return [
+            "create schema raw",
+            "create table raw.customers as select n as customer_id, 'region ' || cast(n % 12 as varchar) as region, "
+            f"(array['bronze', 'silver', 'gold'])[n % 3 + 1] as tier from {numbers(customers)}",
+            f"create table raw.orders as select n as order_id, n * 2654435761 % {customers} as customer_id, {moment} as ordered_at, "
+            "(array['open', 'paid', 'sent'])[n * 7919 % 3 + 1] as status, cast(n * 31 % 5 + 1 as integer) as quantity, "
+            f"cast(10 + n * 37 % 9000 / 100.0 as decimal(12, 2)) as price from {numbers(self.orders)}",
+            self.engine.index("raw.orders", "ordered_at"),
+        ]
+
+    def correction(self):
+        """The prices of the days in the middle go up."""
+        return f"update raw.orders set price = price + 1 where ordered_at >= {self.low} and ordered_at < {self.high}"
+
+    def ways(self):
+        """Statements by hand."""
         facts_days = f"ordered_at >= {self.low} and ordered_at < {self.high}"
         daily_days = f"day >= {self.low} and day < {self.high}"
         narrowed = f"(select * from raw.orders where {facts_days})"
@@ -123,7 +144,7 @@ class Shop:
         for table, days in tables.items():
             swap += [f"delete from {table} where {days}", f"insert into {table} select * from new_{table}"]
         swap += ["commit"] + [f"drop table new_{table}" for table in tables]
-        sums = "select {day}, count(*), sum(hash(t)) from {rows} as t group by 1"
+        sums = "select {day}, count(*), sum(" + self.engine.hash_of("t") + ") from {rows} as t group by 1"
         compare = []
         for table, days, column, query in (
             ("fct_orders", facts_days, "cast(ordered_at as date)", facts),
@@ -131,23 +152,8 @@ class Shop:
         ):
             here = sums.format(day=column, rows=f"(select * from {table} where {days})")
             there = sums.format(day=column, rows=f"({query})")
-            compare.append(f"select count(*) from (({here}) except ({there}))")
+            compare.append(f"select count(*) from (({here}) except ({there})) as different")
         return {
-            "nothing": ["select 1"],
-            "setup": [
-                "create schema raw",
-                f"create table raw.customers as select n as customer_id, 'region ' || n % 12 as region, "
-                f"['bronze', 'silver', 'gold'][n % 3 + 1] as tier from range({customers}) as numbers(n)",
-                f"create table raw.orders as select n as order_id, hash(n) % {customers} as customer_id, "
-                f"timestamp '{BEGIN}' + to_microseconds(cast(n * {self.days}::hugeint * 86400000000 // {self.orders} as bigint)) as ordered_at, "
-                f"['open', 'paid', 'sent'][cast(hash(n + 1) % 3 + 1 as bigint)] as status, cast(hash(n + 2) % 5 + 1 as integer) as quantity, "
-                f"cast(10 + hash(n + 3) % 9000 / 100 as decimal(12, 2)) as price from range({self.orders}) as numbers(n)",
-                "checkpoint",
-            ],
-            "correct": [
-                f"create or replace table raw.orders as select * replace (cast(case when {facts_days} then price + 1 else price end as decimal(12, 2)) as price) from raw.orders",
-                "checkpoint",
-            ],
             "bare": [
                 "begin",
                 f"delete from fct_orders where {facts_days}",
@@ -162,11 +168,12 @@ class Shop:
 
 
 class Bench:
-    def __init__(self, arguments):
-        self.hw, self.work, self.repeat = arguments.hw, Path(arguments.work), arguments.repeat
+    def __init__(self, arguments, engine):
+        self.hw, self.work, self.repeat, self.engine = arguments.hw, Path(arguments.work), arguments.repeat, engine
 
     def command(self, folder, *words):
         """Runs hw; CPU seconds, most memory in MB, and what it said."""
+        before = self.engine.spent()
         with open(self.work / "output", "w+") as output:
             child = subprocess.Popen([self.hw, *words], cwd=folder, stdout=output, stderr=subprocess.STDOUT)
             _, status, usage = os.wait4(child.pid, 0)
@@ -175,64 +182,91 @@ class Bench:
             said = output.read()
         if child.returncode != 0:
             sys.exit(f"{' '.join(words)} failed:\n{said}")
-        return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, said
+        return self.engine.spent() - before, usage.ru_maxrss / 1024, said
+
+    def by_hand(self, shop, way):
+        """Runs the statements of a way: through hw where the engine is in it, else in a session."""
+        if self.engine.name == "DuckDB":
+            return self.command(shop.folder, "run-operation", way)
+        before = self.engine.spent()
+        session = self.engine.connect()
+        for statement in shop.ways()[way]:
+            session.execute(statement)
+        session.close()
+        return self.engine.spent() - before, 0, ""
 
     def built(self, name, rows, days, wrong):
-        shop = Shop(self.work / name, rows, days, wrong)
+        shop = Shop(self.engine, self.work / name, rows, days, wrong)
         shop.write()
-        for words in (["run-operation", "setup"], ["run"], ["run-operation", "correct"]):
-            self.command(shop.folder, *words)
+        self.engine.create()
+        session = self.engine.connect()
+        for statement in filter(None, shop.sources()):
+            session.execute(statement)
+        self.engine.settle(session)
+        session.close()
+        self.command(shop.folder, "run")
+        session = self.engine.connect()
+        session.execute(shop.correction())
+        self.engine.settle(session)
+        session.close()
         return shop
 
-    def copy(self, shop):
-        copy = self.work / "copy"
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(shop.folder, copy)
-        return copy
-
-    def plan(self, shop, folder):
+    def plan(self, shop):
         low, high = (f"{stamp}" for stamp in days_of(shop))
-        return self.command(folder, "backfill", "plan", "--select", "fct_orders", "--from", low, "--to", high, "--reason", "prices")
+        return self.command(shop.folder, "backfill", "plan", "--select", "fct_orders", "--from", low, "--to", high, "--reason", "prices")
 
-    def best(self, measure):
-        found = [measure() for _ in range(self.repeat)]
-        return min(seconds for seconds, *_ in found), max(memory for _, memory, *_ in found)
-
-    def table(self, rows, days, wrong):
-        shop = self.built("base", rows, days, wrong)
-        nothing, _ = self.best(lambda: self.command(shop.folder, "run-operation", "nothing"))
-        ways = {way: self.best(lambda: self.command(self.copy(shop), "run-operation", way)) for way in ("bare", "swapped", "compared")}
-        ways["plan"] = self.best(lambda: self.plan(shop, self.copy(shop)))
-        shutil.rmtree(self.work / "planned", ignore_errors=True)
-        planned = self.copy(shop).rename(self.work / "planned")
-        self.plan(shop, planned)
-        for way, words in (("apply", ["--no-verify"]), ("verified", [])):
-            ways[way] = self.best(lambda: self.applied(planned, words))
-        print(f"\n{rows:,} rows in {wrong} days, of {shop.orders:,} in {days} days; best of {self.repeat}\n")
-        print("| | CPU seconds | beside bare | beside swapped | beside compared | MB |")
-        print("| --- | --- | --- | --- | --- | --- |")
-        own = {way: seconds - nothing for way, (seconds, _) in ways.items()}
-        for way, (_, memory) in ways.items():
-            beside = " | ".join(f"{own[way] / own[other]:.2f}" for other in ("bare", "swapped", "compared"))
-            print(f"| {way} | {own[way]:.2f} | {beside} | {memory:.0f} |")
-
-    def applied(self, planned, words):
-        copy = self.work / "copy"
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(planned, copy)
-        found = self.command(copy, "backfill", "apply", "latest", *words)
+    def applied(self, shop, words):
+        found = self.command(shop.folder, "backfill", "apply", "latest", *words)
         if "differ:" in found[2]:
             sys.exit(found[2])
         return found
 
+    def table(self, rows, days, wrong):
+        shop = self.built("base", rows, days, wrong)
+        took = {way: [] for way in ("bare", "swapped", "compared", "plan", "apply", "verified")}
+        memory = dict.fromkeys(took, 0)
+        nothing = median(self.command(shop.folder, "run-operation", "nothing")[0] for _ in range(5))
+
+        def note(way, found):
+            took[way].append(found[0] - (nothing if found[1] else 0))
+            memory[way] = max(memory[way], found[1])
+
+        self.engine.keep()
+        for turn in range(self.repeat):
+            for way in ("bare", "swapped", "compared"):
+                self.engine.restore()
+                note(way, self.by_hand(shop, way))
+            self.engine.restore()
+            note("plan", self.plan(shop))
+            note("apply", self.applied(shop, ["--no-verify"]))
+            self.engine.restore()
+            self.plan(shop)
+            note("verified", self.applied(shop, []))
+            print(f"turn {turn + 1}: " + ", ".join(f"{way} {seconds[-1]:.2f}" for way, seconds in took.items()), file=sys.stderr, flush=True)
+        print(f"\n{self.engine.name}: {rows:,} rows in {wrong} days, of {shop.orders:,} in {days} days; median of {self.repeat} (least to most)\n")
+        print("| | CPU seconds | beside bare | beside swapped | beside compared | MB |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        middle = {way: median(seconds) for way, seconds in took.items()}
+        for way, seconds in took.items():
+            beside = " | ".join(f"{middle[way] / middle[other]:.2f}" for other in ("bare", "swapped", "compared"))
+            spread = f"{middle[way]:.2f} ({min(seconds):.2f} to {max(seconds):.2f})"
+            held = f"{memory[way]:.0f}" if memory[way] else ""
+            print(f"| {way} | {spread} | {beside} | {held} |")
+
     def memory(self, rows):
-        print(f"\n{rows:,} rows, all of them in the backfill\n")
-        print("| partitions | apply: CPU seconds | MB |\n| --- | --- | --- |")
+        print(f"\n{self.engine.name}: {rows:,} rows, all of them in the backfill; most memory of two\n")
+        print("| partitions | apply: CPU seconds | MB | verify: CPU seconds | MB |\n| --- | --- | --- | --- | --- |")
         for days in (90, 365, 3650):
             shop = self.built("base", rows, days, days)
-            self.plan(shop, shop.folder)
-            seconds, memory = self.best(lambda: self.applied(shop.folder, []))
-            print(f"| {days} | {seconds:.2f} | {memory:.0f} |")
+            self.plan(shop)
+            self.engine.keep()
+            applied, verified = [], []
+            for _ in range(2):
+                self.engine.restore()
+                applied.append(self.applied(shop, ["--no-verify"]))
+                verified.append(self.command(shop.folder, "verify", "fct_orders"))
+            cells = [f"{min(found[0] for found in ways):.2f} | {max(found[1] for found in ways):.0f}" for ways in (applied, verified)]
+            print(f"| {days} | {' | '.join(cells)} |", flush=True)
 
 
 def days_of(shop):
@@ -249,12 +283,17 @@ if __name__ == "__main__":
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--wrong", type=int, default=90)
-    parser.add_argument("--repeat", type=int, default=2)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--engine", choices=sorted(ENGINES), default="duckdb")
     parser.add_argument("--partitions", action="store_true")
     arguments = parser.parse_args()
     Path(arguments.work).mkdir(parents=True, exist_ok=True)
-    bench = Bench(arguments)
-    if arguments.partitions:
-        bench.memory(arguments.rows)
-    else:
-        bench.table(arguments.rows, arguments.days, arguments.wrong)
+    engine = ENGINES[arguments.engine](Path(arguments.work))
+    try:
+        bench = Bench(arguments, engine)
+        if arguments.partitions:
+            bench.memory(arguments.rows)
+        else:
+            bench.table(arguments.rows, arguments.days, arguments.wrong)
+    finally:
+        engine.stop()

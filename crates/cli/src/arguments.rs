@@ -291,9 +291,8 @@ pub struct SelectionArguments {
     pub state: Option<PathBuf>,
 
     /// Let references to what is not built here lead to the tables of the earlier run
-    #[arg(long, env = "DBT_DEFER", hide_env_values = true, value_parser = FalseyValueParser::new(),
-          overrides_with = "no_defer")]
-    pub defer: bool,
+    #[arg(long, env = "DBT_DEFER", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    defer: bool,
 
     #[arg(long, hide = true)]
     no_defer: bool,
@@ -303,12 +302,23 @@ pub struct SelectionArguments {
     pub defer_state: Option<PathBuf>,
 
     /// With --defer: prefer the earlier tables of what this command does not build
-    #[arg(long, env = "DBT_FAVOR_STATE", hide_env_values = true, value_parser = FalseyValueParser::new(),
-          overrides_with = "no_favor_state")]
-    pub favor_state: bool,
+    #[arg(long, env = "DBT_FAVOR_STATE", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    favor_state: bool,
 
     #[arg(long, hide = true)]
     no_favor_state: bool,
+}
+
+impl SelectionArguments {
+    /// Whether references defer; `--no-defer` also takes back what `DBT_DEFER` says.
+    pub fn is_deferring(&self) -> bool {
+        self.defer && !self.no_defer
+    }
+
+    /// Whether earlier tables are preferred; `--no-favor-state` also takes back what `DBT_FAVOR_STATE` says.
+    pub fn is_favoring_state(&self) -> bool {
+        self.favor_state && !self.no_favor_state
+    }
 }
 
 /// The types a selection can name.

@@ -105,15 +105,30 @@ pub fn deferral(
     selection: &Selection,
     session: &Session,
 ) -> Result<Option<Deferral>, Diagnostic> {
-    if !arguments.defer {
+    if !arguments.is_deferring() {
         return Ok(None);
     }
-    let deferral = |state: &PreviousState| Ok(Some(Deferral::new(state.manifest()?, arguments.favor_state)));
+    match earlier(arguments, selection, session)? {
+        Some(deferral) => Ok(Some(deferral)),
+        None => Err(Diagnostic::error("HW0235", "--defer leads nowhere: no earlier state is named")
+            .help("name the folder with the manifest.json to defer to: --state path/to/artifacts")),
+    }
+}
+
+/// The tables of the earlier run that `--defer-state` names, else `--state`.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn earlier(
+    arguments: &SelectionArguments,
+    selection: &Selection,
+    session: &Session,
+) -> Result<Option<Deferral>, Diagnostic> {
+    let deferral = |state: &PreviousState| Ok(Some(Deferral::new(state.manifest()?, arguments.is_favoring_state())));
     match (&arguments.defer_state, &selection.state) {
         (Some(folder), _) => deferral(&PreviousState::read(folder, &session.project.target_path)?),
         (None, Some(state)) => deferral(state),
-        (None, None) => Err(Diagnostic::error("HW0235", "--defer leads nowhere: no earlier state is named")
-            .help("name the folder with the manifest.json to defer to: --state path/to/artifacts")),
+        (None, None) => Ok(None),
     }
 }
 

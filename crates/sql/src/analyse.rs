@@ -8,8 +8,8 @@ use sqlparser::tokenizer::Span;
 use crate::bind::{Findings, bind, unknown_table};
 use crate::canonical::{canonical, canonical_text};
 use crate::footprint::clock::{Clocks, clocks};
-use crate::footprint::live;
 use crate::footprint::{Computed, Mutant, Partial, Reaches, Shape, Source, Target, Walk};
+use crate::footprint::{live, moment};
 use crate::sweep::sweep;
 use crate::text::{Expanded, expand, parse, tables};
 use crate::tree::{Id, Scan, Tree, column};
@@ -280,7 +280,7 @@ fn followed(walk: &Walk<'_>, target: Option<&Target>, clocks: &Clocks, text: &Ex
         occurrences,
         slice: reaches.map(|reaches| slice(tree, &reaches, drivers, text)),
         terms,
-        refusals: live::ties(tree),
+        refusals: [live::ties(tree), moment::open(tree)].concat(),
         unstable: Vec::new(),
         notes: Vec::new(),
         canonical: String::new(),

@@ -102,6 +102,11 @@ pub trait Catalog {
         Vec::new()
     }
 
+    /// Columns of a table or a view of which somebody declared that they are never NULL.
+    fn never_null(&self, _parts: &[String]) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The columns of a query, with the engine's names of their types; none when the engine cannot be asked or does not understand.
     fn describe(&self, _query: &str) -> Option<Vec<ColumnType>> {
         None

@@ -100,12 +100,17 @@ pub(crate) struct Tie {
 /// How an `asof` join orders the rows that fit.
 #[derive(Debug, Clone)]
 pub(crate) struct Nearest {
+    /// What is compared, on the rows' own side.
+    pub own: Expr,
     /// What is compared, on the other relation's side.
     pub theirs: Expr,
     /// The condition on both, as written.
     pub condition: Expr,
     /// `Gt` when the greatest is nearest, `Lt` when the least is.
     pub nearer: BinaryOperator,
+    /// The other relation's columns, each with the one it becomes.
+    pub found: Vec<(Id, Id)>,
+    pub place: Option<Place>,
 }
 
 /// A relation, from its inputs.
@@ -265,6 +270,8 @@ pub(crate) struct Tree {
     pub qualified: BTreeSet<String>,
     /// What was declared to tell rows apart.
     pub unique: Vec<Unique>,
+    /// Columns that were declared never to be NULL, as far as somebody asks.
+    pub present: BTreeSet<Id>,
     /// Aggregates that take one row's value.
     pub picks: Vec<Pick>,
     /// Limits, each as a window over the rows it chooses among, and the columns that it keeps.

@@ -3,11 +3,11 @@
 use clap::Args;
 use highwater::diagnostics::Diagnostic;
 use highwater::run::{self, Command};
-use highwater::state::Deferral;
 
 use super::nodes::{self, NodeArguments, RefreshArguments};
 use crate::arguments::{GlobalArguments, OutputForm};
 use crate::exit::{Exit, Outcome};
+use crate::project;
 use crate::ui::Ui;
 use crate::ui::run::{Reporter, Summary};
 
@@ -38,13 +38,15 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let ui = ui.for_invocation(&session.project.invocation_id);
     let mut options = nodes::options(Command::Clone, &arguments.nodes, global, &session)?;
     options.full_refresh = arguments.refresh.full_refresh;
-    let Some(state) = &options.selection.state else {
+    if options.deferral.is_none() {
+        options.deferral = project::earlier(&arguments.nodes.selection, &options.selection, &session)?;
+    }
+    if options.deferral.is_none() {
         return Err(Diagnostic::error("HW0235", "there is nothing to clone: no earlier run is named")
             .note("--state or --defer-state are required for deferral, but neither was provided")
             .help("name the folder with its manifest.json: --state path/to/artifacts")
             .into());
-    };
-    options.deferral = Some(Deferral::new(state.manifest()?, false));
+    }
     let reporter = Reporter::new(&ui, &session.manifest);
     let results = run::clone(&session, &options, &|event| reporter.tell(&event));
     reporter.close();

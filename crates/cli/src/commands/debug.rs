@@ -19,8 +19,8 @@ use crate::ui::words::{bad, good};
 /// Says which files and which database count here, and tries the connection
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Accepted: the connection is always tried
-    #[arg(long, hide = true)]
+    /// Only what counts for the connection, and whether it can be made
+    #[arg(long)]
     connection: bool,
     #[command(flatten)]
     pub output: OutputArguments,
@@ -30,7 +30,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// When nobody reads the answer.
-pub fn execute(_arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
+pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let options = project::load_options(global)?;
     let loaded = highwater::project::load(&options);
     if let Err(problems) = &loaded
@@ -60,13 +60,17 @@ pub fn execute(_arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Out
             "diagnostics": json::values(problems.iter().copied()),
         }))?;
     } else {
-        ui.answer(&screen(&options.project_dir.display().to_string(), project, engine, problems.is_empty()))?;
+        let folder = options.project_dir.display().to_string();
+        ui.answer(&screen(&folder, project, engine, &problems, arguments.connection))?;
     }
     for problem in &problems {
         ui.problem(problem);
     }
     Ok(if problems.is_empty() { Exit::Ok } else { Exit::Failed })
 }
+
+/// What can be wrong with `profiles.yml`.
+const OF_THE_PROFILE: [&str; 4] = ["HW0110", "HW0111", "HW0112", "HW0113"];
 
 /// The engine, after a session has answered.
 fn try_connection(project: &Project) -> Result<Arc<dyn Engine>, Diagnostic> {
@@ -76,9 +80,21 @@ fn try_connection(project: &Project) -> Result<Arc<dyn Engine>, Diagnostic> {
     Ok(engine)
 }
 
-fn screen(folder: &str, project: Option<&Project>, engine: Option<&dyn Engine>, fine: bool) -> String {
-    let mut out =
-        if fine { format!("{}\n\n", good("All checks passed!")) } else { format!("{}\n\n", bad("a check failed")) };
+fn screen(
+    folder: &str,
+    project: Option<&Project>,
+    engine: Option<&dyn Engine>,
+    problems: &[&Diagnostic],
+    only_connection: bool,
+) -> String {
+    let verdict = if problems.is_empty() { good("All checks passed!") } else { bad("1 check failed:") };
+    let mut out = format!("{verdict}\n\n");
+    if problems.iter().any(|problem| OF_THE_PROFILE.contains(&problem.code)) {
+        out += "  Profile loading failed for the following reason, told below\n";
+    }
+    if only_connection {
+        out += "  Skipping steps before connection verification\n";
+    }
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(out, "  {name:11}  {value}");
     };

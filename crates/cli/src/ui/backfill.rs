@@ -67,7 +67,8 @@ impl Progress {
                 self.pace(&format!("audited {canary}{model}"), None);
                 self.line(&format!("audited {canary}{}", strong(model)));
             }
-            Event::Audited { model, failures, .. } => {
+            Event::Audited { model, canary, failures } => {
+                let model = if *canary { format!("the canary of {model}") } else { model.clone() };
                 self.line(&format!("{} {model}: {}", bad("failed its audit:"), failures.join("; ")));
             }
             Event::Published => {

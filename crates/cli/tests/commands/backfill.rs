@@ -291,7 +291,11 @@ fn old_rows_go_when_they_are_kept_no_longer() {
     // The next backfill of any model sweeps.
     told(&project, "2026-01-27 12:00", &["backfill", "apply", "latest"], 0, &["published"]);
     assert_eq!(kept(), 2, "those of the first are gone, those of the second are there");
-    told(&project, "2026-01-27 13:00", &["backfill", "rollback", &first], 2, &["HW0813", "the old rows of"]);
+    let too_late = ["HW0813", "its old rows were kept until 2026-01-26", "meta.highwater.backfill.keep"];
+    told(&project, "2026-01-27 13:00", &["backfill", "rollback", &first], 2, &too_late);
+    told(&project, "2026-02-10 12:00", &["backfill", "status", "latest"], 0, &["undoes it, until 2026-02-10"]);
+    told(&project, "2026-02-11 12:00", &["backfill", "rollback", "latest"], 2, &["kept until 2026-02-10"]);
+    told(&project, "2026-02-10 12:00", &["backfill", "rollback", "latest"], 0, &["1 partition put back"]);
 }
 
 #[test]

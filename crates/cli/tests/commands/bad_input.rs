@@ -341,6 +341,7 @@ fn no_profile() {
     nothing was run: Usage Error
 
     error[HW0110]: no profiles.yml found for the profile `shop`
+      note: dbt looked for a profiles.yml file in [FOLDER], and so did hw
       note: looked for [FOLDER]/profiles.yml and [FOLDER]/.dbt/profiles.yml
       hint: put this into profiles.yml beside dbt_project.yml:
 
@@ -359,6 +360,7 @@ fn no_profile() {
     nothing was run: Usage Error
 
     error[HW0110]: profiles.yml has no profile `shop`
+      note: Could not find profile named 'shop'
       note: it has `shopp`
       hint: did you mean `shopp`? (`profile:` in dbt_project.yml, or --profile)
     "#);
@@ -378,6 +380,7 @@ fn a_target_that_is_not_there() {
     4 │     dev: {type: duckdb, path: shop.duckdb, threads: 1}
       │     ^ the targets are here
       │
+      note: The profile 'shop' does not have a target named 'prod'.
       hint: choose one of `dev` with --target or `target:`
     "#);
 }

@@ -102,6 +102,20 @@ fn references_defer_to_what_is_not_built_here() {
     assert!(project.read("target/compiled/shop/models/big.sql").contains("\"prod\".\"orders\""));
     let told = project.hw(&["run", "--defer"]);
     assert!(told.starts_with("exit 2") && told.contains("HW0235"), "{told}");
+    // The command line takes back what the environment says.
+    let mut command = project.command(&["run", "--no-defer", "--select", "big"]);
+    let told = project.report(&command.env("DBT_DEFER", "1").output().expect("it starts"));
+    assert!(told.starts_with("exit 0"), "{told}");
+}
+
+#[test]
+fn a_run_is_told_when_it_writes_over_what_it_is_compared_with() {
+    let project = deployed();
+    let same = "The state and target directories are the same: 'target'";
+    let told = project.hw(&["run", "--target", "prod", "--select", "state:modified", "--state", "target"]);
+    assert!(told.starts_with("exit 0") && told.contains(same), "{told}");
+    let told = project.hw(&["run", "--target", "prod", "--select", "state:modified", "--state", "state"]);
+    assert!(told.starts_with("exit 0") && !told.contains(same), "{told}");
 }
 
 #[test]
@@ -112,6 +126,22 @@ fn a_clone_is_a_view_on_the_earlier_table() {
     assert_eq!(rows["show"][0]["amount"], 200);
     let told = project.hw(&["clone", "--state", "state", "--select", "orders"]);
     assert!(told.starts_with("exit 0") && told.contains("No-op"), "{told}");
+    assert!(told.contains(r#"Relation "shop"."dev"."orders" already exists"#), "{told}");
     let told = project.hw(&["clone"]);
     assert!(told.starts_with("exit 2") && told.contains("HW0235"), "{told}");
+    project.ok(&["clone", "--full-refresh", "--defer-state", "state", "--select", "orders"]);
+}
+
+#[test]
+fn a_clone_onto_itself_spares_what_stands_and_fails_where_nothing_does() {
+    let project = deployed();
+    let told = project.hw(&["clone", "--state", "state", "--target", "prod", "--full-refresh", "--select", "orders"]);
+    assert!(told.starts_with("exit 0") && told.contains("are the same, skipping clone for relation"), "{told}");
+    let rows = project.json(&["show", "--inline", "select amount from prod.orders", "--output", "json"]);
+    assert_eq!(rows["show"][0]["amount"], 200);
+    project.write("models/big.sql", "{{ config(alias='bigger') }}select 1 as one");
+    project.ok(&["parse", "--target", "prod"]);
+    fs::copy(project.path("target/manifest.json"), project.path("state/manifest.json")).expect("a copy");
+    let told = project.hw(&["clone", "--state", "state", "--target", "prod", "--select", "big"]);
+    assert!(told.starts_with("exit 1") && told.contains("bigger"), "{told}");
 }

@@ -9,7 +9,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use crate::kill::wait_for_the_server;
-use crate::shop::{Shop, change, told};
+use crate::shop::{Shop, change, rows, told};
 
 /// Runs a command to its end, which must be a good one.
 fn well(mut command: Command) -> String {
@@ -152,4 +152,60 @@ fn readers_see_all_old_or_all_new_while_a_backfill_is_published_and_rolled_back(
     });
     assert_eq!(seen.len(), 2);
     shop.check_new("after the second time");
+}
+
+/// Runs a command that must be refused, or end in failure, and say some words.
+fn refused(mut command: Command, code: i32, words: &[&str]) {
+    let output = command.output().expect("hw ends");
+    let text = told(&output);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    words.iter().for_each(|word| assert!(text.contains(word), "no {word:?} in {text}"));
+}
+
+#[test]
+fn on_a_server_several_sessions_stage_others_look_on_and_whoever_pauses_it_goes_on_later() {
+    let shop = Shop::on_postgres();
+    shop.run();
+    shop.open().execute("update orders set amount = amount + 1").expect("a correction");
+    shop.remember();
+    well(plan(&shop));
+    let staging = ["--max-rows-per-batch", "900", "--threads", "3"];
+    let apply = shop.hw(&[&["backfill", "apply", "latest"], staging.as_slice()].concat());
+    let child = shop.start_this_until(apply, "batched", "fact");
+    // Three batches stand still with their transactions open, so that somebody can look.
+    assert!(well(shop.hw(&["backfill", "status", "latest"])).contains("staging: "));
+    refused(resume(&shop), 2, &["HW0814"]);
+    refused(rollback(&shop), 2, &["HW0808", "staging"]);
+    well(shop.command());
+    assert_eq!(shop.check("beside a run"), [false, false]);
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill").success());
+    shop.go_on();
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert!(told(&output).contains(" paused: "), "{}", told(&output));
+    assert!(well(shop.hw(&["backfill", "list"])).contains("paused"));
+    assert_eq!(shop.check("paused"), [false, false]);
+    let resumed = well(shop.hw(&[&["backfill", "resume", "latest"], staging.as_slice()].concat()));
+    assert!(resumed.contains("compared with a rebuild: equal"), "{resumed}");
+    shop.check_new("after it went on");
+    assert!(well(shop.hw(&["backfill", "show", "latest"])).contains("paused"), "the record lacks the pause");
+    // Models on a server are given other columns without losing what hangs on their tables.
+    shop.open()
+        .execute("create view looks_on as select order_id, amount from fact; create index by_amount on fact (amount)")
+        .expect("a view");
+    shop.widen_the_fact();
+    shop.remember();
+    let wider = ["backfill", "plan", "--select", "fact", "--logic", "--reason", "twice the amount"];
+    assert!(well(shop.hw(&wider)).contains("its columns change: +twice"));
+    well(self::apply(&shop));
+    let hangs =
+        "select 1 from pg_indexes where indexname = 'by_amount' union all select 1 from looks_on where order_id = 1";
+    assert_eq!(rows(shop.open().as_mut(), hangs), 2);
+    assert_eq!(rows(shop.open().as_mut(), "select 1 from fact where twice is distinct from 2 * amount"), 0);
+    shop.open().execute("create view reads_it as select twice from fact").expect("a view");
+    refused(rollback(&shop), 2, &["HW0813", "the columns of fact stay"]);
+    shop.open().execute("drop view reads_it").expect("no view");
+    well(rollback(&shop));
+    assert_eq!(shop.check("rolled back"), [false, false]);
+    assert_eq!(rows(shop.open().as_mut(), hangs), 2);
 }

@@ -201,7 +201,11 @@ fn reach(site: &mut Site, step: &str) {
     }
 }
 
-fn known(site: &mut Site, id: &str) -> Result<Entry, BackfillError> {
+/// What the ledger has of a backfill.
+///
+/// # Errors
+/// [`BackfillError::Unknown`] when it was planned elsewhere.
+pub(super) fn known(site: &mut Site, id: &str) -> Result<Entry, BackfillError> {
     let schema = site.ledger()?;
     let unknown = || BackfillError::Unknown {
         id: id.to_owned(),
@@ -335,7 +339,8 @@ fn fail_if(site: &mut Site, work: &Task, failures: Vec<String>) -> Result<(), Ba
     if failures.is_empty() {
         return Ok(());
     }
-    let note = json!({ "step": "failed its audit", "failures": failures });
+    let at = site.run.started_at.strftime("%Y-%m-%d %H:%M:%S").to_string();
+    let note = json!({ "step": "failed its audit", "at": at, "failures": failures });
     site.transaction(|site| advance(site, work.id, &[State::Staging], State::Failed, "audited", note))?;
     Err(BackfillError::Audit { id: work.id.to_owned(), failures })
 }

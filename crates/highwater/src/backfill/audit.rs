@@ -6,16 +6,17 @@
 use serde::Serialize;
 
 use crate::audit::{AuditTest, Staged, over};
-use crate::engine::Cell;
+use crate::engine::{Cell, Column};
 use crate::exact::ExactError;
 use crate::exact::axis::quoted;
 use crate::exact::dirty::plural;
 use crate::exact::job::{Job, number};
-use crate::exact::prepare::{Prepared, column_names};
+use crate::exact::prepare::column_names;
 
 use super::error::BackfillError;
 use super::metrics::MetricDelta;
 use super::scope::rows_in;
+use super::shape;
 use super::site::Site;
 use super::stage::{Task, overlay, overlays};
 use super::store::{self, tables};
@@ -53,6 +54,19 @@ pub struct ColumnDelta {
     pub sum: Option<(String, String)>,
     /// Rows without a value before and after.
     pub nulls: (u64, u64),
+    /// Whether it comes with this backfill, or goes: then it had, or will have, no value in any row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<ColumnChange>,
+}
+
+/// A column that stands on one side only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnChange {
+    /// The table gets it.
+    New,
+    /// The table loses it.
+    Gone,
 }
 
 /// Audits the staged rows of a model: of all batches, or of one.
@@ -73,34 +87,22 @@ pub(crate) fn audit(
     let model = &models[place];
     let mut job = site.job(place);
     let live = job.model.relation.sql();
-    let rows = if work.parts[place].whole.is_some() {
+    let whole = work.parts[place].whole.is_some();
+    let rows = if whole {
         "true".to_owned()
     } else {
         let scope = job.store("audited", &format!("select p from {set}"))?;
         rows_in(&mut job, &prepared.axis, &scope)?
     };
-    let before = sums(&mut job, prepared, &live, &rows)?;
-    let after = sums(&mut job, prepared, &stage, &rows)?;
-    let mut failures = grain(&mut job, &live, &stage, &rows)?;
+    let standing = shape::standing(&mut job, prepared)?;
+    let before = sums(&mut job, &standing, &live, &rows)?;
+    let after = sums(&mut job, &prepared.output, &stage, &rows)?;
+    let mut failures = grain(&mut job, (!whole).then_some(live.as_str()), &stage, &rows)?;
     drop(job);
     let unique = !model.model.unique_key.is_empty() && failures.is_empty();
     failures.extend(tests(site, work, place, batch, &rows, unique)?);
     let job = site.job(place);
-    let columns: Vec<ColumnDelta> = prepared
-        .output
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| before.columns[*index] != after.columns[*index])
-        .map(|(index, column)| {
-            let ((nulls_before, sum_before), (nulls_after, sum_after)) =
-                (&before.columns[index], &after.columns[index]);
-            ColumnDelta {
-                name: column.name.clone(),
-                sum: sum_before.clone().zip(sum_after.clone()),
-                nulls: (*nulls_before, *nulls_after),
-            }
-        })
-        .collect();
+    let columns = deltas(&before, &after);
     for (name, allowed) in &model.tolerance {
         let moved = if name == "rows" {
             Some((before.rows as f64, after.rows as f64))
@@ -176,14 +178,37 @@ fn tests(
 /// A side summed up: rows, and of every column the rows without a value and the sum of numbers.
 struct Sums {
     rows: u64,
-    columns: Vec<(u64, Option<String>)>,
+    columns: Vec<(String, u64, Option<String>)>,
 }
 
-fn sums(job: &mut Job, prepared: &Prepared, table: &str, rows: &str) -> Result<Sums, BackfillError> {
-    let names: Vec<String> = prepared.output.iter().map(|column| column.name.clone()).collect();
+/// The columns that come out otherwise, and those that stand on one side only.
+fn deltas(before: &Sums, after: &Sums) -> Vec<ColumnDelta> {
+    let find =
+        |sums: &'_ Sums, name: &str| sums.columns.iter().find(|(other, ..)| other.eq_ignore_ascii_case(name)).cloned();
+    let mut deltas = Vec::new();
+    for (name, nulls, sum) in &after.columns {
+        let (was, change) = match find(before, name) {
+            Some((_, nulls_before, sum_before)) => ((nulls_before, sum_before), None),
+            None => ((before.rows, None), Some(ColumnChange::New)),
+        };
+        if change.is_some() || was != (*nulls, sum.clone()) {
+            let (nulls_before, sum_before) = was;
+            let sum = sum_before.zip(sum.clone());
+            deltas.push(ColumnDelta { name: name.clone(), sum, nulls: (nulls_before, *nulls), change });
+        }
+    }
+    for (name, nulls, _) in before.columns.iter().filter(|(name, ..)| find(after, name).is_none()) {
+        let change = Some(ColumnChange::Gone);
+        deltas.push(ColumnDelta { name: name.clone(), sum: None, nulls: (*nulls, after.rows), change });
+    }
+    deltas
+}
+
+fn sums(job: &mut Job, columns: &[Column], table: &str, rows: &str) -> Result<Sums, BackfillError> {
+    let names = column_names(columns);
     let asked: Vec<String> = quoted(job.dialect, &names)
         .iter()
-        .zip(&prepared.output)
+        .zip(columns)
         .map(|(name, column)| {
             let sum = if is_number(&column.data_type) {
                 format!("cast(sum({name}) as varchar)")
@@ -195,7 +220,8 @@ fn sums(job: &mut Job, prepared: &Prepared, table: &str, rows: &str) -> Result<S
         .collect();
     let table = job.query(&format!("select count(*), {} from {table} where {rows}", asked.join(", ")))?;
     let Some(row) = table.rows.first() else { return Err(job.broken("a count has no answer").into()) };
-    let columns = row[1..].chunks(2).map(|pair| (number(&pair[0]), text(&pair[1]))).collect();
+    let pairs = row[1..].chunks(2).map(|pair| (number(&pair[0]), text(&pair[1])));
+    let columns = names.into_iter().zip(pairs).map(|(name, (nulls, sum))| (name, nulls, sum)).collect();
     Ok(Sums { rows: number(&row[0]), columns })
 }
 
@@ -210,17 +236,20 @@ fn is_number(data_type: &str) -> bool {
         || ["DECIMAL", "NUMERIC", "DOUBLE", "REAL", "FLOAT"].iter().any(|start| name.starts_with(start))
 }
 
-/// Keys that more than one row would have.
-fn grain(job: &mut Job, live: &str, stage: &str, rows: &str) -> Result<Vec<String>, BackfillError> {
+/// Keys that more than one row would have; `live` is the table, of which other rows stay.
+fn grain(job: &mut Job, live: Option<&str>, stage: &str, rows: &str) -> Result<Vec<String>, BackfillError> {
     if job.model.unique_key.is_empty() {
         return Ok(Vec::new());
     }
     let keys = quoted(job.dialect, &job.model.unique_key);
     let (list, hash) = (keys.join(", "), job.dialect.key_hash(&keys));
     let words: Vec<String> = keys.iter().map(|key| format!("coalesce(cast({key} as varchar), 'NULL')")).collect();
+    let others = live.map_or_else(String::new, |live| {
+        let staged = format!("select {hash} from {stage} where {rows}");
+        format!("union all select {list} from {live} where ({rows}) is not true and {hash} in ({staged})")
+    });
     let table = job.query(&format!(
-        "select {}, count(*), count(*) over () from (select {list} from {stage} where {rows} \
-         union all select {list} from {live} where ({rows}) is not true and {hash} in (select {hash} from {stage} where {rows})) as both_of \
+        "select {}, count(*), count(*) over () from (select {list} from {stage} where {rows} {others}) as both_of \
          group by {list} having count(*) > 1 order by 1 limit 3",
         words.join(" || ', ' || ")
     ))?;

@@ -54,6 +54,9 @@ pub struct ModelPart {
     pub amount: String,
     /// Why all of it, if all of it.
     pub whole: Option<String>,
+    /// How its columns change, if they do: `+discount DECIMAL(9,2)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<String>,
     /// The partitions, neighbours as ranges.
     pub partitions: Vec<String>,
     /// How many.
@@ -159,12 +162,15 @@ impl Document {
         let unknown = self.models.iter().filter(|model| model.milliseconds.is_none());
         let unknown: Vec<&str> = unknown.map(|model| model.label.as_str()).collect();
         let on_top = "audits and the comparison come on top";
-        let seconds = known as f64 / 1000.0;
+        let takes = match known {
+            0..100 => "less than 0.1 s".to_owned(),
+            _ => format!("about {:.1} s", known as f64 / 1000.0),
+        };
         match unknown.len() {
-            0 => format!("building takes about {seconds:.1} s, by what builds took before; {on_top}"),
+            0 => format!("building takes {takes}, by what builds took before; {on_top}"),
             all if all == self.models.len() => "not known, no build of these has been timed".to_owned(),
             _ => format!(
-                "building takes about {seconds:.1} s, by what builds took before, and that of {}, of which no build has been timed; {on_top}",
+                "building takes {takes}, by what builds took before, and that of {}, of which no build has been timed; {on_top}",
                 unknown.join(", ")
             ),
         }
@@ -294,6 +300,9 @@ fn markdown(file: &File) -> String {
 fn warnings(out: &mut String, plan: &Document) {
     let mut lines = Vec::new();
     for model in &plan.models {
+        if let Some(change) = &model.columns {
+            lines.push(format!("{}: its columns change: {change}", model.label));
+        }
         if model.protected {
             lines.push(format!("{}: full_refresh is false; only the partitions above are rebuilt", model.label));
         }

@@ -113,6 +113,14 @@ pub enum BackfillError {
         /// Which.
         what: String,
     },
+    /// Its old rows are kept no longer.
+    #[error("backfill {id} cannot be rolled back: its old rows were kept until {until}")]
+    TooLate {
+        /// The backfill.
+        id: String,
+        /// The last day.
+        until: String,
+    },
     /// Somebody asked it to stop; its steps are taken back to a finished batch, and [`super::apply`] answers with that.
     #[error("the backfill was paused")]
     Paused,
@@ -182,8 +190,11 @@ impl BackfillError {
             Self::Nothing { .. } => Diagnostic::error("HW0810", title)
                 .help("name a range with --from and --to, partitions with --partitions, or see what is dirty: hw plan"),
             Self::Request { .. } => Diagnostic::error("HW0811", title).help("hw help backfill shows how it is written"),
+            Self::TooLate { id, .. } => Diagnostic::error("HW0813", title)
+                .note("meta.highwater.backfill.keep of its models says for how many days they are kept")
+                .help(format!("plan another, with the values you want back: hw backfill show {id}")),
             Self::Overtaken { id, .. } => Diagnostic::error("HW0813", title)
-                .note("its old rows are older than what was written since")
+                .note("nothing was put back")
                 .help(format!("leave it as it is, or plan another: hw backfill show {id}")),
             Self::Paused => Diagnostic::error("HW0808", title).help("hw backfill resume ID goes on"),
             Self::Busy { holder, .. } => {

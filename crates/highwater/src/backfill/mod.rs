@@ -14,6 +14,7 @@
 //! | --- | --- |
 //! | `request.rs` | what is asked for: which partitions, and why |
 //! | `plan.rs`, `scope.rs` | which partitions of which models, downstream included, and what the plan saw |
+//! | `shape.rs` | tables that get other columns |
 //! | `document.rs` | the plan as a file: JSON with its hash, and Markdown made of it |
 //! | `approval.rs` | who agreed |
 //! | `store.rs` | the rows of a backfill in the ledger |
@@ -39,6 +40,7 @@ mod publish;
 mod request;
 mod rollback;
 mod scope;
+mod shape;
 mod site;
 mod stage;
 mod store;
@@ -49,7 +51,7 @@ mod token;
 
 pub use apply::{Applied, ApplyOptions, Verification, apply};
 pub use approval::{Approval, approve};
-pub use audit::{AuditReport, ColumnDelta, ModelAudit};
+pub use audit::{AuditReport, ColumnChange, ColumnDelta, ModelAudit};
 pub use document::{Document, File, InputPart, ModelPart, Room, read, size, written};
 pub use error::BackfillError;
 pub use metrics::{BackfillMetric, Formula, Measure, MetricDelta};

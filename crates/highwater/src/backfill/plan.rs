@@ -1,6 +1,6 @@
 //! Planning: the models in their order, each with its scope, on one snapshot; the document, and the rows in the ledger that hold what was seen.
 
-use crate::engine::{Relation, quote_literal};
+use crate::engine::quote_literal;
 use crate::exact::Cut;
 use crate::exact::cost::history;
 use crate::exact::detect::record;
@@ -13,7 +13,7 @@ use crate::exact::reads::bytes;
 use super::document::{Document, InputPart, ModelPart};
 use super::error::BackfillError;
 use super::request::Request;
-use super::scope::{Outcome, Scoped, scope};
+use super::scope::{Ahead, Outcome, Scoped, scope};
 use super::site::{Reached, Site};
 use super::store::{State, entry, moment, tables};
 
@@ -44,12 +44,16 @@ pub fn plan(
         }
     }
     site.transaction(|site| {
-        let mut ahead: Vec<(Relation, Work)> = Vec::new();
+        let mut ahead = Ahead::default();
         let mut scoped = Vec::new();
         for place in 0..site.models.len() {
             match scope(site, place, request, &ahead)? {
                 Outcome::Scoped(found) => {
-                    ahead.push((site.models[place].model.relation.clone(), work(&found)));
+                    let relation = &site.models[place].model.relation;
+                    ahead.work.push((relation.clone(), work(&found)));
+                    if found.columns.is_some() {
+                        ahead.shapes.push((relation.clone(), found.prepared.output.clone()));
+                    }
                     scoped.push((place, *found));
                 }
                 Outcome::Untouched => {}
@@ -127,6 +131,7 @@ fn part(site: &mut Site, place: usize, found: &Scoped) -> Result<ModelPart, Back
         cut: cut_words(&prepared.axis.cut()),
         amount: prepared.axis.cut().count(count),
         whole: found.whole.clone(),
+        columns: found.columns.clone(),
         partitions: names(&mut job, found)?,
         partition_count: count,
         rows,
@@ -142,19 +147,25 @@ fn part(site: &mut Site, place: usize, found: &Scoped) -> Result<ModelPart, Back
     })
 }
 
-/// What building so many partitions takes, by what it took before.
+/// What building so many partitions takes: by what the last backfill took, or else by runs.
 fn milliseconds(job: &mut Job, is_exact: bool, count: u64) -> Result<Option<u64>, BackfillError> {
+    let (schema, model) = (ledger::schema(&job.model.relation), job.id());
+    let staged = job.query(&format!(
+        "select sum(parts.seconds) / count(*) from {schema}.backfill_partitions as parts join {schema}.backfills as b on b.backfill = parts.backfill \
+         where parts.model = {model} and parts.seconds is not null group by b.backfill, b.changed_at order by b.changed_at desc, b.backfill limit 1"
+    ))?;
+    let rounded = |seconds: f64| (seconds * 1000.0).round() as u64;
+    if let Some(each) = staged.scalar().and_then(|cell| cell.to_string().parse::<f64>().ok()) {
+        return Ok(Some(rounded(each * count as f64)));
+    }
     if !is_exact {
         return Ok(None);
     }
-    let all = job.count(&format!(
-        "select count(*) from {}.partitions where model = {} and row_count > 0",
-        ledger::schema(&job.model.relation),
-        job.id()
-    ))?;
+    let all =
+        job.count(&format!("select count(*) from {schema}.partitions where model = {model} and row_count > 0",))?;
     let forecast = history(job)?.forecast(count, all);
     let share = forecast.rebuild.map(|rebuild| rebuild * count as f64 / all.max(count).max(1) as f64);
-    Ok(forecast.foreseen.or(share).map(|seconds| (seconds * 1000.0).round() as u64))
+    Ok(forecast.foreseen.or(share).map(rounded))
 }
 
 fn cut_words(cut: &Cut) -> String {

@@ -25,6 +25,7 @@ use super::document::ModelPart;
 use super::error::BackfillError;
 use super::plan::shadow;
 use super::scope::rows_in;
+use super::shape::{self, Impossible, Reshape};
 use super::site::Site;
 use super::stage::Task;
 use super::store::{self, State, advance, tables};
@@ -65,6 +66,7 @@ pub(crate) fn publish(
         }
         let mut published = Vec::new();
         for (place, here) in standing.into_iter().enumerate() {
+            reads_the_same(site, work, place)?;
             published.push(swap_one(site, work, place, here)?);
         }
         held_still(site, work)?;
@@ -77,6 +79,19 @@ pub(crate) fn publish(
         }
         Ok(published)
     })
+}
+
+/// Whether a model reads the same out of the tables before it now that some have got other columns.
+fn reads_the_same(site: &mut Site, work: &Task, place: usize) -> Result<(), BackfillError> {
+    if work.parts[..place].iter().all(|part| part.columns.is_none()) {
+        return Ok(());
+    }
+    let now = site.prepared(place)?;
+    if now.logic_version == work.prepared[place].logic_version || site.takes_children_unread() {
+        return Ok(());
+    }
+    let what = format!("{}: its query reads something else out of tables with other columns", work.parts[place].label);
+    Err(BackfillError::Moved { id: work.id.to_owned(), what: vec![what], staged: false })
 }
 
 /// Files may have changed since they were looked at: no snapshot holds them still.
@@ -101,7 +116,7 @@ fn swap_one(site: &mut Site, work: &Task, place: usize, here: Option<String>) ->
     let column = prepared.axis.ledger_column();
     let set = store::set(site, work.id, place, column, None)?;
     let remembered = remembered(site, work, place);
-    let forgets = site.forgets_beside();
+    let (forgets, unfenced) = (site.forgets_beside(), site.swaps_unfenced());
     // Its parents are swapped by now, which is no movement under it.
     token::follow(site, work.id, place)?;
     let mut job = site.job(place);
@@ -112,12 +127,9 @@ fn swap_one(site: &mut Site, work: &Task, place: usize, here: Option<String>) ->
         "drop table if exists {0}; create table {0} as select * from {live} where {rows}",
         sides.kept
     ))?;
-    let here = match here {
-        Some(here) => here,
-        None => swap::partitions(&mut job, prepared, "here", &live, &rows, salt)?,
-    };
+    let here = here_now(&mut job, prepared, here, &rows, salt)?;
     let mut staged =
-        swap::compare(&mut job, prepared, sides.stage, (!whole).then_some(scope.as_str()), Some(&here), salt)?;
+        swap::compare(&mut job, prepared, sides.stage, (!whole).then_some(scope.as_str()), here.as_deref(), salt)?;
     let (swapped, left) = if is_exact {
         let epoch = ledger::epoch(&mut job)?.ok_or_else(|| job.broken("it has no row in the fence"))?;
         let relation = job.model.relation.clone();
@@ -126,7 +138,9 @@ fn swap_one(site: &mut Site, work: &Task, place: usize, here: Option<String>) ->
         let seen = look(&mut job, prepared, salt, (!whole).then_some(scope.as_str()), &remembered)?;
         // The audit has asked, of the same rows beside the same table.
         staged.grain_holds = work.still.tables;
-        ledger::fence(&mut job, epoch)?;
+        if !unfenced {
+            ledger::fence(&mut job, epoch)?;
+        }
         let swapped = swap::swap(&mut job, prepared, &staged, Some(RelationKind::Table), &known, &run)?;
         job.execute(&format!(
             "update {schema}.backfill_models set logic_version = {}, logic = {} where backfill = {} and model = {}",
@@ -186,6 +200,28 @@ fn swap_one(site: &mut Site, work: &Task, place: usize, here: Option<String>) ->
         inserted: swapped.inserted,
         left,
     })
+}
+
+/// What stands in the partitions, by the columns of the query: a temporary table `(p, n, f)`, for which `here` serves where it is known. None for a
+/// table that is made anew because it has other columns; one that keeps what hangs on it gets the new columns here.
+fn here_now(
+    job: &mut Job,
+    prepared: &Prepared,
+    here: Option<String>,
+    rows: &str,
+    salt: u64,
+) -> Result<Option<String>, BackfillError> {
+    match shape::reshape(job, prepared)? {
+        Ok(Reshape::None) if here.is_some() => return Ok(here),
+        Ok(Reshape::None) => {}
+        Ok(Reshape::Append(columns)) => shape::append(job, &columns)?,
+        Ok(Reshape::Replace) => return Ok(None),
+        Err(Impossible { reason, help }) => {
+            return Err(BackfillError::Impossible { model: job.label.clone(), reason, help });
+        }
+    }
+    let live = job.model.relation.sql();
+    Ok(Some(swap::partitions(job, prepared, "here", &live, rows, salt)?))
 }
 
 /// What was seen of the inputs of a model that is being swapped.

@@ -6,17 +6,19 @@
 use serde::Serialize;
 use serde_json::json;
 
-use crate::engine::quote_literal;
+use crate::engine::{EngineError, quote_literal};
 use crate::exact::axis::{quoted, within};
 use crate::exact::job::Job;
 use crate::exact::ledger::{self, ModelRow, RunRow};
 use crate::exact::prepare::{Prepared, column_names};
 use crate::exact::reserved;
 
+use super::apply::known;
 use super::document::File;
 use super::error::BackfillError;
 use super::plan::forget_seen;
 use super::scope::rows_in;
+use super::shape;
 use super::site::Site;
 use super::store::{State, Tables, advance, entries, tables};
 use super::token::{self, Side};
@@ -37,9 +39,15 @@ pub struct RolledBack {
 /// Puts the old rows of all models back.
 ///
 /// # Errors
-/// [`BackfillError::Overtaken`] when partitions were written since they were published, or the old rows are gone.
+/// [`BackfillError::Overtaken`] when partitions were written since they were published, [`BackfillError::TooLate`] when the old rows are kept no
+/// longer.
 pub fn rollback(site: &mut Site, file: &File, at: &str) -> Result<Vec<RolledBack>, BackfillError> {
     let id = &file.backfill;
+    let known = known(site, id)?;
+    let too_late = known.kept_until().filter(|until| known.state == State::Published && today(site).as_str() > *until);
+    if let Some(until) = too_late.filter(|_| !site.undoes_at_any_time()) {
+        return Err(BackfillError::TooLate { id: id.clone(), until: until.to_owned() });
+    }
     let mut prepared = Vec::new();
     for place in 0..site.models.len() {
         prepared.push(site.prepared(place)?);
@@ -82,7 +90,7 @@ fn undo_one(
     let schema = site.ledger()?;
     let sides = tables(&schema, id, place);
     let is_exact = site.models[place].is_exact;
-    let rows_only = site.puts_rows_back_only();
+    let (rows_only, keeps_columns) = (site.puts_rows_back_only(), site.keeps_new_columns());
     let overtaken = |what: String| BackfillError::Overtaken { id: id.to_owned(), what };
     let (_, moved) = token::table(site, id, place, prepared, Side::After)?;
     if let Some(moved) = moved {
@@ -91,9 +99,9 @@ fn undo_one(
     let column = prepared.axis.ledger_column();
     let run = site.run.clone();
     let mut job = site.job(place);
-    if job.query(&format!("select 1 from {} limit 0", sides.kept)).is_err() {
+    let Ok(old) = job.connection.describe(&format!("select * from {}", sides.kept)) else {
         return Err(overtaken(format!("the old rows of {} are gone", job.label)));
-    }
+    };
     let (mine, live) = (format!("backfill = {} and model = {}", quote_literal(id), job.id()), job.model.relation.sql());
     let back = job.store(
         "back",
@@ -103,10 +111,28 @@ fn undo_one(
         ),
     )?;
     let rows = rows_in(&mut job, &prepared.axis, &back)?;
-    let columns = quoted(job.dialect, &column_names(&prepared.output)).join(", ");
-    let deleted = job.execute(&format!("delete from {live} where {rows}"))?;
-    let inserted =
-        job.execute(&format!("insert into {live} ({columns}) select {columns} from {} where {rows}", sides.kept))?;
+    let made_anew = !keeps_columns && {
+        let rest = format!("not {}", prepared.axis.within(&back));
+        shape::restore(&mut job, &sides.kept, &old, &rest).map_err(|error| match error.engine_error() {
+            // A view that reads a column which is to go, for example.
+            Some(reason) if !matches!(reason, EngineError::Conflict { .. }) => {
+                overtaken(format!("the columns of {} stay: {reason}", job.label))
+            }
+            _ => error.into(),
+        })?
+    };
+    let (deleted, inserted) = if made_anew {
+        let [before, after] = job.numbers(&format!(
+            "select sum(rows_before)::bigint, sum(rows_after)::bigint from {schema}.backfill_partitions where {mine} and {}",
+            within(column, &back)
+        ))?;
+        (after, before)
+    } else {
+        let columns = quoted(job.dialect, &column_names(&old)).join(", ");
+        let deleted = job.execute(&format!("delete from {live} where {rows}"))?;
+        let from = format!("select {columns} from {} where {rows}", sides.kept);
+        (deleted, job.execute(&format!("insert into {live} ({columns}) {from}"))?)
+    };
     let partitions = job.count(&format!("select count(*) from {back}"))?;
     if is_exact {
         if !rows_only {
@@ -195,18 +221,20 @@ pub fn abandon(site: &mut Site, file: &File, at: &str) -> Result<(), BackfillErr
     })
 }
 
+fn today(site: &Site) -> String {
+    site.run.started_at.strftime("%Y-%m-%d").to_string()
+}
+
 /// Drops the old rows of backfills that are kept no longer.
 ///
 /// # Errors
 /// When the ledger cannot be read or written.
 pub(crate) fn sweep(site: &mut Site) -> Result<(), BackfillError> {
     let schema = site.ledger()?;
-    let today = site.run.started_at.strftime("%Y-%m-%d").to_string();
+    let today = today(site);
     let found = entries(site.connection, &schema).map_err(|error| site.job(0).error(error))?;
     for entry in found.iter().filter(|entry| entry.state == State::Published) {
-        let steps = entry.record.as_array().into_iter().flatten();
-        let until = steps.filter_map(|step| step.get("kept_until")?.as_str()).next_back();
-        if until.is_none_or(|until| today.as_str() <= until) {
+        if entry.kept_until().is_none_or(|until| today.as_str() <= until) {
             continue;
         }
         let mut job = site.job(0);

@@ -2,24 +2,24 @@
 
 use highwater_sql::analyse;
 
-use crate::engine::{Relation, RelationKind, quote_literal};
+use crate::engine::{Column, Relation, RelationKind, quote_literal};
 use crate::exact::axis::Axis;
 use crate::exact::detect::{Observation, observe};
 use crate::exact::dirty::{Dirty, dirty, listed};
 use crate::exact::foresee::{Shown, Work, foresee};
 use crate::exact::job::Job;
 use crate::exact::ledger::{self, ModelRow};
-use crate::exact::logic::{column_change, logic_change, pairs, sha256};
+use crate::exact::logic::{logic_change, sha256};
 use crate::exact::look::{Choice, look, same_columns, target};
 use crate::exact::overlay::Overlay;
-use crate::exact::prepare::{Prepared, prepare, text_over};
+use crate::exact::prepare::{Prepared, prepare};
 use crate::exact::reserved::{Reserved, reserved};
 use crate::exact::slice::Filter;
-use crate::exact::swap::partitions;
 use crate::verify;
 
 use super::error::BackfillError;
 use super::request::{Request, What};
+use super::shape;
 use super::site::{BackfillModel, Site};
 
 /// The name under which the ledger has nothing.
@@ -40,6 +40,8 @@ pub(crate) struct Scoped {
     pub before: String,
     /// Why all of it.
     pub whole: Option<String>,
+    /// How its columns change, in words.
+    pub columns: Option<String>,
     /// Why.
     pub why: Vec<String>,
     /// The inputs as they are.
@@ -64,7 +66,16 @@ struct Found {
     why: Vec<String>,
 }
 
-/// Finds the partitions of a model. `ahead` is what the backfill does with the models before it.
+/// What the backfill does with the models before one.
+#[derive(Debug, Default)]
+pub(crate) struct Ahead {
+    /// Their work.
+    pub work: Vec<(Relation, Work)>,
+    /// The columns that some of their tables get.
+    pub shapes: Vec<(Relation, Vec<Column>)>,
+}
+
+/// Finds the partitions of a model. `before` is what the backfill does with the models before it.
 ///
 /// # Errors
 /// When it was asked for and cannot be backfilled.
@@ -72,11 +83,12 @@ pub(crate) fn scope(
     site: &mut Site,
     place: usize,
     request: &Request,
-    ahead: &[(Relation, Work)],
+    before: &Ahead,
 ) -> Result<Outcome, BackfillError> {
     let models = site.models;
     let model = &models[place];
     let version = site.run.engine_version.clone();
+    let (ahead, unread) = (before.work.as_slice(), site.takes_children_unread());
     let mut job = site.job(place);
     let reads_ahead = !ahead.is_empty();
     if !model.selected && !reads_ahead {
@@ -95,7 +107,7 @@ pub(crate) fn scope(
     let prepared = match prepare(&mut job, &version, &analyse) {
         Ok(prepared) => prepared,
         Err(_) if !model.selected => return Ok(Outcome::Owed),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(waits_for_columns(&mut job, before)?.unwrap_or_else(|| error.into())),
     };
     if let Some(unstable) = prepared.analysis.unstable.first() {
         return unless_selected(
@@ -105,31 +117,12 @@ pub(crate) fn scope(
             format!("it is rebuilt at every run: hw run --select {}", job.label),
         );
     }
-    if !same_columns(&target.columns, &prepared.output) {
-        return unless_selected(
-            &job,
-            model,
-            &format!(
-                "its columns are no longer those of its table: a rebuild has {}",
-                column_change(&pairs(&target.columns), &pairs(&prepared.output))
-            ),
-            if model.is_exact {
-                format!(
-                    "a run builds it anew, in one transaction, behind its tests where audits is before: hw run --select {}",
-                    job.label
-                )
-            } else {
-                format!("a table cannot have two shapes at once: hw run --select {} --full-refresh", job.label)
-            },
-        );
+    let columns = shape::change(&mut job, &prepared)?;
+    if let Some((reason, help)) = keeps_its_shape(&mut job, &prepared, model, columns.as_deref())? {
+        return unless_selected(&job, model, &reason, help);
     }
-    if !binds_over(&mut job, ahead)? {
-        return unless_selected(
-            &job,
-            model,
-            "its query names columns by the schema of a table that is in the same backfill",
-            "give that table an alias in the query".to_owned(),
-        );
+    if let Some((reason, help)) = reads_otherwise(&mut job, &prepared, before, unread)? {
+        return unless_selected(&job, model, &reason, help);
     }
     let salt = known.as_ref().map_or_else(|| steady_salt(model), |known| known.salt);
     if model.is_exact
@@ -137,7 +130,8 @@ pub(crate) fn scope(
     {
         return Err(BackfillError::Open { other, model: job.label.clone() });
     }
-    let Some(found) = find(&mut job, &prepared, model, known.as_ref(), request, ahead)? else {
+    let reshaped = columns.is_some().then(|| "the columns of its table were changed by hand".to_owned());
+    let Some(found) = find(&mut job, &prepared, model, known.as_ref(), request, ahead, reshaped)? else {
         return Ok(Outcome::Untouched);
     };
     if found.whole.is_some() && (model.protected || !model.is_exact) {
@@ -157,21 +151,86 @@ pub(crate) fn scope(
     seen.moment = site.run.started_at;
     let observations = observe(&mut seen, &prepared, salt, true)?;
     let Found { whole, why, .. } = found;
-    Ok(Outcome::Scoped(Box::new(Scoped { prepared, salt, set, before, whole, why, observations })))
+    Ok(Outcome::Scoped(Box::new(Scoped { prepared, salt, set, before, whole, columns, why, observations })))
 }
 
-/// Whether the query can be read with other rows in place of the tables of the models before.
-fn binds_over(job: &mut Job, ahead: &[(Relation, Work)]) -> Result<bool, BackfillError> {
-    let overlay = |(relation, _): &(Relation, Work)| Overlay {
+/// Why a table cannot get the columns of its query in a backfill, and what to do; none when it can, or has them. Downstream of what was asked for
+/// nobody has asked for them.
+fn keeps_its_shape(
+    job: &mut Job,
+    prepared: &Prepared,
+    model: &BackfillModel,
+    change: Option<&str>,
+) -> Result<Option<(String, String)>, BackfillError> {
+    let Some(change) = change else { return Ok(None) };
+    let words = format!("its columns are no longer those of its table: a rebuild has {change}");
+    if !model.is_exact {
+        let help = format!(
+            "hw run --select {0} adds them where its on_schema_change is append_new_columns, and then its rows can be backfilled; \
+             otherwise hw run --select {0} --full-refresh",
+            job.label
+        );
+        return Ok(Some((words, help)));
+    }
+    if !model.selected {
+        return Ok(Some((words, format!("select it, too: --select {}", job.label))));
+    }
+    Ok(shape::reshape(job, prepared)?.err().map(|impossible| (impossible.reason, impossible.help)))
+}
+
+/// Why the query cannot be read with other rows in place of the tables of the models before, or reads something else out of them, and what to do.
+fn reads_otherwise(
+    job: &mut Job,
+    prepared: &Prepared,
+    before: &Ahead,
+    unread: bool,
+) -> Result<Option<(String, String)>, BackfillError> {
+    let plain = |(relation, _): &(Relation, Work)| Overlay {
         relation: relation.clone(),
         sql: format!("select * from {}", relation.sql()),
     };
-    let overlays: Vec<Overlay> = ahead.iter().map(overlay).collect();
-    if overlays.is_empty() {
-        return Ok(true);
+    let overlays: Vec<Overlay> = before.work.iter().map(plain).collect();
+    if !overlays.is_empty() && shape::columns_over(job, &overlays)?.is_none() {
+        return Ok(Some((
+            "its query names columns by the schema of a table that is in the same backfill".to_owned(),
+            "give that table an alias in the query".to_owned(),
+        )));
     }
-    let text = text_over(job, &overlays)?;
-    Ok(job.connection.describe(&text).is_ok())
+    let Some((changed, _)) = before.shapes.first().filter(|_| !unread) else { return Ok(None) };
+    let found = columns_over_shapes(job, before)?;
+    if found.is_some_and(|columns| same_columns(&columns, &prepared.output)) {
+        return Ok(None);
+    }
+    let changed = job.around.label(changed);
+    Ok(Some((format!("its columns change with those of {changed}"), backfill_first(&changed, &job.label))))
+}
+
+/// Whether the query of a model that does not bind is one that reads columns which the backfill gives to a table before it.
+fn waits_for_columns(job: &mut Job, before: &Ahead) -> Result<Option<BackfillError>, BackfillError> {
+    let Some((changed, _)) = before.shapes.first() else { return Ok(None) };
+    let changed = job.around.label(changed);
+    Ok(columns_over_shapes(job, before)?.map(|_| BackfillError::Impossible {
+        model: job.label.clone(),
+        reason: format!("its query reads columns that {changed} does not have yet"),
+        help: backfill_first(&changed, &job.label),
+    }))
+}
+
+fn backfill_first(first: &str, then: &str) -> String {
+    format!("backfill {first} first, without {then}; then {then}, or leave it to the next run")
+}
+
+/// The columns of the query over tables as they will be.
+fn columns_over_shapes(job: &mut Job, before: &Ahead) -> Result<Option<Vec<Column>>, BackfillError> {
+    let overlay = |(relation, _): &(Relation, Work)| {
+        let shape = before.shapes.iter().find(|(other, _)| other == relation);
+        match shape {
+            Some((_, columns)) => shape::empty(relation, columns, job),
+            None => Overlay { relation: relation.clone(), sql: format!("select * from {}", relation.sql()) },
+        }
+    };
+    let overlays: Vec<Overlay> = before.work.iter().map(overlay).collect();
+    Ok(shape::columns_over(job, &overlays)?)
 }
 
 /// A model that was asked for is refused; one that is only downstream is left to the next run.
@@ -194,12 +253,13 @@ fn find(
     known: Option<&ModelRow>,
     request: &Request,
     ahead: &[(Relation, Work)],
+    reshaped: Option<String>,
 ) -> Result<Option<Found>, BackfillError> {
     let changed = known.filter(|known| known.logic_version != prepared.logic_version);
-    if let Some(known) = changed
+    let changed = changed.map(|known| logic_change(&known.logic, &prepared.logic)).or(reshaped);
+    if let Some(reason) = changed
         && model.selected
     {
-        let reason = logic_change(&known.logic, &prepared.logic);
         return Ok(Some(Found { set: None, whole: Some(reason.clone()), why: vec![reason] }));
     }
     if request.what == What::Dirty && model.is_exact {
@@ -335,16 +395,15 @@ pub(crate) fn stand(
     set: Option<&str>,
     salt: u64,
 ) -> Result<(String, String), BackfillError> {
-    let live = job.model.relation.sql();
     match set {
         Some(query) => {
             let set = job.store("scope", &format!("select distinct p from ({query}) as named"))?;
             let rows = rows_in(job, &prepared.axis, &set)?;
-            let before = partitions(job, prepared, "before", &live, &rows, salt)?;
+            let before = shape::partitions(job, prepared, "before", &rows, salt)?;
             Ok((set, before))
         }
         None => {
-            let before = partitions(job, prepared, "before", &live, "true", salt)?;
+            let before = shape::partitions(job, prepared, "before", "true", salt)?;
             let set = job.store("scope", &format!("select p from {before}"))?;
             Ok((set, before))
         }

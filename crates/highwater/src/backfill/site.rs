@@ -172,6 +172,39 @@ impl<'a> Site<'a> {
         false
     }
 
+    /// Whether models are staged from tables of other columns without asking whether they read the same out of them: never, but in a test that
+    /// must notice it.
+    pub(crate) fn takes_children_unread(&self) -> bool {
+        #[cfg(test)]
+        return self.naive.contains(&super::tests::Naive::UnreadChild);
+        #[cfg(not(test))]
+        false
+    }
+
+    /// Whether rolling back leaves a table the columns it has got: never, but in a test that must notice it.
+    pub(crate) fn keeps_new_columns(&self) -> bool {
+        #[cfg(test)]
+        return self.naive.contains(&super::tests::Naive::KeepsColumns);
+        #[cfg(not(test))]
+        false
+    }
+
+    /// Whether old rows are put back however old they are: never, but in a test that must notice it.
+    pub(crate) fn undoes_at_any_time(&self) -> bool {
+        #[cfg(test)]
+        return self.naive.contains(&super::tests::Naive::NeverTooLate);
+        #[cfg(not(test))]
+        false
+    }
+
+    /// Whether a swap leaves the fence as it is: never, but in a test that must notice it.
+    pub(crate) fn swaps_unfenced(&self) -> bool {
+        #[cfg(test)]
+        return self.naive.contains(&super::tests::Naive::Unfenced);
+        #[cfg(not(test))]
+        false
+    }
+
     /// Whether rolling back leaves the ledger as it is: never, but in a test that must notice it.
     pub(crate) fn puts_rows_back_only(&self) -> bool {
         #[cfg(test)]

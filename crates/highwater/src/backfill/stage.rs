@@ -3,6 +3,8 @@
 //! A model whose parent is in the same backfill reads the parent's staged rows in place of those they are going to replace, though nobody else
 //! can see them yet.
 
+use std::time::Instant;
+
 use crate::engine::{Relation, quote_literal};
 use crate::exact::axis::quoted;
 use crate::exact::detect::{Observation, observe, record};
@@ -10,7 +12,7 @@ use crate::exact::dirty::dirty;
 use crate::exact::foresee::{Work, foresee};
 use crate::exact::job::{Job, number};
 use crate::exact::overlay::{Overlay, escapes};
-use crate::exact::prepare::{Prepared, column_names, text_over};
+use crate::exact::prepare::{Prepared, column_names, embedded, text_over};
 use crate::exact::reserved::{self, Reserved};
 use crate::exact::slice::{Filter, slice};
 
@@ -18,6 +20,7 @@ use super::document::ModelPart;
 use super::error::BackfillError;
 use super::plan::shadow;
 use super::scope::{FORESEEN, rows_in, stand};
+use super::shape;
 use super::site::Site;
 use super::store::{self, State, tables};
 use super::token::{self, Side, Still};
@@ -54,7 +57,11 @@ pub(crate) fn begin(site: &mut Site, work: &Task, most_rows: u64) -> Result<(), 
         let mut job = site.job(place);
         let model = job.id();
         job.execute(&format!("drop table if exists {}", sides.stage))?;
-        job.execute(&format!("create table {} as select * from {} limit 0", sides.stage, job.model.relation.sql()))?;
+        let like = match shape::change(&mut job, prepared)? {
+            Some(_) => format!("(\n{}\n) as hw_like", embedded(&prepared.text)),
+            None => job.model.relation.sql(),
+        };
+        job.execute(&format!("create table {} as select * from {like} limit 0", sides.stage))?;
         let mine = format!("backfill = {id} and model = {model}");
         job.execute(&format!(
             "update {schema}.backfill_partitions set staged = false, batch = 1, rows_after = null, fingerprint_after = null where {mine}"
@@ -121,6 +128,7 @@ pub(crate) fn batches(site: &mut Site, id: &str, place: usize) -> Result<Vec<u64
 pub(crate) fn batch(site: &mut Site, work: &Task, place: usize, batch: u64) -> Result<u64, BackfillError> {
     let prepared = &work.prepared[place];
     let whole = work.parts[place].whole.is_some();
+    let started = Instant::now();
     site.transaction(|site| {
         still_staging(site, work.id)?;
         unmoved(site, work, place, batch)?;
@@ -141,8 +149,10 @@ pub(crate) fn batch(site: &mut Site, work: &Task, place: usize, batch: u64) -> R
         }
         let mut job = site.job(place);
         let model = job.id();
+        let partitions = job.count(&format!("select count(*) from {scope}"))?.max(1);
+        let seconds = started.elapsed().as_secs_f64() / partitions as f64;
         job.execute(&format!(
-            "update {schema}.backfill_partitions set staged = true where backfill = {} and model = {model} and batch = {batch}",
+            "update {schema}.backfill_partitions set staged = true, seconds = {seconds} where backfill = {} and model = {model} and batch = {batch}",
             quote_literal(work.id)
         ))?;
         if whole {

@@ -101,6 +101,20 @@ impl Entry {
         self.record.as_array()?.iter().find_map(|step| step.get("reason")?.as_str())
     }
 
+    /// The last day on which its old rows are kept, as far as it was published.
+    pub fn kept_until(&self) -> Option<&str> {
+        let steps = self.record.as_array().into_iter().flatten();
+        steps.filter_map(|step| step.get("kept_until")?.as_str()).next_back()
+    }
+
+    /// What can be done from where it is.
+    pub fn next(&self) -> String {
+        match (self.state, self.kept_until()) {
+            (State::Published, Some(until)) => format!("{}, until {until}", self.state.next(&self.id)),
+            _ => self.state.next(&self.id),
+        }
+    }
+
     /// Whether it waits for somebody to go on with it, rather than being at work.
     pub fn is_paused(&self) -> bool {
         let last = self.record.as_array().and_then(|steps| steps.last());

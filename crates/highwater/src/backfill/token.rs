@@ -8,11 +8,11 @@ use crate::exact::foresee::Shown;
 use crate::exact::job::Job;
 use crate::exact::prepare::Prepared;
 use crate::exact::reserved::Reserved;
-use crate::exact::swap::partitions;
 
 use super::error::BackfillError;
 use super::plan::shadow;
 use super::scope::rows_in;
+use super::shape;
 use super::site::Site;
 use super::stage::Task;
 use super::store;
@@ -192,7 +192,7 @@ pub(crate) fn table(
     let scope = job.store("scope", &format!("select p from {set}"))?;
     let rows = rows_in(&mut job, &prepared.axis, &scope)?;
     let live = job.model.relation.sql();
-    let here = partitions(&mut job, prepared, "here", &live, &rows, salt)?;
+    let here = shape::partitions(&mut job, prepared, "here", &rows, salt)?;
     let (n, f) = side.columns();
     let model = job.id();
     let moved = job.store(

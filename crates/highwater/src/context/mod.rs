@@ -90,7 +90,7 @@ pub struct Batch {
 }
 
 /// The rows of a window, by a column of event time.
-fn window_condition(column: &str, start: Timestamp, end: Timestamp) -> String {
+pub(crate) fn window_condition(column: &str, start: Timestamp, end: Timestamp) -> String {
     let text = |at: Timestamp| {
         let fraction = if at.subsec_microsecond() == 0 && at.subsec_millisecond() == 0 { "" } else { "%.6f" };
         at.strftime(&format!("%Y-%m-%d %H:%M:%S{fraction}+00:00")).to_string()

@@ -261,7 +261,7 @@ pub(crate) fn source_function(frame: &Frame) -> Value {
 }
 
 /// Where the rows of a source lie that is a file (`external_location` of dbt-duckdb): a name in quotes, or a function call.
-/// `{name}`, `{identifier}`, `{schema}` and everything in `meta` stand for themselves.
+/// `{name}`, `{identifier}`, `{schema}` and everything in `meta` and in the configuration stand for themselves.
 fn external_location(source: &SourceNode) -> Option<String> {
     let meta = source.config.get("meta").and_then(serde_json::Value::as_object);
     let setting = |key: &str| source.config.text(key).or_else(|| meta?.get(key)?.as_str());
@@ -272,8 +272,10 @@ fn external_location(source: &SourceNode) -> Option<String> {
         ("schema", &source.relation.schema),
         ("database", &source.relation.database),
     ];
+    let settings = source.config.settings().iter().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
     let further = meta.into_iter().flatten().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
-    for (key, value) in own.into_iter().chain(further) {
+    // The first one that has a name gives it its value.
+    for (key, value) in settings.chain(further).chain(own) {
         let marks = match setting("formatter").unwrap_or("newstyle") {
             "oldstyle" => vec![format!("%({key})s")],
             "template" => vec![format!("${{{key}}}"), format!("${key}")],

@@ -33,8 +33,8 @@ use super::job::{Job, number};
 use super::model::RunIdentity;
 
 /// The version this code writes. The first had no leases, no tokens of detectors and no times of runs, the second kept no values of
-/// groups, the third neither marks nor verdicts nor backfills.
-const VERSION: i128 = 4;
+/// groups, the third neither marks nor verdicts nor backfills, the fourth no times of backfills.
+const VERSION: i128 = 5;
 
 const TABLES: &str = "
 create table if not exists {ledger}.ledger (version integer, created_at timestamp);
@@ -63,7 +63,7 @@ create table if not exists {ledger}.backfill_models (
     backfill varchar, model varchar, place bigint, salt bigint, stage varchar, kept varchar, logic_version varchar, logic varchar);
 create table if not exists {ledger}.backfill_partitions (
     backfill varchar, model varchar, interval_start timestamp, key_hash {key}, batch bigint, staged boolean,
-    rows_before bigint, fingerprint_before {sum}, rows_after bigint, fingerprint_after {sum});
+    rows_before bigint, fingerprint_before {sum}, rows_after bigint, fingerprint_after {sum}, seconds double precision);
 create table if not exists {ledger}.dirty (
     model varchar, interval_start timestamp, key_hash {key}, kind varchar, detail varchar, since timestamp, run_id varchar);
 create table if not exists {ledger}.verdicts (
@@ -83,6 +83,7 @@ alter table {ledger}.runs add column if not exists build_seconds double precisio
 alter table {ledger}.runs add column if not exists foreseen_seconds double precision;
 alter table {ledger}.runs add column if not exists rebuild_seconds double precision;
 alter table {ledger}.fingerprints add column if not exists carried varchar[];
+alter table {ledger}.backfill_partitions add column if not exists seconds double precision;
 update {ledger}.inputs set parent = (select {table} from {ledger}.models as m where m.model = inputs.parent)
     where parent in (select model from {ledger}.models);
 update {ledger}.fence set model = (select {table} from {ledger}.models as m where m.model = fence.model)

@@ -30,7 +30,7 @@
 //! | `job.rs` | the connection and temporary tables of one piece of work |
 
 pub(crate) mod axis;
-mod build;
+pub(crate) mod build;
 pub(crate) mod cost;
 mod declare;
 pub(crate) mod detect;

@@ -91,6 +91,8 @@ pub struct Surroundings {
     pub labels: IndexMap<Relation, String>,
     /// Columns that were declared to tell the rows of a table or a view apart.
     pub unique: IndexMap<Relation, Vec<Vec<String>>>,
+    /// Columns of a table or a view that were declared never to be NULL.
+    pub never_null: IndexMap<Relation, Vec<String>>,
     /// The columns that tell when the rows of a table were loaded (`loaded_at_field`).
     pub loaded_at: IndexMap<Relation, String>,
     /// The database's functions.
@@ -159,6 +161,11 @@ impl Surroundings {
         let own = self.parent(relation).map(|parent| parent.unique_key.clone()).filter(|key| !key.is_empty());
         let declared = find(&self.unique, relation).cloned().unwrap_or_default();
         own.into_iter().chain(declared).collect()
+    }
+
+    /// The columns that were declared never to be NULL in a table or a view.
+    pub fn never_null(&self, relation: &Relation) -> &[String] {
+        find(&self.never_null, relation).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The column that tells when the rows of a table were loaded.

@@ -144,6 +144,20 @@ impl<'a> Cached<'a> {
         keys.into_values().collect()
     }
 
+    /// The columns of a table that the database itself keeps from being NULL.
+    fn never_null(&mut self, relation: &Relation) -> Vec<String> {
+        let asked = self.connection.query(&self.dialect().never_null(
+            &quote_literal(&relation.database),
+            &quote_literal(&relation.schema),
+            &quote_literal(&relation.identifier),
+        ));
+        let table = asked.map(|table| table.rows).unwrap_or_else(|error| {
+            tracing::debug!(%relation, %error, "columns that are never null");
+            Vec::new()
+        });
+        table.iter().map(|row| row[0].to_string()).collect()
+    }
+
     /// What a function is. The engine is asked, because macros of the database hide its own functions, and extensions bring aggregates that
     /// no list of ours can know.
     fn function(&mut self, around: &Surroundings, name: &str) -> FunctionKind {
@@ -216,6 +230,20 @@ impl Catalog for Tables<'_> {
             let mut session = self.session.borrow_mut();
             if !session.columns(&relation).is_empty() {
                 return [self.around.unique_keys(&relation), session.constraints(&relation)].concat();
+            }
+        }
+        Vec::new()
+    }
+
+    fn never_null(&self, parts: &[String]) -> Vec<String> {
+        for relation in self.places.candidates(parts) {
+            let declared = self.around.never_null(&relation);
+            if self.around.view(&relation).is_some() {
+                return declared.to_vec();
+            }
+            let mut session = self.session.borrow_mut();
+            if !session.columns(&relation).is_empty() {
+                return [declared, &session.never_null(&relation)].concat();
             }
         }
         Vec::new()

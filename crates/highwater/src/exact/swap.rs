@@ -3,9 +3,9 @@
 //! With D a cover of the partitions that differ and S the slice of D, `(V - σ_D V) + S` is the rebuild. Partitions whose staged fingerprint
 //! equals the table's are not written, and nothing downstream runs because of them; nor are those that `hold.rs` holds back.
 
-use crate::engine::{RelationKind, quote_literal};
+use crate::engine::{Column, RelationKind, quote_literal};
 
-use super::axis::{quoted, within};
+use super::axis::{Axis, quoted, within};
 use super::dirty::Dirty;
 use super::error::ExactError;
 use super::job::{Job, number};
@@ -66,13 +66,29 @@ pub(crate) fn partitions(
     rows: &str,
     salt: u64,
 ) -> Result<String, ExactError> {
-    let names = column_names(&prepared.output);
-    let (group, id) = prepared.axis.group();
+    fingerprints(job, &prepared.axis, &prepared.output, name, table, rows, salt)
+}
+
+/// The same of a table that has other columns.
+///
+/// # Errors
+/// When the table cannot be read.
+pub(crate) fn fingerprints(
+    job: &mut Job,
+    axis: &Axis,
+    columns: &[Column],
+    name: &str,
+    table: &str,
+    rows: &str,
+    salt: u64,
+) -> Result<String, ExactError> {
+    let names = column_names(columns);
+    let (group, id) = axis.group();
     job.store(
         name,
         &format!(
             "select {id} as p, n, f from (select {group}, {} from {table} where {rows} group by 1) as taken(p, n, f)",
-            job.dialect.fingerprint(&hashed(job.dialect, &names, &prepared.output), salt)
+            job.dialect.fingerprint(&hashed(job.dialect, &names, columns), salt)
         ),
     )
 }

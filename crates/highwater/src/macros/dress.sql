@@ -136,6 +136,6 @@ comment on column {{ relation.render() }}.{{ adapter.quote(name) if column['quot
   {% do return(adapter.dispatch('get_create_index_sql', 'dbt')(relation, index_dict)) %}
 {% endmacro %}
 {% macro default__get_create_index_sql(relation, index_dict) -%}
-create {{ 'unique ' if index_dict.get('unique') }}index "{{ local_md5((index_dict['columns'] | join('_')) ~ relation ~ index_dict.get('unique', false) ~ run_started_at) }}"
+create {{ 'unique ' if index_dict.get('unique') }}index "{{ local_md5((index_dict['columns'] | join('_')) ~ relation ~ index_dict.get('unique', false) ~ py_current_timestring()) }}"
 on {{ relation }} ({{ index_dict['columns'] | join(', ') }})
 {%- endmacro %}

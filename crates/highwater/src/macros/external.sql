@@ -45,7 +45,7 @@
 {% endmacro %}
 
 {# The function that reads the files back, with its options. #}
-{% macro external_reader(format, location, options) -%}
+{% macro external_reader(format, location, options, config) -%}
   {%- set defaults = {'parquet': {'union_by_name': false}} -%}
   {%- set settings = {} -%}
   {% do settings.update(config.get(format ~ '_read_options') or defaults.get(format, {'auto_detect': true})) %}
@@ -55,15 +55,40 @@
 read_{{ format }}('{{ location }}'{% for key, value in settings.items() %}, {{ key }}={{ "'" ~ value ~ "'" if value is string else value }}{% endfor %})
 {%- endmacro %}
 
-{% materialization external, adapter='duckdb' %}
-  {%- set location = render(config.get('location') or external_location(this, config)) -%}
-  {%- set options = external_complete_options(location, render_write_options(config)) -%}
+{% macro external_format(options, config) %}
   {%- set formats = ['csv', 'parquet', 'json'] -%}
   {%- set format = config.get('format') -%}
   {%- if format and format not in formats -%}
     {% do exceptions.raise_compiler_error('Invalid format: ' ~ format ~ '. Allowed formats are: ' ~ (formats | join(', '))) %}
   {%- endif -%}
-  {%- set format = format or (options['format'] | lower if options['format'] | lower in formats else 'parquet') -%}
+  {% do return(format or (options['format'] | lower if options['format'] | lower in formats else 'parquet')) %}
+{% endmacro %}
+
+{# For `on-run-start` of a project whose database forgets (`:memory:`): views on the files that what is selected reads, and
+   that an earlier run wrote. #}
+{% macro register_upstream_external_models() %}
+  {%- set upstream = [] -%}
+  {%- for id in selected_resources if execute and id in graph['nodes'] -%}
+    {%- for parent in graph['nodes'][id]['depends_on']['nodes'] if parent in graph['nodes'] and parent not in selected_resources and parent not in upstream -%}
+      {% do upstream.append(parent) %}
+    {%- endfor -%}
+  {%- endfor -%}
+  {%- for id in upstream if graph['nodes'][id]['config']['materialized'] == 'external' -%}
+    {%- set node = graph['nodes'][id] -%}
+    {%- set relation = api.Relation.create(database=node['database'], schema=node['schema'], identifier=node['alias']) -%}
+    {%- set location = render(node['config'].get('location') or external_location(relation, node['config'])) -%}
+    {%- set options = external_complete_options(location, render_write_options(node['config'])) -%}
+    {%- set reader = external_reader(external_format(options, node['config']), external_read_location(location, options), options, node['config']) -%}
+    {%- call statement('schema') -%}create schema if not exists {{ relation.without_identifier() }}{%- endcall -%}
+    {%- call statement('view') -%}create or replace view {{ relation }} as (select * from {{ reader }}){%- endcall -%}
+  {%- endfor -%}
+  {%- if upstream -%}{% do adapter.commit() %}{%- endif -%}
+{% endmacro %}
+
+{% materialization external, adapter='duckdb' %}
+  {%- set location = render(config.get('location') or external_location(this, config)) -%}
+  {%- set options = external_complete_options(location, render_write_options(config)) -%}
+  {%- set format = external_format(options, config) -%}
   {%- set target = this.incorporate(type='view') -%}
   {%- set draft = make_intermediate_relation(this.incorporate(type='table')) -%}
   {%- set existing = load_cached_relation(this) -%}
@@ -81,7 +106,7 @@ read_{{ format }}('{{ location }}'{% for key, value in settings.items() %}, {{ k
   {%- if existing is not none and not existing.is_view -%}{% do adapter.drop_relation(existing) %}{%- endif -%}
   {%- call statement('main') -%}
 create or replace view {{ target }} as (
-  select * from {{ external_reader(format, external_read_location(location, options), options) }}
+  select * from {{ external_reader(format, external_read_location(location, options), options, config) }}
   {%- if empty %}
   where {% for column in columns %}{{ column.quoted }} is not null{{ ' and ' if not loop.last }}{% endfor %}
   {%- endif %}
@@ -91,6 +116,23 @@ create or replace view {{ target }} as (
   {% do run_hooks(post_hooks, inside_transaction=true) %}
   {% do apply_grants(target, config.get('grants'), should_revoke=should_revoke(existing, full_refresh_mode=true)) %}
   {% do persist_docs(target, model) %}
+  {% do adapter.commit() %}
+  {% do run_hooks(post_hooks, inside_transaction=false) %}
+  {% do return({'relations': [target]}) %}
+{% endmaterialization %}
+
+{# A query that takes parameters: `parameters: a, b` or a list of names. What reads it writes {{ ref('it') }}(1, 2). #}
+{% materialization table_function, adapter='duckdb' %}
+  {%- set target = this.incorporate(type='view') -%}
+  {%- set parameters = config.get('parameters') or [] -%}
+  {% do run_hooks(pre_hooks, inside_transaction=false) %}
+  {% do run_hooks(pre_hooks, inside_transaction=true) %}
+  {%- call statement('main') -%}
+create or replace function {{ target }}({{ parameters if parameters is string else parameters | join(', ') }}) as table (
+{{ sql }}
+)
+  {%- endcall %}
+  {% do run_hooks(post_hooks, inside_transaction=true) %}
   {% do adapter.commit() %}
   {% do run_hooks(post_hooks, inside_transaction=false) %}
   {% do return({'relations': [target]}) %}

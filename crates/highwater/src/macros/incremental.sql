@@ -191,7 +191,7 @@ where {% for key in unique_key %}{{ source }}.{{ key }} = DBT_INCREMENTAL_TARGET
 {% macro duckdb__get_incremental_microbatch_sql(arg_dict) -%}
 {%- if config.get('unique_key') -%}
   {% do exceptions.raise_compiler_error(
-    "the strategy microbatch replaces windows of event_time, so 'unique_key' has no meaning for it: remove it, or use merge"
+    "the strategy microbatch does not support 'unique_key': it replaces windows of event_time; remove it, or use merge"
   ) %}
 {%- endif -%}
 {%- set event_time = config.get('event_time') -%}

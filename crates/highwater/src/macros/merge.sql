@@ -116,7 +116,7 @@ insert ({{ clause['insert']['columns'] | join(', ') }}) values ({{ clause['inser
   {%- set errors, basic = [], [] -%}
   {%- for name in ['merge_update_condition', 'merge_insert_condition'] if config.get(name) is not none -%}
     {% do basic.append(name) %}
-    {%- if config.get(name) is not string -%}{% do errors.append(name ~ ' must be a string') %}{%- endif -%}
+    {%- if config.get(name) is not string -%}{% do errors.append(name ~ ' must be a string, found: ' ~ config.get(name)) %}{%- endif -%}
   {%- endfor -%}
   {%- for name in ['merge_on_using_columns', 'merge_update_columns', 'merge_exclude_columns', 'merge_returning_columns'] if config.get(name) is not none -%}
     {%- set value = config.get(name) -%}
@@ -124,21 +124,21 @@ insert ({{ clause['insert']['columns'] | join(', ') }}) values ({{ clause['inser
     {%- if value is string or value is mapping or value is not sequence -%}
       {% do errors.append(name ~ ' must be a list') %}
     {%- elif value | reject('string') | list -%}
-      {% do errors.append(name ~ ' must contain only string values') %}
+      {% do errors.append(name ~ ' must contain only string values, found: ' ~ value | reject('string') | join(', ')) %}
     {%- endif -%}
   {%- endfor -%}
   {%- set expressions = config.get('merge_update_set_expressions') -%}
   {%- if expressions is not none and expressions is not mapping -%}
-    {% do errors.append('merge_update_set_expressions must be a dictionary') %}
+    {% do errors.append('merge_update_set_expressions must be a dictionary, found: ' ~ expressions) %}
   {%- elif expressions -%}
     {% do basic.append('merge_update_set_expressions') %}
   {%- endif -%}
   {%- set clauses = config.get('merge_clauses') -%}
   {%- if clauses is not none -%}
     {%- if clauses is not mapping -%}
-      {% do errors.append('merge_clauses must be a dictionary') %}
+      {% do errors.append('merge_clauses must be a dictionary, found: ' ~ clauses) %}
     {%- elif 'when_matched' not in clauses and 'when_not_matched' not in clauses -%}
-      {% do errors.append("merge_clauses must contain 'when_matched' or 'when_not_matched'") %}
+      {% do errors.append("merge_clauses must contain at least one of 'when_matched' or 'when_not_matched'") %}
     {%- else -%}
       {%- for kind in ['when_matched', 'when_not_matched'] if kind in clauses -%}
         {%- set list = clauses[kind] -%}
@@ -147,12 +147,12 @@ insert ({{ clause['insert']['columns'] | join(', ') }}) values ({{ clause['inser
         {%- elif not list -%}
           {% do errors.append('merge_clauses.' ~ kind ~ ' must contain at least one element') %}
         {%- elif list | reject('mapping') | list -%}
-          {% do errors.append('merge_clauses.' ~ kind ~ ' elements must be dictionaries') %}
+          {% do errors.append('merge_clauses.' ~ kind ~ ' elements must be dictionaries, found: ' ~ list | reject('mapping') | join(', ')) %}
         {%- endif -%}
       {%- endfor -%}
     {%- endif -%}
     {%- if basic -%}
-      {% do errors.append('with merge_clauses these have no effect and must go: ' ~ (basic | join(', '))) %}
+      {% do errors.append('with merge_clauses these basic merge configurations will be ignored and must go: ' ~ (basic | join(', '))) %}
     {%- endif -%}
   {%- endif -%}
   {%- if errors -%}{% do exceptions.raise_compiler_error('MERGE configuration errors:\n' ~ (errors | join('\n'))) %}{%- endif -%}

@@ -14,6 +14,7 @@ pub(crate) static FILES: &[(&str, &str)] = &[
     ("dress.sql", include_str!("dress.sql")),
     ("merge.sql", include_str!("merge.sql")),
     ("external.sql", include_str!("external.sql")),
+    ("catalog.sql", include_str!("catalog.sql")),
     ("hooks.sql", include_str!("hooks.sql")),
     ("snapshot.sql", include_str!("snapshot.sql")),
     ("tests.sql", include_str!("tests.sql")),

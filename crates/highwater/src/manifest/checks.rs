@@ -99,11 +99,13 @@ pub(super) fn config(draft: &Draft<'_>, patch: Option<&Patch<'_>>) -> Vec<Diagno
             if node.config.materialized() == "incremental"
                 && node.config.text("incremental_strategy") == Some("microbatch")
             {
-                for key in ["event_time", "begin", "batch_size"] {
+                for (key, article) in [("event_time", "an"), ("begin", "a"), ("batch_size", "a")] {
                     if node.config.get(key).is_none() {
                         wrong(
                             format!("the microbatch model `{}` does not say `{key}`", node.name),
-                            "a microbatch model needs event_time, begin and batch_size",
+                            &format!(
+                                "it must provide {article} '{key}', as event_time, begin and batch_size are needed"
+                            ),
                         );
                     }
                 }

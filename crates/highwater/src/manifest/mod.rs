@@ -28,6 +28,7 @@ mod build;
 mod checks;
 mod config;
 mod configure;
+mod declared;
 mod docs;
 mod draft;
 mod exposures;
@@ -42,16 +43,16 @@ mod resolve;
 pub mod select;
 mod semantic;
 mod sources;
-mod unique;
+
 mod unit_tests;
 mod update;
 
 pub use build::{Built, Stability, build};
 pub use config::{BatchSize, Config, Policy};
+pub use declared::{declared_keys, declared_never_null};
 pub(crate) use graph::connect;
 pub use node::{
     Checksum, ColumnProperties, Dependencies, DocsBlock, Exposure, Fixture, MacroNode, Manifest, Metric, Node, Owner,
     RefCall, ResourceType, SavedQuery, SemanticModel, SourceNode, TestMetadata, UnitTest,
 };
-pub use unique::declared_keys;
 pub(crate) use update::{Files, Outdated, may_change, together, update};

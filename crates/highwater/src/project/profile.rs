@@ -16,7 +16,7 @@ pub const PROFILES_FILE: &str = "profiles.yml";
 pub(super) fn load(options: &LoadOptions, name: &str, root: &Path) -> Result<(Target, Vec<Diagnostic>), Diagnostic> {
     let places = places(options, root);
     let Some(path) = places.iter().map(|folder| folder.join(PROFILES_FILE)).find(|path| path.is_file()) else {
-        return Err(nowhere(name, &places));
+        return Err(nowhere(name, &places, options));
     };
     let text = std::fs::read_to_string(&path)
         .map_err(|error| Diagnostic::error("HW0107", format!("cannot read {}: {error}", path.display())))?;
@@ -41,8 +41,9 @@ fn places(options: &LoadOptions, root: &Path) -> Vec<PathBuf> {
     if let Some(folder) = std::env::var_os("DBT_PROFILES_DIR").filter(|folder| !folder.is_empty()) {
         return vec![absolute(Path::new(&folder))];
     }
+    let here = std::env::current_dir().ok().filter(|here| here != root);
     let home = std::env::home_dir().map(|home| home.join(".dbt"));
-    std::iter::once(root.to_path_buf()).chain(home).collect()
+    here.into_iter().chain([root.to_path_buf()]).chain(home).collect()
 }
 
 fn absolute(path: &Path) -> PathBuf {
@@ -57,16 +58,20 @@ fn snippet(name: &str) -> String {
     )
 }
 
-fn nowhere(name: &str, places: &[PathBuf]) -> Diagnostic {
+/// Its notes, and those of the two below, have dbt's words: scripts look for them.
+fn nowhere(name: &str, places: &[PathBuf], options: &LoadOptions) -> Diagnostic {
+    let named = options.profiles_dir.as_ref().or(places.first()).map(|folder| folder.display().to_string());
     let looked: Vec<String> = places.iter().map(|place| place.join(PROFILES_FILE).display().to_string()).collect();
     Diagnostic::error("HW0110", format!("no {PROFILES_FILE} found for the profile `{name}`"))
+        .note(format!("dbt looked for a {PROFILES_FILE} file in {}, and so did hw", named.unwrap_or_default()))
         .note(format!("looked for {}", looked.join(" and ")))
         .help(snippet(name))
 }
 
 fn no_profile(file: &Arc<SourceFile>, yaml: &Yaml, name: &str) -> Diagnostic {
     let names: Vec<&str> = yaml.entries().map(|(key, _)| key.as_str()).filter(|key| *key != "config").collect();
-    let error = Diagnostic::error("HW0110", format!("{} has no profile `{name}`", file.path));
+    let error = Diagnostic::error("HW0110", format!("{} has no profile `{name}`", file.path))
+        .note(format!("Could not find profile named '{name}'"));
     let error = if names.is_empty() { error } else { error.note(format!("it has {}", listed(&names))) };
     match suggest::nearest(name, names.iter().copied()) {
         Some(near) => error.help(format!("did you mean `{near}`? (`profile:` in dbt_project.yml, or --profile)")),
@@ -97,7 +102,8 @@ fn chosen<'a>(
         return Ok((wanted, output));
     }
     let names: Vec<&str> = outputs.entries().map(|(key, _)| key.as_str()).collect();
-    let error = Diagnostic::error("HW0111", format!("the profile `{name}` has no target `{wanted}`"));
+    let error = Diagnostic::error("HW0111", format!("the profile `{name}` has no target `{wanted}`"))
+        .note(format!("The profile '{name}' does not have a target named '{wanted}'."));
     let error = match profile.get("target").filter(|_| options.target.is_none()) {
         Some(place) => error.at(file, place.start, place.end, ""),
         None => error.at(file, outputs.start, outputs.start, "the targets are here"),

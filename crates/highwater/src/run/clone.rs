@@ -24,6 +24,7 @@ pub(super) fn clone(
     let one = |diagnostic: Diagnostic| vec![diagnostic];
     let selected = execute::selected_nodes(session, options).map_err(one)?;
     let shared = Shared::new(session, options, events, &selected).map_err(one)?;
+    shared.warn_of_own_state();
     let connection = shared.connect().map_err(Failure::told).map_err(one)?;
     let nodes: Vec<&Node> = selected.iter().filter_map(|id| shared.node(id)).collect();
     let schemas: BTreeSet<(String, String)> =
@@ -72,16 +73,22 @@ fn one_node(shared: &Shared<'_>, connection: &SharedConnection, node: &Node) -> 
 
 /// Makes the view, unless the earlier run has no such table or something stands here already.
 fn view_on_earlier(shared: &Shared<'_>, connection: &SharedConnection, node: &Node) -> Result<&'static str, Failure> {
+    let skip = |text: String| {
+        (shared.events)(Event::Message { level: Level::Info, text });
+        Ok("No-op")
+    };
     let deferral = shared.options.deferral.as_ref();
     let Some(earlier) = deferral.and_then(|deferral| deferral.relation(&node.unique_id)) else {
-        return Ok("No-op");
+        return skip(format!("No relation found in state manifest for {}", node.unique_id));
     };
-    if *earlier == node.relation {
-        return Ok("No-op");
-    }
     let kind = lock(connection).kind(&node.relation)?;
     if kind.is_some() && !shared.options.full_refresh {
-        return Ok("No-op");
+        return skip(format!("Relation {} already exists", node.relation));
+    }
+    // Only what stands here can be spared: where nothing does, the view on itself is refused by the engine, as in dbt.
+    if kind.is_some() && *earlier == node.relation {
+        let same = "Target relation and defer relation are the same, skipping clone for relation";
+        return skip(format!("{same}: {}", node.relation));
     }
     let statement = |relation: &Relation| format!("create view {relation} as select * from {earlier}");
     let mut session = lock(connection);

@@ -17,7 +17,7 @@ use crate::exact::{
     self, ExactError, ExactModel, ExactParent, Mode, PlannedModel, RunIdentity, Surroundings, SwapReport, ViewText,
     Writers,
 };
-use crate::manifest::{Config, Node, ResourceType, declared_keys, graph};
+use crate::manifest::{Config, Node, ResourceType, declared_keys, declared_never_null, graph};
 use crate::session::Session;
 
 /// Brings an exact model's table to what a rebuild would hold.
@@ -123,12 +123,15 @@ pub(super) fn surroundings(
     let ids: Vec<String> = models.iter().map(|node| node.unique_id.clone()).collect();
     let above = graph::ancestors(manifest, &ids, None);
     let mut around = Surroundings { functions: shared.functions.clone(), ..Surroundings::default() };
-    let keys = declared_keys(manifest);
+    let (keys, never_null) = (declared_keys(manifest), declared_never_null(manifest));
     for id in above.keys().chain(&ids) {
         let relation = manifest.sources.get(id).map(|source| &source.relation);
         let relation = relation.or_else(|| manifest.nodes.get(id).map(|node| &node.relation));
         if let (Some(relation), Some(keys)) = (relation, keys.get(id)) {
             around.unique.insert(relation.clone(), keys.clone());
+        }
+        if let (Some(relation), Some(columns)) = (relation, never_null.get(id)) {
+            around.never_null.insert(relation.clone(), columns.clone());
         }
         if let Some(source) = manifest.sources.get(id) {
             around.labels.insert(source.relation.clone(), source.name.clone());

@@ -35,15 +35,15 @@ pub(super) fn execute(
         Some(_) => IndexSet::new(),
         None => selected_nodes(session, options).map_err(|diagnostic| vec![diagnostic])?,
     };
+    let shared = Shared::new(session, options, events, &selected).map_err(|diagnostic| vec![diagnostic])?;
     if options.event_time.is_some() && microbatch::builds(options.command) {
-        let nodes = selected.iter().filter_map(|id| session.manifest.nodes.get(id));
-        let refused = nodes.filter_map(|node| microbatch::check_range(node, options.full_refresh).err());
-        let refused: Vec<Diagnostic> = refused.collect();
+        let nodes = selected.iter().filter_map(|id| shared.node(id));
+        let refused: Vec<Diagnostic> = nodes.filter_map(|node| microbatch::check_range(&shared, node).err()).collect();
         if !refused.is_empty() {
             return Err(refused);
         }
     }
-    let shared = Shared::new(session, options, events, &selected).map_err(|diagnostic| vec![diagnostic])?;
+    shared.warn_of_own_state();
     let threads = shared.threads();
     events(Event::Started {
         found: found(&session.manifest),

@@ -10,10 +10,11 @@ use std::time::Instant;
 use regex::Regex;
 
 use super::batches::{self, BatchResults, Question, Window};
+use super::failure::Failure;
 use super::result::{NodeResult, Status};
 use super::worker::{Part, Shared, Task};
 use super::{Command, Event, Level, materialize, node};
-use crate::context::SharedConnection;
+use crate::context::{SharedConnection, window_condition};
 use crate::diagnostics::Diagnostic;
 use crate::engine::RelationKind;
 use crate::manifest::{BatchSize, Node, ResourceType};
@@ -31,16 +32,38 @@ pub(crate) fn applies(shared: &Shared<'_>, node: &Node) -> bool {
     required || !shared.session.manifest.macros.contains_key(&custom)
 }
 
-/// Refuses to rebuild a model from a part of its history: the rest would be lost. An exact model has no use for a range, but whoever gives one
-/// with a full refresh wants something that cannot be had.
-pub(crate) fn check_range(node: &Node, full_refresh: bool) -> Result<(), Diagnostic> {
+/// Refuses to rebuild a model from a part of its history: the rest would be lost. Where the table holds no more than that
+/// part there is none to lose. An exact model has no use for a range, but whoever gives one with a full refresh wants something that cannot be
+/// had.
+pub(crate) fn check_range(shared: &Shared<'_>, node: &Node) -> Result<(), Diagnostic> {
     let in_time = node.config.is_microbatch() || node.config.is_exact();
-    if !in_time || !node.config.flag("full_refresh").unwrap_or(full_refresh) {
+    if !in_time || !node.config.flag("full_refresh").unwrap_or(shared.options.full_refresh) {
+        return Ok(());
+    }
+    if node.config.is_microbatch() && holds_no_more(shared, node).map_err(Failure::told)? {
         return Ok(());
     }
     Err(Diagnostic::error("HW0419", format!("a full refresh of {} within a range of event time", node.name))
         .note("the table would hold the rows of that range and no others")
         .help("leave out --full-refresh to replace the range, or --event-time-start and --event-time-end to rebuild everything"))
+}
+
+/// Whether every row that the table of a model has lies within the range of the command.
+fn holds_no_more(shared: &Shared<'_>, node: &Node) -> Result<bool, Failure> {
+    let connection = shared.connect()?;
+    let mut session = super::transaction::lock(&connection);
+    match session.kind(&node.relation)? {
+        None => return Ok(true),
+        Some(RelationKind::Table) => {}
+        Some(_) => return Ok(false),
+    }
+    let (Some(column), Some(range)) = (node.config.text("event_time"), shared.options.event_time) else {
+        return Ok(false);
+    };
+    let within = window_condition(column, range.start, range.end);
+    let outside = format!("select 1 from {} where not coalesce({within}, false) limit 1", node.relation);
+    // A table that cannot be asked is not to be lost either.
+    Ok(session.query(&outside).is_ok_and(|rows| rows.rows.is_empty()))
 }
 
 /// Builds a microbatch model, and says in its result what became of each batch.

@@ -93,6 +93,20 @@ impl<'a> Shared<'a> {
         })
     }
 
+    /// Warns of a run that writes its artifacts over those it is compared with.
+    pub(crate) fn warn_of_own_state(&self) {
+        let Some(state) = &self.options.selection.state else { return };
+        let folder = |path: &Path| path.canonicalize().ok();
+        let own = folder(&self.session.project.target_path);
+        if own.is_some() && own == folder(&state.folder) {
+            let text = format!(
+                "The state and target directories are the same: '{}': this run writes over what it is compared with",
+                state.folder.display()
+            );
+            (self.events)(Event::Message { level: Level::Warn, text });
+        }
+    }
+
     /// A node by unique id.
     pub(crate) fn node(&self, id: &str) -> Option<&'a Node> {
         self.session.manifest.nodes.get(id)

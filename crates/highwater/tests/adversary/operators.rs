@@ -66,6 +66,13 @@ pub const CASES: &[Case] = &[
     )
     .with("create table p (k integer, since timestamp, price integer); insert into p values (1, '2024-01-01', 5), (2, '2024-01-01', 6)"),
     case(
+        "asof join of rows that have a moment with rows of which one is nearest",
+        "day:ts",
+        "select o.ts, p.price from o asof left join p on p.k = o.k and p.since <= o.ts where o.ts is not null",
+        &["insert into p values (1, '2024-01-02 09:00', 7)", "update p set since = '2024-01-05' where price = 6"],
+    )
+    .with("create table p (k integer, since timestamp, price integer, unique (k, since)); insert into p values (1, '2024-01-01', 5), (2, '2024-01-01', 6)"),
+    case(
         "full join with using",
         "key:k",
         "select k, count(*) as n, max(d.rate) as rate, max(o.amount) as amount from o full join d using (k) group by k",

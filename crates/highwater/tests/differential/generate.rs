@@ -171,7 +171,7 @@ fn banded(random: &mut SmallRng, on: On, input: &str) -> String {
     let (asof, near) = (pick(random, &["asof left join", "asof join"]), pick(random, &[">=", ">", "<=", "<"]));
     let rows = match random.random_range(0..3) {
         0 if on == On::DuckDb => format!(
-            "from ({input}) as r {asof} (select k, since, max(rate) as rate from terms group by all) as t on t.k = r.k and r.ts {near} t.since"
+            "from ({input}) as r {asof} (select k, since, max(rate) as rate from terms group by all) as t on t.k = r.k and r.ts {near} t.since where r.ts is not null"
         ),
         1 => format!("from ({input}) as r, terms as t where {condition}"),
         _ => format!("from ({input}) as r {word} terms as t on {condition}"),

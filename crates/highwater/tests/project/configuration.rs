@@ -196,11 +196,11 @@ fn configuration_that_cannot_be_meant_is_refused() {
     error HW0208: the microbatch model `a` does not say `begin`
       at models/a.sql:1:1
       note: it is described in models/schema.yml
-      help: a microbatch model needs event_time, begin and batch_size
+      help: it must provide a 'begin', as event_time, begin and batch_size are needed
     error HW0208: the microbatch model `a` does not say `batch_size`
       at models/a.sql:1:1
       note: it is described in models/schema.yml
-      help: a microbatch model needs event_time, begin and batch_size
+      help: it must provide a 'batch_size', as event_time, begin and batch_size are needed
     error HW0208: the snapshot `s` must say `updated_at`
       at snapshots/s.sql:1:1 `{% snapshot s %}{{ config(strategy='timestamp', unique_key='id') }} select 1{% endsnapshot %}`
       help: name the column that tells when a row changed

@@ -140,6 +140,7 @@ fn a_missing_profile_says_where_it_was_looked_for() {
     let shown = try_build(&folder, &options(&folder)).expect_err("no profile");
     insta::assert_snapshot!(shown, @r"
     error HW0110: no profiles.yml found for the profile `shop`
+      note: dbt looked for a profiles.yml file in [folder], and so did hw
       note: looked for [folder]/profiles.yml
       help: put this into profiles.yml beside dbt_project.yml:
 
@@ -157,11 +158,13 @@ fn a_missing_profile_says_where_it_was_looked_for() {
 fn a_profile_of_another_name_is_offered() {
     insta::assert_snapshot!(errors("==> dbt_project.yml\nname: shop\nprofile: shopp\n"), @r"
     error HW0110: profiles.yml has no profile `shopp`
+      note: Could not find profile named 'shopp'
       note: it has `shop`
       help: did you mean `shop`? (`profile:` in dbt_project.yml, or --profile)
     ");
     insta::assert_snapshot!(errors("==> dbt_project.yml\nname: shop\nprofile: warehouse\n"), @r"
     error HW0110: profiles.yml has no profile `warehouse`
+      note: Could not find profile named 'warehouse'
       note: it has `shop`
       help: put this into profiles.yml beside dbt_project.yml:
 
@@ -184,6 +187,7 @@ fn targets_that_cannot_be_used_are_refused() {
     insta::assert_snapshot!(errors("==> profiles.yml\nshop:\n  target: prd\n  outputs:\n    prod: {type: duckdb}\n"), @r"
     error HW0111: the profile `shop` has no target `prd`
       at profiles.yml:2:11 `prd`
+      note: The profile 'shop' does not have a target named 'prd'.
       help: did you mean `prod`?
     ");
     insta::assert_snapshot!(errors("==> profiles.yml\nshop:\n  target: a\n  outputs:\n    a:\n      type: snowflake\n      account: x\n"), @r"

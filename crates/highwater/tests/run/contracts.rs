@@ -88,8 +88,7 @@ fn other_columns_than_promised_are_refused_with_a_table_of_them() {
 
 #[test]
 fn descriptions_become_comments_and_a_new_table_gets_its_indexes() {
-    let config =
-        "materialized='table', persist_docs={'relation': true, 'columns': true}, indexes=[{'columns': ['id']}]";
+    let config = "materialized='table', persist_docs={'relation': true, 'columns': true}, indexes=[{'columns': ['id']}, {'columns': ['id']}]";
     let project = Project::new(&[
         (
             "models/orders.yml",
@@ -101,7 +100,7 @@ fn descriptions_become_comments_and_a_new_table_gets_its_indexes() {
         project.run(Command::Run);
         assert_eq!(project.query("select comment from duckdb_tables()"), "Orders, it's all");
         assert_eq!(project.query("select comment from duckdb_columns() where column_name = 'id'"), "the key");
-        assert_eq!(project.query("select expressions from duckdb_indexes()"), "[id]");
+        assert_eq!(project.query("select expressions from duckdb_indexes()"), "[id]\n[id]");
     }
 }
 
@@ -128,4 +127,32 @@ fn a_foreign_key_refers_to_another_model() {
         project.query("select constraint_text from duckdb_constraints() where constraint_type = 'FOREIGN KEY'"),
         @"FOREIGN KEY (id) REFERENCES parent(id)"
     );
+}
+
+#[test]
+fn templates_ask_what_a_schema_holds() {
+    let ask = "{{ config(materialized='table') }}
+        -- depends_on: {{ ref('seen') }} {{ ref('orders') }}
+        {%- set lines, place = [], api.Relation.create(database=target.database, schema='information_schema') -%}
+        {%- set held = get_catalog(place, [ref('seen').schema]).rows if execute else [] -%}
+        {%- set one = get_catalog_relations(place, [ref('orders')]).rows if execute else [] -%}
+        {%- for row in held -%}
+          {%- do lines.append([row['table_name'], row['table_type'], row['table_comment'], row['column_name'], row['column_comment']] | join(' ')) -%}
+        {%- endfor %}
+        select '{{ one | length }} {{ lines | join(', ') }}' as told";
+    for project in Project::everywhere(&[
+        (
+            "models/orders.sql",
+            "{{ config(materialized='table', persist_docs={'relation': true, 'columns': true}) }} select 1 as id, 2 as n",
+        ),
+        ("models/orders.yml", "models: [{name: orders, description: all, columns: [{name: id, description: key}]}]"),
+        ("models/seen.sql", "select id from {{ ref('orders') }}"),
+        ("models/told.sql", ask),
+    ]) {
+        project.run(Command::Run);
+        assert_eq!(
+            project.query("select told from told"),
+            "2 orders BASE TABLE all id key, orders BASE TABLE all n None, seen VIEW None id None"
+        );
+    }
 }

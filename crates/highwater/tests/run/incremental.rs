@@ -223,7 +223,7 @@ fn merge_takes_clauses_of_its_own() {
       MERGE configuration errors:
       in model.shop.orders
       merge_clauses.when_matched must contain at least one element
-      with merge_clauses these have no effect and must go: merge_update_columns
+      with merge_clauses these basic merge configurations will be ignored and must go: merge_update_columns
     ");
 }
 

@@ -134,6 +134,15 @@ fn a_range_is_built_again_but_never_with_a_full_refresh() {
     assert_eq!(refused[0].code, "HW0419");
     project.results(&RunOptions { full_refresh: true, ..evening(3) });
     assert_eq!(project.query("select id from daily order by moment"), "10\n20\n30");
+    // Where nothing is lost it may be: rows that all lie in the range, and no table at all.
+    project.execute("delete from daily where id <> 20; update raw.events set id = id + 1");
+    project.results(&options);
+    assert_eq!(project.query("select id from daily"), "21");
+    project.execute("insert into daily values (7, null)");
+    execute(&project.session(), &options, &|_| {}).expect_err("a row without a moment would be lost");
+    project.execute("drop table daily");
+    project.results(&options);
+    assert_eq!(project.query("select id from daily"), "21");
 }
 
 #[test]
@@ -165,7 +174,7 @@ fn a_unique_key_means_nothing_to_it() {
     project.results(&evening(1));
     insta::assert_snapshot!(lines(&project.results(&evening(1))), @"
     model.shop.daily error Compilation Error in model daily (models/daily.sql)
-      the strategy microbatch replaces windows of event_time, so 'unique_key' has no meaning for it: remove it, or use merge
+      the strategy microbatch does not support 'unique_key': it replaces windows of event_time; remove it, or use merge
       in model.shop.daily
     ");
 }

@@ -81,3 +81,17 @@ fn a_file_that_is_no_csv_leaves_the_table_alone() {
     assert_eq!((diagnostic.code, diagnostic.title.as_str()), ("HW0420", "cannot read seeds/s.csv as CSV"));
     assert_eq!(project.query("from s"), "1 | a");
 }
+
+#[test]
+fn a_seed_with_a_unique_index_is_loaded_again() {
+    let project = Project::new(&[
+        ("seeds/codes.csv", "code,rate\n7,1\n8,2\n"),
+        ("seeds/seeds.yml", "seeds: [{name: codes, config: {indexes: [{columns: [code], unique: true}]}}]"),
+    ]);
+    for rows in ["7,1\n8,2\n", "7,3\n9,4\n"] {
+        project.write("seeds/codes.csv", &format!("code,rate\n{rows}"));
+        assert_eq!(project.run(Command::Seed), "seed.shop.codes success INSERT 2");
+        assert_eq!(project.query("select expressions, is_unique from duckdb_indexes()"), "[code] | true");
+    }
+    assert_eq!(project.query("from codes order by code"), "7 | 3\n9 | 4");
+}

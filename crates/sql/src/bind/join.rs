@@ -143,7 +143,7 @@ impl Binder<'_> {
             let Some(near) = self.row_expression(match_condition, &both, environment, outer)? else {
                 return Err(self.unbound("a subquery in a join condition has no rule", join));
             };
-            return Ok(self.nearest((left, left_scope), (right, right_scope), conditions, near));
+            return self.nearest((left, left_scope), (right, right_scope), conditions, near, join);
         }
         if matches!(sides, Sides::AsOf) {
             let using = matches!(constraint, JoinConstraint::Using(_));
@@ -152,7 +152,7 @@ impl Binder<'_> {
             let Some(near) = near.or(found) else {
                 return Err(self.unbound("what is near in this asof join cannot be told", join));
             };
-            return Ok(self.nearest((left, left_scope), (right, right_scope), conditions, near));
+            return self.nearest((left, left_scope), (right, right_scope), conditions, near, join);
         }
         let (kind, first, second) = match sides {
             Sides::Inner => (JoinKind::Inner, left, right),

@@ -62,6 +62,9 @@ const MOST_SCANS: usize = 400;
 /// More mentions of common table expressions and of aliases than this, and binding gives up, too: they need not hold any table.
 const MOST_BINDINGS: usize = 4_000;
 
+/// The word of the only join for which it matters whether a column may be NULL.
+const ASOF: &str = "asof";
+
 /// What binding found besides the tree.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
@@ -90,6 +93,8 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
         decisive: BTreeSet::new(),
         deciding: false,
         unique: Vec::new(),
+        present: BTreeSet::new(),
+        never_null_matters: text.sql.to_ascii_lowercase().contains(ASOF),
         picks: Vec::new(),
         limits: Vec::new(),
     };
@@ -101,7 +106,19 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
     let computed = 0..binder.columns.len();
     binder.learn(&computed.collect());
     let Binder {
-        columns, scans, excerpts, findings, decisive, coerced, barred, qualified, unique, picks, limits, ..
+        columns,
+        scans,
+        excerpts,
+        findings,
+        decisive,
+        coerced,
+        barred,
+        qualified,
+        unique,
+        present,
+        picks,
+        limits,
+        ..
     } = binder;
     (
         bound.map(|bound| Tree {
@@ -116,6 +133,7 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
             barred,
             qualified,
             unique,
+            present,
             picks,
             limits,
         }),
@@ -176,6 +194,10 @@ struct Binder<'a> {
     deciding: bool,
     /// Columns that were declared to tell rows apart.
     unique: Vec<Unique>,
+    /// Columns that were declared never to be NULL.
+    present: BTreeSet<Id>,
+    /// Whether that matters to anything in the query: asking costs a question for every table.
+    never_null_matters: bool,
     /// Aggregates that take one row's value.
     picks: Vec<Pick>,
     /// Limits.
@@ -196,11 +218,14 @@ impl Binder<'_> {
         self.columns.dialect
     }
 
-    /// Takes down what was declared unique in a table, or in a view that stands here with its text.
+    /// Takes down what was declared of a table, or of a view that stands here with its text.
     fn declare(&mut self, parts: &[String], columns: &[(Id, String)]) {
+        let dialect = self.dialect();
+        let find = |name: &String| columns.iter().find(|(_, other)| dialect.same_name(other, name)).map(|(id, _)| *id);
+        if self.never_null_matters {
+            self.present.extend(self.catalog.never_null(parts).iter().filter_map(find));
+        }
         for key in self.catalog.unique_keys(parts) {
-            let same = |other: &String, name: &String| self.dialect().same_name(other, name);
-            let find = |name: &String| columns.iter().find(|(_, other)| same(other, name)).map(|(id, _)| *id);
             if let Some(key) = key.iter().map(find).collect::<Option<BTreeSet<Id>>>().filter(|key| !key.is_empty()) {
                 let ids = columns.iter().map(|(id, _)| *id).collect();
                 self.unique.push(Unique { table: parts.last().cloned().unwrap_or_default(), key, ids });

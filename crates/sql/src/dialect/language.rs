@@ -104,6 +104,16 @@ pub trait Language: Sync {
     /// Makes a table anew from a query. `standing` says whether one is there, with these columns: what hangs on it is kept then.
     fn replace(&self, table: &str, query: &str, standing: bool) -> String;
 
+    /// Gives a table further columns behind its own, by name and type. None where a table is as well made anew, because nothing hangs on it.
+    fn append_columns(&self, _table: &str, _columns: &[(String, String)]) -> Option<String> {
+        None
+    }
+
+    /// Takes columns away from a table, and fails where a view reads them. None as for [`Language::append_columns`].
+    fn drop_columns(&self, _table: &str, _names: &[String]) -> Option<String> {
+        None
+    }
+
     /// Removes a view or a table, by the word for what it is.
     fn remove(&self, kind: &str, name: &str) -> String;
 
@@ -136,6 +146,14 @@ pub trait Language: Sync {
     /// The query for the keys that the database keeps to in a table, all three names given as literals: a name of the key, and one of its
     /// columns.
     fn unique_keys(&self, database: &str, schema: &str, name: &str) -> String;
+
+    /// A query for the columns of a table that the database keeps from being NULL. Arguments are literals.
+    fn never_null(&self, database: &str, schema: &str, name: &str) -> String {
+        format!(
+            "select column_name from information_schema.columns where is_nullable = 'NO' and lower(table_catalog) = lower({database}) \
+             and lower(table_schema) = lower({schema}) and lower(table_name) = lower({name})"
+        )
+    }
 
     /// What a function of this name is, by our own lists; everything they do not have is taken for a scalar function.
     fn builtin(&self, name: &str) -> FunctionKind;

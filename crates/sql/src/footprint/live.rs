@@ -10,7 +10,7 @@ use super::row::own_column;
 use super::ties;
 use crate::Finding;
 use crate::tree::{
-    Id, JoinKind, Node, SetKind, Tree, WindowFunction, columns_of, columns_of_all, is_large, substitute,
+    Id, JoinKind, Node, Order, SetKind, Tie, Tree, WindowFunction, columns_of, columns_of_all, is_large, substitute,
 };
 
 /// By scan, the columns that matter.
@@ -69,6 +69,7 @@ impl Live<'_> {
                 self.walk(right, &wanted);
             }
             Node::Depend { input, on, tie, .. } => {
+                self.ties_of_nearest(on, tie, &wanted);
                 let equal = tie.equalities.iter().map(|(outer, _)| outer);
                 let outer = columns_of_all(equal.chain(&tie.others));
                 self.walk(input, &(&wanted | &outer));
@@ -122,6 +123,17 @@ impl Live<'_> {
                 self.ties.extend(ties::open(self.tree, input, order, &[], &kept, function.place.as_ref()));
             }
         }
+    }
+
+    /// Of rows that are equally near, an `asof` join takes whichever it likes.
+    fn ties_of_nearest(&mut self, on: &Node, tie: &Tie, wanted: &BTreeSet<Id>) {
+        let Some(nearest) = &tie.nearest else { return };
+        let keys = tie.equalities.iter().map(|(_, theirs)| theirs);
+        let by = keys.chain([&nearest.theirs]).cloned().collect();
+        let kept =
+            nearest.found.iter().filter(|(_, fresh)| wanted.contains(fresh)).map(|(theirs, _)| *theirs).collect();
+        let order = Order { name: ties::ASOF.to_owned(), by, values: None };
+        self.ties.extend(ties::open(self.tree, on, &order, &[], &kept, nearest.place.as_ref()));
     }
 
     fn every_column(&mut self, node: &Node) {

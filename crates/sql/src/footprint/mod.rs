@@ -25,6 +25,7 @@
 //! | `live.rs` | the columns and filters that matter, per table | |
 //! | `determined.rs` | which columns follow from which | |
 //! | `ties.rs` | orders that leave open which row comes first | 33 |
+//! | `moment.rs` | `asof` joins of rows that may have no moment | 12, 33 |
 //! | `mutant.rs` | deliberately wrong variants of the rules, for tests | |
 //!
 //! An operator without a rule gives everything: right, only wider.
@@ -38,6 +39,7 @@ mod expand;
 mod group;
 mod join;
 pub(crate) mod live;
+pub(crate) mod moment;
 pub(crate) mod mutant;
 mod outer;
 mod recursion;

@@ -5,6 +5,7 @@
 //! joins and groups, covers
 //!
 //! - the value taken, for `first_value`, `any_value`, `arg_max` and their kind;
+//! - every column that is kept of the row found, for an `asof` join, whose order is its keys and its moment;
 //! - every column that is kept of the rows, for `row_number`, `lag` and whatever looks at a frame of rows: rows that tie are then equal, and
 //!   it does not matter which of them comes first.
 //!
@@ -17,6 +18,9 @@ use sqlparser::ast::{Expr, UnaryOperator};
 use super::determined::closure;
 use crate::tree::{Id, Node, Order, Tree, as_column, columns_of_all};
 use crate::{Finding, Place};
+
+/// What an `asof` join is called among functions that depend on an order: its keys and its moment.
+pub(super) const ASOF: &str = "asof join";
 
 /// More columns than this are not listed.
 const LISTED: usize = 3;
@@ -75,6 +79,13 @@ fn finding(tree: &Tree, order: &Order, missing: &[Id], place: Option<&Place>) ->
     };
     let unique = tree.unique.iter().find(|unique| missing.iter().any(|id| unique.ids.contains(id)));
     let help = match unique {
+        _ if order.name == ASOF => {
+            let by: Vec<String> = columns_of_all(&order.by).iter().map(|id| tree.columns[*id].name.clone()).collect();
+            let by = by.join(", ");
+            format!(
+                "join one row for each ({by}): group the right side by them, or declare with a unique test that there are no two"
+            )
+        }
         Some(unique) => {
             let key: Vec<String> = unique.key.iter().map(|id| format!("`{}`", tree.columns[*id].name)).collect();
             format!("add {}, the key of {}, to the order by", key.join(", "), unique.table)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use highwater::backfill::{
-    self, Applied, ApplyOptions, BackfillError, Event, File, RolledBack, Room, Site, State, size,
+    self, Applied, ApplyOptions, BackfillError, ColumnChange, Event, File, RolledBack, Room, Site, State, size,
 };
 use highwater::diagnostics::Diagnostic;
 use highwater::exact::Writers;
@@ -198,7 +198,12 @@ fn screen(applied: &Applied) -> String {
             let sum = column.sum.as_ref().map_or_else(String::new, |(was, is)| format!("  sum {was} to {is}"));
             let (was, is) = column.nulls;
             let nulls = if was == is { String::new() } else { format!("  without a value {was} to {is}") };
-            let _ = writeln!(out, "    {}{sum}{nulls}", column.name);
+            let words = match column.change {
+                Some(ColumnChange::New) => "  new column".to_owned(),
+                Some(ColumnChange::Gone) => "  column goes".to_owned(),
+                None => format!("{sum}{nulls}"),
+            };
+            let _ = writeln!(out, "    {}{words}", column.name);
         }
     }
     for metric in applied.audit.iter().flat_map(|audit| &audit.metrics) {

@@ -116,6 +116,14 @@ fn step_words(step: &Value) -> String {
     if !text("by").is_empty() {
         let _ = write!(words, " by {}", text("by"));
     }
+    let approvals: Vec<&str> =
+        step.get("approvals").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    if !approvals.is_empty() {
+        let _ = write!(words, ", approved by {}", approvals.join(", "));
+    }
+    for moved in step.get("moved").and_then(Value::as_array).into_iter().flatten() {
+        let _ = write!(words, "; {}", moved.as_str().unwrap_or_default());
+    }
     if let Some(seconds) = step.get("seconds").and_then(Value::as_f64) {
         let _ = write!(words, " after {seconds:.1} s");
     }
@@ -195,7 +203,7 @@ pub fn status(arguments: &StatusArguments, global: &GlobalArguments, ui: &Ui) ->
                 State::Staging => {
                     format!("staging: {done} of {} staged, at {} UTC", count(of, "batch"), entry.changed_at)
                 }
-                state => format!("{}, since {} UTC; {}", state.word(), entry.changed_at, state.next(id)),
+                state => format!("{}, since {} UTC; {}", state.word(), entry.changed_at, entry.next()),
             }
         }
     };

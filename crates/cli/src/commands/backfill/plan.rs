@@ -149,7 +149,12 @@ fn screen(file: &File, path: &str) -> String {
             None => model.partitions.join(", "),
         };
         let _ = writeln!(out, "  {}  {}  {what}", strong(&format!("{:width$}", model.label)), model.amount);
-        let _ = writeln!(out, "  {:width$}  {}", "", faint(&model.why.join("; ")));
+        if model.whole.iter().ne(&model.why) {
+            let _ = writeln!(out, "  {:width$}  {}", "", faint(&model.why.join("; ")));
+        }
+        if let Some(change) = &model.columns {
+            let _ = writeln!(out, "  {:width$}  {}", "", warn(&format!("its columns change: {change}")));
+        }
     }
     let reached = &plan.reached;
     for (word, names) in [
@@ -200,8 +205,9 @@ pub fn approve(arguments: &ApproveArguments, global: &GlobalArguments, ui: &Ui) 
         return Ok(Exit::Ok);
     }
     let said = if is_new { good("approved") } else { faint("had been approved") };
+    let counted = if want == 0 { "none was wanted".to_owned() } else { format!("{have} of {want}") };
     ui.answer(&format!(
-        "backfill {} {said} by {}: {have} of {want}; commit {}\n",
+        "backfill {} {said} by {}: {counted}; commit {}\n",
         file.backfill,
         arguments.name.trim(),
         files::shown(&path)

@@ -36,6 +36,7 @@ struct Told {
     killed: u64,
     refused: u64,
     rolled_back: u64,
+    reshaped: u64,
 }
 
 /// A project in the middle of its story.
@@ -45,6 +46,8 @@ struct Story {
     /// Changes that are still to come.
     changes: Vec<String>,
     random: SmallRng,
+    /// Gives models other columns now and then, in some of the stories.
+    shapes: Option<SmallRng>,
     naive: Option<Naive>,
     told: Told,
     steps: u32,
@@ -66,7 +69,8 @@ impl Story {
         let mut changes: Vec<String> = case.batches.concat();
         changes.reverse();
         let random = SmallRng::seed_from_u64(seed);
-        let mut story = Self { world, models, changes, random, naive, told: Told::default(), steps: 0 };
+        let shapes = seed.is_multiple_of(3).then(|| SmallRng::seed_from_u64(seed + 1));
+        let mut story = Self { world, models, changes, random, shapes, naive, told: Told::default(), steps: 0 };
         story.is_small().then_some(())?;
         story.run().ok()?;
         Some(story)
@@ -91,6 +95,23 @@ impl Story {
         let coming = self.changes.split_off(self.changes.len() - count);
         coming.iter().rev().for_each(|sql| self.world.session.execute(sql).map(drop).expect("a change"));
         count > 0
+    }
+
+    /// Gives a model's query one column more, before or behind the others.
+    fn reshape(&mut self) {
+        let count = self.models.len();
+        let Some(random) = &mut self.shapes else { return };
+        if random.random_bool(0.4) {
+            return;
+        }
+        let (place, behind) = (random.random_range(0..count), random.random_bool(0.7));
+        let (model, step) = (&mut self.models[place], self.steps);
+        let (sql, column) = (&model.sql, format!("{step} as added_{step}"));
+        model.sql = if behind {
+            format!("select hw_inner.*, {column} from ({sql}) as hw_inner")
+        } else {
+            format!("select {column}, hw_inner.* from ({sql}) as hw_inner")
+        };
     }
 
     fn tables(&mut self) -> String {
@@ -267,6 +288,7 @@ impl Story {
     }
 
     fn backfill(&mut self) -> Result<(), String> {
+        self.reshape();
         let Ok(file) = self.plan() else { return Ok(()) };
         if self.random.random_bool(0.2) {
             self.change(2);
@@ -279,6 +301,7 @@ impl Story {
             return self.abandon(&file);
         }
         self.told.published += 1;
+        self.told.reshaped += u64::from(file.plan.models.iter().any(|part| part.columns.is_some()));
         self.check_published(&file)?;
         self.check_ledger()?;
         if self.random.random_bool(0.4) {
@@ -347,6 +370,7 @@ fn stories(place: Place, first_seed: u64, count: u64) {
                 all.killed += one.killed;
                 all.refused += one.refused;
                 all.rolled_back += one.rolled_back;
+                all.reshaped += one.reshaped;
             }
             Ok(None) => {}
             Err(wrong) => panic!("seed {seed}: {wrong}\n{}", generate::case(seed, &[], place)),
@@ -354,7 +378,10 @@ fn stories(place: Place, first_seed: u64, count: u64) {
         seed += 1;
     }
     println!("{count} stories from seed {first_seed}: {all:?}");
-    assert!(count < STORIES || (all.published > count / 2 && all.rolled_back > 0 && all.killed > 0), "{all:?}");
+    assert!(
+        count < STORIES || (all.published > count / 2 && all.rolled_back > 0 && all.killed > 0 && all.reshaped > 0),
+        "{all:?}"
+    );
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 mod generated;
 mod random;
+mod shapes;
 mod steps;
 mod workshop;
+mod zombies;
 
 /// A rule left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +22,14 @@ pub enum Naive {
     BlindResume,
     /// Changes of a source are looked for in the partitions of the backfill, and not in those that reach into them.
     NarrowFocus,
+    /// A child is staged from its parent's new columns, though its own would be others then.
+    UnreadChild,
+    /// Rolling back leaves the table the columns it has got.
+    KeepsColumns,
+    /// A swap leaves the fence as it is.
+    Unfenced,
+    /// Old rows are put back however old they are.
+    NeverTooLate,
     /// What holds still only while nobody else writes is taken to hold still.
     NotAlone,
 }

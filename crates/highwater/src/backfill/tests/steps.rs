@@ -259,3 +259,44 @@ fn a_source_that_moves_beside_the_plan_and_reaches_into_it_is_noticed() {
         }
     }
 }
+
+/// Whether old rows are put back so many days later.
+fn put_back_after(days: i64, naive: Option<Naive>) -> bool {
+    let mut shop = Workshop::new();
+    shop.naive = naive.into_iter().collect();
+    shop.world.sql(CORRECTION);
+    let file = shop.plan(&["facts"], &dirty()).expect("a plan");
+    shop.apply(&file).expect("applied");
+    let now = shop.tables();
+    shop.world.day += days;
+    match shop.rollback(&file) {
+        Ok(_) => true,
+        Err(BackfillError::TooLate { until, .. }) => {
+            assert_eq!(until, "2026-02-24");
+            assert_eq!(shop.tables(), now);
+            false
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn old_rows_are_put_back_as_long_as_they_are_kept() {
+    assert!(put_back_after(14, None));
+    assert!(!put_back_after(15, None));
+    assert!(put_back_after(15, Some(Naive::NeverTooLate)), "the mutant does no harm");
+}
+
+#[test]
+fn time_is_foreseen_by_what_the_last_backfill_took() {
+    let mut shop = Workshop::new();
+    shop.world.sql(CORRECTION);
+    let first = shop.plan(&["facts"], &dirty()).expect("a plan");
+    shop.apply(&first).expect("applied");
+    let timed = "select count(*) from highwater.backfill_partitions where seconds is null or seconds <= 0";
+    assert_eq!(shop.world.rows(timed), "0", "a partition was not timed");
+    shop.world.sql("update highwater.backfill_partitions set seconds = 0.5");
+    shop.world.sql("update raw_orders set amount = amount + 1");
+    let second = shop.plan(&["facts"], &named(&["2026-02-01..2026-02-03"])).expect("a plan");
+    assert_eq!(second.plan.models[0].milliseconds, Some(1500));
+}

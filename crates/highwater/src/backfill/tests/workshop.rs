@@ -42,6 +42,11 @@ pub fn dirty() -> Request {
     Request { what: What::Dirty, ..named(&[]) }
 }
 
+/// What an old version of the logic built.
+pub fn logic() -> Request {
+    Request { what: What::Logic, ..named(&[]) }
+}
+
 /// The models of the shop.
 pub fn family() -> Vec<Known> {
     vec![
@@ -104,6 +109,25 @@ impl Workshop {
             .collect()
     }
 
+    /// The same of the models of a backfill.
+    pub fn differences_of(&mut self, file: &File) -> Vec<String> {
+        let all = std::mem::take(&mut self.models);
+        self.models = all
+            .iter()
+            .filter(|known| file.plan.models.iter().any(|part| part.unique_id == known.model.unique_id))
+            .cloned()
+            .collect();
+        let found = self.differences();
+        self.models = all;
+        found
+    }
+
+    /// Gives a model another query.
+    pub fn rewrite(&mut self, name: &str, sql: &str) {
+        let known = self.models.iter_mut().find(|known| known.model.relation.identifier == name).expect("a model");
+        sql.clone_into(&mut known.model.sql);
+    }
+
     /// Every row of every table.
     pub fn tables(&mut self) -> String {
         let names: Vec<String> = self.models.iter().map(|known| known.model.relation.sql()).collect();
@@ -121,6 +145,7 @@ impl Workshop {
         let silent = |_: Event| {};
         let around = self.world.around.clone();
         let mut site = Site::new(self.world.session.as_mut(), &models, &around, &identity, &silent);
+        site.naive.clone_from(&self.naive);
         plan(&mut site, request, "shop", "duckdb", Reached::default()).map(|plan| File::new(plan, None))
     }
 

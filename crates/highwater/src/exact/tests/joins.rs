@@ -116,13 +116,13 @@ const SHAPES: &[(&str, &str, char, &str)] = &[
         "nearest",
         "day:created_at",
         'I',
-        "select o.order_id, o.created_at, t.rate from raw_orders o asof left join (select customer_id, valid_from, max(rate) as rate from raw_terms group by all) t on o.customer_id = t.customer_id and o.created_at >= t.valid_from",
+        "select o.order_id, o.created_at, t.rate from raw_orders o asof left join (select customer_id, valid_from, max(rate) as rate from raw_terms group by all) t on o.customer_id = t.customer_id and o.created_at >= t.valid_from where o.created_at is not null",
     ),
     (
         "next_one",
         "day:created_at",
         'I',
-        "select o.order_id, o.created_at, t.valid_from from raw_orders o asof join (select distinct customer_id, valid_from from raw_terms) t on o.customer_id = t.customer_id and o.created_at < t.valid_from",
+        "select o.order_id, o.created_at, t.valid_from from (select * from raw_orders where created_at > timestamp '2000-01-01') o asof join (select distinct customer_id, valid_from from raw_terms) t on o.customer_id = t.customer_id and o.created_at < t.valid_from",
     ),
     (
         "earlier_orders",

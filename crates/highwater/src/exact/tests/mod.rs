@@ -12,6 +12,7 @@ mod files;
 mod functions;
 pub(crate) mod fuzz;
 mod joins;
+mod moments;
 mod plans;
 mod shapes;
 mod swaps;

@@ -36,6 +36,8 @@ const OPEN: &[&str] = &[
     "select order_id, amount from raw_orders order by amount limit 3",
     "select o.order_id, (select i.region from raw_customers i where i.customer_id = o.customer_id order by i.customer_id limit 1) as r from raw_orders o",
     "select customer_id, mode(note) as m from raw_orders group by 1",
+    "select c.customer_id, o.amount from (select customer_id, timestamp '2026-03-01' as day from raw_customers) c asof join raw_orders o on o.customer_id = c.customer_id and c.day >= o.created_at",
+    "select o.order_id, n.note from (select * from raw_orders where created_at is not null) o asof left join (select customer_id, created_at, amount, note from raw_orders group by all) n on n.customer_id = o.customer_id and n.created_at < o.created_at",
 ];
 
 const CLOSED: &[&str] = &[
@@ -55,6 +57,8 @@ const CLOSED: &[&str] = &[
     "select c.customer_id, s, row_number() over (order by c.customer_id) as p from (select customer_id, sum(amount) as s from raw_orders group by 1) as c",
     "select order_id, amount from raw_orders order by amount, order_id limit 3",
     "select order_id, amount from raw_orders order by 2 desc, 1 limit 3",
+    "select c.customer_id, o.created_at from (select customer_id, timestamp '2026-03-01' as day from raw_customers) c asof join raw_orders o on o.customer_id = c.customer_id and c.day >= o.created_at",
+    "select o.order_id, n.note from (select * from raw_orders where created_at is not null) o asof left join (select customer_id, created_at, max(note) as note from raw_orders group by all) n on n.customer_id = o.customer_id and n.created_at < o.created_at",
     "with d as (select *, row_number() over (partition by order_id order by created_at desc, amount, customer_id, note) as n from raw_orders) \
      select *, lag(amount) over (partition by customer_id order by created_at, order_id) as before from d where n = 1",
 ];

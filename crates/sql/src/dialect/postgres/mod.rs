@@ -127,6 +127,16 @@ impl Language for Postgres {
         }
     }
 
+    fn append_columns(&self, table: &str, columns: &[(String, String)]) -> Option<String> {
+        let add = |(name, data_type): &(String, String)| format!("add column {} {data_type}", self.quote(name));
+        Some(format!("alter table {table} {}", columns.iter().map(add).collect::<Vec<_>>().join(", ")))
+    }
+
+    fn drop_columns(&self, table: &str, names: &[String]) -> Option<String> {
+        let drop = |name: &String| format!("drop column {}", self.quote(name));
+        Some(format!("alter table {table} {}", names.iter().map(drop).collect::<Vec<_>>().join(", ")))
+    }
+
     fn remove(&self, kind: &str, name: &str) -> String {
         format!("drop {kind} {name} cascade")
     }

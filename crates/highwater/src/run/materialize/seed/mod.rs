@@ -6,7 +6,8 @@
 //! | `copied.rs`, `copied_types.rs` | for an engine behind a connection: read here, sent as a copy |
 //!
 //! A first run and a full refresh build a new table and swap it in; every other run replaces the rows of the table there
-//! is, in one transaction.
+//! is, in one transaction. DuckDB's unique indexes still know the rows that the transaction has deleted: with one, the
+//! table is built anew.
 
 mod copied;
 mod copied_types;
@@ -50,7 +51,8 @@ pub(super) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
         _ => Box::new(copied::read(task)?),
     };
     let existing = kind(task, relation)?;
-    let fresh = existing != Some(RelationKind::Table) || full_refresh(task);
+    let unique = task.shared.engine.adapter() == "duckdb" && has_unique_index(task);
+    let fresh = existing != Some(RelationKind::Table) || full_refresh(task) || unique;
     let written = if fresh {
         rows.build(task, relation)?
     } else {
@@ -67,6 +69,12 @@ pub(super) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
         code: Some(code),
         ..Outcome::built(RelationKind::Table, Some(written))
     })
+}
+
+/// Whether `indexes` has a unique one.
+fn has_unique_index(task: &Task<'_>) -> bool {
+    let indexes = task.node.config.get("indexes").and_then(Value::as_array);
+    indexes.into_iter().flatten().any(|index| index.get("unique").and_then(Value::as_bool) == Some(true))
 }
 
 /// `column_types`, by lower-case name.

@@ -200,7 +200,7 @@ pub fn listed(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
     node("listed", pieces, items.columns())
 }
 
-/// Rule 12: the newest row before, of one row per key and moment.
+/// Rule 12: the newest row before, of one row per key and moment, for rows that have a moment of their own.
 pub fn asof(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
     if !grammar.duckdb {
         return None;
@@ -217,9 +217,10 @@ pub fn asof(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
         "asof",
         vec![
             t(format!("select {} from ", items.sql())),
+            t("(select p.* from "),
             Piece::From(left),
             t(format!(
-                " as r {word} (select s.{other} as k, cast(s.{to} as timestamp) as at, max(s.{number}) as newest from "
+                " as p where p.{at} is not null) as r {word} (select s.{other} as k, cast(s.{to} as timestamp) as at, max(s.{number}) as newest from "
             )),
             Piece::From(right),
             t(format!(" as s group by 1, 2) as d on r.{one} = d.k and cast(r.{at} as timestamp) >= d.at")),
