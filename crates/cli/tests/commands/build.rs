@@ -132,7 +132,7 @@ other_report no-op 0
 [CLOCK]  1 of 1 START hook: shop.on-run-end.0 ... [RUN]
 [CLOCK]  1 of 1 OK hook: shop.on-run-end.0 ... [OK in [TIME]]
 [CLOCK]
-[CLOCK]  Finished running 2 models, 1 data test, 2 exposures, 1 project hook in [TIME] ([TIME]).
+[CLOCK]  Finished running 2 models, 1 data test, 2 exposures in [TIME] ([TIME]).
 [CLOCK]
 [CLOCK]  Completed with 1 error, and 0 warnings:
 [CLOCK]  fail source_unique_landing_raw_id: Got 1 result, configured to fail if != 0
