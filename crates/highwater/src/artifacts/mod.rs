@@ -3,6 +3,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `catalog.rs` | what the database holds, in dbt's schema |
+//! | `graph_summary.rs` | the shape of the graph |
 //! | `manifest/` | the graph in dbt's schema |
 //! | `metadata.rs` | their heads |
 //! | `object.rs` | JSON written field by field |
@@ -12,6 +13,7 @@
 //! | `write.rs` | files that are either the old or the new ones, never half of each |
 
 mod catalog;
+mod graph_summary;
 mod manifest;
 mod metadata;
 mod object;
@@ -21,6 +23,7 @@ mod sources;
 mod write;
 
 pub use catalog::{catalog_json, empty_catalog_json};
+pub use graph_summary::graph_summary_json;
 pub(crate) use manifest::Lineage;
 pub use manifest::write_manifest;
 pub(crate) use manifest::{exposure_value, node_value, sections};

@@ -6,6 +6,7 @@
 //! | `postgres/` | PostgreSQL, over its own protocol |
 //! | `ddl/` | how each engine makes, renames and removes tables and views |
 //! | `error.rs` | what an engine answers when it cannot |
+//! | `quiet.rs` | whether a process may have written a database that it has to itself |
 //! | `occupant.rs` | the process that has a database file open |
 //! | `relation.rs` | names of tables and views, quoted |
 //! | `table.rs` | query results small enough to show |
@@ -15,6 +16,7 @@ mod duckdb;
 mod error;
 mod occupant;
 mod postgres;
+mod quiet;
 mod relation;
 mod table;
 
@@ -25,6 +27,7 @@ pub use self::duckdb::DuckDb;
 pub use self::postgres::{Mode as PostgresEncryption, Postgres, Settings as PostgresSettings, Tls as PostgresTls};
 pub use error::{Cause, EngineError, MissingColumn, Obstacle};
 pub(crate) use occupant::occupant;
+pub use quiet::Quiet;
 pub use relation::{Relation, RelationKind, Remarks, quote_identifier, quote_literal};
 pub use table::{Cell, Column, Table};
 
@@ -169,6 +172,15 @@ pub trait Connection: Send {
     fn rollback(&mut self) -> Result<(), EngineError> {
         self.execute("rollback").map(drop)
     }
+
+    /// The database that this process alone can write, and how often it may have, other than in transactions of
+    /// [`Connection::begin_snapshot`]; none where others can write too, and while a statement that may write is under way.
+    fn quiet(&self) -> Option<Quiet> {
+        None
+    }
+
+    /// Says that what this session writes from now on is nobody's input.
+    fn keep_books(&mut self, _only: bool) {}
 
     /// Takes a lock that sessions of all processes respect; false when another session has it. It is held until
     /// [`Connection::unlock`], or until the session ends in whatever way. To be called before [`Connection::begin_snapshot`]: an

@@ -26,6 +26,7 @@ use super::model::RunIdentity;
 use super::prepare::{Analyse, Prepared, prepare};
 use super::report::{Mode, SwapReport};
 use super::reserved;
+use super::scans;
 use super::slice::{Filter, slice};
 use super::swap::{self, Swapped, stage};
 
@@ -137,6 +138,10 @@ fn attempt(job: &mut Job, run: &RunIdentity, analyse: Analyse, lease: Option<Lea
     } else {
         job.connection.rollback().map_err(|error| job.error(error))?;
     }
+    let news = look.observations.iter().any(Observation::news);
+    if done.commit || (look.choice == Choice::Nothing && !news) {
+        scans::keep(job, &prepared, &look.observations, look.salt);
+    }
     done.report.seconds = started.elapsed().as_secs_f64();
     Ok(Attempt::Done(Box::new(done.report)))
 }
@@ -223,6 +228,7 @@ fn finish(
         change_seq: 0,
         audited: job.today(),
     });
+    job.around.scans.write(&job.model.relation);
     let swapped = swap::swap(job, prepared, &staged, look.target.kind, &known, run)?;
     // Only a full refresh builds what is reserved.
     let cleared = if scope.is_none() { reserved::clear(job)? } else { 0 };

@@ -10,6 +10,7 @@ use super::failpoint;
 use super::lease::Writers;
 use super::ledger;
 use super::model::{ExactModel, Surroundings};
+use super::scans::Known;
 
 /// Inputs whose fingerprints stand in the ledger under another name, and are those of their rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub(crate) struct Job<'a> {
     pub focus: Option<String>,
     /// Inputs that hold what the ledger keeps of them under another name, so that nobody need read them.
     pub remembered: Option<Remembered>,
+    /// What other models' scans had told when the transaction began.
+    pub scans: Known,
     prefix: String,
     temporary: Vec<String>,
     /// A way to look for changes that is not enough.
@@ -74,6 +77,7 @@ impl<'a> Job<'a> {
             shadow: None,
             focus: None,
             remembered: None,
+            scans: Known::default(),
             prefix: prefix.to_owned(),
             temporary: Vec::new(),
             #[cfg(test)]
@@ -117,6 +121,14 @@ impl<'a> Job<'a> {
     pub fn strictly_beyond(&self) -> bool {
         #[cfg(test)]
         return self.naive == Some(super::detect::fingerprint::Naive::BeyondTheVersion);
+        #[cfg(not(test))]
+        false
+    }
+
+    /// Whether another model's scan counts although the table has been written since: never, but in a test that must notice it.
+    pub fn shares_what_was_written(&self) -> bool {
+        #[cfg(test)]
+        return self.naive == Some(super::detect::fingerprint::Naive::SharesWhatWasWritten);
         #[cfg(not(test))]
         false
     }
@@ -194,6 +206,7 @@ impl<'a> Job<'a> {
 
     /// Starts a transaction that reads one snapshot throughout.
     pub fn begin(&mut self) -> Result<(), ExactError> {
+        self.scans = self.around.scans.known(self.connection.quiet());
         self.connection.begin_snapshot().map_err(|error| self.error(error))?;
         if let (Dialect::Postgres, Some(writers)) = (self.dialect, &self.writers) {
             // A process that is stopped in the middle of a swap must not keep its rows locked for ever.

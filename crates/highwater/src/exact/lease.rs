@@ -113,6 +113,7 @@ pub(crate) fn take(job: &Job, run: &RunIdentity) -> Result<Taken, ExactError> {
         time_to_live: writers.time_to_live,
     };
     let mut session = writers.engine.connect().map_err(|error| job.error(error))?;
+    session.keep_books(true);
     let held = holder(session.as_mut(), &names).map_err(|error| job.error(error))?;
     let left_behind = match held {
         Some((holder, true)) => return Ok(Taken::Held(holder)),
@@ -274,6 +275,7 @@ pub(crate) fn committed(job: &Job, run: &RunIdentity) -> Option<bool> {
     let ledger = ledger::schema(&job.model.relation);
     let model = job.id();
     let mut session = writers.engine.connect().ok()?;
+    session.keep_books(true);
     // A server that is still busy with the commit holds the row of the fence: after this update it has decided.
     if let Err(error) = session.execute(&format!("update {ledger}.fence set epoch = epoch where model = {model}")) {
         tracing::debug!(%error, "fence");

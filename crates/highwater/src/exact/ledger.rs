@@ -221,7 +221,9 @@ pub(crate) fn ensure(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError>
 pub(crate) fn create(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
     let mut patience = 200;
     loop {
+        job.connection.keep_books(true);
         let outcome = create_once(job, run);
+        job.connection.keep_books(false);
         match outcome {
             Err(ExactError::Conflict { .. }) if patience > 0 => {
                 patience -= 1;

@@ -18,6 +18,7 @@ use super::ledger::{self, ModelRow};
 use super::logic::{column_change, columns_of, logic_change, pairs};
 use super::prepare::{Prepared, located};
 use super::reserved::{Reserved, reserved};
+use super::scans;
 use super::slice::Filter;
 use super::swap::{changed_by_hand, partitions};
 
@@ -123,7 +124,10 @@ fn look_at(job: &mut Job, prepared: &Prepared, foreseen: &Foreseen) -> Result<Lo
     let relation = job.model.relation.clone();
     let known = ledger::model(job, &relation)?;
     let target = target(job)?;
-    let salt = known.as_ref().map_or_else(new_salt, |known| known.salt);
+    let salt = match &known {
+        Some(known) => known.salt,
+        None => scans::salt(job)?,
+    };
     let same_columns = target.kind == Some(RelationKind::Table) && same_columns(&target.columns, &prepared.output);
     let forced = forced(job, prepared, known.as_ref(), &target, same_columns);
     let mut observations = if prepared.analysis.unstable.is_empty() {
@@ -229,12 +233,6 @@ pub(crate) fn same_columns(one: &[Column], other: &[Column]) -> bool {
         && one.iter().zip(other).all(|(one, other)| {
             one.name.eq_ignore_ascii_case(&other.name) && one.data_type.eq_ignore_ascii_case(&other.data_type)
         })
-}
-
-/// Below 2^63: not every engine has unsigned numbers.
-fn new_salt() -> u64 {
-    let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
-    (high ^ low.rotate_left(32)) >> 1
 }
 
 /// Why everything has to be built before any input is compared, if so.

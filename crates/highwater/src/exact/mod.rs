@@ -24,6 +24,7 @@
 //! | `ledger.rs` | the tables in schema `highwater` |
 //! | `declare.rs` | what is declared of inputs |
 //! | `reserved.rs` | partitions that a backfill keeps runs away from |
+//! | `scans.rs` | what a look at a source tells the other models of a run |
 //! | `lease.rs` | who is building a model |
 //! | `failpoint.rs` | where tests stop a run |
 //! | `axis.rs` | partitions in SQL |
@@ -55,6 +56,7 @@ pub(crate) mod prepare;
 pub(crate) mod reads;
 mod report;
 pub(crate) mod reserved;
+pub(crate) mod scans;
 pub(crate) mod slice;
 pub(crate) mod swap;
 #[cfg(test)]
@@ -69,6 +71,7 @@ pub use report::{
     Class, Cut, DirtyPartition, ExplainedInput, Explanation, LISTED, Mode, ModelPlan, Plan, PlanCause, PlanState,
     PlannedPartition, SwapReport,
 };
+pub use scans::{Counts, Scans};
 
 use highwater_sql::analyse;
 

@@ -13,6 +13,7 @@ use crate::engine::Relation;
 use crate::manifest::{BatchSize, Policy};
 
 use super::declare::Declared;
+use super::scans::Scans;
 
 /// A model on the exact strategy, compiled.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -97,6 +98,8 @@ pub struct Surroundings {
     pub loaded_at: IndexMap<Relation, String>,
     /// The database's functions.
     pub functions: Functions,
+    /// What the scans of a run have told.
+    pub scans: Scans,
 }
 
 /// Which run this is.

@@ -122,7 +122,8 @@ pub(super) fn surroundings(
     let manifest = &shared.session.manifest;
     let ids: Vec<String> = models.iter().map(|node| node.unique_id.clone()).collect();
     let above = graph::ancestors(manifest, &ids, None);
-    let mut around = Surroundings { functions: shared.functions.clone(), ..Surroundings::default() };
+    let mut around =
+        Surroundings { functions: shared.functions.clone(), scans: shared.scans.clone(), ..Surroundings::default() };
     let (keys, never_null) = (declared_keys(manifest), declared_never_null(manifest));
     for id in above.keys().chain(&ids) {
         let relation = manifest.sources.get(id).map(|source| &source.relation);

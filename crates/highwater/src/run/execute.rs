@@ -359,13 +359,15 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// Writes `manifest.json` and `run_results.json`; a disk that refuses does not undo what was built.
+/// Writes `manifest.json`, `graph_summary.json` and `run_results.json`; a disk that refuses does not undo what was built.
 pub(super) fn write_artifacts(shared: &Shared<'_>, results: &RunResults) {
     let folder = &shared.session.project.target_path;
     let manifest = artifacts::write_manifest(&folder.join("manifest.json"), shared.session, &shared.compiled_map());
     let run_results = artifacts::run_results_json(shared.session, shared.options, results);
     let run_results = artifacts::write_json(&folder.join("run_results.json"), &run_results);
-    for diagnostic in [manifest, run_results].into_iter().filter_map(Result::err) {
+    let summary =
+        artifacts::write_json(&folder.join("graph_summary.json"), &artifacts::graph_summary_json(shared.session));
+    for diagnostic in [manifest, summary, run_results].into_iter().filter_map(Result::err) {
         shared.note_problem(diagnostic);
     }
 }

@@ -17,7 +17,7 @@ use crate::artifacts;
 use crate::context::{Compiled, Compiler, Flags, Message, Messages, SharedConnection};
 use crate::diagnostics::Diagnostic;
 use crate::engine::{Connection, Ddl, Engine, RelationKind, Table};
-use crate::exact::Functions;
+use crate::exact::{Functions, Scans};
 use crate::manifest::{Node, ResourceType};
 use crate::session::Session;
 
@@ -32,6 +32,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) started_at: Timestamp,
     /// Asked for by the first exact model.
     pub(crate) functions: Functions,
+    /// What exact models found out about the tables they read.
+    pub(crate) scans: Scans,
     compiled: Mutex<HashMap<String, Arc<Compiled>>>,
     problems: Mutex<Vec<Diagnostic>>,
     said: Arc<Mutex<Vec<(Message, String)>>>,
@@ -87,6 +89,7 @@ impl<'a> Shared<'a> {
             catalog,
             started_at,
             functions: Functions::default(),
+            scans: Scans::default(),
             compiled: Mutex::default(),
             problems: Mutex::default(),
             said,

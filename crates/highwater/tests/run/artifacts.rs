@@ -27,6 +27,14 @@ fn what_tools_read() {
     assert_eq!(manifest["metadata"]["dbt_schema_version"], "https://schemas.getdbt.com/dbt/manifest/v12.json");
     assert_eq!(manifest["metadata"]["adapter_type"], "duckdb");
     assert_eq!(manifest["parent_map"]["model.shop.a"], json!(["seed.shop.raw"]));
+    let summary = read(&project, "graph_summary.json");
+    assert_eq!(summary["_invocation_id"], manifest["metadata"]["invocation_id"]);
+    let linked = summary["linked"].as_object().expect("nodes");
+    let named = |id: &str| linked.values().find(|node| node["name"] == id).expect("the node");
+    let (raw, model) = (named("seed.shop.raw"), named("model.shop.a"));
+    assert_eq!(linked[&raw["succ"][0].to_string()], *model);
+    let test = &linked[&model["succ"][0].to_string()];
+    assert_eq!((&test["type"], test.get("succ")), (&json!("test"), None));
     let node = &manifest["nodes"]["model.shop.a"];
     let keys = [
         "name",

@@ -3,7 +3,7 @@
 mod errors;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{
@@ -15,6 +15,7 @@ use highwater_sql::Dialect;
 use jiff::civil;
 
 use self::errors::{is_missing, message_of, statement_error};
+use super::quiet::{Quiet, UnderWay, Writes, may_write};
 use super::{
     Cell, Column, Connection, Engine, EngineError, Obstacle, Relation, RelationKind, Remarks, Table, quote_literal,
 };
@@ -25,6 +26,7 @@ pub struct DuckDb {
     path: PathBuf,
     version: String,
     prologue: String,
+    writes: Arc<Writes>,
 }
 
 impl DuckDb {
@@ -48,7 +50,13 @@ impl DuckDb {
             }
         })?;
         let version = first.version().map_err(|error| statement_error(&error, "select version()"))?;
-        Ok(Self { first: Mutex::new(first), path: path.to_path_buf(), version, prologue: prologue.to_owned() })
+        Ok(Self {
+            first: Mutex::new(first),
+            path: path.to_path_buf(),
+            version,
+            prologue: prologue.to_owned(),
+            writes: Arc::default(),
+        })
     }
 
     /// The name DuckDB gives the database: the file's stem.
@@ -69,12 +77,14 @@ impl Engine for DuckDb {
             message: message_of(&error),
             obstacle: Obstacle::File,
         })?;
-        let mut session = Session { session };
+        let writes = Arc::clone(&self.writes);
+        let mut session = Session { session, writes, exclusive: self.exclusive(), swaps: false, keeps_books: true };
         // Casts between instants and days must not depend on where the command runs.
         session.execute("set TimeZone = 'UTC'")?;
         if !self.prologue.trim().is_empty() {
             session.execute(&self.prologue)?;
         }
+        session.keeps_books = false;
         Ok(Box::new(session))
     }
 
@@ -111,6 +121,21 @@ impl Engine for DuckDb {
 
 struct Session {
     session: duckdb::Connection,
+    /// What all sessions write.
+    writes: Arc<Writes>,
+    /// The database that no other process can write.
+    exclusive: Option<String>,
+    /// Whether it is in a transaction of [`Connection::begin_snapshot`].
+    swaps: bool,
+    /// See [`Connection::keep_books`].
+    keeps_books: bool,
+}
+
+impl Session {
+    /// Counts a statement that may write, from now until what is returned goes.
+    fn counted(&self, sql: &str) -> Option<UnderWay> {
+        (!self.swaps && !self.keeps_books && may_write(sql)).then(|| self.writes.begin())
+    }
 }
 
 impl Connection for Session {
@@ -119,11 +144,13 @@ impl Connection for Session {
     }
 
     fn execute(&mut self, sql: &str) -> Result<u64, EngineError> {
+        let _under_way = self.counted(sql);
         let changed = self.session.execute(sql, []).map_err(|error| statement_error(&error, sql))?;
         Ok(changed as u64)
     }
 
     fn query(&mut self, sql: &str) -> Result<Table, EngineError> {
+        let _under_way = self.counted(sql);
         let mut statement = self.session.prepare(sql).map_err(|error| statement_error(&error, sql))?;
         let batches: Vec<_> = statement.query_arrow([]).map_err(|error| statement_error(&error, sql))?.collect();
         let schema = statement.schema();
@@ -157,6 +184,31 @@ impl Connection for Session {
 
     fn describe(&mut self, sql: &str) -> Result<Vec<Column>, EngineError> {
         Ok(names_and_types(&self.query(&format!("describe {}", sql.trim_end().trim_end_matches(';')))?))
+    }
+
+    fn begin_snapshot(&mut self) -> Result<(), EngineError> {
+        self.begin()?;
+        self.swaps = true;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), EngineError> {
+        let answer = self.execute("commit");
+        self.swaps = false;
+        answer.map(drop)
+    }
+
+    fn rollback(&mut self) -> Result<(), EngineError> {
+        self.swaps = false;
+        self.execute("rollback").map(drop)
+    }
+
+    fn quiet(&self) -> Option<Quiet> {
+        Some(Quiet { database: self.exclusive.clone()?, writes: self.writes.so_far()? })
+    }
+
+    fn keep_books(&mut self, only: bool) {
+        self.keeps_books = only;
     }
 
     fn temporary(&self, identifier: &str) -> Relation {

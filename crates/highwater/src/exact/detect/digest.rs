@@ -17,6 +17,7 @@ use crate::exact::error::ExactError;
 use crate::exact::job::Job;
 use crate::exact::ledger;
 use crate::exact::prepare::{Input, Prepared, column_names, hashed};
+use crate::exact::scans::Kept;
 
 use super::fingerprint::{self, group_id, ledger_column};
 
@@ -42,11 +43,17 @@ pub(super) enum Digest {
     Differs { now: String, changed: String },
 }
 
-/// Compares an input with what the ledger has, by bucket.
+/// Compares an input with what the ledger has, by bucket: its rows, or what another model's scan told of them.
 ///
 /// # Errors
 /// When the input or the ledger cannot be read.
-pub(super) fn compare(job: &mut Job, input: &Input, index: usize, salt: u64) -> Result<Digest, ExactError> {
+pub(super) fn compare(
+    job: &mut Job,
+    input: &Input,
+    index: usize,
+    salt: u64,
+    kept: Option<&Kept>,
+) -> Result<Digest, ExactError> {
     let group = &input.probe.group;
     if !matches!(group, Group::Key { .. } | Group::Values { .. }) || !tells_the_group(job, input)? {
         return Ok(Digest::Unknown);
@@ -60,23 +67,29 @@ pub(super) fn compare(job: &mut Job, input: &Input, index: usize, salt: u64) -> 
     let filter = input.probe.filter.as_ref().map_or_else(String::new, |filter| format!(" where ({filter}\n)"));
     let column = ledger_column(group);
     let differs = differs(job);
+    let summed =
+        |stored: &str| format!("select {}, sum(row_count), sum(fingerprint) from {stored} group by 1", bucket(column));
+    let now = match kept {
+        Some(kept) => summed(&fingerprint::stored(job, kept)),
+        None => {
+            let fingerprint = job.dialect.fingerprint(&input.hashed, salt);
+            job.around.scans.scan();
+            format!("select {}, {fingerprint} from {}{filter} group by 1", bucket(&id), input.rows())
+        }
+    };
     let buckets = job.store(
         &format!("buckets_{index}"),
-        &format!(
-            "select p from (select {}, {} from {}{filter} group by 1 union all \
-             select {}, sum(row_count), sum(fingerprint) from {stored} group by 1) as sides(p, n, f) group by p having {differs}",
-            bucket(&id),
-            job.dialect.fingerprint(&input.hashed, salt),
-            input.rows(),
-            bucket(column)
-        ),
+        &format!("select p from ({now} union all {}) as sides(p, n, f) group by p having {differs}", summed(&stored)),
     )?;
     if job.count(&format!("select count(*) from {buckets}"))? == 0 {
         return Ok(Digest::Same);
     }
     let rows = within(&bucket(&id), &buckets);
-    let now = fingerprint::take_where(job, input, &format!("now_{index}"), salt, Some(&rows))?;
     let known = within(&bucket(column), &buckets);
+    let now = match kept {
+        Some(kept) => fingerprint::recall(job, input, index, kept, &known)?,
+        None => fingerprint::take_where(job, input, &format!("now_{index}"), salt, Some(&rows))?,
+    };
     let changed = fingerprint::changed_among(job, input, &input.id, &now, Some(&known));
     Ok(Digest::Differs { now, changed })
 }

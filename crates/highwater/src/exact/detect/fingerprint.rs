@@ -12,6 +12,7 @@ use crate::exact::error::ExactError;
 use crate::exact::job::Job;
 use crate::exact::ledger;
 use crate::exact::prepare::Input;
+use crate::exact::scans::Kept;
 use crate::exact::slice::Filter;
 
 /// Ways to look for changes that people take for enough, for a test that must notice that they are not.
@@ -28,6 +29,8 @@ pub(crate) enum Naive {
     NoAudit,
     /// Digests: only rows are counted, and what they hold is not added up.
     CountsOnly,
+    /// Scans: what another model's scan told counts although the table has been written since.
+    SharesWhatWasWritten,
     /// Files: only names are looked at.
     NamesOnly,
     /// Tests: they are asked when everybody sees the rows.
@@ -104,13 +107,24 @@ pub(super) fn take_in(
     take_where(job, input, &format!("now_{index}"), salt, Some(&rows))
 }
 
-/// Those that the ledger keeps under another name, in the form of [`take`].
-pub(super) fn recall(job: &mut Job, input: &Input, index: usize, under: &str) -> Result<String, ExactError> {
+/// Where the ledger keeps fingerprints, as what stands after `from`.
+pub(super) fn stored(job: &Job, kept: &Kept) -> String {
+    let ledger = ledger::schema(&job.model.relation);
+    format!("{ledger}.fingerprints where model = {} and probe = {}", kept.under, quote_literal(&kept.probe))
+}
+
+/// Those that the ledger keeps under another name and that pass a condition, in the form of [`take`].
+pub(super) fn recall(
+    job: &mut Job,
+    input: &Input,
+    index: usize,
+    kept: &Kept,
+    condition: &str,
+) -> Result<String, ExactError> {
     let query = format!(
-        "select {} as p, row_count as n, fingerprint as f, carried as v from {}.fingerprints where model = {under} and probe = {}",
+        "select {} as p, row_count as n, fingerprint as f, carried as v from {} and {condition}",
         ledger_column(&input.probe.group),
-        ledger::schema(&job.model.relation),
-        quote_literal(&input.id)
+        stored(job, kept)
     );
     job.store(&format!("now_{index}"), &query)
 }
@@ -137,6 +151,7 @@ pub(super) fn take_where(
     };
     let fingerprint = job.dialect.fingerprint(&input.hashed, salt);
     let rows = input.rows();
+    job.around.scans.scan();
     let query = match values(job.dialect, &input.probe.group) {
         Some(values) => format!(
             "select {id} as p, n, f, v from (select {group}, {fingerprint}, min({values}) from {rows}{filter} group by 1) as taken(p, n, f, v)"

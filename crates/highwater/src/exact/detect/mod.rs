@@ -30,6 +30,7 @@ use super::ledger;
 use super::logic::sha256;
 use super::model::RunIdentity;
 use super::prepare::{Input, Prepared};
+use super::scans::{self, Kept};
 use digest::Digest;
 use feed::Parent;
 pub(crate) use fingerprint::{carried, group_id};
@@ -221,8 +222,10 @@ fn observe_one(
         }
         (_, _, seen) => {
             let remembered = job.remembered.clone().filter(|known| known.inputs.contains(&index));
-            let digest = match (&seen, &remembered, focus) {
-                (Some(_), None, None) => digest::compare(job, input, index, salt)?,
+            let recalled = remembered.map(|known| Kept { under: known.under, probe: input.id.clone(), quiet: None });
+            let kept = recalled.clone().or_else(|| scans::find(job, input, salt));
+            let digest = match (&seen, &recalled, focus) {
+                (Some(_), None, None) => digest::compare(job, input, index, salt, kept.as_ref())?,
                 _ => Digest::Unknown,
             };
             match digest {
@@ -232,8 +235,8 @@ fn observe_one(
                     (observation.now, observation.partial) = (Some(now), true);
                 }
                 Digest::Unknown => {
-                    let now = match (remembered, focus) {
-                        (Some(known), _) => fingerprint::recall(job, input, index, &known.under)?,
+                    let now = match (kept, focus) {
+                        (Some(kept), _) => fingerprint::recall(job, input, index, &kept, "true")?,
                         (None, Some(set)) => fingerprint::take_in(job, input, index, salt, &prepared.axis, set)?,
                         (None, None) => fingerprint::take(job, input, index, salt)?,
                     };

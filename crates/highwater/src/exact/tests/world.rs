@@ -13,7 +13,7 @@ use crate::engine::{Connection, DuckDb, Engine, Relation};
 use crate::exact::build::build;
 use crate::exact::detect::fingerprint::Naive;
 use crate::exact::job::Job;
-use crate::exact::{ExactError, ExactModel, ExactParent, RunIdentity, Surroundings, SwapReport};
+use crate::exact::{ExactError, ExactModel, ExactParent, RunIdentity, Scans, Surroundings, SwapReport};
 use crate::manifest::{BatchSize, Policy};
 
 /// A database file that goes away with the test.
@@ -83,7 +83,12 @@ impl World {
         let identity = self.identity();
         let mut job = Job::new(self.session.as_mut(), &known.model, &self.around, "hw");
         job.naive = self.naive;
-        build(&mut job, &identity, &|request: &Request| known.analyse(request))
+        let report = build(&mut job, &identity, &|request: &Request| known.analyse(request));
+        if self.naive.is_some() {
+            // What was found in a way that is not enough is nothing to go by.
+            self.around.scans = Scans::default();
+        }
+        report
     }
 
     /// Runs, and holds the table against a rebuild.
