@@ -74,6 +74,10 @@ pub struct GlobalArguments {
     #[arg(long, global = true, value_name = "DIR", env = "DBT_TARGET_PATH", hide_env_values = true)]
     pub target_path: Option<PathBuf>,
 
+    /// Which warnings are errors, stay warnings, or are not said, as a YAML mapping: '{error: all, warn: [HW0417], silence: [HW0109]}'
+    #[arg(long, global = true, value_name = "YAML", env = "DBT_WARN_ERROR_OPTIONS", hide_env_values = true)]
+    pub warn_error_options: Option<String>,
+
     /// Do not write manifest.json and run_results.json
     #[arg(long, global = true)]
     pub no_write_json: bool,

@@ -4,6 +4,7 @@ use clap::Args;
 use highwater::run::Command;
 
 use super::nodes::{self, EmptyArguments, EventTimeArguments, NodeArguments, RefreshArguments, TestArguments};
+use super::warnings::Warnings;
 use crate::arguments::{GlobalArguments, OutputForm};
 use crate::exit::Outcome;
 use crate::ui::Ui;
@@ -43,5 +44,5 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     options.store_failures = arguments.tests.store_failures;
     options.empty = arguments.empty.is_wanted();
     arguments.event_time.apply(&mut options)?;
-    nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
+    nodes::execute(&session, &options, &Warnings::of(global, arguments.nodes.warn_error, &session)?, ui)
 }

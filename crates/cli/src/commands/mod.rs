@@ -2,7 +2,7 @@
 //!
 //! | files | commands |
 //! | --- | --- |
-//! | `run.rs` `build.rs` `test.rs` `seed.rs` `snapshot.rs` | build tables and test them; all over `nodes.rs` |
+//! | `run.rs` `build.rs` `test.rs` `seed.rs` `snapshot.rs` | build tables and test them; all over `nodes.rs` and `warnings.rs` |
 //! | `retry.rs` `clone.rs` `run_operation.rs` `source.rs` | dbt's other commands |
 //! | `backfill.rs` | rebuilding chosen partitions, with a plan, a review and an undo |
 //! | `plan.rs` `explain.rs` `verify.rs` | what exact models are about; all over `exact.rs` |
@@ -44,6 +44,7 @@ mod snapshot;
 mod source;
 mod test;
 mod verify;
+mod warnings;
 
 /// What to do.
 #[derive(Debug, Subcommand)]

@@ -9,6 +9,7 @@ use highwater::run::{self, Command, NodeResult, RunOptions, RunResults};
 use highwater::session::Session;
 use serde_json::{Map, Value, json};
 
+use super::warnings::{Fate, Warnings};
 use crate::arguments::{GlobalArguments, OutputArguments, SelectionArguments};
 use crate::exit::{Exit, Outcome};
 use crate::project;
@@ -133,12 +134,15 @@ impl EventTimeArguments {
 /// Everything wrong in the files; with `warn_error`, everything strange too.
 pub fn open(global: &GlobalArguments, warn_error: bool, ui: &Ui) -> Result<Session, Vec<Diagnostic>> {
     let session = Session::open(&project::load_options(global).map_err(|problem| vec![problem])?)?;
-    let warn_error = warn_error || project_flag(&session, "warn_error");
-    let (warnings, notes): (Vec<_>, Vec<_>) =
+    let policy = Warnings::of(global, warn_error, &session).map_err(|problem| vec![problem])?;
+    let (mut warnings, notes): (Vec<_>, Vec<_>) =
         session.warnings.iter().partition(|warning| warning.severity == Severity::Warning);
-    if warn_error && !warnings.is_empty() {
-        let as_error = |warning: &&Diagnostic| Diagnostic { severity: Severity::Error, ..(*warning).clone() };
-        return Err(warnings.iter().map(as_error).collect());
+    warnings.retain(|warning| policy.fate(warning) != Fate::Silent);
+    let refused = warnings.iter().filter(|warning| policy.fate(warning) == Fate::Error);
+    let refused: Vec<Diagnostic> =
+        refused.map(|warning| Diagnostic { severity: Severity::Error, ..(*warning).clone() }).collect();
+    if !refused.is_empty() {
+        return Err(refused);
     }
     ui.for_invocation(&session.project.invocation_id).warnings(warnings.into_iter().chain(notes));
     // The process ends with the command: giving back ten thousand nodes one by one would only delay it.
@@ -210,12 +214,13 @@ pub fn recorded_arguments(
 ///
 /// # Errors
 /// When nothing could be started, or nobody reads the answer.
-pub fn execute(session: &Session, options: &RunOptions, warn_error: bool, ui: &Ui) -> Outcome {
+pub fn execute(session: &Session, options: &RunOptions, warnings: &Warnings, ui: &Ui) -> Outcome {
     let ui = ui.for_invocation(&session.project.invocation_id);
     let reporter = Reporter::new(&ui, &session.manifest);
     let results = run::execute(session, options, &|event| reporter.tell(&event));
     reporter.close();
-    let results = results?;
+    let mut results = results?;
+    results.diagnostics.retain(|problem| warnings.fate(problem) != Fate::Silent);
     let summary = Summary::new(&session.manifest, &results);
     reporter.conclude(&summary, &results);
     if ui.answers_json() {
@@ -227,8 +232,8 @@ pub fn execute(session: &Session, options: &RunOptions, warn_error: bool, ui: &U
             ui.answer(&format!("\n{}\n{}", strong(name), table::draw(rows)))?;
         }
     }
-    let warn_error = warn_error || project_flag(session, "warn_error");
-    Ok(if results.succeeded(warn_error) { Exit::Ok } else { Exit::Failed })
+    let refused = results.diagnostics.iter().any(|problem| warnings.fate(problem) == Fate::Error);
+    Ok(if results.succeeded(warnings.fail_tests()) && !refused { Exit::Ok } else { Exit::Failed })
 }
 
 fn answer(session: &Session, summary: &Summary, results: &RunResults) -> Value {

@@ -11,6 +11,7 @@ use highwater::state::PreviousState;
 use serde_json::Value;
 
 use super::nodes;
+use super::warnings::Warnings;
 use crate::arguments::{GlobalArguments, LogLevel, OutputArguments};
 use crate::exit::{Exit, Outcome};
 use crate::ui::Ui;
@@ -41,7 +42,8 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let global = earlier.global(global);
     let session = nodes::open(&global, arguments.warn_error, ui)?;
     let mut options: RunOptions = nodes::plain_options(command, &global);
-    options.selection.only = Some(earlier.unfinished(arguments.warn_error));
+    let warnings = Warnings::of(&global, arguments.warn_error, &session)?;
+    options.selection.only = Some(earlier.unfinished(warnings.fail_tests()));
     options.selection.state = Some(std::sync::Arc::new(PreviousState::default()));
     options.full_refresh = earlier.flag("full_refresh");
     options.fail_fast = earlier.flag("fail_fast");
@@ -57,7 +59,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
         ui.say(LogLevel::Info, "NothingToDo", text);
         return Ok(Exit::Ok);
     }
-    nodes::execute(&session, &options, arguments.warn_error, ui)
+    nodes::execute(&session, &options, &warnings, ui)
 }
 
 /// The results of the command to retry.

@@ -7,6 +7,7 @@ use highwater::session::Session;
 
 use super::exact;
 use super::nodes::{self, EmptyArguments, EventTimeArguments, NodeArguments, RefreshArguments};
+use super::warnings::Warnings;
 use crate::arguments::{GlobalArguments, OutputForm};
 use crate::exit::Outcome;
 use crate::project;
@@ -49,7 +50,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     options.full_refresh = arguments.refresh.full_refresh;
     options.empty = arguments.empty.is_wanted();
     arguments.event_time.apply(&mut options)?;
-    nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
+    nodes::execute(&session, &options, &Warnings::of(global, arguments.nodes.warn_error, &session)?, ui)
 }
 
 /// The database is held by this process from here on, so nobody can change it between this look and the run.

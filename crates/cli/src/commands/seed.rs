@@ -4,6 +4,7 @@ use clap::Args;
 use highwater::run::Command;
 
 use super::nodes::{self, EmptyArguments, NodeArguments, RefreshArguments};
+use super::warnings::Warnings;
 use crate::arguments::{GlobalArguments, OutputForm};
 use crate::exit::Outcome;
 use crate::ui::Ui;
@@ -39,5 +40,5 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     options.full_refresh = arguments.refresh.full_refresh;
     options.empty = arguments.empty.is_wanted();
     options.show_loaded = arguments.show;
-    nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
+    nodes::execute(&session, &options, &Warnings::of(global, arguments.nodes.warn_error, &session)?, ui)
 }

@@ -4,6 +4,7 @@ use clap::Args;
 use highwater::run::Command;
 
 use super::nodes::{self, EmptyArguments, EventTimeArguments, NodeArguments};
+use super::warnings::Warnings;
 use crate::arguments::{GlobalArguments, OutputForm};
 use crate::exit::Outcome;
 use crate::ui::Ui;
@@ -35,5 +36,5 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let mut options = nodes::options(Command::Snapshot, &arguments.nodes, global, &session)?;
     options.empty = arguments.empty.is_wanted();
     arguments.event_time.apply(&mut options)?;
-    nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
+    nodes::execute(&session, &options, &Warnings::of(global, arguments.nodes.warn_error, &session)?, ui)
 }

@@ -4,6 +4,7 @@ use clap::Args;
 use highwater::run::Command;
 
 use super::nodes::{self, NodeArguments, TestArguments};
+use super::warnings::Warnings;
 use crate::arguments::{GlobalArguments, OutputForm};
 use crate::exit::Outcome;
 use crate::ui::Ui;
@@ -32,5 +33,5 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let session = nodes::open(global, arguments.nodes.warn_error, ui)?;
     let mut options = nodes::options(Command::Test, &arguments.nodes, global, &session)?;
     options.store_failures = arguments.tests.store_failures;
-    nodes::execute(&session, &options, arguments.nodes.warn_error, ui)
+    nodes::execute(&session, &options, &Warnings::of(global, arguments.nodes.warn_error, &session)?, ui)
 }

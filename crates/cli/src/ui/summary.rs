@@ -204,7 +204,17 @@ fn kinds(manifest: &Manifest, results: &RunResults) -> String {
             parts.push(count(number, word));
         }
     }
-    let known = |result: &&NodeResult| manifest.nodes.contains_key(&result.unique_id);
+    let begins = |result: &&NodeResult, word: &str| result.unique_id.starts_with(word);
+    for word in ["exposure", "saved query"] {
+        let prefix = format!("{}.", word.replace(' ', "_"));
+        let number = results.results.iter().filter(|result| begins(result, &prefix)).count() as u64;
+        if number > 0 {
+            parts.push(count(number, word));
+        }
+    }
+    let known = |result: &&NodeResult| {
+        manifest.nodes.contains_key(&result.unique_id) || begins(result, "exposure.") || begins(result, "saved_query.")
+    };
     let hooks = results.results.iter().filter(|result| !known(result)).count() as u64;
     if hooks > 0 {
         parts.push(format!("{} project {}", thousands(hooks), plural(hooks, "hook")));

@@ -93,6 +93,10 @@ exposures:
     type: dashboard
     owner: {email: someone@example.com}
     depends_on: [ref('b'), ref('a')]
+  - name: other_report
+    type: dashboard
+    owner: {email: someone@example.com}
+    depends_on: [ref('b')]
 === macros/told.sql
 {% macro told(results) %}
   {% for result in results if execute and result.node.resource_type != 'model' %}
@@ -111,28 +115,66 @@ on-run-end: ['{{ told(results) }}']
 exit 1
 --- stdout
 source_unique_landing_raw_id fail 1
-report no-op 0
+report skipped None
+other_report no-op 0
 --- stderr
 [CLOCK]  Running with hw=0.1.0
-[CLOCK]  Found 2 models, 1 seed, 1 test, 1 source, 1 exposure, [COUNT] macros
+[CLOCK]  Found 2 models, 1 seed, 1 test, 1 source, 2 exposures, [COUNT] macros
 [CLOCK]
 [CLOCK]  Concurrency: 1 thread (target='dev')
-[CLOCK]  1 of 4 START test source_unique_landing_raw_id ... [RUN]
-[CLOCK]  1 of 4 FAIL 1 source_unique_landing_raw_id ... [FAIL 1 in [TIME]]
-[CLOCK]  2 of 4 SKIP sql view model main.a ... [SKIP]
-[CLOCK]  3 of 4 NO-OP exposure report ... [NO-OP]
-[CLOCK]  4 of 4 START sql view model main.b ... [RUN]
-[CLOCK]  4 of 4 OK created sql view model main.b ... [OK in [TIME]]
+[CLOCK]  1 of 5 START test source_unique_landing_raw_id ... [RUN]
+[CLOCK]  1 of 5 FAIL 1 source_unique_landing_raw_id ... [FAIL 1 in [TIME]]
+[CLOCK]  2 of 5 SKIP sql view model main.a ... [SKIP]
+[CLOCK]  3 of 5 SKIP exposure report ... [SKIP]
+[CLOCK]  4 of 5 START sql view model main.b ... [RUN]
+[CLOCK]  4 of 5 OK created sql view model main.b ... [OK in [TIME]]
+[CLOCK]  5 of 5 NO-OP exposure other_report ... [NO-OP]
 [CLOCK]  1 of 1 START hook: shop.on-run-end.0 ... [RUN]
 [CLOCK]  1 of 1 OK hook: shop.on-run-end.0 ... [OK in [TIME]]
 [CLOCK]
-[CLOCK]  Finished running 2 models, 1 data test, 1 project hook in [TIME] ([TIME]).
+[CLOCK]  Finished running 2 models, 1 data test, 2 exposures in [TIME] ([TIME]).
 [CLOCK]
 [CLOCK]  Completed with 1 error, and 0 warnings:
 [CLOCK]  fail source_unique_landing_raw_id: Got 1 result, configured to fail if != 0
 [CLOCK]    hint: hw show --select source_unique_landing_raw_id
 [CLOCK]
-[CLOCK]  1 node failed in [TIME]: source_unique_landing_raw_id; 1 skipped, 3 fine
-[CLOCK]  Done. PASS=2 WARN=0 ERROR=1 SKIP=1 NO-OP=1 TOTAL=5
+[CLOCK]  1 node failed in [TIME]: source_unique_landing_raw_id; 2 skipped, 3 fine
+[CLOCK]  Done. PASS=2 WARN=0 ERROR=1 SKIP=2 NO-OP=1 TOTAL=6
 "#);
+}
+
+#[test]
+fn warnings_are_errors_or_silent_by_name() {
+    let project = TestProject::new(
+        "
+=== models/a.sql
+select 1 as id union all select 1
+=== models/m.yml
+models:
+  - name: a
+    columns: [{name: id, data_tests: [{unique: {config: {severity: warn}}}]}]
+  - name: nowhere
+",
+    );
+    let leaves = |options: &str| {
+        let told = project.hw(&["build", "--warn-error-options", options]);
+        let lines: Vec<&str> = told.lines().collect();
+        (lines[0].to_owned(), told.contains("HW0203"))
+    };
+    assert_eq!(leaves("{}"), ("exit 0".to_owned(), true));
+    assert_eq!(leaves("{error: all}"), ("exit 2".to_owned(), true), "an entry for nothing is a warning");
+    assert_eq!(leaves("{error: [NoNodeForYamlKey]}"), ("exit 2".to_owned(), true), "dbt's name of it");
+    assert_eq!(leaves("{error: all, warn: [HW0203]}"), ("exit 1".to_owned(), true), "the test warns");
+    assert_eq!(leaves("{include: all, exclude: [NoNodeForYamlKey, LogTestResult]}"), ("exit 0".to_owned(), true));
+    assert_eq!(leaves("{error: [LogTestResult], silence: [HW0203]}"), ("exit 1".to_owned(), false));
+    for wrong in ["{errors: all}", "{silence: all}", "{error: {a: 1}}", "[HW0203]"] {
+        let told = project.hw(&["build", "--warn-error-options", wrong]);
+        assert!(told.starts_with("exit 2") && told.contains("HW0002"), "{wrong}: {told}");
+    }
+    let both = project.hw(&["build", "--warn-error", "--warn-error-options", "{error: [HW0417]}"]);
+    assert!(both.contains("exclude each other"), "{both}");
+    let settings =
+        "name: shop\nversion: '1.0'\nprofile: shop\nflags: {warn_error_options: {error: [NoNodeForYamlKey]}}\n";
+    project.write("dbt_project.yml", settings);
+    assert!(project.hw(&["build"]).starts_with("exit 2"), "the project says so, too");
 }

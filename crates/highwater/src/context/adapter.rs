@@ -32,6 +32,27 @@ fn none() -> Value {
     Value::from(())
 }
 
+/// `adapter.config`: what packages ask of the settings.
+fn config(frame: &Frame) -> Value {
+    let project = &frame.scene.project;
+    let text = |text: &str| Value::from(text);
+    let quoted = |part: &str| {
+        let said = project.main.quoting.get(part).and_then(serde_json::Value::as_bool);
+        (Value::from(part), Value::from(said.unwrap_or(true)))
+    };
+    let target = &project.target;
+    let credentials = [("type", &target.adapter), ("database", &target.database), ("schema", &target.schema)];
+    let credentials = credentials.map(|(key, value)| (text(key), text(value))).to_vec();
+    dict(vec![
+        (text("project_name"), text(&project.name)),
+        (text("project_root"), text(&project.main.root.to_string_lossy())),
+        (text("profile_name"), text(&project.target.profile_name)),
+        (text("target_name"), text(&target.name)),
+        (text("quoting"), dict(["database", "schema", "identifier"].map(quoted).to_vec())),
+        (text("credentials"), dict(credentials)),
+    ])
+}
+
 impl Adapter {
     pub(crate) fn new(frame: &Frame) -> Self {
         Self(frame.clone())
@@ -415,6 +436,7 @@ impl Object for Adapter {
         match key.as_str()? {
             "Relation" => Some(Value::from_object(super::relation::RelationClass)),
             "Column" => Some(Value::from_object(column::ColumnClass)),
+            "config" => Some(config(&self.0)),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use highwater_jinja::purity::note_impure;
 use highwater_jinja::value::{Enumerator, Object, ObjectRepr};
-use highwater_jinja::{Value, dict, from_json, list};
+use highwater_jinja::{Arguments, Value, dict, from_json, list};
 use minijinja::State;
 
 use super::adapter::Adapter;
@@ -276,6 +276,12 @@ impl Object for Namespace {
     ) -> Result<Value, minijinja::Error> {
         match self.get_value(&Value::from(method)) {
             Some(found) => found.call(state, values),
+            // In dbt a package is a dictionary of its macros.
+            None if method == "get" => {
+                let arguments = Arguments::from_values(values);
+                let found = self.get_value(arguments.required(0, "key")?);
+                Ok(found.or_else(|| arguments.get(1, "default").cloned()).unwrap_or_else(|| Value::from(())))
+            }
             // Reading a project, what is missing may stand in a model that is disabled.
             None if self.frame.scene.running().is_none() => Ok(Value::UNDEFINED),
             None => Err(self.frame.scene.macros.unknown_macro(&self.package, method).into()),

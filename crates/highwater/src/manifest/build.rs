@@ -252,8 +252,16 @@ fn take(draft: &mut Draft<'_>, captured: Captured) {
 impl<'a> Workbench<'a> {
     /// Reads every template, merges every configuration, and names every place, many at a time.
     fn read_and_finish(&self, drafts: &mut [Draft<'a>], issues: &mut Issues) -> Stability {
-        let found: Vec<((Option<Diagnostic>, Issues), bool)> =
-            drafts.par_iter_mut().map(|draft| purity::watch(|| self.one(draft))).collect();
+        // Of most nodes there is nothing to say, and there are many.
+        let said = |(unread, issues): (Option<Diagnostic>, Issues)| {
+            let nothing = unread.is_none() && issues.errors.is_empty() && issues.warnings.is_empty();
+            (!nothing).then(|| Box::new((unread, issues)))
+        };
+        let read = |draft: &mut Draft<'a>| {
+            let (found, impure) = purity::watch(|| self.one(draft));
+            (said(found), impure)
+        };
+        let found: Vec<(Option<Box<_>>, bool)> = drafts.par_iter_mut().map(read).collect();
         let mut stability = Stability::default();
         for (draft, _) in drafts.iter().zip(&found).filter(|(_, (_, impure))| *impure) {
             // Hooks stand in the project's own file, which is read every time for itself alone.
@@ -261,7 +269,8 @@ impl<'a> Workbench<'a> {
             stability.moving.insert((draft.package.name.clone(), draft.node.original_file_path.clone()));
         }
         // What templates say comes before what is said about them.
-        let (unread, others): (Vec<_>, Vec<_>) = found.into_iter().map(|(found, _)| found).unzip();
+        let (unread, others): (Vec<_>, Vec<_>) =
+            found.into_iter().filter_map(|(found, _)| found).map(|found| *found).unzip();
         issues.extend(unread.into_iter().flatten());
         issues.extend(others.into_iter().flat_map(|found| found.errors.into_iter().chain(found.warnings)));
         // A test shares the group of what it tests.
@@ -332,6 +341,8 @@ impl<'a> Workbench<'a> {
         }
         read_hooks(&self.parse, draft, issues);
         issues.extend(checks::config(draft, patch));
+        draft.own = Layer::new();
+        draft.node.shrink();
     }
 }
 

@@ -39,7 +39,12 @@ struct Folder {
     written: Layer,
     /// And in that of the project.
     written_over: Layer,
+    /// What nodes came to that say something themselves, by what they say: many say the same.
+    alike: RwLock<HashMap<String, Configured>>,
 }
+
+/// What a node says is remembered up to this length, as JSON; longer words are its own.
+const ALIKE: usize = 400;
 
 /// What configuration comes to.
 #[derive(Debug, Clone)]
@@ -68,13 +73,17 @@ impl<'a> Configurer<'a> {
         if properties.is_none_or(IndexMap::is_empty) && own.is_empty() {
             return folder.settled.clone();
         }
-        let (mut config, mut written) = (folder.under.clone(), folder.written.clone());
-        for layer in properties.into_iter().chain([own]) {
-            merge(&mut config, layer);
-            put_over(&mut written, layer);
-        }
-        put_over(&mut written, &folder.written_over);
-        settle(config, written, &folder.over, kind)
+        let said = serde_json::to_string(&(properties, own)).ok().filter(|said| said.len() <= ALIKE);
+        let known = said
+            .as_ref()
+            .and_then(|said| folder.alike.read().unwrap_or_else(PoisonError::into_inner).get(said).cloned());
+        known.unwrap_or_else(|| {
+            let configured = merged(&folder, kind, properties, own);
+            if let Some(said) = said {
+                folder.alike.write().unwrap_or_else(PoisonError::into_inner).insert(said, configured.clone());
+            }
+            configured
+        })
     }
 
     fn folder(&self, package: &'a Package, kind: ResourceType, fqn: &[String]) -> Arc<Folder> {
@@ -101,11 +110,22 @@ impl<'a> Configurer<'a> {
             let mut both = written.clone();
             put_over(&mut both, &written_over);
             let settled = settle(under.clone(), both, &over, kind);
-            let folder = Arc::new(Folder { under, over, settled, written, written_over });
+            let folder = Arc::new(Folder { under, over, settled, written, written_over, alike: RwLock::default() });
             self.folders.write().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&folder));
             folder
         })
     }
+}
+
+/// What a node's own words come to between those of its folder and those of the project.
+fn merged(folder: &Folder, kind: ResourceType, properties: Option<&Layer>, own: &Layer) -> Configured {
+    let (mut config, mut written) = (folder.under.clone(), folder.written.clone());
+    for layer in properties.into_iter().chain([own]) {
+        merge(&mut config, layer);
+        put_over(&mut written, layer);
+    }
+    put_over(&mut written, &folder.written_over);
+    settle(config, written, &folder.over, kind)
 }
 
 /// Puts the project's word on top and takes out what says nothing.

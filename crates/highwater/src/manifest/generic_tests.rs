@@ -261,9 +261,11 @@ impl Written {
         };
         let object = |value: Option<Value>| value.and_then(|value| value.as_object().cloned()).unwrap_or_default();
         let inner = object(rest.shift_remove("config"));
-        let arguments = object(rest.shift_remove("arguments"));
+        let mut arguments = object(rest.shift_remove("arguments"));
         for key in CONFIG_KEYS {
-            let outer = rest.shift_remove(*key).filter(|value| !value.is_null());
+            // Some write `where:` below `arguments:`; to dbt it is configuration there, too.
+            let outer = [arguments.shift_remove(*key), rest.shift_remove(*key)].into_iter().flatten();
+            let outer = outer.into_iter().find(|value| !value.is_null());
             let within = inner.get(*key).filter(|value| !value.is_null());
             if outer.is_some() && within.is_some() {
                 return Err(malformed(format!("`{key}` stands both beside and inside `config:`")));

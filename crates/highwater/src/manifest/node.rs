@@ -215,6 +215,19 @@ impl Node {
         matches!(self.resource_type, ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot)
     }
 
+    /// Gives back the room that its lists have left: there are many nodes, and most lists of theirs have one item.
+    pub(crate) fn shrink(&mut self) {
+        self.fqn.shrink_to_fit();
+        self.refs.shrink_to_fit();
+        self.sources.shrink_to_fit();
+        self.depends_on.macros.shrink_to_fit();
+        self.columns.shrink_to_fit();
+        self.tags.shrink_to_fit();
+        if let Some(metadata) = &mut self.test_metadata {
+            metadata.kwargs.shrink_to_fit();
+        }
+    }
+
     /// Whether it leaves a table or view of its own behind.
     pub fn is_relational(&self) -> bool {
         self.is_refable() && self.config.materialized() != "ephemeral"

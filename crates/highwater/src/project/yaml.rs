@@ -360,7 +360,7 @@ impl Reader<'_> {
     }
 
     fn entries(&mut self, pairs: Vec<(Spanned<String>, Spanned<Tree>)>) -> IndexMap<String, Entry> {
-        let mut entries = IndexMap::new();
+        let mut entries = IndexMap::with_capacity(pairs.len());
         for (key, value) in pairs {
             let (key_start, key_end) = range(&key.referenced, &self.file.text);
             let name = key.value;

@@ -111,8 +111,10 @@ pub(super) fn selected_nodes(session: &Session, options: &RunOptions) -> Result<
     let mut selected = select::select(&session.manifest, &options.selection)?;
     // A file with nothing in it is a model that somebody has yet to write, as in dbt.
     let written = |node: &Node| node.resource_type != ResourceType::Model || !node.raw_code.trim().is_empty();
-    // Nothing is done for an exposure, but `build` says so.
-    let shown = |id: &String| options.command == Command::Build && session.manifest.exposures.contains_key(id);
+    // Nothing is done for an exposure or a saved query, but `build` says so.
+    let is_shown =
+        |id: &String| session.manifest.exposures.contains_key(id) || session.manifest.saved_queries.contains_key(id);
+    let shown = |id: &String| options.command == Command::Build && is_shown(id);
     selected.retain(|id| session.manifest.nodes.get(id).is_some_and(|node| runs(node) && written(node)) || shown(id));
     Ok(selected)
 }
@@ -317,9 +319,10 @@ impl<'a> Progress<'a> {
     }
 
     fn description(&self, id: &str) -> String {
-        let exposure = || self.shared.session.manifest.exposures.get(id);
-        let described = self.shared.node(id).map(node::description);
-        described.or_else(|| Some(format!("exposure {}", exposure()?.name))).unwrap_or_default()
+        let manifest = &self.shared.session.manifest;
+        let exposure = || Some(format!("exposure {}", manifest.exposures.get(id)?.name));
+        let query = || Some(format!("saved query {}", manifest.saved_queries.get(id)?.name));
+        self.shared.node(id).map(node::description).or_else(exposure).or_else(query).unwrap_or_default()
     }
 
     fn start(&mut self, id: &str) {
@@ -340,7 +343,7 @@ impl<'a> Progress<'a> {
         results.push(result);
     }
 
-    /// Says of an exposure that nothing is done for it, whatever became of its parents.
+    /// Says of an exposure or a saved query that nothing is done for it.
     fn pass_by(&mut self, id: &str, results: &mut Vec<NodeResult>) {
         let message = Some("NO-OP".to_owned());
         self.finish(NodeResult { message, failures: Some(0), ..node::blank_of(id, Status::NoOp, "main") }, results);
@@ -348,11 +351,8 @@ impl<'a> Progress<'a> {
 
     fn skip(&mut self, ids: Vec<String>, reason: &str, results: &mut Vec<NodeResult>) {
         for id in ids {
-            let Some(node) = self.shared.node(&id) else {
-                self.pass_by(&id, results);
-                continue;
-            };
-            let mut result = node::blank(node, Status::Skipped, "main");
+            let node = self.shared.node(&id).map(|node| node::blank(node, Status::Skipped, "main"));
+            let mut result = node.unwrap_or_else(|| node::blank_of(&id, Status::Skipped, "main"));
             result.message = Some(format!("skipped: {reason}"));
             self.finish(result, results);
         }

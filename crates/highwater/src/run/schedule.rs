@@ -18,7 +18,7 @@ pub(crate) struct Schedule {
     waits_for: Vec<usize>,
     waiters: Vec<Vec<usize>>,
     height: Vec<usize>,
-    ready: BinaryHeap<(usize, Reverse<usize>)>,
+    ready: BinaryHeap<(bool, usize, Reverse<usize>)>,
     state: Vec<State>,
 }
 
@@ -61,13 +61,16 @@ impl Schedule {
     fn release(&mut self, index: usize) {
         if self.waits_for[index] == 0 && self.state[index] == State::Waiting {
             self.state[index] = State::Ready;
-            self.ready.push((self.height[index], Reverse(index)));
+            // Seeds come first: sources are often described that are nothing but tables of seeds, and dbt, which goes by names among what is
+            // ready, loads them before it tests sources.
+            let is_seed = self.ids[index].starts_with("seed.");
+            self.ready.push((is_seed, self.height[index], Reverse(index)));
         }
     }
 
-    /// The node to start now: the one with the longest chain behind it, in manifest order among equals.
+    /// The node to start now: a seed, or else the one with the longest chain behind it, in manifest order among equals.
     pub(crate) fn next(&mut self) -> Option<String> {
-        while let Some((_, Reverse(index))) = self.ready.pop() {
+        while let Some((_, _, Reverse(index))) = self.ready.pop() {
             if self.state[index] == State::Ready {
                 self.state[index] = State::Running;
                 return Some(self.ids[index].clone());
@@ -270,6 +273,19 @@ mod tests {
         assert_eq!(schedule.next(), None);
         assert!(schedule.finish("long", false).is_empty());
         assert_eq!(schedule.next().as_deref(), Some("middle"));
+    }
+
+    #[test]
+    fn seeds_come_before_tests_of_sources_that_are_their_tables() {
+        let (manifest, selected) = graph(&[
+            ("test.source", &[]),
+            ("model.staged", &["test.source"]),
+            ("model.more", &["model.staged"]),
+            ("seed.raw", &[]),
+        ]);
+        let mut schedule = Schedule::new(&manifest, &selected, false);
+        assert_eq!(schedule.next().as_deref(), Some("seed.raw"));
+        assert_eq!(schedule.next().as_deref(), Some("test.source"));
     }
 
     #[test]

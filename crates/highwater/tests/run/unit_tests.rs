@@ -119,8 +119,8 @@ fn in_a_build_they_run_before_their_model() {
     let short: Vec<String> =
         results.results.iter().map(|one| format!("{} {}", one.unique_id, one.status.word())).collect();
     insta::assert_snapshot!(short.join("\n"), @"
-    model.shop.orders success
     seed.shop.rates success
+    model.shop.orders success
     unit_test.shop.totals.rates_apply fail
     model.shop.after skipped
     model.shop.totals skipped

@@ -181,6 +181,18 @@ fn a_namespace_that_is_no_package_is_as_good_as_none() {
 }
 
 #[test]
+fn packages_are_dictionaries_and_the_adapter_knows_the_settings() {
+    let fixture = Fixture::new(&PACKAGE);
+    insta::assert_snapshot!(fixture.table(&[
+        "{{ context.get('tools', {}).get('helper')() }} {{ context.get(project_name, {}).get('missing') }} {{ tools.get('missing', 1) }}",
+        "{{ adapter.config.quoting.schema }} {{ adapter.config.project_name }} {{ adapter.config.credentials.type }}",
+    ]), @r#"
+{{ context.get('tools', {}).get('helper')() }} {{ context.get(project_name, {}).get('missing') }} {{ tools.get('missing', 1) }}  =>  helper of tools None 1
+{{ adapter.config.quoting.schema }} {{ adapter.config.project_name }} {{ adapter.config.credentials.type }}  =>  True shop duckdb
+"#);
+}
+
+#[test]
 fn what_macros_call_is_known_without_rendering() {
     let fixture = Fixture::new(&PACKAGE);
     assert_eq!(fixture.macros.calls_of("macro.tools.pivot"), ["macro.tools.default__pivot"]);
