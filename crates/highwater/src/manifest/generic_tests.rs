@@ -260,10 +260,10 @@ impl Written {
                 .unwrap_or_default(),
         };
         let object = |value: Option<Value>| value.and_then(|value| value.as_object().cloned()).unwrap_or_default();
-        let inner = object(rest.shift_remove("config"));
-        let mut arguments = object(rest.shift_remove("arguments"));
+        let (beside, mut arguments) = (rest.shift_remove("config"), object(rest.shift_remove("arguments")));
+        // Some write `config:` or `where:` below `arguments:`; to dbt it is configuration there, too.
+        let inner = object(arguments.shift_remove("config").or(beside));
         for key in CONFIG_KEYS {
-            // Some write `where:` below `arguments:`; to dbt it is configuration there, too.
             let outer = [arguments.shift_remove(*key), rest.shift_remove(*key)].into_iter().flatten();
             let outer = outer.into_iter().find(|value| !value.is_null());
             let within = inner.get(*key).filter(|value| !value.is_null());

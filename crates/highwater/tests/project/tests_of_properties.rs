@@ -218,17 +218,21 @@ fn the_tests_of_an_entry_in_the_wrong_list_are_made() {
 
 #[test]
 fn configuration_below_arguments_is_configuration() {
-    let files = "==> models/orders.sql
+    for given in ["where: 'order_id > 0', severity: warn", "config: {where: 'order_id > 0', severity: warn}"] {
+        let files = format!(
+            "==> models/orders.sql
 select 1 as order_id
 ==> models/schema.yml
 models:
   - name: orders
-    columns: [{name: order_id, data_tests: [{not_null: {arguments: {where: 'order_id > 0', severity: warn}}}]}]
-";
-    let (manifest, warnings) = build(files);
-    assert_eq!(warnings, "");
-    let test = &manifest.nodes["test.shop.not_null_orders_order_id.cf6c17daed"];
-    assert_eq!((test.config.text("where"), test.config.text("severity")), (Some("order_id > 0"), Some("warn")));
-    let arguments: Vec<&String> = test.test_metadata.as_ref().expect("a generic test").kwargs.keys().collect();
-    assert_eq!(arguments, ["column_name", "model"]);
+    columns: [{{name: order_id, data_tests: [{{not_null: {{arguments: {{{given}}}}}}}]}}]
+"
+        );
+        let (manifest, warnings) = build(&files);
+        assert_eq!(warnings, "");
+        let test = &manifest.nodes["test.shop.not_null_orders_order_id.cf6c17daed"];
+        assert_eq!((test.config.text("where"), test.config.text("severity")), (Some("order_id > 0"), Some("warn")));
+        let arguments: Vec<&String> = test.test_metadata.as_ref().expect("a generic test").kwargs.keys().collect();
+        assert_eq!(arguments, ["column_name", "model"]);
+    }
 }
