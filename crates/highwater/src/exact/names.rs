@@ -127,16 +127,8 @@ impl<'a> Cached<'a> {
 
     /// The keys that the database itself keeps to in a table.
     fn constraints(&mut self, relation: &Relation) -> Vec<Vec<String>> {
-        let literal = quote_literal;
-        let asked = self.connection.query(&self.dialect().unique_keys(
-            &literal(&relation.database),
-            &literal(&relation.schema),
-            &literal(&relation.identifier),
-        ));
-        let table = asked.map(|table| table.rows).unwrap_or_else(|error| {
-            tracing::debug!(%relation, %error, "constraints");
-            Vec::new()
-        });
+        let dialect = self.dialect();
+        let table = self.asked(relation, |database, schema, name| dialect.unique_keys(database, schema, name));
         let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for row in &table {
             keys.entry(row[0].to_string()).or_default().push(row[1].to_string());
@@ -146,16 +138,20 @@ impl<'a> Cached<'a> {
 
     /// The columns of a table that the database itself keeps from being NULL.
     fn never_null(&mut self, relation: &Relation) -> Vec<String> {
-        let asked = self.connection.query(&self.dialect().never_null(
-            &quote_literal(&relation.database),
-            &quote_literal(&relation.schema),
-            &quote_literal(&relation.identifier),
-        ));
-        let table = asked.map(|table| table.rows).unwrap_or_else(|error| {
-            tracing::debug!(%relation, %error, "columns that are never null");
-            Vec::new()
-        });
+        let dialect = self.dialect();
+        let table = self.asked(relation, |database, schema, name| dialect.never_null(database, schema, name));
         table.iter().map(|row| row[0].to_string()).collect()
+    }
+
+    /// What the catalogue answers to a question about a relation; nothing where it does not.
+    fn asked(&mut self, relation: &Relation, question: impl Fn(&str, &str, &str) -> String) -> Vec<Vec<Cell>> {
+        let [database, schema, name] =
+            [&relation.database, &relation.schema, &relation.identifier].map(|part| quote_literal(part));
+        let asked = self.connection.query(&question(&database, &schema, &name));
+        asked.map(|table| table.rows).unwrap_or_else(|error| {
+            tracing::debug!(%relation, %error, "what is declared");
+            Vec::new()
+        })
     }
 
     /// What a function is. The engine is asked, because macros of the database hide its own functions, and extensions bring aggregates that
