@@ -59,10 +59,10 @@ pub fn analyse_with(request: &Request<'_>, mutant: Option<Mutant>) -> Analysis {
         findings.clocks.iter().filter(|(span, _)| harmless.contains(span)).map(|(_, place)| place.clone()).collect();
     findings.unstable.retain(|finding| finding.rule != "clock" || !places.contains(&finding.place));
     sweep(&query, &text, request.catalog, &harmless, &mut findings);
-    let Findings { refusals, unstable, .. } = findings;
+    let Findings { refusals, unstable, notes, .. } = findings;
     let refusals = [refusals, answer.refusals].concat();
     let unstable = [unstable, answer.unstable].concat();
-    Analysis { refusals, unstable, canonical: canonical(&query), ..answer }
+    Analysis { refusals, unstable, notes, canonical: canonical(&query), ..answer }
 }
 
 /// Nothing is known but the text.

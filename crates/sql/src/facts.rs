@@ -330,7 +330,7 @@ pub struct Analysis {
     pub refusals: Vec<Finding>,
     /// The query's answer changes without any input changing (it reads the clock, or could not be read at all): rebuild whole, every run.
     pub unstable: Vec<Finding>,
-    /// Things worth knowing, none of them a reason to build less or more.
+    /// Things worth knowing, none of them a reason to build less or more: `hw explain` says them, runs do not.
     pub notes: Vec<Finding>,
     /// The meaning-preserving form: comments, layout and the case of keywords do not show in it. Views are expanded.
     pub canonical: String,

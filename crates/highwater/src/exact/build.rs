@@ -330,7 +330,6 @@ fn report_of(prepared: &Prepared, look: &Look, mode: Mode, swapped: Swapped, hel
         Choice::Whole { reason, findings, .. } => (Some(reason.clone()), findings.clone()),
         _ => (None, Vec::new()),
     };
-    findings.extend(prepared.analysis.notes.iter().cloned());
     findings.extend(broken_promises(prepared, look));
     findings.extend(left_alone(prepared, look));
     let dirty_count = match (mode, &look.dirty) {

@@ -30,6 +30,7 @@ use crate::engine::{Cell, EngineError, Relation, quote_identifier, quote_literal
 use super::cost::Forecast;
 use super::error::ExactError;
 use super::job::{Job, number};
+use super::lost;
 use super::model::RunIdentity;
 
 /// The version this code writes. The first had no leases, no tokens of detectors and no times of runs, the second kept no values of
@@ -244,7 +245,8 @@ fn create_once(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
     );
     let result = make_tables(job, run)
         .and_then(|()| job.execute(&rows))
-        .and_then(|_| job.connection.commit().map_err(|error| job.error(error)));
+        .and_then(|_| lost::forget(job))
+        .and_then(|()| job.connection.commit().map_err(|error| job.error(error)));
     if result.is_err() {
         rollback(job);
     }

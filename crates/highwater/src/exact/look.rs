@@ -290,7 +290,7 @@ fn choose(job: &mut Job, prepared: &Prepared, look: &Look, dirty: &Dirty, size: 
         ));
     }
     if prepared.analysis.slice.is_none() {
-        return Ok(Choice::widened("its query cannot be cut into partitions", prepared.analysis.notes.clone()));
+        return Ok(Choice::widened("its query cannot be cut into partitions", Vec::new()));
     }
     match job.model.policy {
         Policy::Full => Ok(Choice::whole("its policy is full")),

@@ -22,6 +22,7 @@
 //! | `hold.rs` | staged partitions that fail a test, taken out of the swap |
 //! | `marks.rs` | partitions that stay dirty whatever their inputs say |
 //! | `ledger.rs` | the tables in schema `highwater` |
+//! | `lost.rs` | rows of the ledger whose model is gone |
 //! | `declare.rs` | what is declared of inputs |
 //! | `reserved.rs` | partitions that a backfill keeps runs away from |
 //! | `scans.rs` | what a look at a source tells the other models of a run |
@@ -47,6 +48,7 @@ mod lease;
 pub(crate) mod ledger;
 pub(crate) mod logic;
 pub(crate) mod look;
+mod lost;
 pub(crate) mod marks;
 pub(crate) mod model;
 mod names;

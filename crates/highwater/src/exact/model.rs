@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use highwater_sql::{FunctionKind, IntervalUnit, Partitioning};
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -86,6 +86,8 @@ pub struct Surroundings {
     pub views: IndexMap<Relation, ViewText>,
     /// Exact models.
     pub exact: IndexMap<Relation, ExactParent>,
+    /// The tables of all exact models of the project, these and others.
+    pub in_project: IndexSet<Relation>,
     /// What is declared of tables, about how their changes may be found.
     pub detectors: IndexMap<Relation, Declared>,
     /// The words for tables in messages (`raw_orders`); without one a table goes by its identifier.

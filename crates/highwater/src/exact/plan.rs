@@ -177,7 +177,7 @@ fn first(job: &Job, prepared: &Prepared, standing: Option<RelationKind>, ours: b
     ModelPlan {
         whole,
         cut: prepared.axis.cut(),
-        findings: prepared.analysis.notes.clone(),
+        findings: Vec::new(),
         content: prepared.logic_version.clone(),
         ..blank(job, state)
     }
@@ -192,7 +192,6 @@ fn describe(job: &mut Job, prepared: &Prepared, look: &Look) -> Result<ModelPlan
         Choice::Incremental => (PlanState::Dirty, None, Vec::new()),
         Choice::Note | Choice::Nothing => (PlanState::Unchanged, None, Vec::new()),
     };
-    findings.extend(prepared.analysis.notes.iter().cloned());
     findings.extend(broken_promises(prepared, look));
     findings.extend(left_alone(prepared, look));
     let mut plan = ModelPlan {

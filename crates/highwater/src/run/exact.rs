@@ -124,6 +124,9 @@ pub(super) fn surroundings(
     let above = graph::ancestors(manifest, &ids, None);
     let mut around =
         Surroundings { functions: shared.functions.clone(), scans: shared.scans.clone(), ..Surroundings::default() };
+    let exact =
+        manifest.nodes.values().filter(|node| node.resource_type == ResourceType::Model && node.config.is_exact());
+    around.in_project = exact.map(|node| node.relation.clone()).collect();
     let (keys, never_null) = (declared_keys(manifest), declared_never_null(manifest));
     for id in above.keys().chain(&ids) {
         let relation = manifest.sources.get(id).map(|source| &source.relation);

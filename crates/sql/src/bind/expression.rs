@@ -397,6 +397,7 @@ impl Resolver<'_, '_> {
             self.parameters.pop();
         }
         let Expr::Function(function) = &*expression else { return Ok(()) };
+        self.binder.note_sum(function);
         let place = self.binder.place(function.name.span());
         let blind = self.blind.contains(&function.name.span());
         if let Some(WindowType::WindowSpec(spec)) = &function.over {

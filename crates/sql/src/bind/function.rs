@@ -1,8 +1,9 @@
 //! Functions: what calling one means for a rebuild, and what has to be said of it.
 
-use sqlparser::ast::{Function, FunctionArguments, Spanned};
+use sqlparser::ast::{Function, FunctionArg, FunctionArgExpr, FunctionArguments, Spanned};
 
 use super::Binder;
+use crate::dialect::type_of;
 use crate::{Catalog, Finding, FunctionKind, Place};
 
 /// Aggregates that depend on the order in which rows come, and take none.
@@ -35,6 +36,35 @@ impl Binder<'_> {
             }
         }
         Ok(FunctionKind::Scalar)
+    }
+}
+
+/// Aggregates whose last digits depend on the order in which fractions are added.
+const SUMS: &[&str] = &["sum", "avg", "mean", "fsum", "kahan_sum", "sumkahan", "favg"];
+
+impl Binder<'_> {
+    /// Notes that binary fractions are added up; the arguments are bound.
+    pub(super) fn note_sum(&mut self, function: &Function) {
+        let name = function_name(function);
+        let FunctionArguments::List(list) = &function.args else { return };
+        let [FunctionArg::Unnamed(FunctionArgExpr::Expr(summed))] = list.args.as_slice() else { return };
+        let dialect = self.dialect();
+        let fraction = type_of(summed, &self.columns).is_some_and(|data_type| dialect.is_fraction(&data_type));
+        if !fraction || !SUMS.contains(&name.as_str()) {
+            return;
+        }
+        let note = self.finding(
+            "float-sum",
+            &format!(
+                "{name}() adds up binary fractions: its last digits depend on the order of the rows, so that partitions built at different times may \
+                 differ from a rebuild there; hw verify takes them for equal within a billionth"
+            ),
+            &format!("for digits that never differ, add up decimals: {name}(cast(... as decimal(18, 4)))"),
+            &function.name,
+        );
+        if !self.findings.notes.contains(&note) {
+            self.findings.notes.push(note);
+        }
     }
 }
 

@@ -70,6 +70,8 @@ const ASOF: &str = "asof";
 pub(crate) struct Findings {
     pub refusals: Vec<Finding>,
     pub unstable: Vec<Finding>,
+    /// Worth knowing, and no reason for anything.
+    pub notes: Vec<Finding>,
     /// Every mention of a function that reads the clock or the session: its name's span, and the place of what was said of it.
     pub clocks: Vec<(Span, Option<Place>)>,
 }

@@ -168,6 +168,7 @@ EXACT-INTERVAL cohort_of_row
 EXACT-INTERVAL computed_key
 EXACT-INTERVAL correlated
 EXACT-INTERVAL dates_meet
+EXACT-INTERVAL day_before
 EXACT-INTERVAL earlier_day
 EXACT-INTERVAL except_all
 EXACT-INTERVAL exists_items
@@ -188,11 +189,13 @@ EXACT-INTERVAL latest_by_day
 EXACT-INTERVAL left_join
 EXACT-INTERVAL left_of_joined
 EXACT-INTERVAL lists
+EXACT-INTERVAL local_days
 EXACT-INTERVAL mended_key
 EXACT-INTERVAL moments_of_row
 EXACT-INTERVAL no_items
 EXACT-INTERVAL not_all_of
 EXACT-INTERVAL not_in
+EXACT-INTERVAL pivoted
 EXACT-INTERVAL ranked
 EXACT-INTERVAL right_join
 EXACT-INTERVAL rolling
@@ -201,6 +204,7 @@ EXACT-INTERVAL rollup
 EXACT-INTERVAL running
 EXACT-INTERVAL running_by_region
 EXACT-INTERVAL running_of_all
+EXACT-INTERVAL sampled
 EXACT-INTERVAL selected_of_row
 EXACT-INTERVAL self_join
 EXACT-INTERVAL sets
@@ -222,6 +226,7 @@ EXACT-KEY latest_by_key
 EXACT-KEY sessions
 EXACT-WIDENED share join-without-key
 FULL everything one-partition
+FULL ranked_of_all global-window
 FULL top limit
 "#);
 }

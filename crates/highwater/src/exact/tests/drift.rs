@@ -1,6 +1,6 @@
 //! A ledger and a table that have come apart, and rows that people may not expect to be there.
 
-use super::world::{World, daily};
+use super::world::{Known, World, daily};
 use crate::engine::Relation;
 use crate::exact::Mode;
 
@@ -108,4 +108,29 @@ fn one_model_in_two_schemas_is_two_tables() {
     assert_eq!(world.run_and_compare(&other).replaced_count, 1);
     assert_eq!(world.run_and_compare(&known).replaced_count, 1);
     assert_eq!(world.run_and_compare(&other).mode, Mode::Unchanged);
+}
+
+/// A model that was removed leaves its rows until its table is gone, too.
+#[test]
+fn what_is_gone_is_forgotten_when_something_new_is_built() {
+    let mut world = World::with_orders();
+    let gone = daily();
+    world.run_and_compare(&gone);
+    let rows = |world: &mut World| {
+        world.rows("select distinct model from highwater.partitions union select model from highwater.fence")
+    };
+    let by_key =
+        |name: &str| Known::of(name, "key:customer_id", "select customer_id, count(*) as n from raw_orders group by 1");
+    world.run_and_compare(&by_key("second"));
+    assert_eq!(rows(&mut world), "main.daily\nmain.second", "its table stands");
+    world.around.in_project.insert(gone.model.relation.clone());
+    world.sql("drop table daily");
+    world.run_and_compare(&by_key("third"));
+    assert_eq!(rows(&mut world), "main.daily\nmain.second\nmain.third", "the project has it: the table will be missed");
+    world.around.in_project.clear();
+    world.run_and_compare(&by_key("fourth"));
+    assert_eq!(rows(&mut world), "main.fourth\nmain.second\nmain.third");
+    assert!(world.rows("select model from highwater.runs").contains("main.daily"), "what was done stays on record");
+    // It comes back as a new one.
+    assert_eq!(world.run_and_compare(&gone).mode, Mode::New);
 }

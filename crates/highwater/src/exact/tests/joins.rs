@@ -11,7 +11,7 @@ use crate::exact::explain::explain;
 use crate::exact::job::Job;
 
 /// Name, how it is cut, query, and what `explain` must say of it at least: `I` by interval, `K` by key, `W` widened, `F` full.
-const SHAPES: &[(&str, &str, char, &str)] = &[
+pub(super) const SHAPES: &[(&str, &str, char, &str)] = &[
     // Rule 2: series and lists.
     (
         "days_of_plans",

@@ -348,6 +348,32 @@ pub const SHAPES: &[(&str, &str, &str)] = &[
         "day:created_at",
         "select o.order_id, o.created_at, x.rate from raw_orders o left join (raw_customers c join raw_rates r on r.region = c.region) x on x.customer_id = o.customer_id",
     ),
+    // Rules 27, 34, 36 and 37, and local days (2.5).
+    (
+        "ranked_of_all",
+        "day:created_at",
+        "select order_id, created_at, rank() over (order by amount) as place from raw_orders",
+    ),
+    (
+        "pivoted",
+        "day:day",
+        "select cast(created_at as date) as day, sum(case when customer_id = 1 then amount end) as one, sum(case when customer_id = 2 then amount end) as two from raw_orders group by 1",
+    ),
+    (
+        "day_before",
+        "day:day",
+        "with d as (select cast(created_at as date) as day, sum(amount) as s from raw_orders group by 1) select a.day, a.s, b.s as before from d a left join d b on b.day = a.day - interval '1 day'",
+    ),
+    (
+        "sampled",
+        "day:created_at",
+        "select order_id, created_at from raw_orders where md5(cast(order_id as varchar)) < '8'",
+    ),
+    (
+        "local_days",
+        "day:day",
+        "select cast(created_at at time zone 'UTC' at time zone 'America/New_York' as date) as day, count(*) as n from raw_orders group by 1",
+    ),
     ("everything", "whole", "select count(*) as n, sum(amount) as s from raw_orders"),
 ];
 

@@ -125,3 +125,47 @@ fn a_declared_key_breaks_ties() {
     assert_eq!(refused(&mut world, viewed), None);
     assert_eq!(refused(&mut world, "select *, row_number() over (order by id) as n from raw_keyed"), None);
 }
+
+/// What is said of sums whose last digits depend on the order of rows; nothing is refused for it.
+#[test]
+fn sums_of_fractions_are_noted() {
+    let mut world = World::with_orders();
+    let mut notes = |sql: &str| {
+        let known = Known::of("shown", "whole", sql);
+        let mut job = Job::new(world.session.as_mut(), &known.model, &world.around, "hw");
+        let explanation = explain(&mut job, &|request| known.analyse(request)).expect("explanation");
+        assert!(explanation.findings.iter().all(|finding| finding.rule != "float-sum"), "{sql}");
+        explanation.notes.iter().map(|note| (note.rule, note.place.is_some())).collect::<Vec<_>>()
+    };
+    for sql in [
+        "select customer_id, sum(amount::double) as s from raw_orders group by 1",
+        "select order_id, avg(cast(amount as float)) over (partition by customer_id) as a from raw_orders",
+        "with p as (select customer_id, amount / 3 as third from raw_orders) select customer_id, sum(third) as s from p group by 1",
+    ] {
+        assert_eq!(notes(sql), [("float-sum", true)], "{sql}");
+    }
+    for sql in [
+        "select customer_id, sum(amount) as s, avg(order_id) as a, max(amount::double) as m from raw_orders group by 1",
+        "select customer_id, count(amount::double) as s from raw_orders group by 1",
+    ] {
+        assert_eq!(notes(sql), [], "{sql}");
+    }
+}
+
+/// Samples the parser reads, does not read, and does not get to.
+#[test]
+fn samples_are_refused_however_they_are_written() {
+    let mut world = World::with_orders();
+    for sql in [
+        "select * from raw_orders tablesample 10%",
+        "select * from raw_orders using sample 10%",
+        "select * from (select created_at, customer_id, amount from raw_orders tablesample 10%) pivot (sum(amount) for customer_id in (1, 2))",
+        "from raw_orders select *, random() as r using sample 3 rows",
+    ] {
+        let known = Known::of("shown", "day:created_at", sql);
+        let mut job = Job::new(world.session.as_mut(), &known.model, &world.around, "hw");
+        let explanation = explain(&mut job, &|request| known.analyse(request)).expect("explanation");
+        assert_eq!(explanation.class, Class::Refused, "{sql}: {:?}", explanation.findings);
+        assert!(explanation.findings.iter().any(|finding| finding.rule == "sample"), "{sql}");
+    }
+}
