@@ -117,6 +117,11 @@ pub trait Catalog {
         Some(self.dialect().builtin(name))
     }
 
+    /// Whether it is certain that an order ascends that does not say.
+    fn ascends(&self) -> bool {
+        true
+    }
+
     /// Whose SQL it is.
     fn dialect(&self) -> Dialect;
 }

@@ -50,6 +50,7 @@ pub(crate) struct Cached<'a> {
     connection: &'a mut dyn Connection,
     columns: HashMap<Relation, Vec<Column>>,
     collated: Option<Collated>,
+    ascends: Option<bool>,
 }
 
 /// Where texts that differ may be equal.
@@ -79,7 +80,7 @@ impl<'a> Cached<'a> {
 
     /// With what is known already.
     pub fn with(connection: &'a mut dyn Connection, columns: HashMap<Relation, Vec<Column>>) -> Self {
-        Self { connection, columns, collated: None }
+        Self { connection, columns, collated: None, ascends: None }
     }
 
     /// Whose SQL the session reads.
@@ -123,6 +124,15 @@ impl<'a> Cached<'a> {
             }
         }
         columns
+    }
+
+    /// Whether an order ascends that does not say.
+    fn ascends(&mut self) -> bool {
+        let ask = |connection: &mut dyn Connection| {
+            let answer = connection.query(connection.dialect().ascends());
+            answer.is_ok_and(|table| table.scalar() == Some(&Cell::Boolean(true)))
+        };
+        *self.ascends.get_or_insert_with(|| ask(self.connection))
     }
 
     /// The keys that the database itself keeps to in a table.
@@ -250,6 +260,10 @@ impl Catalog for Tables<'_> {
         // The question was ours, and so is a wrong one: what has no answer has no type.
         let columns = described.map_err(|error| tracing::debug!(query, %error, "describe")).ok()?;
         Some(columns.iter().map(column_type).collect())
+    }
+
+    fn ascends(&self) -> bool {
+        self.session.borrow_mut().ascends()
     }
 
     fn dialect(&self) -> Dialect {

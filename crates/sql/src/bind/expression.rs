@@ -404,13 +404,14 @@ impl Resolver<'_, '_> {
             let name = function_name(function);
             let (data_type, uses) = (type_of(expression, &self.binder.columns), columns_of(expression));
             let id = self.binder.new_column(name.clone(), data_type);
+            let ascends = spec.order_by.iter().all(|item| item.options.sort.is_some()) || self.binder.catalog.ascends();
             self.parts.windows.push(WindowFunction {
                 id,
                 partition: spec.partition_by.clone(),
                 uses,
                 order: order::of_window(function, spec, blind),
-                along: frame::along(spec),
-                side: frame::side(function, spec),
+                along: frame::along(spec, ascends),
+                side: frame::side(function, spec, ascends),
                 carried: frame::carried(function, spec),
                 numbers: name == "row_number",
                 place,

@@ -1,7 +1,7 @@
 //! How far a window looks along its order, and whether what it finds is some row's own value.
 
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, OrderBySort, Value, WindowFrameBound,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, OrderByExpr, OrderBySort, Value, WindowFrameBound,
     WindowFrameUnits, WindowSpec,
 };
 
@@ -9,16 +9,13 @@ use super::function_name;
 use crate::tree::{Along, Side, Stretch};
 
 /// The expression along which a window looks, and how far, when both ends are fixed distances of time.
-pub(super) fn along(spec: &WindowSpec) -> Option<Along> {
+pub(super) fn along(spec: &WindowSpec, ascends: bool) -> Option<Along> {
     let frame = spec.window_frame.as_ref().filter(|frame| frame.units == WindowFrameUnits::Range)?;
     let [item] = spec.order_by.as_slice() else { return None };
     let start = distance(&frame.start_bound)?;
     let end = frame.end_bound.as_ref().map_or(Some((Stretch::default(), Stretch::default())), distance)?;
     let (back, ahead) = (longer(start.0, end.0), longer(start.1, end.1));
-    if matches!(item.options.sort, Some(OrderBySort::Using(_))) {
-        return None;
-    }
-    let descending = matches!(item.options.sort, Some(OrderBySort::Desc));
+    let descending = descends(item, ascends)?;
     let (back, ahead) = if descending { (ahead, back) } else { (back, ahead) };
     Some(Along { by: item.expr.clone(), back, ahead })
 }
@@ -28,13 +25,9 @@ const BOTH_SIDES: &[&str] = &["percent_rank", "cume_dist", "ntile", "fill"];
 
 /// To which side a window function looks, when it looks to one only: at rows before its own in the order, and at those equal to it; or the
 /// other way round.
-pub(super) fn side(function: &Function, spec: &WindowSpec) -> Option<Side> {
+pub(super) fn side(function: &Function, spec: &WindowSpec, ascends: bool) -> Option<Side> {
     let first = spec.order_by.first()?;
-    let descending = match first.options.sort {
-        None | Some(OrderBySort::Asc) => false,
-        Some(OrderBySort::Desc) => true,
-        Some(OrderBySort::Using(_)) => return None,
-    };
+    let descending = descends(first, ascends)?;
     let FunctionArguments::List(list) = &function.args else { return None };
     let name = function_name(function);
     let before = match name.as_str() {
@@ -48,6 +41,16 @@ pub(super) fn side(function: &Function, spec: &WindowSpec) -> Option<Side> {
         _ => frame_before(spec)?,
     };
     Some(Side { by: first.expr.clone(), back: before != descending })
+}
+
+/// Whether an order descends; none when that takes more than we know to tell. `ascends` is whether it surely ascends where nothing is said.
+fn descends(item: &OrderByExpr, ascends: bool) -> Option<bool> {
+    match item.options.sort {
+        None => ascends.then_some(false),
+        Some(OrderBySort::Asc) => Some(false),
+        Some(OrderBySort::Desc) => Some(true),
+        Some(OrderBySort::Using(_)) => None,
+    }
 }
 
 fn is_count(argument: &FunctionArg) -> bool {

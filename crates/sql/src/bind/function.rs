@@ -50,7 +50,8 @@ impl Binder<'_> {
         let [FunctionArg::Unnamed(FunctionArgExpr::Expr(summed))] = list.args.as_slice() else { return };
         let dialect = self.dialect();
         let fraction = type_of(summed, &self.columns).is_some_and(|data_type| dialect.is_fraction(&data_type));
-        if !fraction || !SUMS.contains(&name.as_str()) {
+        // Said once: a model that adds up one column of them adds up many.
+        if !fraction || !SUMS.contains(&name.as_str()) || !self.findings.notes.is_empty() {
             return;
         }
         let note = self.finding(
@@ -62,9 +63,7 @@ impl Binder<'_> {
             &format!("for digits that never differ, add up decimals: {name}(cast(... as decimal(18, 4)))"),
             &function.name,
         );
-        if !self.findings.notes.contains(&note) {
-            self.findings.notes.push(note);
-        }
+        self.findings.notes.push(note);
     }
 }
 

@@ -147,6 +147,11 @@ pub trait Language: Sync {
     /// columns.
     fn unique_keys(&self, database: &str, schema: &str, name: &str) -> String;
 
+    /// Whether an order ascends that does not say, as a query.
+    fn ascends(&self) -> &'static str {
+        "select true"
+    }
+
     /// A query for the columns of a table that the database keeps from being NULL. Arguments are literals.
     fn never_null(&self, database: &str, schema: &str, name: &str) -> String {
         format!(

@@ -85,6 +85,17 @@ fn every_shape_is_always_what_a_rebuild_holds() {
     }
 }
 
+/// An order that does not say so need not ascend: a setting of the engine decides.
+#[test]
+fn an_order_without_a_direction_may_descend() {
+    let mut world = world();
+    world.sql("set default_order = 'desc'");
+    let mut models = shapes(&["rolling", "around", "running", "running_of_all"]);
+    // Written to lean to one side only.
+    models.push(Known::of("back", "day:created_at", "select order_id, created_at, count(*) over (order by created_at range between interval 1 day preceding and current row) as n from raw_orders"));
+    assert_eq!(walk_in(&mut world, change, 3, 12, &models), None);
+}
+
 /// The shapes by which a wrong rule shows.
 fn shows(mutant: Mutant) -> &'static [&'static str] {
     match mutant {

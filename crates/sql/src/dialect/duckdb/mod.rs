@@ -153,6 +153,10 @@ impl Language for DuckDb {
         }
     }
 
+    fn ascends(&self) -> &'static str {
+        "select current_setting('default_order') not ilike 'desc%'"
+    }
+
     fn is_text(&self, data_type: &str) -> bool {
         data_type.eq_ignore_ascii_case("varchar")
     }
