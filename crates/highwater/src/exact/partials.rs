@@ -39,6 +39,9 @@ pub(crate) struct Pair {
     pub around: Surroundings,
 }
 
+/// Builds one exact model.
+type Step<'s> = dyn FnMut(&mut dyn Connection, &ExactModel, &Surroundings) -> Result<SwapReport, ExactError> + 's;
+
 /// Where the partials of a table lie: beside the ledger.
 pub(crate) fn table(relation: &Relation) -> Relation {
     let mut length = relation.identifier.len().min(NAME_BYTES);
@@ -134,7 +137,7 @@ pub(crate) fn build(
     connection: &mut dyn Connection,
     model: &ExactModel,
     around: &Surroundings,
-    step: &mut dyn FnMut(&mut dyn Connection, &ExactModel, &Surroundings) -> Result<SwapReport, ExactError>,
+    step: &mut Step,
 ) -> Result<SwapReport, ExactError> {
     if model.partials.is_none() {
         let report = step(connection, model, around)?;

@@ -105,7 +105,7 @@ impl<'a> Editor<'a> {
         let mut text = String::new();
         let mut done = range.0;
         for (start, (end, name)) in replaced {
-            text.push_str(&self.block.text((done, start)));
+            text.push_str(self.block.text((done, start)));
             text.push_str(&name);
             done = end;
         }

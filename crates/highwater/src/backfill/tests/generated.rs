@@ -66,7 +66,8 @@ impl Story {
         let case = generate::case(seed, &[], place);
         let mut world = World::new(Manner { place, ..RIGHT });
         // A backfill does not build partials.
-        let models: Vec<ExactModel> = case.settle(&mut world).ok()?.into_iter().map(|model| ExactModel { partials: None, ..model }).collect();
+        let models: Vec<ExactModel> =
+            case.settle(&mut world).ok()?.into_iter().map(|model| ExactModel { partials: None, ..model }).collect();
         let mut changes: Vec<String> = case.batches.concat();
         changes.reverse();
         let random = SmallRng::seed_from_u64(seed);
