@@ -153,10 +153,10 @@ impl Connection for Session {
             self.begin()?;
             let answer = self.execute(sql);
             if answer.is_ok() {
-                self.commit()?
+                self.commit()?;
             } else {
-                self.rollback()?
-            };
+                self.rollback()?;
+            }
             return answer;
         }
         let answers = self.simple(sql)?;
@@ -271,11 +271,11 @@ impl Connection for Session {
             let _ = self.end("rollback");
             return Err(EngineError::statement(message, "commit"));
         }
-        if self.swaps || self.keeps_books {
-            if let Err(error) = self.own_up() {
-                let _ = self.end("rollback");
-                return Err(error);
-            }
+        if (self.swaps || self.keeps_books)
+            && let Err(error) = self.own_up()
+        {
+            let _ = self.end("rollback");
+            return Err(error);
         }
         self.end("commit")
     }
@@ -288,10 +288,11 @@ impl Connection for Session {
             return Ok(());
         }
         // Its temporary tables gave it an id.
-        if self.transaction == Transaction::Open && (self.swaps || self.keeps_books) {
-            if let Err(error) = self.own_up() {
-                tracing::debug!(%error, "the id of a transaction");
-            }
+        if self.transaction == Transaction::Open
+            && (self.swaps || self.keeps_books)
+            && let Err(error) = self.own_up()
+        {
+            tracing::debug!(%error, "the id of a transaction");
         }
         self.end("rollback")
     }
