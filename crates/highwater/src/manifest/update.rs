@@ -65,7 +65,7 @@ pub(crate) fn may_change(kind: FileKind) -> bool {
 
 /// These files, and those that say something about the same nodes.
 pub(crate) fn together(manifest: &Manifest, changed: &Files) -> Files {
-    let all = || manifest.nodes.values().chain(manifest.disabled.values());
+    let all = || manifest.nodes.values().chain(manifest.disabled.values()).map(Box::as_ref);
     let pairs: Vec<(&Node, &str, &str)> = all()
         .filter_map(|node| {
             let (package, path) = node.patch_path.as_ref()?.split_once("://")?;
@@ -143,7 +143,7 @@ fn only_nodes(manifest: &Manifest, properties: &[Described], changed: &Files) ->
         let text = |key: &str| group.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
         held(text("package_name"), text("original_file_path"))
     };
-    let is_unit_test = |node: &&Node| node.unit_test.is_some();
+    let is_unit_test = |node: &&Box<Node>| node.unit_test.is_some();
     let found = manifest.macros.values().any(|found| patched(&found.patch_path))
         || manifest.groups.values().any(group)
         || manifest.exposures.values().any(|found| held(&found.package_name, &found.original_file_path))
@@ -214,7 +214,7 @@ fn reach(old: &Node, new: &Node) -> Result<Reach, Outdated> {
 /// Puts the nodes in the place of those that were there.
 fn replace(manifest: &mut Manifest, drafts: Vec<Draft<'_>>, files: &Files) -> Result<HashSet<String>, Outdated> {
     let ids: HashSet<&str> = drafts.iter().map(|draft| draft.node.unique_id.as_str()).collect();
-    let is_held = |node: &&Node| node.unit_test.is_none() && files.hold(node);
+    let is_held = |node: &&Box<Node>| node.unit_test.is_none() && files.hold(node);
     let before = manifest.nodes.values().chain(manifest.disabled.values()).filter(is_held).count();
     if ids.len() != drafts.len() || before != drafts.len() {
         return Err(Outdated("nodes came or went"));
@@ -227,7 +227,7 @@ fn replace(manifest: &mut Manifest, drafts: Vec<Draft<'_>>, files: &Files) -> Re
         let Some(old) = of.get_mut(&origin.unique_id).filter(|old| files.hold(old)) else {
             return Err(Outdated("nodes came or went"));
         };
-        let mut new = *draft.node;
+        let mut new = draft.node;
         new.primary_key.clone_from(&old.primary_key);
         if new.refs == old.refs && new.sources == old.sources {
             new.depends_on.nodes.clone_from(&old.depends_on.nodes);

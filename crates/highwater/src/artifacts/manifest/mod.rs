@@ -123,7 +123,7 @@ impl Writer<'_> {
     /// Writes the file; what an earlier one has alike is taken from there.
     fn replace(&self, path: &Path) -> Result<(), Diagnostic> {
         let nodes = self.session.manifest.nodes.iter().filter(|(_, node)| node.unit_test.is_none());
-        let nodes: Vec<(&str, &Node)> = nodes.map(|(id, node)| (id.as_str(), node)).collect();
+        let nodes: Vec<(&str, &Node)> = nodes.map(|(id, node)| (id.as_str(), &**node)).collect();
         // A replay has the moment in it that it is told.
         let lineage = self.session.lineage.as_ref().filter(|_| std::env::var_os(crate::clock::VARIABLE).is_none());
         let earlier = lineage.and_then(|lineage| Earlier::open(path, lineage, nodes.len()));
@@ -256,7 +256,7 @@ impl Writer<'_> {
     fn unit_tests(&self, out: &mut impl Write) -> io::Result<()> {
         let nodes = self.session.manifest.nodes.iter();
         let tests: Vec<(&str, (&Node, &UnitTest))> =
-            nodes.filter_map(|(id, node)| Some((id.as_str(), (node, node.unit_test.as_deref()?)))).collect();
+            nodes.filter_map(|(id, node)| Some((id.as_str(), (&**node, node.unit_test.as_deref()?)))).collect();
         out.write_all(b",\"unit_tests\":")?;
         write_section(out, &tests, |(node, test), object| self.entries.unit_test(node, test, object))
     }
