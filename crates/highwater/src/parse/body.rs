@@ -116,7 +116,7 @@ impl Pool {
 /// # Errors
 /// When there is none, or it is not the one with this number.
 pub(super) fn read(path: &Path, number: &str) -> Result<Manifest, Outdated> {
-    manifest(path, number).ok_or(Outdated("no nodes are kept that are of use"))
+    manifest(path, number).ok_or(Outdated("the nodes that are kept are of no use"))
 }
 
 fn manifest(path: &Path, number: &str) -> Option<Manifest> {
