@@ -10,7 +10,7 @@ use crate::canonical::{canonical, canonical_text};
 use crate::footprint::clock::{Clocks, clocks};
 use crate::footprint::{Computed, Mutant, Partial, Reaches, Shape, Source, Target, Walk};
 use crate::footprint::{live, moment};
-use crate::sweep::sweep;
+use crate::sweep::{sweep, sweep_words};
 use crate::text::{Expanded, expand, parse, tables};
 use crate::tree::{Id, Scan, Tree, column};
 use crate::{
@@ -71,7 +71,7 @@ fn unread(request: &Request<'_>, finding: Finding) -> Analysis {
         occurrences: Vec::new(),
         terms: Vec::new(),
         slice: None,
-        refusals: Vec::new(),
+        refusals: sweep_words(request.sql, request.catalog),
         unstable: vec![finding],
         notes: Vec::new(),
         canonical: canonical_text(request.sql, request.catalog.dialect()),

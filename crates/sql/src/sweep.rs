@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, Spanned, TableFactor, Value, Visit, Visitor};
-use sqlparser::tokenizer::Span;
+use sqlparser::tokenizer::{Span, Token, Tokenizer};
 
 use crate::bind::{Findings, call, function_name, kind_of, unknown_table, unwatched_function};
 use crate::text::{Expanded, parts_of, span_of};
-use crate::{Catalog, Finding, FunctionKind};
+use crate::{Catalog, Finding, FunctionKind, Place};
 
 /// Adds what the sweep finds and binding did not. `harmless` are calls that are accounted for.
 pub(crate) fn sweep(query: &Query, text: &Expanded, catalog: &dyn Catalog, harmless: &[Span], findings: &mut Findings) {
@@ -37,6 +37,43 @@ pub(crate) fn sweep(query: &Query, text: &Expanded, catalog: &dyn Catalog, harml
             }
         }
     }
+}
+
+/// What has to be said of a sample.
+pub(crate) fn sampled(place: Option<Place>) -> Finding {
+    Finding {
+        rule: "sample",
+        message: "a sample takes any rows it likes, so no two rebuilds need agree".to_owned(),
+        help: "sample by a hash of the key: where hash(id) % 100 < 5".to_owned(),
+        place,
+    }
+}
+
+/// What makes a text that the parser could not read a query without one answer, as far as its words tell: samples, and functions that answer
+/// anew at every call.
+pub(crate) fn sweep_words(sql: &str, catalog: &dyn Catalog) -> Vec<Finding> {
+    let dialect = catalog.dialect();
+    let Ok(tokens) = Tokenizer::new(dialect.reading().parser(), sql).tokenize() else { return Vec::new() };
+    let tokens: Vec<&Token> = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+    let bare = |at: usize| match tokens.get(at) {
+        Some(Token::Word(word)) if word.quote_style.is_none() => Some(word.value.to_ascii_lowercase()),
+        _ => None,
+    };
+    let mut found: Vec<Finding> = Vec::new();
+    for at in 0..tokens.len() {
+        let Some(word) = bare(at) else { continue };
+        let sample = match word.as_str() {
+            "using" => bare(at + 1).is_some_and(|next| next == "sample"),
+            "tablesample" => true,
+            _ => false,
+        };
+        let called = matches!(tokens.get(at + 1), Some(Token::LParen));
+        let kind = catalog.function(&word).filter(|kind| called && *kind == FunctionKind::Volatile);
+        found.extend(sample.then(|| sampled(None)));
+        found.extend(kind.and_then(|kind| call(Some(kind), &word, None)));
+    }
+    found.dedup();
+    found
 }
 
 /// The common table expressions that nobody reads: the engine never runs them, so what they would do is nobody's matter.
@@ -198,6 +235,9 @@ impl Visitor for Sweep<'_> {
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         if self.unread_around > 0 {
             return ControlFlow::Continue(());
+        }
+        if let TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } = factor {
+            self.refusals.push(sampled(self.text.place(factor.span())));
         }
         match factor {
             TableFactor::Table { name, args: None, .. } => {

@@ -198,11 +198,21 @@ pub(crate) struct WindowFunction {
     pub order: Option<Order>,
     /// For a function that looks no further than fixed distances of time.
     pub along: Option<Along>,
+    /// For a function that looks to one side only.
+    pub side: Option<Side>,
     /// For a function whose value is one row's own, of some row of the partition.
     pub carried: Option<Expr>,
     /// Whether it numbers the rows of the partition from one.
     pub numbers: bool,
     pub place: Option<Place>,
+}
+
+/// To which side of its row a window function looks, along the expression that its order begins with. Rows of equal value lie on both sides.
+#[derive(Debug, Clone)]
+pub(crate) struct Side {
+    pub by: Expr,
+    /// At rows whose value is not greater; else at those whose value is not less.
+    pub back: bool,
 }
 
 /// How far a window function looks, and along what.
@@ -375,6 +385,13 @@ pub(crate) fn field_of(field: &Ident) -> sqlparser::ast::AccessExpr {
     AccessExpr::Subscript(Subscript::Index { index: Expr::value(Value::SingleQuotedString(field.value.clone())) })
 }
 
+impl Tree {
+    /// In how many places a column is read.
+    pub fn reads(&self, id: Id) -> usize {
+        usize::from(self.output.contains(&id)) + usize::from(self.decisive.contains(&id)) + self.root.reads(id)
+    }
+}
+
 impl Node {
     /// The columns of the relation.
     pub fn ids(&self, tree: &[Scan]) -> BTreeSet<Id> {
@@ -394,6 +411,46 @@ impl Node {
             Self::Window { input, functions } => {
                 input.ids(tree).into_iter().chain(functions.iter().map(|function| function.id)).collect()
             }
+        }
+    }
+
+    /// In how many places below a column is read. What aggregates and windows of correlated subqueries read is not among them.
+    pub fn reads(&self, id: Id) -> usize {
+        let among = |expressions: &mut dyn Iterator<Item = &Expr>| {
+            expressions.filter(|expression| columns_of(expression).contains(&id)).count()
+        };
+        match self {
+            Self::Scan(_) | Self::Constant { .. } => 0,
+            Self::Filter { input, conjuncts } => among(&mut conjuncts.iter()) + input.reads(id),
+            Self::Project { input, items } => among(&mut items.iter().map(|(_, item)| item)) + input.reads(id),
+            Self::Join { left, right, equalities, others, .. } => {
+                let pairs = equalities.iter().flat_map(|(left, right)| [left, right]);
+                among(&mut pairs.chain(others)) + left.reads(id) + right.reads(id)
+            }
+            Self::Depend { input, on, tie, .. } => {
+                let pairs = tie.equalities.iter().flat_map(|(own, theirs)| [own, theirs]);
+                let nearest = tie.nearest.iter().flat_map(|nearest| [&nearest.own, &nearest.theirs]);
+                among(&mut pairs.chain(&tie.others).chain(nearest)) + input.reads(id) + on.reads(id)
+            }
+            Self::Expand { input, series, .. } => {
+                usize::from(series.as_ref().is_none_or(|series| series.given.contains(&id))) + input.reads(id)
+            }
+            Self::Recursive { seed, step, columns, .. } => {
+                let named = columns.iter().filter(|column| column.seed == id || column.step == id).count();
+                named + seed.reads(id) + step.reads(id)
+            }
+            Self::Group { input, keys, aggregates } => {
+                among(&mut keys.iter().chain(aggregates).map(|(_, item)| item)) + input.reads(id)
+            }
+            // Every column of the input is looked at.
+            Self::Distinct { input } => 1 + input.reads(id),
+            Self::Window { input, functions } => {
+                functions.iter().filter(|function| function.uses.contains(&id)).count() + input.reads(id)
+            }
+            Self::Set { branches, .. } => {
+                branches.iter().map(|(branch, ids)| usize::from(ids.contains(&id)) + branch.reads(id)).sum()
+            }
+            Self::Opaque { inputs, .. } => inputs.iter().map(|input| 1 + input.reads(id)).sum(),
         }
     }
 

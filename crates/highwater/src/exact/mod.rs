@@ -19,6 +19,7 @@
 //! | `slice.rs`, `overlay.rs` | the query for those partitions only, and what it reads in place of a table |
 //! | `cost.rs`, `reads.rs` | what a build takes and reads, against a build of everything |
 //! | `swap.rs` | staging, comparing, replacing |
+//! | `turn.rs` | a lock before the transaction, so that a second run looks after the first |
 //! | `hold.rs` | staged partitions that fail a test, taken out of the swap |
 //! | `marks.rs` | partitions that stay dirty whatever their inputs say |
 //! | `ledger.rs` | the tables in schema `highwater` |
@@ -61,6 +62,7 @@ pub(crate) mod slice;
 pub(crate) mod swap;
 #[cfg(test)]
 pub(crate) mod tests;
+mod turn;
 
 pub use declare::{Declared, Detect, declared};
 pub use error::{ExactError, LocatedFinding};

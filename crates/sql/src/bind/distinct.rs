@@ -103,6 +103,7 @@ impl Binder<'_> {
             uses,
             order: by.map(|by| Order { name: "distinct on".to_owned(), by, values: None }),
             along: None,
+            side: None,
             carried: None,
             numbers: true,
             place: self.place(select.span()),

@@ -258,6 +258,15 @@ impl Resolver<'_, '_> {
                 let sought = if negated { Vec::new() } else { wanted.clone() };
                 *expression = self.subquery(&subquery, sought, wanted, true)?;
             }
+            // `= any` and `<> all` are `in` and `not in` under another name.
+            Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } if matches!(**right, Expr::Subquery(_)) => {
+                *expression = among(left, right, false);
+                self.enter(expression)?;
+            }
+            Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } if matches!(**right, Expr::Subquery(_)) => {
+                *expression = among(left, right, true);
+                self.enter(expression)?;
+            }
             Expr::Function(function) => self.enter_function(function)?,
             Expr::BinaryOp { left, op, right } if doubtful(op, left) && !path(op, left) || doubtful(op, right) => {
                 let message = "which of these operators binds tighter is not certain (put parentheses around)";
@@ -400,6 +409,7 @@ impl Resolver<'_, '_> {
                 uses,
                 order: order::of_window(function, spec, blind),
                 along: frame::along(spec),
+                side: frame::side(function, spec),
                 carried: frame::carried(function, spec),
                 numbers: name == "row_number",
                 place,
@@ -555,6 +565,15 @@ fn arrow(op: &BinaryOperator) -> bool {
 fn compares(op: &BinaryOperator) -> bool {
     use BinaryOperator as Op;
     matches!(op, Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq)
+}
+
+/// `left in (right)`.
+fn among(left: &Expr, right: &Expr, negated: bool) -> Expr {
+    let subquery = match right {
+        Expr::Subquery(subquery) => subquery.clone(),
+        _ => Box::new(empty_query()),
+    };
+    Expr::InSubquery { expr: Box::new(left.clone()), subquery, negated }
 }
 
 pub(super) fn empty_query() -> Query {

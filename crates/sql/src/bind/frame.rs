@@ -6,7 +6,7 @@ use sqlparser::ast::{
 };
 
 use super::function_name;
-use crate::tree::{Along, Stretch};
+use crate::tree::{Along, Side, Stretch};
 
 /// The expression along which a window looks, and how far, when both ends are fixed distances of time.
 pub(super) fn along(spec: &WindowSpec) -> Option<Along> {
@@ -21,6 +21,65 @@ pub(super) fn along(spec: &WindowSpec) -> Option<Along> {
     let descending = matches!(item.options.sort, Some(OrderBySort::Desc));
     let (back, ahead) = if descending { (ahead, back) } else { (back, ahead) };
     Some(Along { by: item.expr.clone(), back, ahead })
+}
+
+/// Functions that look at the whole partition, however their frame is.
+const BOTH_SIDES: &[&str] = &["percent_rank", "cume_dist", "ntile", "fill"];
+
+/// To which side a window function looks, when it looks to one only: at rows before its own in the order, and at those equal to it; or the
+/// other way round.
+pub(super) fn side(function: &Function, spec: &WindowSpec) -> Option<Side> {
+    let first = spec.order_by.first()?;
+    let descending = match first.options.sort {
+        None | Some(OrderBySort::Asc) => false,
+        Some(OrderBySort::Desc) => true,
+        Some(OrderBySort::Using(_)) => return None,
+    };
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let name = function_name(function);
+    let before = match name.as_str() {
+        // An order among the arguments would be another one than the window's.
+        _ if !list.clauses.is_empty() || !function.within_group.is_empty() || BOTH_SIDES.contains(&name.as_str()) => {
+            return None;
+        }
+        "row_number" | "rank" | "dense_rank" => true,
+        "lag" | "lead" if list.args.get(1).is_none_or(is_count) => name == "lag",
+        "lag" | "lead" => return None,
+        _ => frame_before(spec)?,
+    };
+    Some(Side { by: first.expr.clone(), back: before != descending })
+}
+
+fn is_count(argument: &FunctionArg) -> bool {
+    let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value))) = argument else { return false };
+    matches!(value.value, Value::Number(..))
+}
+
+/// Whether a frame ends at its row or before, or begins there or later; none when it does neither.
+fn frame_before(spec: &WindowSpec) -> Option<bool> {
+    let Some(frame) = &spec.window_frame else { return Some(true) };
+    let counted = |length: &Option<Box<Expr>>| {
+        let constant = |length: &Expr| match length {
+            Expr::Value(value) => matches!(value.value, Value::Number(..)),
+            other => stretch(other).is_some(),
+        };
+        length.as_deref().is_none_or(constant)
+    };
+    let before = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::CurrentRow => true,
+        WindowFrameBound::Preceding(length) => counted(length),
+        WindowFrameBound::Following(_) => false,
+    };
+    let after = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::CurrentRow => true,
+        WindowFrameBound::Following(length) => counted(length),
+        WindowFrameBound::Preceding(_) => false,
+    };
+    match &frame.end_bound {
+        end if end.as_ref().is_none_or(before) => Some(true),
+        _ if after(&frame.start_bound) => Some(false),
+        _ => None,
+    }
 }
 
 /// What a window function takes from some row of its partition, when it always takes something: its value is that row's own.

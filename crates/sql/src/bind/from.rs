@@ -1,16 +1,17 @@
 //! What stands after `from`: tables, subqueries, table functions. Joins are in `join.rs`.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, ObjectName, Query, Spanned, TableAlias, TableFactor, TableWithJoins,
+    Expr, FunctionArg, FunctionArgExpr, ObjectName, Query, SetExpr, Spanned, TableAlias, TableFactor, TableWithJoins,
 };
 
 use super::query::Bound;
 use super::scope::Scope;
 use super::{Binder, Environment, MOST_BINDINGS, MOST_SCANS};
 use crate::text::{parts_of, span_of};
-use crate::tree::{Id, JoinKind, Node, Scan, Series, column, column_name, columns_of_all};
+use crate::tree::{Id, JoinKind, Node, Scan, Series, SetKind, column, column_name, columns_of_all, substitute};
 use crate::{Dialect, Finding, FunctionKind, Place, TableInfo};
 
 /// A relation and the names it answers to.
@@ -99,18 +100,29 @@ impl Binder<'_> {
                 let relation = self.from(inner, environment, outer)?;
                 Ok(crossed(before, relation))
             }
+            TableFactor::NestedJoin { table_with_joins, alias } => {
+                // Under a name of its own it is a subquery of all its columns.
+                let all = self.everything_of(table_with_joins)?;
+                let bound = self.query(&all, environment.cloned(), outer)?;
+                let relation = self.named(bound, alias.as_ref());
+                Ok(crossed(before, relation))
+            }
             TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
-                let finding = self.finding(
-                    "sample",
-                    "a sample takes any rows it likes, so no two rebuilds need agree",
-                    "sample by a hash of the key: where hash(id) % 100 < 5",
-                    factor,
-                );
+                let finding = crate::sweep::sampled(self.place(factor.span()));
                 self.findings.refusals.push(finding.clone());
                 Err(finding)
             }
             _ => Err(self.unbound("this kind of table has no rule", factor)),
         }
+    }
+
+    /// `select * from` some joined tables.
+    fn everything_of(&self, tables: &TableWithJoins) -> Result<Query, Finding> {
+        let mut query = crate::text::parse("select * from hw_joined", self.dialect())?;
+        if let SetExpr::Select(select) = query.body.as_mut() {
+            select.from = vec![tables.clone()];
+        }
+        Ok(query)
     }
 
     pub(super) fn mentions_columns(&self, argument: &impl sqlparser::ast::Visit) -> bool {
@@ -240,10 +252,14 @@ impl Binder<'_> {
             .zip(&bound.names)
             .map(|(id, name)| self.computed_column(name.clone(), &column(*id)))
             .collect();
+        let made = of_the_row(&bound.node, &bound.output, &left.ids(&self.scans));
         let named = ids.iter().copied().zip(bound.names.iter().cloned()).collect();
         let scope = left_scope.and(renamed(self.dialect(), alias.map_or("", |alias| &alias.name.value), named, alias));
-        let node = self.depend(left, bound, ids);
-        Ok((node, scope))
+        let Some((given, sql)) = made else { return Ok((self.depend(left, bound, ids), scope)) };
+        let names: Vec<String> = ids.iter().map(|id| column_name(*id)).collect();
+        let call = format!("lateral ({sql}) as hw_series_{}({})", ids[0], names.join(", "));
+        let series = Some(Series { given, call, outer: false });
+        Ok((Node::Expand { input: Box::new(left), ids, series }, scope))
     }
 
     /// A function that makes rows: of itself, or from the row before it.
@@ -379,6 +395,41 @@ fn series(dialect: Dialect, function: &str, given: &[Expr], ids: &[Id]) -> Optio
     let element = element.and_then(|element| crate::text::expression(&element, dialect));
     let call = format!("{call} as hw_series_{id}({})", column_name(*id));
     Some((Series { given: columns_of_all(given), call, outer: false }, element))
+}
+
+/// A subquery that reads no table, only the row it stands beside: what it is given, and its text.
+fn of_the_row(node: &Node, output: &[Id], row: &BTreeSet<Id>) -> Option<(BTreeSet<Id>, String)> {
+    match node {
+        Node::Project { input, items } => {
+            let alone = matches!(&**input, Node::Constant { ids, .. } if ids.is_empty());
+            let item = |id: &Id| items.iter().find(|(other, _)| other == id).map(|(_, item)| item);
+            let wanted: Vec<&Expr> = output.iter().map(item).collect::<Option<_>>()?;
+            if let (false, Node::Project { items: below, .. }) = (alone, &**input) {
+                // Casts of a branch to the types of the whole.
+                let cast = |id: Id| below.iter().find(|(other, _)| *other == id).map(|(_, item)| item.clone());
+                let items = items.iter().map(|(id, item)| (*id, substitute(item, &cast))).collect();
+                let Node::Project { input, .. } = &**input else { return None };
+                return of_the_row(&Node::Project { input: input.clone(), items }, output, row);
+            }
+            let given = columns_of_all(wanted.iter().copied());
+            let texts: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+            (alone && !texts.is_empty() && given.is_subset(row))
+                .then(|| (given, format!("select {}", texts.join(", "))))
+        }
+        Node::Set { branches, ids, kind: SetKind::UnionAll } => {
+            let place = |id: &Id| ids.iter().position(|other| other == id);
+            let places: Vec<usize> = output.iter().map(place).collect::<Option<_>>()?;
+            let (mut given, mut texts) = (BTreeSet::new(), Vec::new());
+            for (branch, columns) in branches {
+                let own: Vec<Id> = places.iter().map(|place| columns[*place]).collect();
+                let (read, sql) = of_the_row(branch, &own, row)?;
+                given.extend(read);
+                texts.push(sql);
+            }
+            Some((given, texts.join(" union all ")))
+        }
+        _ => None,
+    }
 }
 
 /// What has to be said about a table that nobody knows.

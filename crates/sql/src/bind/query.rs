@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use sqlparser::ast::{
-    Distinct, Expr, LimitClause, OrderByKind, Query, SetExpr, SetOperator, SetQuantifier, Spanned, Value,
+    Distinct, Expr, LimitClause, OrderByKind, Query, SetExpr, SetOperator, SetQuantifier, Spanned, Value, Values,
 };
 
 use super::scope::Scope;
@@ -172,6 +172,7 @@ impl Binder<'_> {
                 uses: BTreeSet::new(),
                 order,
                 along: None,
+                side: None,
                 carried: None,
                 numbers: false,
                 place,
@@ -238,7 +239,7 @@ impl Binder<'_> {
             }
             SetExpr::Values(values) => {
                 if values.rows.iter().any(|row| row.content.iter().any(|value| !is_constant(value))) {
-                    return Err(self.unbound("values that are computed from other rows have no rule", query));
+                    return self.values_of_row(values, environment, outer, query);
                 }
                 let width = values.rows.first().map_or(0, |row| row.content.len());
                 let names: Vec<String> =
@@ -259,6 +260,37 @@ impl Binder<'_> {
             }
             _ => Err(self.unbound("this form of query has no rule", query)),
         }
+    }
+
+    /// `values` that name the columns of the row they are made for: a select for every one of them.
+    fn values_of_row(
+        &mut self,
+        values: &Values,
+        environment: Option<&Rc<Environment>>,
+        outer: &[&Scope],
+        query: &Query,
+    ) -> Result<Bound, Finding> {
+        let empty = Scope::empty(self.dialect());
+        let mut all: Option<Bound> = None;
+        for row in &values.rows {
+            let mut items = Vec::new();
+            for (index, value) in row.content.iter().enumerate() {
+                let Some(value) = self.row_expression(value, &empty, environment, outer)? else {
+                    return Err(self.unbound("values that are computed from other rows have no rule", query));
+                };
+                items.push((self.computed_column(self.dialect().reading().values_column(index), &value), value));
+            }
+            let output: Vec<Id> = items.iter().map(|(id, _)| *id).collect();
+            let names = output.iter().map(|id| self.columns[*id].name.clone()).collect();
+            let nothing = Node::Constant { sql: Some("select 1".to_owned()), ids: Vec::new() };
+            let node = Node::Project { input: Box::new(nothing), items };
+            let bound = Bound { node, output, names, ..Bound::empty() };
+            all = Some(match all {
+                None => bound,
+                Some(before) => self.set_operation(before, bound, SetOperator::Union, SetQuantifier::All, query)?,
+            });
+        }
+        all.ok_or_else(|| self.unbound("values without rows have no rule", query))
     }
 
     /// A branch of a set operation with its columns cast to the types of the whole, so that what is said of these holds below, too.

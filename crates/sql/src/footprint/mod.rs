@@ -19,7 +19,9 @@
 //! | `set.rs` | union, except, intersect | 15, 16 |
 //! | `group.rs` | group by, grouping sets, distinct | 17 to 21, 35 |
 //! | `window.rs` | window functions over keys, distinct on | 22, 23, 25, 26, 35 |
-//! | `along.rs` | window functions along time | 24, 27 |
+//! | `along.rs` | window functions along time, by range | 24, 27 |
+//! | `onward.rs` | window functions that look to one side along time | 25, 26, 27 |
+//! | `band.rs` | conditions that hold rows against the value of a subquery | 30 |
 //! | `clock.rs` | conditions that read the clock | 32 |
 //! | `rows.rs` | the rows of a relation, or more, as SQL: what translates one set of slices into another | |
 //! | `live.rs` | the columns and filters that matter, per table | |
@@ -31,6 +33,7 @@
 //! An operator without a rule gives everything: right, only wider.
 
 mod along;
+mod band;
 mod both;
 pub(crate) mod clock;
 mod computed;
@@ -41,6 +44,7 @@ mod join;
 pub(crate) mod live;
 pub(crate) mod moment;
 pub(crate) mod mutant;
+mod onward;
 mod outer;
 mod recursion;
 mod row;
@@ -150,7 +154,7 @@ impl<'t> Walk<'t> {
         match node {
             Node::Scan(scan) => vec![row::dirty_scan(self, *scan, target)],
             Node::Constant { .. } => Vec::new(),
-            Node::Filter { input, .. } => self.dirty(input, target),
+            Node::Filter { input, conjuncts } => band::dirty_filter(self, input, conjuncts, target),
             Node::Project { input, items } => {
                 let below = target.through_items(items);
                 if below.expressions.iter().any(is_large) {

@@ -39,6 +39,8 @@ pub enum Mutant {
     FirstWindowOnly,
     /// Rule 24: a window along time reaches no other slice than its own.
     RangeNotForward,
+    /// Rules 25 and 26: what a running total is told late matters to the rows before it, not to those after.
+    RunningTurned,
     /// Rule 19: a group lies where its new rows lie, and was never anywhere else.
     CarriedNewRowsOnly,
     /// Rule 32: only changes of the data count; that a condition reads the clock does not.
@@ -76,6 +78,11 @@ impl Mutant {
         (Self::WindowAlwaysAligned, "window", "every window is taken to lie within a partition"),
         (Self::FirstWindowOnly, "several windows", "of several windows with keys of their own, only the first counts"),
         (Self::RangeNotForward, "window along time", "a window along time reaches no other slice than its own"),
+        (
+            Self::RunningTurned,
+            "running total, lag, rank",
+            "a late row matters to the slices before it, not to those after",
+        ),
         (
             Self::CarriedNewRowsOnly,
             "aggregated event time",

@@ -10,13 +10,14 @@
 //!   first moment, its last): by Theorem 5 the slices of all rows of the key cover those the key was in and is in now.
 //! - **Condition**: an order that leaves no ties (`ties.rs`), none on frames or functions.
 //! - **Fallback**: a part of a key that another window computed is left out of it: a coarser key has a longer history, and is right, too.
-//!   A window over all rows (no `partition by`) gives everything.
+//!   A window over all rows (no `partition by`) gives everything, unless it looks to one side along time.
 //! - **Source**: exact.md 2.3.
 
 use sqlparser::ast::Expr;
 
 use super::along::{self, Margin};
 use super::mutant::Mutant;
+use super::onward::{self, Onward};
 use super::rows::{driver, step, writable};
 use super::{Partial, Reaches, Source, Target, Walk, read_whole, unite};
 use crate::tree::{Id, Node, WindowFunction, as_column, columns_of};
@@ -30,6 +31,17 @@ struct Wanted {
     keys: Vec<Vec<Expr>>,
     /// How far before and after the slice a window looks along time.
     margin: Margin,
+    /// Over all rows, to one side along time.
+    onward: Option<Onward>,
+    /// To which side the windows over keys look, when all look to the same.
+    keys_onward: Option<Onward>,
+}
+
+impl Wanted {
+    /// The histories of some keys.
+    fn histories(target: &Target, keys: Vec<Vec<Expr>>) -> Self {
+        Self { target: target.clone(), keys, margin: Margin::default(), onward: None, keys_onward: None }
+    }
 }
 
 pub(super) fn dirty_window(
@@ -52,19 +64,31 @@ pub(super) fn dirty_window(
 /// The dirty map of an operator that looks across all rows of a key.
 pub(super) fn dirty_keys(walk: &Walk<'_>, input: &Node, key: &[Expr], target: &Target) -> Vec<Partial> {
     match keys_of(walk, input, target, &[key]) {
-        Ok(keys) => {
-            dirty_wanted(walk, input, &Wanted { target: target.clone(), keys, margin: Margin::default() }, None)
-        }
+        Ok(keys) => dirty_wanted(walk, input, &Wanted::histories(target, keys), None),
         Err(finding) => walk.everything(input, &finding),
     }
 }
 
 fn dirty_wanted(walk: &Walk<'_>, input: &Node, wanted: &Wanted, place: Option<&Place>) -> Vec<Partial> {
-    let Wanted { target, keys, margin } = wanted;
-    if !keys.is_empty() && stacked(input) >= MOST_STACKED {
+    let Wanted { target, keys, margin, onward, keys_onward } = wanted;
+    if (onward.is_some() || !keys.is_empty()) && stacked(input) >= MOST_STACKED {
         return walk.everything(input, &too_deep(place));
     }
     let mut terms = walk.dirty(input, target);
+    // What is kept for the keys' terms to read comes before them.
+    let kept = keys_onward.filter(|_| !keys.is_empty() && stacked(input) < MOST_STACKED_KEPT).map(|way| {
+        let (set, fills) = onward::kept(walk, &terms);
+        terms.extend(fills);
+        (set, way)
+    });
+    if let Some(way) = onward {
+        let Some(step) = onward::beyond(walk, input, target, *way) else {
+            return walk.everything(input, &untraceable(place));
+        };
+        let own = terms.iter().filter(|term| term.effect == Effect::Partitions);
+        let beyond: Vec<Partial> = own.map(|term| term.clone().then(&step)).collect();
+        terms.extend(beyond);
+    }
     if walk.mutant != Some(Mutant::RangeNotForward) {
         terms.extend(along::around(walk, target, *margin, &terms));
     }
@@ -75,6 +99,7 @@ fn dirty_wanted(walk: &Walk<'_>, input: &Node, wanted: &Wanted, place: Option<&P
         let Some(step) = step(walk, input, target, key, false) else {
             return walk.everything(input, &untraceable(place));
         };
+        let step = kept.map_or(step.clone(), |(set, way)| onward::beyond_kept(walk, step, set, way));
         terms.extend(walk.dirty(input, &Target::key(key.clone())).into_iter().map(|term| term.then(&step)));
         if walk.mutant == Some(Mutant::FirstWindowOnly) {
             break;
@@ -84,20 +109,39 @@ fn dirty_wanted(walk: &Walk<'_>, input: &Node, wanted: &Wanted, place: Option<&P
 }
 
 fn wanted(walk: &Walk<'_>, input: &Node, functions: &[WindowFunction], target: &Target) -> Result<Wanted, Finding> {
+    // What a window took from another row says nothing of where its own row lies in time.
+    let own = target.columns().iter().all(|id| functions.iter().all(|function| function.id != *id));
     let target = below(functions, target)?;
     let mut margin = Margin::default();
     let mut partitions: Vec<&[Expr]> = Vec::new();
+    let (mut over_all, mut over_keys) = (Vec::new(), Vec::new());
     for function in functions {
         if target.determined_by(&function.partition, &walk.tree.columns) {
             continue;
         }
         match along::margin(walk, function, &target) {
             Some(own) => margin = margin.or(own),
-            None => partitions.push(&function.partition),
+            None => {
+                let way = onward::onward(walk, function, &target).filter(|_| own);
+                match way {
+                    Some(way) if function.partition.is_empty() => over_all.push(way),
+                    way => {
+                        partitions.push(&function.partition);
+                        over_keys.push(way);
+                    }
+                }
+            }
         }
     }
+    let one = |ways: &[Onward]| ways.first().copied().filter(|first| ways.iter().all(|way| way == first));
+    let onward = one(&over_all);
+    if onward.is_none() && !over_all.is_empty() {
+        return Err(global());
+    }
+    let ways: Option<Vec<Onward>> = over_keys.into_iter().collect();
+    let keys_onward = ways.and_then(|ways| one(&ways));
     let keys = keys_of(walk, input, &target, &partitions)?;
-    Ok(Wanted { target, keys, margin })
+    Ok(Wanted { target, keys, margin, onward, keys_onward })
 }
 
 /// The target said of the rows below the windows. When it is what a window took from a row of its partition, the target of that row.
@@ -176,6 +220,9 @@ fn texts(expressions: &[Expr]) -> Vec<String> {
 /// So many windows on top of each other, and what a change reaches is no longer followed: every one doubles the ways.
 const MOST_STACKED: usize = 8;
 
+/// So many, and which side of a change they look to is no longer followed: that takes further ways.
+const MOST_STACKED_KEPT: usize = 3;
+
 /// The greatest number of windows, and of groups whose aggregates may name partitions, on one way down.
 fn stacked(node: &Node) -> usize {
     match node {
@@ -251,8 +298,7 @@ pub(super) fn restrict_keys(
 ) {
     match keys_of(walk, input, target, &[key]) {
         Ok(keys) => {
-            let wanted = Wanted { target: target.clone(), keys, margin: Margin::default() };
-            restrict_wanted(walk, input, &wanted, source, reaches, drivers);
+            restrict_wanted(walk, input, &Wanted::histories(target, keys), source, reaches, drivers);
         }
         Err(_) => read_whole(input, reaches),
     }
@@ -266,8 +312,8 @@ fn restrict_wanted(
     reaches: &mut Reaches,
     drivers: &mut Vec<Vec<Piece>>,
 ) {
-    let Wanted { target, keys, margin } = wanted;
-    if !keys.is_empty() && stacked(input) >= MOST_STACKED {
+    let Wanted { target, keys, margin, onward, .. } = wanted;
+    if onward.is_some() || !keys.is_empty() && stacked(input) >= MOST_STACKED {
         return read_whole(input, reaches);
     }
     let slice_only = walk.mutant == Some(Mutant::WindowSliceOnly);

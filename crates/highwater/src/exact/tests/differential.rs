@@ -96,6 +96,8 @@ fn shows(mutant: Mutant) -> &'static [&'static str] {
         Mutant::WindowAlwaysAligned => &["running", "before"],
         Mutant::FirstWindowOnly => &["two_windows"],
         Mutant::RangeNotForward => &["rolling", "around"],
+        Mutant::RunningTurned => &["running_of_all", "following_of_all", "running_by_region"],
+        Mutant::ResultTakenForGiven => &["since_a_return", "above_a_rate"],
         Mutant::CarriedNewRowsOnly => &["first_order", "cohort_day"],
         Mutant::ClockStandsStill => &["until"],
         // Seen by the shapes of `joins.rs`.
@@ -105,7 +107,6 @@ fn shows(mutant: Mutant) -> &'static [&'static str] {
         | Mutant::NotInAsAnti
         | Mutant::BandByEnd
         | Mutant::BothChangedForgotten
-        | Mutant::ResultTakenForGiven
         | Mutant::RecursionSeedOnly => &[],
     }
 }
@@ -153,7 +154,9 @@ fn classes() {
     }
     lines.sort();
     insta::assert_snapshot!(lines.join("\n"), @r#"
+EXACT-INTERVAL above_a_rate
 EXACT-INTERVAL anti_join
+EXACT-INTERVAL any_of
 EXACT-INTERVAL around
 EXACT-INTERVAL before
 EXACT-INTERVAL by_date
@@ -173,6 +176,7 @@ EXACT-INTERVAL filter
 EXACT-INTERVAL first_copy
 EXACT-INTERVAL first_copy_unnamed
 EXACT-INTERVAL first_order
+EXACT-INTERVAL following_of_all
 EXACT-INTERVAL full_join
 EXACT-INTERVAL gaps
 EXACT-INTERVAL in_region
@@ -182,9 +186,12 @@ EXACT-INTERVAL last_seen
 EXACT-INTERVAL latest
 EXACT-INTERVAL latest_by_day
 EXACT-INTERVAL left_join
+EXACT-INTERVAL left_of_joined
 EXACT-INTERVAL lists
 EXACT-INTERVAL mended_key
+EXACT-INTERVAL moments_of_row
 EXACT-INTERVAL no_items
+EXACT-INTERVAL not_all_of
 EXACT-INTERVAL not_in
 EXACT-INTERVAL ranked
 EXACT-INTERVAL right_join
@@ -192,8 +199,12 @@ EXACT-INTERVAL rolling
 EXACT-INTERVAL rolling_months
 EXACT-INTERVAL rollup
 EXACT-INTERVAL running
+EXACT-INTERVAL running_by_region
+EXACT-INTERVAL running_of_all
+EXACT-INTERVAL selected_of_row
 EXACT-INTERVAL self_join
 EXACT-INTERVAL sets
+EXACT-INTERVAL since_a_return
 EXACT-INTERVAL spread
 EXACT-INTERVAL through_view
 EXACT-INTERVAL top_by_day

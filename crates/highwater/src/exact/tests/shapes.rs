@@ -294,6 +294,60 @@ pub const SHAPES: &[(&str, &str, &str)] = &[
         "day:created_at",
         "select order_id, created_at, first_value(note ignore nulls) over (partition by customer_id order by created_at, note range between current row and unbounded following) as noted from raw_orders",
     ),
+    // Rules 25 to 27: windows that look to one side along time.
+    (
+        "running_of_all",
+        "day:day",
+        "with d as (select cast(created_at as date) as day, sum(amount) as s from raw_orders group by 1) select day, s, sum(s) over (order by day) as total, lag(s) over (order by day) as before, row_number() over (order by day) as place from d",
+    ),
+    (
+        "following_of_all",
+        "day:created_at",
+        "select order_id, created_at, lead(amount) over (order by created_at nulls first, order_id, amount, customer_id) as next, max(amount) over (order by created_at desc, order_id, amount, customer_id rows between 3 preceding and 1 preceding) as most from raw_orders",
+    ),
+    (
+        "running_by_region",
+        "day:created_at",
+        "select o.order_id, o.created_at, sum(o.amount) over (partition by c.region order by o.created_at desc, o.order_id, o.amount) as s from raw_orders o join raw_customers c on c.customer_id = o.customer_id",
+    ),
+    // Rule 30: held against one value.
+    (
+        "since_a_return",
+        "day:created_at",
+        "select order_id, created_at, amount from raw_orders where created_at between (select min(returned_at) from raw_returns) and (select max(returned_at) from raw_returns)",
+    ),
+    (
+        "above_a_rate",
+        "day:created_at",
+        "select order_id, created_at, amount from raw_orders where amount * 2 > (select count(*) from raw_items) and order_id <> 3",
+    ),
+    // Rule 2: rows made of one row.
+    (
+        "moments_of_row",
+        "day:day",
+        "select o.order_id, x.kind, x.day from raw_orders o cross join lateral (values ('made', o.created_at), ('due', o.created_at + interval '2 days')) x(kind, day)",
+    ),
+    (
+        "selected_of_row",
+        "day:created_at",
+        "select o.order_id, o.created_at, x.v from raw_orders o cross join lateral (select o.amount as v union all select o.amount + 1) x",
+    ),
+    // Rules 7, 9 and 13, in other words.
+    (
+        "any_of",
+        "day:created_at",
+        "select o.order_id, o.created_at from raw_orders o where o.customer_id = any (select customer_id from raw_customers where region = 'r1')",
+    ),
+    (
+        "not_all_of",
+        "day:created_at",
+        "select o.order_id, o.created_at from raw_orders o where o.customer_id <> all (select customer_id from raw_customers where region = 'r1')",
+    ),
+    (
+        "left_of_joined",
+        "day:created_at",
+        "select o.order_id, o.created_at, x.rate from raw_orders o left join (raw_customers c join raw_rates r on r.region = c.region) x on x.customer_id = o.customer_id",
+    ),
     ("everything", "whole", "select count(*) as n, sum(amount) as s from raw_orders"),
 ];
 

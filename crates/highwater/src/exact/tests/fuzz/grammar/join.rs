@@ -321,6 +321,31 @@ pub fn looked_up(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
     node("looked_up", pieces, items.columns())
 }
 
+/// Rule 30: rows held against a value that is computed from other rows.
+pub fn bounded(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
+    let input = grammar.relation(depth);
+    let other = grammar.partner(depth);
+    let kind = if grammar.chance(0.7) { Kind::Moment } else { Kind::Number };
+    let (own, theirs) = (grammar.column(&input, kind)?, grammar.column(&other, kind)?);
+    let items = Items::of("r", &input.columns);
+    let mut pieces =
+        vec![t(format!("select {} from ", items.sql())), Piece::From(input), t(format!(" as r where r.{own} "))];
+    let value = |aggregate: &str| {
+        vec![t(format!("(select {aggregate}(d.{theirs}) from ")), Piece::From(other.clone()), t(" as d)")]
+    };
+    if grammar.chance(0.3) {
+        pieces.push(t("between "));
+        pieces.extend(value("min"));
+        pieces.push(t(" and "));
+        pieces.extend(value("max"));
+    } else {
+        let compared = grammar.one_of(&[">= ", "< ", "<= ", "> "]);
+        pieces.push(t(compared));
+        pieces.extend(value(grammar.one_of(&["min", "max"])));
+    }
+    node("bounded", pieces, items.columns())
+}
+
 /// An aggregate with one answer, whatever the order of the rows.
 pub fn aggregate(grammar: &mut Grammar<'_>, alias: &str, input: &Node) -> (String, Kind) {
     let (id, text) = (grammar.column(input, Kind::Id), grammar.column(input, Kind::Text));

@@ -144,6 +144,32 @@ pub fn elements(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
     node("elements", vec![t(format!("select {} from ", items.sql())), Piece::From(input), t(" as r")], items.columns())
 }
 
+/// Rule 2: rows made beside a row, of its own values.
+pub fn beside(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
+    let input = grammar.relation(depth);
+    let (one, other) = (grammar.column(&input, Kind::Moment)?, grammar.column(&input, Kind::Moment)?);
+    let (made, number) = (grammar.name(), grammar.name());
+    let (first, second) =
+        (format!("cast(r.{one} as timestamp)"), format!("cast(r.{other} as timestamp) + interval '1 day'"));
+    let rows = if grammar.chance(0.5) {
+        format!("(values (1, {first}), (2, {second})) as s({number}, {made})")
+    } else {
+        format!("(select 1 as {number}, {first} as {made} union all select 2, {second}) as s")
+    };
+    let mut items = Items::default();
+    items.push(format!("s.{made}"), made, Kind::Moment);
+    items.push(format!("s.{number}"), number, Kind::Number);
+    for (expression, column) in Items::of("r", &input.columns).0 {
+        items.push(expression, column.name, column.kind);
+    }
+    let pieces = vec![
+        t(format!("select {} from ", items.sql())),
+        Piece::From(input),
+        t(format!(" as r cross join lateral {rows}")),
+    ];
+    node("beside", pieces, items.columns())
+}
+
 /// Rules 11 and 14: a calendar, and what belongs to each of its days.
 pub fn spine(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
     let calendar = grammar.sources.iter().find(|source| source.table.as_deref() == Some("calendar"))?.clone();

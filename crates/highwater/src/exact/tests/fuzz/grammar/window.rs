@@ -49,6 +49,53 @@ pub fn window(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
     node("window", vec![t(format!("select {} from ", items.sql())), Piece::From(input), t(" as r")], items.columns())
 }
 
+/// Rules 22 and 26: windows of one select, each with a key of its own.
+pub fn several(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
+    let input = grammar.relation(depth);
+    let number = grammar.column(&input, Kind::Number)?;
+    let (id, text) = (grammar.column(&input, Kind::Id)?, grammar.column(&input, Kind::Text)?);
+    let moment = grammar.column(&input, Kind::Moment)?;
+    let order = total("r", &input.columns);
+    let mut items = Items::of("r", &input.columns);
+    let mut keys = [format!("r.{id}"), format!("r.{text}"), format!("cast(r.{moment} as date), r.{text}")];
+    let first = grammar.random.random_range(0..keys.len());
+    keys.rotate_left(first);
+    for key in keys.iter().take(grammar.random.random_range(2..4)) {
+        let made = match grammar.random.random_range(0..4) {
+            0 => format!("max(r.{number}) over (partition by {key})"),
+            1 => format!("count(*) over (partition by {key})"),
+            2 => format!("sum(r.{number}) over (partition by {key} order by r.{moment} nulls last, {order})"),
+            _ => format!("lag(r.{number}) over (partition by {key} order by r.{moment} nulls last, {order})"),
+        };
+        items.push(made, grammar.name(), Kind::Number);
+    }
+    node("windows", vec![t(format!("select {} from ", items.sql())), Piece::From(input), t(" as r")], items.columns())
+}
+
+/// Rules 25 to 27: over all rows, to one side along time, or to both.
+pub fn running(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
+    let input = grammar.relation(depth);
+    let number = grammar.column(&input, Kind::Number)?;
+    let moment = grammar.column(&input, Kind::Moment)?;
+    let along = grammar.one_of(&["", "", " nulls first", " desc", " desc nulls last"]);
+    let order = format!("order by r.{moment}{along}, {}", total("r", &input.columns));
+    let made = match grammar.random.random_range(0..8) {
+        0 | 1 => format!("sum(r.{number}) over ({order})"),
+        2 => format!("lag(r.{number}) over ({order})"),
+        3 => format!("lead(r.{number}, 2) over ({order})"),
+        4 => format!("row_number() over ({order})"),
+        5 => format!("sum(r.{number}) over ({order} rows between 2 preceding and 1 preceding)"),
+        6 => format!("max(r.{number}) over ({order} rows between 1 following and unbounded following)"),
+        _ => format!("count(*) over (order by cast(r.{moment} as date){along})"),
+    };
+    let mut items = Items::of("r", &input.columns);
+    items.push(made, grammar.name(), Kind::Number);
+    if grammar.chance(0.3) {
+        items.push(format!("lag(r.{number}) over ({order})"), grammar.name(), Kind::Number);
+    }
+    node("running", vec![t(format!("select {} from ", items.sql())), Piece::From(input), t(" as r")], items.columns())
+}
+
 /// Rules 11 and 25: from each row to the next of its key, as a period.
 pub fn history(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
     let input = grammar.relation(depth);
