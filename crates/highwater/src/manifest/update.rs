@@ -143,15 +143,15 @@ fn only_nodes(manifest: &Manifest, properties: &[Described], changed: &Files) ->
         let text = |key: &str| group.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
         held(text("package_name"), text("original_file_path"))
     };
-    let is_unit_test = |node: &&Box<Node>| node.unit_test.is_some();
+    let is_unit_test = |node: &&Node| node.unit_test.is_some();
     let found = manifest.macros.values().any(|found| patched(&found.patch_path))
         || manifest.groups.values().any(group)
         || manifest.exposures.values().any(|found| held(&found.package_name, &found.original_file_path))
         || manifest.metrics.values().any(|found| held(&found.package_name, &found.original_file_path))
         || manifest.semantic_models.values().any(|found| held(&found.package_name, &found.original_file_path))
         || manifest.saved_queries.values().any(|found| held(&found.package_name, &found.original_file_path))
-        || manifest.nodes.values().filter(is_unit_test).any(|node| changed.hold(node))
-        || manifest.disabled.values().filter(is_unit_test).any(|node| changed.hold(node));
+        || manifest.nodes.values().map(Box::as_ref).filter(is_unit_test).any(|node| changed.hold(node))
+        || manifest.disabled.values().map(Box::as_ref).filter(is_unit_test).any(|node| changed.hold(node));
     if found { other } else { Ok(()) }
 }
 
@@ -214,8 +214,8 @@ fn reach(old: &Node, new: &Node) -> Result<Reach, Outdated> {
 /// Puts the nodes in the place of those that were there.
 fn replace(manifest: &mut Manifest, drafts: Vec<Draft<'_>>, files: &Files) -> Result<HashSet<String>, Outdated> {
     let ids: HashSet<&str> = drafts.iter().map(|draft| draft.node.unique_id.as_str()).collect();
-    let is_held = |node: &&Box<Node>| node.unit_test.is_none() && files.hold(node);
-    let before = manifest.nodes.values().chain(manifest.disabled.values()).filter(is_held).count();
+    let is_held = |node: &&Node| node.unit_test.is_none() && files.hold(node);
+    let before = manifest.nodes.values().chain(manifest.disabled.values()).map(Box::as_ref).filter(is_held).count();
     if ids.len() != drafts.len() || before != drafts.len() {
         return Err(Outdated("nodes came or went"));
     }
