@@ -368,8 +368,7 @@ impl<'a> Task<'a> {
                 format!("{}\n/* {text} */;", sql.trim_end().trim_end_matches(';'))
             }
         };
-        let text = format!("On {}: {sql}", self.node.unique_id);
-        (self.shared.events)(Event::Message { level: Level::Debug, text });
+        (self.shared.events)(Event::Statement { unique_id: self.node.unique_id.clone(), sql: sql.clone() });
         sql
     }
 }
