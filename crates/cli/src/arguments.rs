@@ -135,6 +135,18 @@ pub struct TalkArguments {
     )]
     pub log_level: LogLevel,
 
+    /// Folder of the file dbt.log that keeps the log (default: logs in the project)
+    #[arg(long, global = true, value_name = "DIR", env = "DBT_LOG_PATH", hide_env_values = true)]
+    pub log_path: Option<PathBuf>,
+
+    /// Least level of messages in that file; none for no file
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "debug", env = "DBT_LOG_LEVEL_FILE", hide = true)]
+    pub log_level_file: LogLevel,
+
+    /// How messages are written to that file (default: as --log-format)
+    #[arg(long, global = true, value_name = "FORMAT", env = "DBT_LOG_FORMAT_FILE", hide = true)]
+    pub log_format_file: Option<LogFormat>,
+
     /// Say nothing but errors
     #[arg(short, long, global = true, env = "DBT_QUIET", hide_env_values = true,
           value_parser = FalseyValueParser::new())]
@@ -218,12 +230,6 @@ pub struct AcceptedArguments {
     no_upload_to_artifacts_ingest_api: bool,
     #[arg(long, global = true, hide = true)]
     no_introspect: bool,
-    #[arg(long, global = true, hide = true, value_name = "DIR")]
-    log_path: Option<PathBuf>,
-    #[arg(long, global = true, hide = true, value_name = "LEVEL")]
-    log_level_file: Option<String>,
-    #[arg(long, global = true, hide = true, value_name = "FORMAT")]
-    log_format_file: Option<String>,
     #[arg(long, global = true, hide = true, value_name = "N")]
     printer_width: Option<usize>,
     #[arg(long, global = true, hide = true, value_name = "FILE")]
@@ -343,6 +349,10 @@ pub enum ResourceTypeArgument {
     Exposure,
     /// Metrics
     Metric,
+    /// Semantic models
+    SemanticModel,
+    /// Saved queries
+    SavedQuery,
     /// What the command takes when nothing is said
     Default,
     /// All of them

@@ -28,6 +28,14 @@ pub fn postgres() -> Database {
     SERVER.database()
 }
 
+/// A server that nobody else writes, for a test that minds other transactions.
+///
+/// # Panics
+/// As [`postgres`].
+pub fn postgres_alone() -> Server {
+    Server::start(&fetched())
+}
+
 /// A fresh, empty database on PostgreSQL 15, where Debian's package is installed.
 ///
 /// # Panics

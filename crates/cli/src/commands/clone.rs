@@ -35,7 +35,7 @@ impl Arguments {
 /// When no earlier run is named, or nothing could be started.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, arguments.nodes.warn_error, ui)?;
-    let ui = ui.for_invocation(&session.project.invocation_id);
+    let ui = ui.for_session(&session);
     let mut options = nodes::options(Command::Clone, &arguments.nodes, global, &session)?;
     options.full_refresh = arguments.refresh.full_refresh;
     if options.deferral.is_none() {

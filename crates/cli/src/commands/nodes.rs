@@ -144,7 +144,7 @@ pub fn open(global: &GlobalArguments, warn_error: bool, ui: &Ui) -> Result<Sessi
     if !refused.is_empty() {
         return Err(refused);
     }
-    ui.for_invocation(&session.project.invocation_id).warnings(warnings.into_iter().chain(notes));
+    ui.for_session(&session).warnings(warnings.into_iter().chain(notes));
     // The process ends with the command: giving back ten thousand nodes one by one would only delay it.
     std::mem::forget((Arc::clone(&session.project), Arc::clone(&session.manifest), Arc::clone(&session.macros)));
     Ok(session)
@@ -215,7 +215,7 @@ pub fn recorded_arguments(
 /// # Errors
 /// When nothing could be started, or nobody reads the answer.
 pub fn execute(session: &Session, options: &RunOptions, warnings: &Warnings, ui: &Ui) -> Outcome {
-    let ui = ui.for_invocation(&session.project.invocation_id);
+    let ui = ui.for_session(session);
     let reporter = Reporter::new(&ui, &session.manifest);
     let results = run::execute(session, options, &|event| reporter.tell(&event));
     reporter.close();

@@ -30,7 +30,7 @@ pub struct Arguments {
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let given = project::mapping("--args", &arguments.args)?;
     let session = nodes::open(global, false, ui)?;
-    let ui = ui.for_invocation(&session.project.invocation_id);
+    let ui = ui.for_session(&session);
     let mut options = nodes::plain_options(Command::RunOperation, global);
     options.arguments.insert("macro".to_owned(), arguments.name.as_str().into());
     options.arguments.insert("args".to_owned(), given.clone().into_iter().collect());

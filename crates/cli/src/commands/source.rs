@@ -52,7 +52,7 @@ impl Arguments {
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let Action::Freshness = arguments.action;
     let session = nodes::open(global, false, ui)?;
-    let ui = ui.for_invocation(&session.project.invocation_id);
+    let ui = ui.for_session(&session);
     let mut options = nodes::plain_options(Command::Freshness, global);
     options.selection = project::selection(&arguments.selection, &session)?;
     let clock = Instant::now();

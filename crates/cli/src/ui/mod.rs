@@ -4,6 +4,8 @@
 //! | file | what |
 //! | --- | --- |
 //! | `usage.rs` | mistakes in the command line, help, version |
+//! | `log.rs` | one message in the shapes of dbt's logs, and `logs/dbt.log` |
+//! | `node_info.rs` | what JSON log lines say about a node |
 //! | `run.rs` | what happens while nodes run: progress on a terminal, lines in a log |
 //! | `backfill.rs` | the same of a backfill |
 //! | `summary.rs` | what a run came to |
@@ -11,15 +13,21 @@
 //! | `words.rs` | numbers, plurals, durations, colours |
 
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use highwater::diagnostics::{Diagnostic, Severity, codes, concise, full, json};
+use highwater::session::Session;
 use jiff::Zoned;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::log::{LogFile, Message};
 use crate::arguments::{LogFormat, LogLevel, TalkArguments};
 
 pub mod backfill;
+pub mod log;
+mod node_info;
 pub mod run;
 pub mod summary;
 pub mod table;
@@ -41,6 +49,17 @@ pub struct Ui {
     prints: bool,
     /// Names this invocation in JSON log lines.
     invocation_id: String,
+    /// The file that keeps the log, as the flags want it, and once there is a project.
+    file_wanted: FileWanted,
+    file: Arc<OnceLock<Option<LogFile>>>,
+}
+
+/// What the flags say about the file that keeps the log.
+#[derive(Debug, Clone)]
+struct FileWanted {
+    folder: Option<PathBuf>,
+    level: LogLevel,
+    format: LogFormat,
 }
 
 /// Whether a variable of the environment says no.
@@ -76,13 +95,24 @@ impl Ui {
             colour: anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never,
             prints: talk.print || !(talk.no_print || is_off("DBT_PRINT")),
             invocation_id: String::new(),
+            file_wanted: FileWanted {
+                folder: talk.log_path.clone(),
+                level: talk.log_level_file,
+                format: talk.log_format_file.unwrap_or(talk.log_format),
+            },
+            file: Arc::default(),
         }
     }
 
-    /// The same, with the id that JSON log lines carry.
+    /// The same, with the id that JSON log lines carry, and with the project's file for the log.
     #[must_use]
-    pub fn for_invocation(&self, invocation_id: &str) -> Self {
-        Self { invocation_id: invocation_id.to_owned(), ..self.clone() }
+    pub fn for_session(&self, session: &Session) -> Self {
+        let (project, wanted) = (&session.project, &self.file_wanted);
+        self.file.get_or_init(|| {
+            let folder = wanted.folder.clone().unwrap_or_else(|| project.log_path.clone());
+            LogFile::open(&folder, wanted.level, wanted.format, &project.invocation_id)
+        });
+        Self { invocation_id: project.invocation_id.clone(), ..self.clone() }
     }
 
     /// Whether the answer is one JSON document.
@@ -125,8 +155,9 @@ impl Ui {
             return;
         }
         if self.answers_json || self.format == LogFormat::Json {
-            self.say(LogLevel::Info, "PrintEvent", text);
+            self.say_with(LogLevel::Info, "PrintEvent", text, &json!({ "msg": text }));
         } else {
+            self.keep(LogLevel::Info, "PrintEvent", text, &json!({ "msg": text }));
             let _ = writeln!(anstream::stdout(), "{text}");
         }
     }
@@ -147,33 +178,29 @@ impl Ui {
 
     /// One message with data for programs.
     pub fn say_with(&self, level: LogLevel, name: &str, text: &str, data: &Value) {
+        self.keep(level, name, text, data);
         if !self.shows(level) {
             return;
         }
+        let message = Message { level, name, text, data };
         match self.format {
-            LogFormat::Json => self.log_object(level, name, text, data),
+            LogFormat::Json => self.log_object(&message),
             LogFormat::Text if self.interactive => say_lines("", text),
             LogFormat::Text => say_lines(&format!("{}  ", Zoned::now().strftime("%H:%M:%S")), text),
-            LogFormat::Debug => {
-                let clock = Zoned::now().strftime("%H:%M:%S.%6f").to_string();
-                say_lines(&format!("{clock} [{:<5}] [MainThread]: ", level_word(level)), text);
-            }
+            LogFormat::Debug => say_lines(&message.prefix(), text),
+        }
+    }
+
+    /// One message for the file alone.
+    pub fn keep(&self, level: LogLevel, name: &str, text: &str, data: &Value) {
+        if let Some(Some(file)) = self.file.get() {
+            file.keep(&Message { level, name, text, data });
         }
     }
 
     /// One JSON object, in the shape dbt's logs have.
-    fn log_object(&self, level: LogLevel, name: &str, text: &str, data: &Value) {
-        let object = json!({
-            "info": {
-                "name": name,
-                "level": level_word(level),
-                "msg": anstream::adapter::strip_str(text).to_string(),
-                "ts": jiff::Timestamp::now().to_string(),
-                "invocation_id": self.invocation_id,
-                "pid": std::process::id(),
-            },
-            "data": if data.is_null() { json!({}) } else { data.clone() },
-        });
+    fn log_object(&self, message: &Message<'_>) {
+        let object = message.object(&self.invocation_id);
         // A log nobody can read any more must not stop the work it tells of.
         let _ = if self.answers_json { writeln!(io::stderr(), "{object}") } else { writeln!(io::stdout(), "{object}") };
     }
@@ -182,26 +209,33 @@ impl Ui {
     pub fn warnings<'a>(&self, warnings: impl IntoIterator<Item = &'a Diagnostic>) {
         for warning in warnings {
             let level = if warning.severity == Severity::Note { LogLevel::Info } else { LogLevel::Warn };
-            if !self.shows(level) {
+            let data = json!({ "diagnostic": json::value(warning) });
+            if !self.interactive {
+                self.say_with(level, "Warning", &concise::render(warning), &data);
                 continue;
             }
-            if self.interactive {
+            self.keep(level, "Warning", &concise::render(warning), &data);
+            if self.shows(level) {
                 say_lines("", &full::render(warning, self.colour));
-            } else {
-                let data = json!({ "diagnostic": json::value(warning) });
-                self.say_with(level, "Warning", &concise::render(warning), &data);
             }
         }
     }
 
-    /// A problem of one node, whole; the run goes on.
+    /// A problem, whole.
     pub fn problem(&self, problem: &Diagnostic) {
+        self.problem_with(problem, json!({}));
+    }
+
+    /// A problem of one node, whole, with more data for programs; the run goes on.
+    pub fn problem_with(&self, problem: &Diagnostic, mut data: Value) {
+        data["diagnostic"] = json::value(problem);
+        self.keep(LogLevel::Error, "NodeProblem", &full::render(problem, false), &data);
         if !self.shows(LogLevel::Error) {
             return;
         }
         if self.format == LogFormat::Json {
-            let data = json!({ "diagnostic": json::value(problem) });
-            self.log_object(LogLevel::Error, "NodeProblem", &concise::render(problem), &data);
+            let text = concise::render(problem);
+            self.log_object(&Message { level: LogLevel::Error, name: "NodeProblem", text: &text, data: &data });
         } else {
             say_lines("", &full::render(problem, self.colour));
         }
@@ -241,15 +275,6 @@ fn say_lines(prefix: &str, text: &str) {
     }
     for line in lines {
         let _ = writeln!(err, "{}", format!("{prefix}{line}").trim_end());
-    }
-}
-
-fn level_word(level: LogLevel) -> &'static str {
-    match level {
-        LogLevel::Debug => "debug",
-        LogLevel::Info => "info",
-        LogLevel::Warn => "warn",
-        LogLevel::Error | LogLevel::None => "error",
     }
 }
 

@@ -9,8 +9,8 @@ use highwater::run::{Event, Level, NodeResult, RunResults, Status};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::Ui;
 use super::words::{bad, count, faint, good, partitions, seconds, strong, thousands, warn};
+use super::{Ui, node_info};
 use crate::arguments::LogLevel;
 
 pub use super::summary::Summary;
@@ -21,6 +21,7 @@ const LOG_WIDTH: usize = 80;
 /// Tells what happens, from any thread.
 pub struct Reporter<'a> {
     ui: &'a Ui,
+    manifest: &'a Manifest,
     /// On a terminal, below the lines of what is done.
     bar: Option<ProgressBar>,
     /// Names of what is being worked on.
@@ -31,7 +32,7 @@ pub struct Reporter<'a> {
 
 impl<'a> Reporter<'a> {
     /// A reporter for one run.
-    pub fn new(ui: &'a Ui, manifest: &Manifest) -> Self {
+    pub fn new(ui: &'a Ui, manifest: &'a Manifest) -> Self {
         let names = manifest.nodes.values().filter(|node| node.test_metadata.is_none());
         let width = names.map(|node| node.name.chars().count()).max().unwrap_or(0).clamp(8, 40);
         let bar = ui.interactive().then(|| {
@@ -39,7 +40,7 @@ impl<'a> Reporter<'a> {
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(0).with_style(style.progress_chars("━╸─"))
         });
-        Self { ui, bar, running: Mutex::default(), width }
+        Self { ui, manifest, bar, running: Mutex::default(), width }
     }
 
     /// Takes one event.
@@ -48,20 +49,18 @@ impl<'a> Reporter<'a> {
             Event::Started { found, selected, threads, target } => self.started(found, *selected, *threads, target),
             Event::NodeStarted { index, total, unique_id, description } => {
                 self.with_running(|running| running.push(name_of(unique_id).to_owned()));
-                self.log(LogLevel::Info, "LogStartLine", &dotted(*index, *total, &format!("START {description}"), "RUN"), &json!({
-                    "index": index, "total": total, "description": description, "node_info": { "unique_id": unique_id },
-                }));
+                let text = dotted(*index, *total, &format!("START {description}"), "RUN");
+                let info = node_info::started(self.manifest, unique_id);
+                let data = json!({ "index": index, "total": total, "description": description, "node_info": info });
+                self.log(LogLevel::Info, "LogStartLine", &text, &data);
             }
             Event::NodeFinished { index, total, description, result } => {
                 self.finished(*index, *total, description, result);
             }
             Event::HookStarted { index, total, name } => {
-                self.log(
-                    LogLevel::Info,
-                    "LogHookStartLine",
-                    &dotted(*index, *total, &format!("START hook: {name}"), "RUN"),
-                    &Value::Null,
-                );
+                let text = dotted(*index, *total, &format!("START hook: {name}"), "RUN");
+                let data = json!({ "index": index, "total": total, "statement": name });
+                self.log(LogLevel::Info, "LogHookStartLine", &text, &data);
             }
             Event::HookFinished { index, total, name, status, execution_time } => {
                 let failed = status.is_failure();
@@ -69,13 +68,19 @@ impl<'a> Reporter<'a> {
                 let line =
                     dotted(*index, *total, &format!("{word} hook: {name}"), &format!("{word} in {execution_time:.2}s"));
                 let level = if failed { LogLevel::Error } else { LogLevel::Info };
-                self.log(level, "LogHookEndLine", &line, &json!({ "status": status }));
+                let data = json!({
+                    "index": index, "total": total, "statement": name, "status": status, "execution_time": execution_time,
+                });
+                self.log(level, "LogHookEndLine", &line, &data);
+            }
+            Event::Statement { unique_id, sql } => {
+                let info = json!({ "unique_id": unique_id });
+                let data = json!({ "conn_name": unique_id, "sql": sql, "node_info": info });
+                let text = format!("On {unique_id}: {sql}");
+                self.talk(|| self.ui.say_with(LogLevel::Debug, "SQLQuery", &text, &data), LogLevel::Debug);
             }
             Event::Message { level, text } => self.message(*level, text),
-            Event::Printed { text } => match &self.bar {
-                Some(bar) => bar.suspend(|| self.ui.print(text)),
-                None => self.ui.print(text),
-            },
+            Event::Printed { text } => self.talk(|| self.ui.print(text), LogLevel::Info),
             Event::Finished { .. } => {}
         }
     }
@@ -91,34 +96,41 @@ impl<'a> Reporter<'a> {
     pub fn conclude(&self, summary: &Summary, results: &RunResults) {
         self.ui.warnings(&results.diagnostics);
         let level = if summary.failed { LogLevel::Error } else { LogLevel::Info };
-        if self.bar.is_some() {
-            self.ui.say(level, "EndOfRunSummary", &summary.coloured());
-            return;
-        }
-        if results.results.is_empty() {
-            self.ui.say_with(level, "StatsLine", &summary.stats_line(), &summary.counts);
+        let counts = json!({ "stats": summary.stats() });
+        if results.results.is_empty() && self.bar.is_none() {
+            self.ui.say_with(level, "StatsLine", &summary.stats_line(), &counts);
             return;
         }
         let elapsed = results.elapsed;
         let (hours, minutes) = ((elapsed / 3600.0).floor(), (elapsed % 3600.0 / 60.0).floor());
-        let clock = format!("{hours:.0} hours {minutes:.0} minutes and {:.2} seconds ({elapsed:.2}s)", elapsed % 60.0);
-        self.ui.say(LogLevel::Info, "Formatting", "");
-        self.ui.say(LogLevel::Info, "FinishedRunningStats", &format!("Finished running {} in {clock}.", summary.kinds));
+        let clock = format!("{hours:.0} hours {minutes:.0} minutes and {:.2} seconds", elapsed % 60.0);
+        self.log(LogLevel::Info, "Formatting", "", &Value::Null);
+        let text = format!("Finished running {} in {clock} ({elapsed:.2}s).", summary.kinds);
+        let data =
+            json!({ "stat_line": summary.kinds, "execution": format!(" in {clock}"), "execution_time": elapsed });
+        self.log(LogLevel::Info, "FinishedRunningStats", &text, &data);
         self.problems(summary, results);
-        self.ui.say_with(level, "EndOfRunSummary", &summary.coloured(), &summary.counts);
-        self.ui.say_with(LogLevel::Info, "StatsLine", &summary.stats_line(), &summary.counts);
+        self.ui.say_with(level, "EndOfRunSummary", &summary.coloured(), &counts);
+        self.log(LogLevel::Info, "StatsLine", &summary.stats_line(), &counts);
     }
 
     /// In a log, problems come together at the end, each whole.
     fn problems(&self, summary: &Summary, results: &RunResults) {
+        let data = json!({
+            "num_errors": summary.failures, "num_warnings": summary.warnings, "keyboard_interrupt": false,
+            "num_partial_success": results.count(Status::PartialSuccess),
+        });
         if !summary.failed {
             let words = good("Completed successfully");
-            self.ui.say(LogLevel::Info, "EndOfRunSummary", &format!("\n{words}\n"));
+            self.log(LogLevel::Info, "EndOfRunSummary", &format!("\n{words}\n"), &data);
             return;
         }
         let errors = count(summary.failures, "error");
         let words = bad(&format!("Completed with {errors}, and {}:", count(summary.warnings, "warning")));
-        self.ui.say(LogLevel::Error, "EndOfRunSummary", &format!("\n{words}\n"));
+        self.log(LogLevel::Error, "EndOfRunSummary", &format!("\n{words}\n"), &data);
+        if self.bar.is_some() {
+            return;
+        }
         for result in results.results.iter().filter(|result| result.failed()) {
             self.problem(result);
         }
@@ -127,12 +139,13 @@ impl<'a> Reporter<'a> {
     /// What went wrong with one node.
     fn problem(&self, result: &NodeResult) {
         let message = result.message.as_deref().unwrap_or_default();
+        let data = node_info::of_problem(self.manifest, result);
         match &result.diagnostic {
             Some(diagnostic) => {
                 if let Some(first) = message.lines().next().filter(|line| line.contains("Error in ")) {
-                    self.ui.say(LogLevel::Error, "RunResultError", first);
+                    self.ui.say_with(LogLevel::Error, "RunResultError", first, &data);
                 }
-                self.ui.problem(diagnostic);
+                self.ui.problem_with(diagnostic, json!({ "node_info": data["node_info"] }));
             }
             None => {
                 let name = name_of(&result.unique_id);
@@ -140,7 +153,7 @@ impl<'a> Reporter<'a> {
                     "{}: {message}\n  hint: hw show --select {name}",
                     bad(&format!("{} {name}", result.status.word()))
                 );
-                self.ui.say(LogLevel::Error, "RunResultFailure", &text);
+                self.ui.say_with(LogLevel::Error, "RunResultFailure", &text, &data);
             }
         }
         self.ui.say(LogLevel::Error, "Formatting", "");
@@ -150,27 +163,18 @@ impl<'a> Reporter<'a> {
         if let Some(bar) = &self.bar {
             bar.set_length(selected as u64);
             bar.enable_steady_tick(Duration::from_millis(120));
-            return;
         }
         let version = env!("CARGO_PKG_VERSION");
-        self.ui.say_with(
-            LogLevel::Info,
-            "MainReportVersion",
-            &format!("Running with hw={version}"),
-            &json!({ "version": version }),
-        );
+        let text = format!("Running with hw={version}");
+        self.log(LogLevel::Info, "MainReportVersion", &text, &json!({ "version": version, "log_version": 3 }));
         let found: Vec<String> = found.iter().map(|(word, number)| count(*number as u64, word)).collect();
-        self.ui.say(LogLevel::Info, "FoundStats", &format!("Found {}", found.join(", ")));
+        let found = found.join(", ");
+        self.log(LogLevel::Info, "FoundStats", &format!("Found {found}"), &json!({ "stat_line": found }));
         if selected > 0 {
             let threads_words = count(threads as u64, "thread");
-            self.ui.say_with(
-                LogLevel::Info,
-                "ConcurrencyLine",
-                &format!("\nConcurrency: {threads_words} (target='{target}')\n"),
-                &json!({
-                    "num_threads": threads, "target_name": target,
-                }),
-            );
+            let text = format!("\nConcurrency: {threads_words} (target='{target}')\n");
+            let data = json!({ "num_threads": threads, "target_name": target, "node_count": selected });
+            self.log(LogLevel::Info, "ConcurrencyLine", &text, &data);
         }
     }
 
@@ -181,27 +185,18 @@ impl<'a> Reporter<'a> {
                 running.remove(place);
             }
         });
-        if let Some(bar) = &self.bar {
-            bar.inc(1);
-            self.show(bar, name, result);
-            return;
-        }
         let (event, text, status) = log_words(description, result);
         let level = match result.status {
             Status::Error | Status::Fail | Status::RuntimeError | Status::PartialSuccess => LogLevel::Error,
             Status::Warn => LogLevel::Warn,
             _ => LogLevel::Info,
         };
-        self.log(
-            level,
-            event,
-            &dotted(index, total, &text, &status),
-            &json!({
-                "index": index, "total": total, "description": description, "status": result.status,
-                "execution_time": result.execution_time, "num_failures": result.failures,
-                "node_info": { "unique_id": result.unique_id, "node_status": result.status },
-            }),
-        );
+        let data = node_info::of_result(self.manifest, result, description, index, total);
+        self.log(level, event, &dotted(index, total, &text, &status), &data);
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+            self.show(bar, name, result);
+        }
     }
 
     /// On a terminal: one line for what did something, the whole problem for what failed, nothing for what was as it was.
@@ -232,9 +227,19 @@ impl<'a> Reporter<'a> {
             Level::Warn => LogLevel::Warn,
             Level::Error => LogLevel::Error,
         };
+        let event = match level {
+            LogLevel::Debug => "JinjaLogDebug",
+            LogLevel::Warn => "JinjaLogWarning",
+            _ => "JinjaLogInfo",
+        };
+        self.talk(|| self.ui.say_with(level, event, text, &json!({ "msg": text })), level);
+    }
+
+    /// Talks; on a terminal, progress makes way for what is shown.
+    fn talk(&self, talk: impl FnOnce(), level: LogLevel) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| self.ui.say(level, "JinjaLog", text)),
-            None => self.ui.say(level, "JinjaLog", text),
+            Some(bar) if self.ui.shows(level) => bar.suspend(talk),
+            _ => talk(),
         }
     }
 
@@ -242,6 +247,8 @@ impl<'a> Reporter<'a> {
     fn log(&self, level: LogLevel, event: &str, text: &str, data: &Value) {
         if self.bar.is_none() {
             self.ui.say_with(level, event, text, data);
+        } else {
+            self.ui.keep(level, event, text, data);
         }
     }
 
@@ -300,6 +307,8 @@ fn log_words(description: &str, result: &NodeResult) -> (&'static str, String, S
         "LogTestResult"
     } else if is_seed {
         "LogSeedResult"
+    } else if description.starts_with("snapshot ") {
+        "LogSnapshotResult"
     } else {
         "LogModelResult"
     };
@@ -309,7 +318,7 @@ fn log_words(description: &str, result: &NodeResult) -> (&'static str, String, S
         Status::Fail => (format!("FAIL {failures} {bare}"), bad(&format!("FAIL {failures}"))),
         Status::Warn => (format!("WARN {failures} {bare}"), warn(&format!("WARN {failures}"))),
         Status::Skipped => return ("SkippingDetails", format!("SKIP {description}"), warn("SKIP")),
-        Status::NoOp => return (event, format!("NO-OP {description}"), "NO-OP".to_owned()),
+        Status::NoOp => return ("LogNodeNoOpResult", format!("NO-OP {description}"), "NO-OP".to_owned()),
         Status::PartialSuccess => {
             let message = result.message.as_deref().unwrap_or("PARTIAL SUCCESS");
             (format!("PARTIAL SUCCESS created {description}"), bad(message))

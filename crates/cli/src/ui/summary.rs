@@ -55,6 +55,17 @@ impl Summary {
         if tail.is_empty() { head } else { format!("{head}:{tail}") }
     }
 
+    /// dbt's counts under the names they have in its log.
+    pub fn stats(&self) -> Value {
+        let mut stats = self.counts.clone();
+        if let Some(fields) = stats.as_object_mut()
+            && let Some(number) = fields.remove("no_op")
+        {
+            fields.insert("noop".to_owned(), number);
+        }
+        stats
+    }
+
     /// `Done. PASS=3 WARN=0 ERROR=0 SKIP=0 NO-OP=0 TOTAL=3`
     pub fn stats_line(&self) -> String {
         let of = |name: &str| self.counts.get(name).and_then(Value::as_u64).unwrap_or(0);

@@ -8,27 +8,27 @@ use crate::{SHOP, TestProject};
 fn builds_and_tests_in_the_order_of_the_graph() {
     let project = TestProject::new(SHOP);
     assert_snapshot!(project.hw(&["build"]), @r#"
-    exit 0
-    --- stderr
-    [CLOCK]  Running with hw=0.1.0
-    [CLOCK]  Found 1 model, 1 seed, 2 tests, [COUNT] macros
-    [CLOCK]
-    [CLOCK]  Concurrency: 1 thread (target='dev')
-    [CLOCK]  1 of 4 START seed file main.raw_orders ... [RUN]
-    [CLOCK]  1 of 4 OK loaded seed file main.raw_orders ... [INSERT 3 in [TIME]]
-    [CLOCK]  2 of 4 START sql exact model main.daily_revenue ... [RUN]
-    [CLOCK]  2 of 4 OK created sql exact model main.daily_revenue ... [built 2 days, 2 rows in [TIME]]
-    [CLOCK]  3 of 4 START test unique_daily_revenue_day ... [RUN]
-    [CLOCK]  3 of 4 PASS unique_daily_revenue_day ... [PASS in [TIME]]
-    [CLOCK]  4 of 4 START test not_null_daily_revenue_day ... [RUN]
-    [CLOCK]  4 of 4 PASS not_null_daily_revenue_day ... [PASS in [TIME]]
-    [CLOCK]
-    [CLOCK]  Finished running 1 seed, 1 model, 2 data tests in [TIME] ([TIME]).
-    [CLOCK]
-    [CLOCK]  Completed successfully
-    [CLOCK]  done in [TIME]: 1 exact model changed; 1 seed loaded; 2 tests passed; complete through 2026-11-02
-    [CLOCK]  Done. PASS=4 WARN=0 ERROR=0 SKIP=0 NO-OP=0 TOTAL=4
-    "#);
+exit 0
+--- stderr
+[CLOCK]  Running with hw=0.1.0
+[CLOCK]  Found 1 model, 1 seed, 2 tests, [COUNT] macros
+[CLOCK]
+[CLOCK]  Concurrency: 1 thread (target='dev')
+[CLOCK]  1 of 4 START seed file main.raw_orders ... [RUN]
+[CLOCK]  1 of 4 OK loaded seed file main.raw_orders ... [INSERT 3 in [TIME]]
+[CLOCK]  2 of 4 START sql exact model main.daily_revenue ... [RUN]
+[CLOCK]  2 of 4 OK created sql exact model main.daily_revenue ... [built 2 days, 2 rows in [TIME]]
+[CLOCK]  3 of 4 START test not_null_daily_revenue_day ... [RUN]
+[CLOCK]  3 of 4 PASS not_null_daily_revenue_day ... [PASS in [TIME]]
+[CLOCK]  4 of 4 START test unique_daily_revenue_day ... [RUN]
+[CLOCK]  4 of 4 PASS unique_daily_revenue_day ... [PASS in [TIME]]
+[CLOCK]
+[CLOCK]  Finished running 1 seed, 1 model, 2 data tests in [TIME] ([TIME]).
+[CLOCK]
+[CLOCK]  Completed successfully
+[CLOCK]  done in [TIME]: 1 exact model changed; 1 seed loaded; 2 tests passed; complete through 2026-11-02
+[CLOCK]  Done. PASS=4 WARN=0 ERROR=0 SKIP=0 NO-OP=0 TOTAL=4
+"#);
 }
 
 #[test]
@@ -122,12 +122,12 @@ other_report no-op 0
 [CLOCK]  Found 2 models, 1 seed, 1 test, 1 source, 2 exposures, [COUNT] macros
 [CLOCK]
 [CLOCK]  Concurrency: 1 thread (target='dev')
-[CLOCK]  1 of 5 START test source_unique_landing_raw_id ... [RUN]
-[CLOCK]  1 of 5 FAIL 1 source_unique_landing_raw_id ... [FAIL 1 in [TIME]]
-[CLOCK]  2 of 5 SKIP sql view model main.a ... [SKIP]
-[CLOCK]  3 of 5 SKIP exposure report ... [SKIP]
-[CLOCK]  4 of 5 START sql view model main.b ... [RUN]
-[CLOCK]  4 of 5 OK created sql view model main.b ... [OK in [TIME]]
+[CLOCK]  1 of 5 START sql view model main.b ... [RUN]
+[CLOCK]  1 of 5 OK created sql view model main.b ... [OK in [TIME]]
+[CLOCK]  2 of 5 START test source_unique_landing_raw_id ... [RUN]
+[CLOCK]  2 of 5 FAIL 1 source_unique_landing_raw_id ... [FAIL 1 in [TIME]]
+[CLOCK]  3 of 5 SKIP sql view model main.a ... [SKIP]
+[CLOCK]  4 of 5 SKIP exposure report ... [SKIP]
 [CLOCK]  5 of 5 NO-OP exposure other_report ... [NO-OP]
 [CLOCK]  1 of 1 START hook: shop.on-run-end.0 ... [RUN]
 [CLOCK]  1 of 1 OK hook: shop.on-run-end.0 ... [OK in [TIME]]

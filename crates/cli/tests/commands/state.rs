@@ -145,3 +145,28 @@ fn a_clone_onto_itself_spares_what_stands_and_fails_where_nothing_does() {
     let told = project.hw(&["clone", "--state", "state", "--target", "prod", "--select", "big"]);
     assert!(told.starts_with("exit 1") && told.contains("bigger"), "{told}");
 }
+
+#[test]
+fn macros_carry_the_white_space_they_strip_and_it_modifies_nothing() {
+    let macros = "{% macro first() %}1{% endmacro %}\n\n{%- macro second() -%}\n2\n{%- endmacro -%}\n\n\
+                  {%- macro third() -%}3{%- endmacro %}\n\n{% macro fourth() %}4{% endmacro %}\n";
+    let project =
+        TestProject::new(&format!("=== macros/all.sql\n{macros}=== models/a.sql\nselect {{{{ second() }}}} as id\n"));
+    project.ok(&["parse"]);
+    let text = fs::read_to_string(project.path("target/manifest.json")).expect("a manifest");
+    let mut manifest: serde_json::Value = serde_json::from_str(&text).expect("json");
+    let sql = |name: &str| manifest["macros"][format!("macro.shop.{name}")]["macro_sql"].clone();
+    // These are dbt's texts, character by character.
+    assert_eq!(sql("first"), "{% macro first() %}1{% endmacro %}");
+    assert_eq!(sql("second"), "\n\n{%- macro second() -%}\n2\n{%- endmacro -%}\n\n");
+    assert_eq!(sql("third"), "{%- macro third() -%}3{%- endmacro %}");
+    assert_eq!(sql("fourth"), "{% macro fourth() %}4{% endmacro %}");
+    fs::create_dir_all(project.path("state")).expect("the folder");
+    let mut modified = |sql: &str| {
+        manifest["macros"]["macro.shop.second"]["macro_sql"] = sql.into();
+        fs::write(project.path("state/manifest.json"), manifest.to_string()).expect("written");
+        listed(&project, "state:modified")
+    };
+    assert!(modified("{%- macro second() -%}\n2\n{%- endmacro -%}").is_empty());
+    assert_eq!(modified("{%- macro second() -%}\n3\n{%- endmacro -%}"), ["a"]);
+}

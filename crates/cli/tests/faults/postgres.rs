@@ -43,6 +43,27 @@ fn a_second_run_says_who_builds_the_model() {
 }
 
 #[test]
+fn a_second_run_looks_only_after_the_first() {
+    let shop = with_work(6);
+    let runs = "select run_id from highwater.runs";
+    let before = rows(shop.open().as_mut(), runs);
+    // Nobody has a lease yet: the lock alone says that someone is at work.
+    let first = shop.start_until("looked", "fact");
+    let locks = "select pid from pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database())";
+    assert_eq!(rows(shop.open().as_mut(), locks), 1);
+    let second = shop.command().args(["--wait", "10m"]).spawn().expect("hw starts");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert_eq!(rows(shop.open().as_mut(), runs), before, "the second did the work that the first had begun");
+    shop.go_on();
+    for child in [first, second] {
+        let output = child.wait_with_output().expect("hw ends");
+        assert!(output.status.success(), "{}", told(&output));
+    }
+    assert_eq!(rows(shop.open().as_mut(), locks), 0, "locks are given back");
+    shop.check_new("after both");
+}
+
+#[test]
 fn a_run_that_slept_past_its_lease_commits_nothing() {
     let shop = with_work(2);
     for (round, step) in ["leased", "staged"].into_iter().enumerate() {

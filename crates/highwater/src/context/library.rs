@@ -272,13 +272,26 @@ fn add_file(macros: &mut Macros, candidate: &Candidate, template: &Template) -> 
     problems
 }
 
+/// The text of a macro as dbt writes it into its manifest: with the white space that its first and last tag strip, unless the tag
+/// before has stripped it.
+fn with_stripped_space<'a>(text: &'a str, definition: &MacroDef) -> &'a str {
+    let (start, end) = (definition.span.start, definition.span.end);
+    let (Some(before), Some(own), Some(after)) = (text.get(..start), text.get(start..end), text.get(end..)) else {
+        return "";
+    };
+    let trimmed = before.trim_end();
+    let start = if own.starts_with("{%-") && !trimmed.ends_with("-%}") { trimmed.len() } else { start };
+    let end = if own.ends_with("-%}") { end + after.len() - after.trim_start().len() } else { end };
+    &text[start..end]
+}
+
 fn macro_node(id: &str, package: &str, candidate: &Candidate, definition: &MacroDef) -> MacroNode {
     MacroNode {
         unique_id: id.to_owned(),
         name: definition.name.clone(),
         package_name: package.to_owned(),
         original_file_path: candidate.path.clone(),
-        macro_sql: definition.source().to_owned(),
+        macro_sql: with_stripped_space(&candidate.source.text, definition).to_owned(),
         description: String::new(),
         arguments: definition.arguments.clone(),
         described: Vec::new(),

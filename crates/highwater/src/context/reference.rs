@@ -42,7 +42,8 @@ impl Index {
             None => node.version.is_none() || node.version == node.latest_version,
         };
         let ids = self.nodes.get(&call.name)?;
-        let candidates: Vec<&Node> = ids.iter().filter_map(|id| manifest.nodes.get(id)).filter(fits).collect();
+        let candidates: Vec<&Node> =
+            ids.iter().filter_map(|id| manifest.nodes.get(id).map(Box::as_ref)).filter(fits).collect();
         nearest(&candidates, |node| &node.package_name, packages, call.package.as_deref())
     }
 
@@ -75,11 +76,7 @@ pub(crate) fn ref_function(frame: &Frame) -> Value {
         match frame.scene.running() {
             None => {
                 let placeholder = placeholder(&frame, None, &call.name);
-                frame.scene.note(|captured| {
-                    if !captured.refs.contains(&call) {
-                        captured.refs.push(call);
-                    }
-                });
+                frame.scene.note(|captured| captured.refs.push(call));
                 Ok(placeholder)
             }
             Some(running) => Ok(referred(&frame, running, &call)?.into_value()),
@@ -237,12 +234,7 @@ pub(crate) fn source_function(frame: &Frame) -> Value {
         arguments.reject_unknown(&["source_name", "table_name"])?;
         let Some(running) = frame.scene.running() else {
             let placeholder = placeholder(&frame, Some(&source), &table);
-            frame.scene.note(|captured| {
-                let call = (source, table);
-                if !captured.sources.contains(&call) {
-                    captured.sources.push(call);
-                }
-            });
+            frame.scene.note(|captured| captured.sources.push((source, table)));
             return Ok(placeholder);
         };
         let Some(found) = running.index.source(&running.manifest, packages(&frame), (&source, &table)) else {
@@ -252,6 +244,12 @@ pub(crate) fn source_function(frame: &Frame) -> Value {
             return Ok(given(running, mock, &found.unique_id, &format!("source('{source}', '{table}')"))?.into_value());
         }
         check_declared(&frame, running, &found.unique_id, &format!("{{{{ source('{source}', '{table}') }}}}"))?;
+        if let Some(plugin) = setting(found, "plugin") {
+            let title = format!("the source '{source}.{table}' comes from the plugin `{plugin}`, a module of Python");
+            return Err(Fault::new("HW0112", title)
+                .help("reach it with DuckDB itself: `external_location` at the source, or `attach` in the profile")
+                .into());
+        }
         let mut relation = RelationValue::of(&found.relation, None);
         if let Some(location) = external_location(found) {
             relation = relation.read_from(location);
@@ -260,12 +258,16 @@ pub(crate) fn source_function(frame: &Frame) -> Value {
     })
 }
 
+/// A setting of dbt-duckdb for a source: in its configuration, or in its `meta`.
+fn setting<'a>(source: &'a SourceNode, key: &str) -> Option<&'a str> {
+    source.config.text(key).or_else(|| source.config.get("meta")?.get(key)?.as_str())
+}
+
 /// Where the rows of a source lie that is a file (`external_location` of dbt-duckdb): a name in quotes, or a function call.
 /// `{name}`, `{identifier}`, `{schema}` and everything in `meta` and in the configuration stand for themselves.
 fn external_location(source: &SourceNode) -> Option<String> {
     let meta = source.config.get("meta").and_then(serde_json::Value::as_object);
-    let setting = |key: &str| source.config.text(key).or_else(|| meta?.get(key)?.as_str());
-    let mut location = setting("external_location")?.to_owned();
+    let mut location = setting(source, "external_location")?.to_owned();
     let own = [
         ("name", source.name.as_str()),
         ("identifier", &source.relation.identifier),
@@ -276,7 +278,7 @@ fn external_location(source: &SourceNode) -> Option<String> {
     let further = meta.into_iter().flatten().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
     // The first one that has a name gives it its value.
     for (key, value) in settings.chain(further).chain(own) {
-        let marks = match setting("formatter").unwrap_or("newstyle") {
+        let marks = match setting(source, "formatter").unwrap_or("newstyle") {
             "oldstyle" => vec![format!("%({key})s")],
             "template" => vec![format!("${{{key}}}"), format!("${key}")],
             _ => vec![format!("{{{key}}}")],

@@ -6,7 +6,7 @@
 //! | `postgres/` | PostgreSQL, over its own protocol |
 //! | `ddl/` | how each engine makes, renames and removes tables and views |
 //! | `error.rs` | what an engine answers when it cannot |
-//! | `quiet.rs` | whether a process may have written a database that it has to itself |
+//! | `quiet.rs` | whether anybody may have written a database since |
 //! | `occupant.rs` | the process that has a database file open |
 //! | `relation.rs` | names of tables and views, quoted |
 //! | `table.rs` | query results small enough to show |
@@ -173,10 +173,24 @@ pub trait Connection: Send {
         self.execute("rollback").map(drop)
     }
 
-    /// The database that this process alone can write, and how often it may have, other than in transactions of
-    /// [`Connection::begin_snapshot`]; none where others can write too, and while a statement that may write is under way.
-    fn quiet(&self) -> Option<Quiet> {
+    /// The moment as of which the session sees its database, for [`Connection::still_quiet`]; none where nobody can tell, and while a statement of
+    /// this process that may write is under way.
+    fn quiet(&mut self) -> Option<Quiet> {
         None
+    }
+
+    /// Whether nobody can have written, between an earlier moment and what the session sees, but this process in transactions of
+    /// [`Connection::begin_snapshot`] and when it keeps books.
+    fn still_quiet(&mut self, since: &Quiet) -> bool {
+        self.quiet().as_ref() == Some(since)
+    }
+
+    /// Whether a relation's rows are its own, which can change only by statements that write it: not a view's, nor those of another server.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    fn has_own_rows(&mut self, relation: &Relation) -> Result<bool, EngineError> {
+        Ok(self.kind(relation)? == Some(RelationKind::Table))
     }
 
     /// Says that what this session writes from now on is nobody's input.

@@ -1,18 +1,26 @@
-//! Quiet: whether a process may have written a database that no other process can write.
+//! Quiet: whether anybody may have written a database since.
 //!
 //! What was read in one transaction holds in a later one if nobody wrote between the two. Where this process has the database to itself, it need only
 //! count its own statements that may write. Those of a swap are not counted, because whoever swaps says which table it writes; nor those that keep
-//! the ledger.
+//! the ledger. A server says which transactions have ended in between; those of its own swaps and books a process knows.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A database that this process alone can write, and how often it may have.
+/// A moment in the life of a database, from which on it may be quiet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quiet {
     /// The database.
     pub database: String,
-    /// Statements that may have written.
-    pub writes: u64,
+    pub(super) as_of: AsOf,
+}
+
+/// What a moment is told by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum AsOf {
+    /// Statements of this process, which has the database to itself, that may have written.
+    Writes(u64),
+    /// The transactions that a server had seen end.
+    Transactions(String),
 }
 
 /// The statements of all sessions that may write.

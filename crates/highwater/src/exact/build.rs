@@ -1,6 +1,6 @@
 //! A run of one model, from looking to committing.
 //!
-//! Everything happens in one transaction on one snapshot. Looking writes nothing; the lease is taken only when there is something to build, and the
+//! Everything happens in one transaction on one snapshot, behind a lock that is taken before it (`turn.rs`). Looking writes nothing; the lease is taken only when there is something to build, and the
 //! fence raised only when there is something to write. It fails if another run of the model has committed since the snapshot. So a run that finds
 //! nothing new leaves no trace at all.
 
@@ -20,7 +20,7 @@ use super::hold::{Held, hold};
 use super::job::Job;
 use super::lease::{self, Holder, Lease, Taken};
 use super::ledger::{self, ModelRow, RunRow};
-use super::look::{Choice, Look, broken_promises, kept, left_alone, look, refuse, schema_change};
+use super::look::{Choice, Look, broken_promises, here, kept, left_alone, look, refuse, schema_change};
 use super::marks::{self, Mark};
 use super::model::RunIdentity;
 use super::prepare::{Analyse, Prepared, prepare};
@@ -29,6 +29,7 @@ use super::reserved;
 use super::scans;
 use super::slice::{Filter, slice};
 use super::swap::{self, Swapped, stage};
+use super::turn;
 
 /// How often a run looks anew because another one committed first.
 const CONFLICTS: u32 = 5;
@@ -72,11 +73,13 @@ pub(crate) fn build(job: &mut Job, run: &RunIdentity, analyse: Analyse) -> Resul
     let mut lease = None;
     let mut conflicts = 0;
     loop {
-        job.begin()?;
-        let outcome = attempt(job, run, analyse, lease.take());
+        // Whoever has a lease already need not wait for one that sleeps.
+        turn::take(job, if lease.is_some() { Instant::now() } else { until })?;
+        let outcome = job.begin().and_then(|()| attempt(job, run, analyse, lease.take()));
         if !matches!(outcome, Ok(Attempt::Done(_))) {
             ledger::rollback(job);
         }
+        turn::give_back(job);
         let outcome = match outcome {
             // Another run committed after this one had looked: what it left to do is looked at anew.
             Err(ExactError::Conflict { .. }) if job.writers.is_some() && conflicts < CONFLICTS => {
@@ -200,7 +203,8 @@ fn finish(
     let Work { run, epoch, .. } = work;
     let scope = look.dirty.as_ref().filter(|_| mode == Mode::Incremental);
     let over_something = look.target.kind.is_some();
-    let mut staged = stage(job, prepared, query, scope, look.here.as_deref(), look.salt, over_something)?;
+    let here = here(job, prepared, look)?;
+    let mut staged = stage(job, prepared, query, scope, here.as_deref(), look.salt, over_something)?;
     // Keys of partitions that are about to lose their rows can be named only now.
     let shown = match scope {
         Some(dirty) => {
@@ -364,6 +368,7 @@ fn report_of(prepared: &Prepared, look: &Look, mode: Mode, swapped: Swapped, hel
         foreseen_seconds: look.forecast.foreseen,
         rebuild_seconds: look.forecast.rebuild,
         seconds: 0.0,
+        partials: None,
     }
 }
 

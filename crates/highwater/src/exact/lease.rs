@@ -99,19 +99,25 @@ struct Names {
     time_to_live: Duration,
 }
 
+impl Names {
+    fn new(job: &Job, writers: &Writers, run_id: &str) -> Self {
+        Self {
+            ledger: ledger::schema(&job.model.relation),
+            model: job.id(),
+            run_id: run_id.to_owned(),
+            one_process: writers.engine.adapter() == "duckdb",
+            time_to_live: writers.time_to_live,
+        }
+    }
+}
+
 /// Reaches for the lease of a job's model. A job without [`Writers`] needs none.
 ///
 /// # Errors
 /// When the database gives no further session.
 pub(crate) fn take(job: &Job, run: &RunIdentity) -> Result<Taken, ExactError> {
     let Some(writers) = &job.writers else { return Ok(Taken::Mine(Lease { keeper: None })) };
-    let names = Names {
-        ledger: ledger::schema(&job.model.relation),
-        model: job.id(),
-        run_id: run.run_id.clone(),
-        one_process: writers.engine.adapter() == "duckdb",
-        time_to_live: writers.time_to_live,
-    };
+    let names = Names::new(job, writers, &run.run_id);
     let mut session = writers.engine.connect().map_err(|error| job.error(error))?;
     session.keep_books(true);
     let held = holder(session.as_mut(), &names).map_err(|error| job.error(error))?;
@@ -147,13 +153,7 @@ impl Holder {
 /// When the ledger cannot be read.
 pub(crate) fn wait(job: &mut Job, until: Instant) -> Result<bool, ExactError> {
     let Some(writers) = job.writers.clone() else { return Ok(false) };
-    let names = Names {
-        ledger: ledger::schema(&job.model.relation),
-        model: job.id(),
-        run_id: String::new(),
-        one_process: false,
-        time_to_live: writers.time_to_live,
-    };
+    let names = Names { one_process: false, ..Names::new(job, &writers, "") };
     while Instant::now() < until {
         std::thread::sleep(PAUSE.min(until.saturating_duration_since(Instant::now())));
         let held = holder(job.connection, &names).map_err(|error| job.error(error))?;
@@ -162,6 +162,33 @@ pub(crate) fn wait(job: &mut Job, until: Instant) -> Result<bool, ExactError> {
         }
     }
     Ok(false)
+}
+
+/// How it stands with a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nobody has it, or nobody knows.
+    Free,
+    /// Someone has it.
+    Held,
+    /// Someone had it and did not give it back.
+    LeftBehind,
+}
+
+/// How it stands with the lease of a job's model, outside of a transaction.
+pub(crate) fn standing(job: &mut Job) -> Standing {
+    let Some(writers) = job.writers.clone() else { return Standing::Free };
+    let names = Names::new(job, &writers, "");
+    match holder(job.connection, &names) {
+        Ok(Some((_, true))) => Standing::Held,
+        Ok(Some((_, false))) => Standing::LeftBehind,
+        Ok(None) => Standing::Free,
+        Err(error) => {
+            // Before the first run there is no ledger.
+            tracing::debug!(%error, "lease");
+            Standing::Free
+        }
+    }
 }
 
 /// The database's own clock, in UTC: those of two machines may differ.

@@ -18,10 +18,12 @@
 //! | `backfill_models` | backfill and model | where its staged and its old rows are |
 //! | `backfill_partitions` | backfill, model and partition | its batch, and what the table held before and after |
 //!
-//! Data and ledger change in one transaction. There are no primary keys: DuckDB checks them against rows deleted in the same transaction.
+//! Data and ledger change in one transaction. There are no primary keys: DuckDB checks them against rows deleted in the same transaction. On
+//! PostgreSQL the largest tables have an index by model.
 
 use std::time::Duration;
 
+use highwater_sql::Dialect;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -34,8 +36,8 @@ use super::lost;
 use super::model::RunIdentity;
 
 /// The version this code writes. The first had no leases, no tokens of detectors and no times of runs, the second kept no values of
-/// groups, the third neither marks nor verdicts nor backfills, the fourth no times of backfills.
-const VERSION: i128 = 5;
+/// groups, the third neither marks nor verdicts nor backfills, the fourth no times of backfills, the fifth no indexes on PostgreSQL.
+const VERSION: i128 = 6;
 
 const TABLES: &str = "
 create table if not exists {ledger}.ledger (version integer, created_at timestamp);
@@ -73,6 +75,13 @@ create table if not exists {ledger}.verdicts (
 create table if not exists {ledger}.compared (
     model varchar, interval_start timestamp, key_hash {key}, label varchar, verified_at timestamp, differs boolean,
     missing bigint, extra bigint, changed bigint, columns varchar, cause varchar, row_count bigint, fingerprint {sum});
+";
+
+/// What finds the rows of one model among those of many, where the engine does not skip blocks by itself.
+const INDEXES: &str = "
+create index if not exists partitions_model on {ledger}.partitions (model);
+create index if not exists fingerprints_probe on {ledger}.fingerprints (model, probe);
+create index if not exists runs_model on {ledger}.runs (model);
 ";
 
 /// What a ledger of the first version lacks. It had the project's names of models where there are tables now.
@@ -271,12 +280,25 @@ fn make_tables(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
     };
     job.execute(&dialect.create_schema(&relation.database, "highwater"))?;
     job.execute(&written(TABLES))?;
+    if dialect == Dialect::Postgres {
+        job.execute(&written(INDEXES))?;
+    }
     if job.count(&format!("select count(*) from {ledger}.ledger where version < {VERSION}"))? > 0 {
         job.execute(&written(UPGRADE))?;
     }
     job.execute(&written(
         "insert into {ledger}.ledger select {version}, {now} where not exists (select 1 from {ledger}.ledger)",
     ))?;
+    Ok(())
+}
+
+/// Takes away what is known of a table that is no longer kept; what runs did stays.
+pub(crate) fn forget(job: &mut Job, relation: &Relation) -> Result<(), ExactError> {
+    let (ledger, model) = (schema(relation), quote_literal(&id(relation)));
+    for table in ["fence", "leases", "models", "partitions", "inputs", "fingerprints", "dirty", "verdicts", "compared"]
+    {
+        job.execute(&format!("delete from {ledger}.{table} where model = {model}"))?;
+    }
     Ok(())
 }
 

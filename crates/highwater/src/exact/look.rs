@@ -44,8 +44,8 @@ pub(crate) struct Look {
     pub known: Option<ModelRow>,
     /// Salt of the fingerprints.
     pub salt: u64,
-    /// Fingerprints of the table, when it has the right columns: of all partitions, or at least of those that will be built.
-    pub here: Option<String>,
+    /// Fingerprints of all partitions of the table, if it was compared partition by partition.
+    here: Option<String>,
     /// The day up to which the table was compared with the ledger, if that went on.
     pub audited: Option<i64>,
     /// What the inputs' detectors said; empty for a model that is built whole every time.
@@ -156,9 +156,6 @@ fn look_at(job: &mut Job, prepared: &Prepared, foreseen: &Foreseen) -> Result<Lo
     }
     if let Some(choice) = forced {
         look.choice = choice;
-        if same_columns {
-            look.here = Some(partitions(job, prepared, "here", &relation.sql(), "true", salt)?);
-        }
         return Ok(look);
     }
     let by_hand = compare_table(job, prepared, &mut look)?;
@@ -169,14 +166,6 @@ fn look_at(job: &mut Job, prepared: &Prepared, foreseen: &Foreseen) -> Result<Lo
     }
     let audited = look.audited.is_some();
     look.choice = choose(job, prepared, &look, &dirty, size)?;
-    if look.here.is_none() && !matches!(look.choice, Choice::Nothing | Choice::Note) {
-        // The rest of the table is not this run's turn.
-        let rows = match &look.choice {
-            Choice::Incremental => Filter::new(job, &prepared.axis, &dirty.set, dirty.null)?.result(&prepared.axis),
-            _ => "true".to_owned(),
-        };
-        look.here = Some(partitions(job, prepared, "here", &relation.sql(), &rows, salt)?);
-    }
     look.dirty = Some(dirty);
     if audited && look.choice == Choice::Nothing {
         look.choice = Choice::Note;
@@ -214,6 +203,26 @@ fn compare_table(job: &mut Job, prepared: &Prepared, look: &mut Look) -> Result<
 fn same_count(job: &mut Job, prepared: &Prepared) -> Result<bool, ExactError> {
     let rows = job.count(&format!("select count(*) from {}", job.model.relation.sql()))?;
     Ok(rows == kept(job, prepared)?.rows)
+}
+
+/// Fingerprints of the table as it is, when it has the right columns: of all partitions, or at least of those that will be built.
+///
+/// # Errors
+/// When the table cannot be read.
+pub(crate) fn here(job: &mut Job, prepared: &Prepared, look: &Look) -> Result<Option<String>, ExactError> {
+    let is_table = look.target.kind == Some(RelationKind::Table);
+    if look.here.is_some() || !is_table || !same_columns(&look.target.columns, &prepared.output) {
+        return Ok(look.here.clone());
+    }
+    let rows = match (&look.choice, &look.dirty) {
+        // The rest of the table is not this run's turn.
+        (Choice::Incremental, Some(dirty)) => {
+            Filter::new(job, &prepared.axis, &dirty.set, dirty.null)?.result(&prepared.axis)
+        }
+        _ => "true".to_owned(),
+    };
+    let table = job.model.relation.sql();
+    partitions(job, prepared, "here", &table, &rows, look.salt).map(Some)
 }
 
 /// What stands where the model's table should be.

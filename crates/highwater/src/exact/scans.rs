@@ -2,18 +2,18 @@
 //!
 //! When a model's transaction is over, the ledger holds what its inputs were in that transaction's snapshot. Another model that asks the same of the
 //! same table (columns, group, filter and salt) reads it from there, as long as nobody can have written the table between the two snapshots; else it
-//! scans the table itself. "Nobody" is what the engine says of its own process ([`Connection::quiet`], none where other processes write too), and the
-//! tables that swaps write are told here before they commit.
+//! scans the table itself. "Nobody" is what the engine says ([`Connection::still_quiet`]): DuckDB of its own process, which has the file to itself,
+//! PostgreSQL of the transactions that ended in between. The tables that swaps write are told here before they commit.
 //!
 //! Why not a scan that is a little old, and let the next run find the rest? A row that came and went between two runs' scans would have been built
 //! into a partition, and no scan would ever have seen it.
 //!
-//! [`Connection::quiet`]: crate::engine::Connection::quiet
+//! [`Connection::still_quiet`]: crate::engine::Connection::still_quiet
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::engine::{Cell, Quiet, Relation, RelationKind};
+use crate::engine::{Cell, Quiet, Relation};
 
 use super::detect::Observation;
 use super::error::ExactError;
@@ -113,10 +113,11 @@ fn question(job: &Job, input: &Input, salt: u64) -> Option<String> {
 }
 
 /// The fingerprints of an input that another model of the run took, if they still hold.
-pub(crate) fn find(job: &Job, input: &Input, salt: u64) -> Option<Kept> {
+pub(crate) fn find(job: &mut Job, input: &Input, salt: u64) -> Option<Kept> {
     let kept = job.scans.kept.get(&question(job, input, salt)?)?.clone();
+    let is_quiet = kept.quiet.as_ref().is_some_and(|since| job.connection.still_quiet(since));
     let mut state = job.around.scans.state();
-    let holds = !state.written.contains(&name_of(&input.relation)) && job.connection.quiet() == kept.quiet;
+    let holds = is_quiet && !state.written.contains(&name_of(&input.relation));
     if !holds && !job.shares_what_was_written() {
         return None;
     }
@@ -135,8 +136,7 @@ pub(crate) fn keep(job: &mut Job, prepared: &Prepared, observations: &[Observati
             continue;
         }
         // A view's rows may come from anywhere.
-        let is_table = job.connection.kind(&input.relation).is_ok_and(|kind| kind == Some(RelationKind::Table));
-        if is_table && job.connection.quiet().as_ref() == Some(&quiet) {
+        if job.connection.has_own_rows(&input.relation).is_ok_and(|own| own) {
             let kept = Kept { under: job.id(), probe: input.id.clone(), quiet: Some(quiet.clone()) };
             job.around.scans.state().kept.insert(question, kept);
         }

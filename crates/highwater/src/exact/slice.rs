@@ -30,19 +30,25 @@ impl Filter {
     /// # Errors
     /// When it cannot be read.
     pub fn new(job: &mut Job, axis: &Axis, set: &str, null: bool) -> Result<Self, ExactError> {
-        let ranges = match axis.unit() {
+        Self::of(job, axis.unit(), set, null)
+    }
+
+    /// Reads a set of intervals of any table: the same.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn intervals(job: &mut Job, unit: IntervalUnit, set: &str) -> Result<Self, ExactError> {
+        let null = job.count(&format!("select count(*) from {set} where p is null"))? > 0;
+        Self::of(job, Some(unit), set, null)
+    }
+
+    fn of(job: &mut Job, unit: Option<IntervalUnit>, set: &str, null: bool) -> Result<Self, ExactError> {
+        let ranges = match unit {
             Some(unit) => ranges(job, set, unit)?,
             None => None,
         };
-        Ok(Self {
-            set: set.to_owned(),
-            unit: axis.unit(),
-            dialect: axis.dialect,
-            null,
-            ranges,
-            overlays: Vec::new(),
-            places: None,
-        })
+        let dialect = job.dialect;
+        Ok(Self { set: set.to_owned(), unit, dialect, null, ranges, overlays: Vec::new(), places: None })
     }
 
     /// The same, with other rows in place of some tables.

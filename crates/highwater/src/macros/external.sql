@@ -86,6 +86,9 @@ read_{{ format }}('{{ location }}'{% for key, value in settings.items() %}, {{ k
 {% endmacro %}
 
 {% materialization external, adapter='duckdb' %}
+  {%- if config.get('plugin') is not none or config.get('glue_register', false) is true -%}
+    {% do exceptions.raise_compiler_error("`plugin` and `glue_register` want modules of Python: let DuckDB write the file, with `location` and `format`") %}
+  {%- endif -%}
   {%- set location = render(config.get('location') or external_location(this, config)) -%}
   {%- set options = external_complete_options(location, render_write_options(config)) -%}
   {%- set format = external_format(options, config) -%}

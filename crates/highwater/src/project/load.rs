@@ -53,6 +53,7 @@ pub(crate) fn settings(options: &LoadOptions) -> Result<Project, Vec<Diagnostic>
     warnings.extend(folders_that_are_missing(&main));
     Ok(Project {
         target_path: root.join(target_path(options, &main)),
+        log_path: root.join(&main.paths.log),
         main,
         packages,
         profile,

@@ -92,6 +92,8 @@ pub struct Project {
     pub target: Target,
     /// Where artifacts go; absolute.
     pub target_path: PathBuf,
+    /// Where the log goes.
+    pub log_path: PathBuf,
     /// How long to wait for another run that has the database or builds the same model.
     pub wait: Duration,
     /// A new one for every load.

@@ -73,6 +73,13 @@ pub enum Event {
         /// Seconds.
         execution_time: f64,
     },
+    /// A statement is about to be run for a node: for those who look for a fault.
+    Statement {
+        /// The node.
+        unique_id: String,
+        /// Its text, the project's comment included.
+        sql: String,
+    },
     /// A line for the log.
     Message {
         /// How much it matters.

@@ -14,7 +14,7 @@ use indexmap::IndexSet;
 use super::catalog::create_schemas;
 use super::hooks::run_project_hooks;
 use super::result::{NodeResult, RunResults, Status};
-use super::schedule::Schedule;
+use super::schedule::{Order, Schedule};
 use super::transaction::{again_on_conflict, lock};
 use super::worker::Shared;
 use super::{Command, Event, Level, RunOptions, inline, microbatch, node};
@@ -200,7 +200,7 @@ fn run_nodes(
     results: &mut RunResults,
 ) {
     let tests_block = shared.options.command == Command::Build;
-    let mut schedule = Schedule::new(&shared.session.manifest, selected, tests_block);
+    let mut schedule = Schedule::new(&shared.session.manifest, selected, tests_block, Order::of_threads(threads));
     let threads = threads.min(selected.len());
     let (jobs, jobs_of_workers) = channel::<String>();
     let jobs_of_workers = Mutex::new(jobs_of_workers);

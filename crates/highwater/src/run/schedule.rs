@@ -1,7 +1,7 @@
 //! Which node may start next: the graph of the selected nodes, and what a failure does to the rest of it.
 //!
 //! Pure bookkeeping, without threads: a coordinator asks [`Schedule::next`] while workers are free and reports with
-//! [`Schedule::finish`].
+//! [`Schedule::finish`]. Among what is ready the [`Order`] decides.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
@@ -9,18 +9,48 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use indexmap::IndexSet;
 
 use crate::audit;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Node, ResourceType};
+
+/// What comes first among the nodes that are ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// What was ready first, by names among what became ready together: the order of dbt with one thread, which hooks, sources that are tables
+    /// of seeds, and other dependencies that no `ref` tells of rely on. With one thread every order takes equally long.
+    ByTurns,
+    /// The longest chain of nodes behind it: keeps several threads busy to the end.
+    LongestFirst,
+}
+
+impl Order {
+    /// The order for so many threads.
+    pub(crate) fn of_threads(threads: usize) -> Self {
+        if threads > 1 { Self::LongestFirst } else { Self::ByTurns }
+    }
+}
 
 /// The selected nodes, what each still waits for, and what waits for it.
 #[derive(Debug)]
 pub(crate) struct Schedule {
+    /// The selected nodes, then the ephemeral ones: these take their turn like every node, and are done when it comes.
     ids: IndexSet<String>,
+    /// How many of them are handed out.
+    handed_out: usize,
     waits_for: Vec<usize>,
     waiters: Vec<Vec<usize>>,
+    order: Order,
+    /// Higher goes first, for [`Order::LongestFirst`].
     height: Vec<usize>,
-    ready: BinaryHeap<(bool, usize, Reverse<usize>)>,
+    /// Lower goes first among what became ready together.
+    rank: Vec<usize>,
+    /// In which turn each became ready: how many nodes were done then.
+    turn: Vec<usize>,
+    done: usize,
+    ready: BinaryHeap<(Priority, usize)>,
     state: Vec<State>,
 }
+
+/// Seeds or not, the height, the turn, the rank; the greatest goes first.
+type Priority = (bool, usize, Reverse<usize>, Reverse<usize>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -33,23 +63,33 @@ enum State {
 impl Schedule {
     /// Plans the nodes of `selected`. Paths that lead through nodes that are not selected count: of `a → b → c` with
     /// `b` left out, `c` still waits for `a`. With `tests_block`, what reads a node also waits for its tests.
-    pub(crate) fn new(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool) -> Self {
-        let edges = edges(manifest, selected, tests_block);
-        let mut waits_for = vec![0; selected.len()];
-        let mut waiters = vec![Vec::new(); selected.len()];
+    pub(crate) fn new(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool, order: Order) -> Self {
+        let mut ids = selected.clone();
+        ids.extend(manifest.nodes.values().filter(|node| is_ephemeral(node)).map(|node| node.unique_id.clone()));
+        let edges = edges(manifest, &ids, tests_block);
+        let mut waits_for = vec![0; ids.len()];
+        let mut waiters = vec![Vec::new(); ids.len()];
         for (child, parents) in edges.iter().enumerate() {
             waits_for[child] = parents.len();
             for parent in parents {
                 waiters[*parent].push(child);
             }
         }
-        let height = heights(&waits_for, &waiters);
+        let (height, rank) = match order {
+            Order::ByTurns => (vec![0; ids.len()], ranks(manifest, &ids)),
+            Order::LongestFirst => (heights(&waits_for, &waiters), (0..ids.len()).collect()),
+        };
         let mut schedule = Self {
-            ids: selected.clone(),
-            state: vec![State::Waiting; selected.len()],
+            handed_out: selected.len(),
+            state: vec![State::Waiting; ids.len()],
+            turn: vec![0; ids.len()],
+            ids,
             waits_for,
             waiters,
+            order,
             height,
+            rank,
+            done: 0,
             ready: BinaryHeap::new(),
         };
         for index in 0..schedule.ids.len() {
@@ -61,20 +101,29 @@ impl Schedule {
     fn release(&mut self, index: usize) {
         if self.waits_for[index] == 0 && self.state[index] == State::Waiting {
             self.state[index] = State::Ready;
-            // Seeds come first: sources are often described that are nothing but tables of seeds, and dbt, which goes by names among what is
-            // ready, loads them before it tests sources.
-            let is_seed = self.ids[index].starts_with("seed.");
-            self.ready.push((is_seed, self.height[index], Reverse(index)));
+            let priority = match self.order {
+                Order::ByTurns => (false, 0, Reverse(self.turn[index]), Reverse(self.rank[index])),
+                // Seeds come first: sources are often described that are nothing but tables of seeds.
+                Order::LongestFirst => {
+                    let is_seed = self.ids[index].starts_with("seed.");
+                    (is_seed, self.height[index], Reverse(0), Reverse(self.rank[index]))
+                }
+            };
+            self.ready.push((priority, index));
         }
     }
 
-    /// The node to start now: a seed, or else the one with the longest chain behind it, in manifest order among equals.
+    /// The node to start now.
     pub(crate) fn next(&mut self) -> Option<String> {
-        while let Some((_, _, Reverse(index))) = self.ready.pop() {
-            if self.state[index] == State::Ready {
+        while let Some((_, index)) = self.ready.pop() {
+            if self.state[index] != State::Ready {
+                continue;
+            }
+            if index < self.handed_out {
                 self.state[index] = State::Running;
                 return Some(self.ids[index].clone());
             }
+            self.succeed(index);
         }
         None
     }
@@ -83,14 +132,11 @@ impl Schedule {
     /// be handed out.
     pub(crate) fn finish(&mut self, id: &str, failed: bool) -> Vec<String> {
         let Some(index) = self.ids.get_index_of(id) else { return Vec::new() };
-        self.state[index] = State::Done;
         if !failed {
-            for waiter in self.waiters[index].clone() {
-                self.waits_for[waiter] -= 1;
-                self.release(waiter);
-            }
+            self.succeed(index);
             return Vec::new();
         }
+        self.state[index] = State::Done;
         let mut skipped = Vec::new();
         let mut frontier = vec![index];
         while let Some(failed) = frontier.pop() {
@@ -102,13 +148,26 @@ impl Schedule {
                 }
             }
         }
+        skipped.retain(|index| *index < self.handed_out);
         skipped.into_iter().map(|index| self.ids[index].clone()).collect()
+    }
+
+    fn succeed(&mut self, index: usize) {
+        self.state[index] = State::Done;
+        self.done += 1;
+        // A model takes over the turn of its unit tests: to dbt they are a part of it.
+        let turn = if is_unit_test(&self.ids[index]) { self.turn[index] } else { self.done };
+        for waiter in self.waiters[index].clone() {
+            self.waits_for[waiter] -= 1;
+            self.turn[waiter] = turn;
+            self.release(waiter);
+        }
     }
 
     /// Gives up on everything that has not started, and returns it.
     pub(crate) fn abandon(&mut self) -> Vec<String> {
         let mut left = Vec::new();
-        for (index, state) in self.state.iter_mut().enumerate() {
+        for (index, state) in self.state.iter_mut().enumerate().take(self.handed_out) {
             if matches!(state, State::Waiting | State::Ready) {
                 *state = State::Done;
                 left.push(self.ids[index].clone());
@@ -186,9 +245,9 @@ fn wait_for_audits(manifest: &Manifest, selected: &IndexSet<String>, edges: &mut
 
 /// A unit test needs what its model reads, not the model: it runs before it, and the model waits for it.
 fn unit_tests_first(manifest: &Manifest, selected: &IndexSet<String>, edges: &mut [BTreeSet<usize>]) {
-    let is_unit_test = |index: &usize| selected[*index].starts_with("unit_test.");
+    let is_unit_test = |index: &usize| is_unit_test(&selected[*index]);
     for test in (0..selected.len()).filter(is_unit_test) {
-        let Some(model) = manifest.parents.get(&selected[test]).and_then(|parents| parents.first()) else { continue };
+        let Some(model) = model_of_unit_test(manifest, &selected[test]) else { continue };
         match selected.get_index_of(model) {
             Some(model) => {
                 edges[test] = edges[model].iter().copied().filter(|index| !is_unit_test(index)).collect();
@@ -197,6 +256,34 @@ fn unit_tests_first(manifest: &Manifest, selected: &IndexSet<String>, edges: &mu
             None => edges[test] = nearest_selected(manifest, selected, model),
         }
     }
+}
+
+fn is_ephemeral(node: &Node) -> bool {
+    node.resource_type == ResourceType::Model && node.config.materialized() == "ephemeral"
+}
+
+fn is_unit_test(id: &str) -> bool {
+    id.starts_with("unit_test.")
+}
+
+fn model_of_unit_test<'a>(manifest: &'a Manifest, id: &str) -> Option<&'a String> {
+    manifest.parents.get(id).and_then(|parents| parents.first())
+}
+
+/// The place of each node in the order of their names; a unit test has its place before its model.
+fn ranks(manifest: &Manifest, selected: &IndexSet<String>) -> Vec<usize> {
+    let place = |id: &String| {
+        let model = if is_unit_test(id) { model_of_unit_test(manifest, id) } else { None };
+        let model = model.filter(|model| selected.contains(*model)).unwrap_or(id);
+        (model.clone(), model == id, id.clone())
+    };
+    let mut order: Vec<usize> = (0..selected.len()).collect();
+    order.sort_by_cached_key(|index| place(&selected[*index]));
+    let mut rank = vec![0; selected.len()];
+    for (place, index) in order.into_iter().enumerate() {
+        rank[index] = place;
+    }
+    rank
 }
 
 /// The selected nodes above `id` with no selected node between.
@@ -267,7 +354,7 @@ mod tests {
     fn the_longest_chain_starts_first() {
         let (manifest, selected) =
             graph(&[("short", &[]), ("long", &[]), ("middle", &["long"]), ("end", &["middle", "short"])]);
-        let mut schedule = Schedule::new(&manifest, &selected, false);
+        let mut schedule = Schedule::new(&manifest, &selected, false, Order::LongestFirst);
         assert_eq!(schedule.next().as_deref(), Some("long"));
         assert_eq!(schedule.next().as_deref(), Some("short"));
         assert_eq!(schedule.next(), None);
@@ -283,15 +370,53 @@ mod tests {
             ("model.more", &["model.staged"]),
             ("seed.raw", &[]),
         ]);
-        let mut schedule = Schedule::new(&manifest, &selected, false);
+        let mut schedule = Schedule::new(&manifest, &selected, false, Order::LongestFirst);
         assert_eq!(schedule.next().as_deref(), Some("seed.raw"));
         assert_eq!(schedule.next().as_deref(), Some("test.source"));
+    }
+
+    /// The sequence of a run with one thread.
+    fn sequence(edges: &[(&str, &[&str])], order: Order) -> String {
+        let (manifest, selected) = graph(edges);
+        let mut schedule = Schedule::new(&manifest, &selected, true, order);
+        let mut sequence = Vec::new();
+        while let Some(id) = schedule.next() {
+            schedule.finish(&id, false);
+            sequence.push(id);
+        }
+        sequence.join(" ")
+    }
+
+    #[test]
+    fn with_one_thread_the_sequence_is_that_of_dbt() {
+        let edges: &[(&str, &[&str])] = &[
+            ("test.source", &[]),
+            ("seed.raw", &[]),
+            ("model.z", &["seed.raw"]),
+            ("model.b", &[]),
+            ("model.y", &["model.b"]),
+            ("unit_test.y", &["model.y"]),
+            ("model.x", &["model.b"]),
+            ("model.a", &["model.x"]),
+            ("test.z", &["model.z"]),
+        ];
+        let expected = "model.b seed.raw test.source model.x unit_test.y model.y model.z model.a test.z";
+        assert_eq!(sequence(edges, Order::ByTurns), expected);
+        // A unit test has its place where its model has: z waits for its own, and x, ready with z's, still comes before it.
+        let edges: &[(&str, &[&str])] = &[
+            ("model.x", &[]),
+            ("unit_test.a", &["model.z"]),
+            ("unit_test.b", &["model.z"]),
+            ("model.z", &[]),
+            ("seed.s", &[]),
+        ];
+        assert_eq!(sequence(edges, Order::ByTurns), "model.x unit_test.a unit_test.b model.z seed.s");
     }
 
     #[test]
     fn a_failure_skips_everything_behind_it_and_nothing_else() {
         let (manifest, selected) = graph(&[("a", &[]), ("b", &["a"]), ("c", &["b"]), ("other", &[])]);
-        let mut schedule = Schedule::new(&manifest, &selected, false);
+        let mut schedule = Schedule::new(&manifest, &selected, false, Order::LongestFirst);
         assert_eq!(schedule.next().as_deref(), Some("a"));
         assert_eq!(schedule.finish("a", true), ["b", "c"]);
         assert_eq!(schedule.next().as_deref(), Some("other"));
@@ -302,7 +427,7 @@ mod tests {
     fn order_holds_through_nodes_that_are_not_selected() {
         let (manifest, mut selected) = graph(&[("a", &[]), ("b", &["a"]), ("c", &["b"])]);
         selected.shift_remove("b");
-        let mut schedule = Schedule::new(&manifest, &selected, false);
+        let mut schedule = Schedule::new(&manifest, &selected, false, Order::LongestFirst);
         assert_eq!(schedule.next().as_deref(), Some("a"));
         assert_eq!(schedule.next(), None);
         schedule.finish("a", false);
@@ -312,7 +437,7 @@ mod tests {
     #[test]
     fn abandoning_leaves_what_is_running() {
         let (manifest, selected) = graph(&[("a", &[]), ("b", &[]), ("c", &["a"])]);
-        let mut schedule = Schedule::new(&manifest, &selected, false);
+        let mut schedule = Schedule::new(&manifest, &selected, false, Order::LongestFirst);
         assert_eq!(schedule.next().as_deref(), Some("a"));
         assert_eq!(schedule.abandon(), ["b", "c"]);
         assert_eq!(schedule.next(), None);
@@ -326,7 +451,7 @@ mod tests {
             ("test.a_unique", &["model.a"]),
             ("test.b_refers_to_a", &["model.a", "model.b"]),
         ]);
-        let mut schedule = Schedule::new(&manifest, &selected, true);
+        let mut schedule = Schedule::new(&manifest, &selected, true, Order::LongestFirst);
         assert_eq!(schedule.next().as_deref(), Some("model.a"));
         schedule.finish("model.a", false);
         assert_eq!(schedule.next().as_deref(), Some("test.a_unique"));

@@ -112,7 +112,7 @@ impl<'a> Shared<'a> {
 
     /// A node by unique id.
     pub(crate) fn node(&self, id: &str) -> Option<&'a Node> {
-        self.session.manifest.nodes.get(id)
+        self.session.manifest.nodes.get(id).map(Box::as_ref)
     }
 
     /// How many threads the run has.
@@ -368,8 +368,7 @@ impl<'a> Task<'a> {
                 format!("{}\n/* {text} */;", sql.trim_end().trim_end_matches(';'))
             }
         };
-        let text = format!("On {}: {sql}", self.node.unique_id);
-        (self.shared.events)(Event::Message { level: Level::Debug, text });
+        (self.shared.events)(Event::Statement { unique_id: self.node.unique_id.clone(), sql: sql.clone() });
         sql
     }
 }

@@ -44,10 +44,9 @@ impl<'a> Comparison<'a> {
     pub(crate) fn new(manifest: &'a Manifest, before: &'a PreviousManifest) -> Self {
         // Our own macros are no part of the project: a new version of Highwater modifies nothing.
         let own = |package: &str| package == "dbt" || package.starts_with("dbt_") && is_internal(manifest, package);
-        let changed =
-            manifest.macros.iter().filter(|(_, found)| !own(&found.package_name)).filter(|(id, found)| {
-                before.macros.get(*id).is_none_or(|earlier| earlier.macro_sql != found.macro_sql)
-            });
+        let changed = manifest.macros.iter().filter(|(_, found)| !own(&found.package_name)).filter(|(id, found)| {
+            before.macros.get(*id).is_none_or(|earlier| earlier.macro_sql.trim() != found.macro_sql.trim())
+        });
         let mut modified_macros: HashSet<&str> = changed.map(|(id, _)| id.as_str()).collect();
         let gone = before
             .macros

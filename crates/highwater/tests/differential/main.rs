@@ -6,6 +6,7 @@
 //! | `generate.rs` | queries composed of the rules |
 //! | `shapes.rs` | every shape by name, on PostgreSQL |
 //! | `transactions.rs` | transactions that commit in any order, on PostgreSQL |
+//! | `sharing.rs` | one scan for several models, on PostgreSQL |
 //!
 //! A trial is one run of one model after one batch of changes. `HW_TRIALS` sets how many each test makes; a failure prints the seed of its
 //! project, and `HW_SEED` runs that one alone.
@@ -14,6 +15,7 @@
 mod engines;
 mod generate;
 mod shapes;
+mod sharing;
 mod transactions;
 mod world;
 

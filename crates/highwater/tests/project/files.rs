@@ -122,6 +122,15 @@ fn filesystems_of_python_are_refused() {
 }
 
 #[test]
+fn plugins_of_python_are_refused_with_what_to_write_instead() {
+    let folder = folder(
+        "==> profiles.yml\nshop:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: ':memory:', plugins: [{module: excel}]}\n",
+    );
+    let shown = try_build(&folder, &options(&folder)).expect_err("refused");
+    assert!(shown.contains("HW0112") && shown.contains("read_xlsx"), "{shown}");
+}
+
+#[test]
 fn files_that_the_project_ignores_are_no_part_of_it() {
     let folder = folder(
         "==> .dbtignore\n# drafts and the like\n*.draft.sql\n/models/old/\nmodels/**/b?.sql\n!models/deep/er/be.sql\n\

@@ -143,11 +143,11 @@ fct partial success: 3 days of fct are held back: the new rows fail 3 tests
   unique_fct_id: Got 1 result, configured to fail if != 0 (2026-02-01, 2026-02-04)
   relationships_fct_customer__name__ref_dim_: Got 1 result, configured to fail if != 0 (2026-02-03)
   1 day passed and were published; what is held back keeps its old rows, and the next run tries again
+accepted_values_fct_customer__ada__bob pass
 amounts pass
-unique_fct_id pass
 not_null_fct_id pass
 relationships_fct_customer__name__ref_dim_ pass
-accepted_values_fct_customer__ada__bob pass
+unique_fct_id pass
 total success
 not_null_total_amount pass
 "#);

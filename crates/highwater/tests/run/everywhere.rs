@@ -39,9 +39,9 @@ fn a_small_project_is_built_and_built_again() {
 seed.shop.raw_orders success
 model.shop.staged success
 model.shop.totals success
-test.shop.unique_totals_customer.70702b0e9e pass
-test.shop.not_null_totals_customer.18ce06b6c8 pass
 test.shop.not_null_totals_amount.72e790a1d9 warn
+test.shop.not_null_totals_customer.18ce06b6c8 pass
+test.shop.unique_totals_customer.70702b0e9e pass
 model.shop.report success
 "#);
         }

@@ -69,6 +69,20 @@ fn a_source_may_be_a_file() {
 }
 
 #[test]
+fn plugins_of_python_are_refused_where_they_are_used() {
+    let project = Project::new(&[
+        ("models/sources.yml", "sources: [{name: sheets, meta: {plugin: gsheet}, tables: [{name: orders}]}]"),
+        ("models/a.sql", "select * from {{ source('sheets', 'orders') }}"),
+        ("models/b.sql", "{{ config(materialized='external', plugin='sqlalchemy') }} select 1 as id"),
+        ("models/c.sql", "select 1 as id"),
+    ]);
+    let results = project.run(Command::Run);
+    assert!(results.contains("the plugin `gsheet`, a module of Python"), "{results}");
+    assert!(results.contains("want modules of Python"), "{results}");
+    assert!(results.contains("model.shop.c success"), "{results}");
+}
+
+#[test]
 fn what_an_earlier_run_wrote_is_registered_in_a_database_that_forgets() {
     let project = Project::new(&[
         ("models/orders.sql", "{{ config(materialized='external') }} select 1 as id union all select 2"),

@@ -128,6 +128,7 @@ impl Project {
                 }
                 Event::HookStarted { index, total, name } => format!("hook {index} of {total} start {name}"),
                 Event::HookFinished { name, status, .. } => format!("hook {} {name}", status.word()),
+                Event::Statement { unique_id, sql } => format!("on {unique_id}: {sql}"),
                 Event::Message { level, text } => format!("{level:?}: {text}"),
                 Event::Printed { text } => format!("printed: {text}"),
                 Event::Finished { .. } => "finished".to_owned(),

@@ -118,14 +118,14 @@ fn in_a_build_they_run_before_their_model() {
     let results = project.results(&RunOptions::new(Command::Build));
     let short: Vec<String> =
         results.results.iter().map(|one| format!("{} {}", one.unique_id, one.status.word())).collect();
-    insta::assert_snapshot!(short.join("\n"), @"
-    seed.shop.rates success
-    model.shop.orders success
-    unit_test.shop.totals.rates_apply fail
-    model.shop.after skipped
-    model.shop.totals skipped
-    model.shop.log success
-    ");
+    insta::assert_snapshot!(short.join("\n"), @r#"
+model.shop.orders success
+seed.shop.rates success
+model.shop.log success
+unit_test.shop.totals.rates_apply fail
+model.shop.after skipped
+model.shop.totals skipped
+"#);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use highwater_sql::Dialect;
 use jiff::civil;
 
 use self::errors::{is_missing, message_of, statement_error};
-use super::quiet::{Quiet, UnderWay, Writes, may_write};
+use super::quiet::{AsOf, Quiet, UnderWay, Writes, may_write};
 use super::{
     Cell, Column, Connection, Engine, EngineError, Obstacle, Relation, RelationKind, Remarks, Table, quote_literal,
 };
@@ -203,8 +203,8 @@ impl Connection for Session {
         self.execute("rollback").map(drop)
     }
 
-    fn quiet(&self) -> Option<Quiet> {
-        Some(Quiet { database: self.exclusive.clone()?, writes: self.writes.so_far()? })
+    fn quiet(&mut self) -> Option<Quiet> {
+        Some(Quiet { database: self.exclusive.clone()?, as_of: AsOf::Writes(self.writes.so_far()?) })
     }
 
     fn keep_books(&mut self, only: bool) {

@@ -20,6 +20,11 @@ pub(super) fn kind(relation: &Relation) -> String {
     format!("select relkind::text from pg_class where oid = {} and relkind in {KINDS}", object(relation))
 }
 
+/// Whether a relation is a table of this server without others below it, whose rows might be anywhere.
+pub(super) fn has_own_rows(relation: &Relation) -> String {
+    format!("select relkind = 'r' and not relhassubclass from pg_class where oid = {}", object(relation))
+}
+
 /// Schema, name and letter of everything in a schema.
 pub(super) fn relations(schema: &str) -> String {
     format!(

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `settings.rs` | how to reach a server, and how sessions are set up |
 //! | `session.rs` | one session: statements, transactions, locks |
+//! | `own.rs` | which of the server's transactions are this process's own |
 //! | `catalog.rs` | what lies in the database |
 //! | `cells.rs` | values and types |
 //! | `tls.rs` | encrypted sessions |
@@ -12,15 +13,17 @@
 mod catalog;
 mod cells;
 mod errors;
+mod own;
 mod session;
 mod settings;
 mod tls;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use postgres::Client;
 
+use self::own::Own;
 use self::session::Session;
 pub use self::settings::Settings;
 pub use self::tls::{Mode, Tls};
@@ -31,6 +34,8 @@ use super::{Connection, Engine, EngineError, Obstacle, quote_identifier, quote_l
 pub struct Postgres {
     settings: Settings,
     version: OnceLock<String>,
+    /// What all sessions commit.
+    own: Arc<Own>,
 }
 
 impl Postgres {
@@ -39,7 +44,7 @@ impl Postgres {
     /// # Errors
     /// [`EngineError::Open`] with what is in the way.
     pub fn open(settings: Settings) -> Result<Self, EngineError> {
-        let engine = Self { settings, version: OnceLock::new() };
+        let engine = Self { settings, version: OnceLock::new(), own: Arc::default() };
         engine.connect()?;
         Ok(engine)
     }
@@ -47,7 +52,7 @@ impl Postgres {
 
 impl Engine for Postgres {
     fn connect(&self) -> Result<Box<dyn Connection>, EngineError> {
-        let mut session = Session::new(connect(&self.settings)?, self.settings.clone());
+        let mut session = Session::new(connect(&self.settings)?, self.settings.clone(), Arc::clone(&self.own));
         if self.version.get().is_none() {
             let said = session.query("show server_version")?;
             let said = said.scalar().map(ToString::to_string).unwrap_or_default();

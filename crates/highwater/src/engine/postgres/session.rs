@@ -9,12 +9,15 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use highwater_sql::Dialect;
 use postgres::{Client, SimpleQueryMessage, Statement};
 
+use super::super::quiet::{AsOf, Quiet};
 use super::super::{Cell, Column, Connection, EngineError, Relation, RelationKind, Remarks, Table, quote_identifier};
+use super::own::{self, Own};
 use super::settings::Settings;
 use super::{catalog, cells, errors};
 
@@ -30,6 +33,12 @@ pub(super) struct Session {
     transaction: Transaction,
     locks: BTreeSet<String>,
     used: Instant,
+    /// The transactions of this process's swaps and books.
+    own: Arc<Own>,
+    /// Whether it is in a transaction of [`Connection::begin_snapshot`].
+    swaps: bool,
+    /// See [`Connection::keep_books`].
+    keeps_books: bool,
 }
 
 /// What is known of the transaction the session is in.
@@ -42,8 +51,18 @@ enum Transaction {
 }
 
 impl Session {
-    pub(super) fn new(client: Client, settings: Settings) -> Self {
-        Self { client, settings, transaction: Transaction::None, locks: BTreeSet::new(), used: Instant::now() }
+    pub(super) fn new(client: Client, settings: Settings, own: Arc<Own>) -> Self {
+        let (locks, used) = (BTreeSet::new(), Instant::now());
+        Self { client, settings, transaction: Transaction::None, locks, used, own, swaps: false, keeps_books: false }
+    }
+
+    /// Says that the transaction that is about to be committed is ours, so that nobody takes it for somebody else's.
+    fn own_up(&mut self) -> Result<(), EngineError> {
+        let answer = self.query(own::ID)?;
+        if let Some(id) = answer.scalar().and_then(|cell| cell.as_text()?.parse().ok()) {
+            self.own.add(id);
+        }
+        Ok(())
     }
 
     /// Replaces a broken connection, where nothing is lost by it.
@@ -108,6 +127,7 @@ impl Session {
     fn end(&mut self, how: &str) -> Result<(), EngineError> {
         let outcome = self.simple(how).map(drop);
         self.transaction = Transaction::None;
+        self.swaps = false;
         outcome
     }
 
@@ -129,6 +149,16 @@ impl Connection for Session {
     }
 
     fn execute(&mut self, sql: &str) -> Result<u64, EngineError> {
+        if self.keeps_books && self.transaction == Transaction::None {
+            self.begin()?;
+            let answer = self.execute(sql);
+            if answer.is_ok() {
+                self.commit()?;
+            } else {
+                self.rollback()?;
+            }
+            return answer;
+        }
         let answers = self.simple(sql)?;
         let changed = answers.iter().rev().find_map(|answer| match answer {
             SimpleQueryMessage::CommandComplete(rows) => Some(*rows),
@@ -230,7 +260,9 @@ impl Connection for Session {
     }
 
     fn begin_snapshot(&mut self) -> Result<(), EngineError> {
-        self.start("begin isolation level repeatable read")
+        self.start("begin isolation level repeatable read")?;
+        self.swaps = true;
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<(), EngineError> {
@@ -239,6 +271,12 @@ impl Connection for Session {
             let _ = self.end("rollback");
             return Err(EngineError::statement(message, "commit"));
         }
+        if (self.swaps || self.keeps_books)
+            && let Err(error) = self.own_up()
+        {
+            let _ = self.end("rollback");
+            return Err(error);
+        }
         self.end("commit")
     }
 
@@ -246,9 +284,44 @@ impl Connection for Session {
         if self.client.is_closed() {
             // The server has done it already.
             self.transaction = Transaction::None;
+            self.swaps = false;
             return Ok(());
         }
+        // Its temporary tables gave it an id.
+        if self.transaction == Transaction::Open
+            && (self.swaps || self.keeps_books)
+            && let Err(error) = self.own_up()
+        {
+            tracing::debug!(%error, "the id of a transaction");
+        }
         self.end("rollback")
+    }
+
+    fn quiet(&mut self) -> Option<Quiet> {
+        let seen = self.query(own::SEEN_NOW).map_err(|error| tracing::debug!(%error, "what is seen")).ok()?;
+        let seen = seen.scalar().and_then(Cell::as_text)?.to_owned();
+        Some(Quiet { database: self.settings.database.clone(), as_of: AsOf::Transactions(seen) })
+    }
+
+    fn still_quiet(&mut self, since: &Quiet) -> bool {
+        match (&since.as_of, self.quiet()) {
+            (AsOf::Transactions(before), Some(Quiet { as_of: AsOf::Transactions(now), .. })) => {
+                self.own.alone(before, &now)
+            }
+            _ => false,
+        }
+    }
+
+    fn has_own_rows(&mut self, relation: &Relation) -> Result<bool, EngineError> {
+        if !self.is_here(&relation.database) {
+            return Ok(false);
+        }
+        let table = self.query(&catalog::has_own_rows(relation))?;
+        Ok(table.scalar() == Some(&Cell::Boolean(true)))
+    }
+
+    fn keep_books(&mut self, only: bool) {
+        self.keeps_books = only;
     }
 
     fn try_lock(&mut self, name: &str) -> Result<bool, EngineError> {

@@ -14,9 +14,10 @@ use crate::exact::axis::within;
 use crate::exact::declare::{Declared, Detect};
 use crate::exact::dirty::plural;
 use crate::exact::error::ExactError;
-use crate::exact::job::{Job, number};
+use crate::exact::job::Job;
 use crate::exact::ledger;
 use crate::exact::prepare::Input;
+use crate::exact::slice::Filter;
 
 use super::audit::{Due, due};
 use super::fingerprint::{self, group_id};
@@ -30,8 +31,8 @@ pub(super) struct Token {
     column: String,
     /// The newest version, as text; none when there was no row. Of transactions, what had been seen of them.
     version: Option<String>,
-    /// Rows of the table.
-    rows: u64,
+    /// Rows of the table, where their number is part of the promise.
+    rows: Option<u64>,
     /// Rows of the table that had that version, or none at all.
     tail: u64,
     /// The day up to which the audit went, in days since 1970.
@@ -57,23 +58,24 @@ pub(super) fn tail_id(input: &Input) -> String {
     format!("{}/tail", input.id)
 }
 
-/// The newest version and the number of rows.
+/// The newest version, and the number of rows where it is part of the promise.
 struct Newest {
     version: Option<String>,
-    rows: u64,
+    rows: Option<u64>,
 }
 
 /// Rows at or beyond a version, and those without one.
-fn beyond(job: &Job, declared: &Declared, version: Option<&str>) -> String {
+fn beyond(job: &mut Job, input: &Input, declared: &Declared, version: Option<&str>) -> Result<String, ExactError> {
     let column = job.dialect.quote(&declared.version);
-    if let (true, Some(seen)) = (declared.by_transaction, version) {
-        return transactions::unseen(&column, seen);
+    let Some(version) = version else { return Ok("true".to_owned()) };
+    if declared.by_transaction {
+        return Ok(transactions::unseen(&column, version));
     }
     let operator = if job.strictly_beyond() { ">" } else { ">=" };
-    version.map_or_else(
-        || "true".to_owned(),
-        |version| format!("({column} {operator} {} or {column} is null)", quote_literal(version)),
-    )
+    let newer = format!("{column} {operator} {}", quote_literal(version));
+    // Mostly there are none, and a range alone lets the engine skip blocks.
+    let without = job.count(&format!("select count(*) from {} where {column} is null", input.relation.sql()))?;
+    Ok(if without == 0 { newer } else { format!("({newer} or {column} is null)") })
 }
 
 /// The fingerprints of rows, whether they pass the query's filter or not: one that does not may have passed it before it was written anew.
@@ -81,6 +83,11 @@ fn take_all(job: &mut Job, input: &Input, name: &str, salt: u64, rows: &str) -> 
     let mut unfiltered = input.clone();
     unfiltered.probe.filter = None;
     fingerprint::take_where(job, &unfiltered, name, salt, Some(rows))
+}
+
+/// How many rows a table of fingerprints `(p, n, f)` is of.
+fn counted(job: &mut Job, taken: &str) -> Result<u64, ExactError> {
+    job.count(&format!("select sum(n)::bigint from {taken}"))
 }
 
 fn newest(job: &mut Job, input: &Input, declared: &Declared) -> Result<Newest, ExactError> {
@@ -92,8 +99,9 @@ fn newest(job: &mut Job, input: &Input, declared: &Declared) -> Result<Newest, E
         let found = job.query(&format!("select cast(max({column}) as varchar) from {table}"))?;
         found.scalar().and_then(Cell::as_text).map(str::to_owned)
     };
-    // A count of everything is answered without reading the rows.
-    let rows = job.count(&format!("select count(*) from {table}"))?;
+    // DuckDB knows it; PostgreSQL reads every row for it.
+    let counts = declared.detect == Detect::AppendOnly;
+    let rows = if counts { Some(job.count(&format!("select count(*) from {table}"))?) } else { None };
     Ok(Newest { version, rows })
 }
 
@@ -120,9 +128,9 @@ fn remember(
     salt: u64,
     newest: Newest,
 ) -> Result<(Token, String), ExactError> {
-    let rows = beyond(job, declared, newest.version.as_deref());
+    let rows = beyond(job, input, declared, newest.version.as_deref())?;
     let tail = take_all(job, input, &format!("tail_{index}"), salt, &rows)?;
-    let count = job.count(&format!("select count(*) from {} where {rows}", input.relation.sql()))?;
+    let count = counted(job, &tail)?;
     let Newest { version, rows } = newest;
     let token = Token { column: declared.version.clone(), version, rows, tail: count, audited: job.today() };
     Ok((token, tail))
@@ -145,7 +153,7 @@ pub(super) fn observe(
         let (token, tail) = begin(job, input, declared, index, salt)?;
         return Ok(Seen { now: Some(now), changed: Some(changed), token, tail, broken: None });
     }
-    let rows = beyond(job, declared, before.version.as_deref());
+    let rows = beyond(job, input, declared, before.version.as_deref())?;
     let newer = take_all(job, input, &format!("newer_{index}"), salt, &rows)?;
     let query =
         format!("select p from ({}) as changed", fingerprint::changed_among(job, input, &tail_id(input), &newer, None));
@@ -155,8 +163,8 @@ pub(super) fn observe(
         // What was seen before tells as much, and a run that finds nothing new has nothing to write down.
         newest.version.clone_from(&before.version);
     }
-    let count = job.count(&format!("select count(*) from {} where {rows}", input.relation.sql()))?;
-    let mut broken = shrunk(job, declared, before, &newest, count);
+    let count = counted(job, &newer)?;
+    let mut broken = shrunk(job, before, &newest, count);
     let days = if job.audits() { declared.audit_days } else { None };
     let due = due(before.audited, job.today(), days);
     let (mut token, tail) = remember(job, input, declared, index, salt, newest)?;
@@ -220,16 +228,16 @@ pub(crate) fn part(group: &Group) -> String {
 }
 
 /// Rows that are gone although none ever goes: the newest version fell, or rows were written once and are fewer now.
-fn shrunk(job: &Job, declared: &Declared, before: &Token, newest: &Newest, beyond: u64) -> Option<String> {
+fn shrunk(job: &Job, before: &Token, newest: &Newest, beyond: u64) -> Option<String> {
     if !job.audits() {
         return None;
     }
     if before.version.is_some() && newest.version.is_none() {
         return Some("all rows are gone".to_owned());
     }
-    let kept = before.rows.saturating_sub(before.tail) + beyond;
-    let is_short = declared.detect == Detect::AppendOnly && newest.rows != kept;
-    is_short.then(|| format!("{} rows where {kept} should be", newest.rows))
+    let kept = before.rows?.saturating_sub(before.tail) + beyond;
+    let now = newest.rows?;
+    (now != kept).then(|| format!("{now} rows where {kept} should be"))
 }
 
 /// The fingerprints of all groups, and the query for those that differ.
@@ -256,33 +264,17 @@ fn some(
         let touched = within(id, touched);
         due.map_or(touched.clone(), |due| format!("({touched} or {})", due.condition(dialect, id)))
     };
-    let mut rows = among(&group_id(dialect, &input.probe.group));
-    if due.is_none() {
-        rows.push_str(&envelope(job, &input.probe.group, touched)?);
-    }
+    let rows = match (&input.probe.group, due) {
+        // By a range on the raw column the engine skips blocks, which membership does not let it.
+        (Group::Interval { expression, unit, .. }, None) => {
+            Filter::intervals(job, *unit, touched)?.interval(expression, *unit)
+        }
+        (group, _) => among(&group_id(dialect, group)),
+    };
     let now = fingerprint::take_where(job, input, &format!("now_{index}"), salt, Some(&rows))?;
     let stored = among(fingerprint::ledger_column(&input.probe.group));
     let changed = fingerprint::changed_among(job, input, &input.id, &now, Some(&stored));
     Ok(Some((now, changed)))
-}
-
-/// A range on the raw column around a few intervals: by it the engine skips blocks, which membership does not let it.
-fn envelope(job: &mut Job, group: &Group, touched: &str) -> Result<String, ExactError> {
-    let Group::Interval { expression, unit, .. } = group else { return Ok(String::new()) };
-    let table = job.query(&format!(
-        "select cast(min(p) as varchar), cast(max(p) + interval '1 {}' as varchar), count(*) - count(p) from {touched} \
-         where p is null or (isfinite(p) and extract(year from p) between 1 and 9998)",
-        unit.word()
-    ))?;
-    let odd = job.count(&format!(
-        "select count(*) from {touched} where p is null or not (isfinite(p) and extract(year from p) between 1 and 9998)"
-    ))?;
-    match table.rows.first().map(Vec::as_slice) {
-        Some([from, to, nulls]) if odd == 0 && number(nulls) == 0 && !from.is_null() => Ok(format!(
-            " and cast({expression} as timestamp) >= timestamp '{from}' and cast({expression} as timestamp) < timestamp '{to}'"
-        )),
-        _ => Ok(String::new()),
-    }
 }
 
 /// Writes down how far versions have been seen: the rows to remember. The token goes with the input's own row.

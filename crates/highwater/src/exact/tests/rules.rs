@@ -141,6 +141,14 @@ const RULES: &[Rule] = &[
         &["PostImagesOnly"],
     ),
     (
+        "18b",
+        "group by a key, put together from parts per interval",
+        "the changed intervals' parts, then the keys of the changed rows; where it is asked for",
+        "partials/mod.rs",
+        &["fn every_aggregation_is_always_what_a_rebuild_holds"],
+        &["PartialsOnlyAdded", "PartialsLeftBehind"],
+    ),
+    (
         "19",
         "slice from an aggregate: cohorts, last seen",
         "every slice with a row of a changed group, when it is min, max, first or last; else all",

@@ -105,6 +105,17 @@ fn prologue(file: &Arc<SourceFile>, yaml: &Yaml, root: &Path) -> Result<String, 
             "reach the files with DuckDB itself: `extensions: [httpfs]`, and what it needs to know under `secrets`",
         ));
     }
+    if let Some(plugin) = yaml.get("plugins").and_then(|plugins| plugins.items().first()) {
+        let module = plugin.text_of("module").unwrap_or_default();
+        return Err(yaml::error_at(
+            "HW0112",
+            file,
+            plugin,
+            format!("the plugin `{module}` is a module of Python, which hw has none of"),
+        )
+        .help(instead_of_plugin(&module))
+        .help("then take `plugins` out of the profile; one profile for each tool may stand in profiles.yml"));
+    }
     for (index, entry) in yaml.get("secrets").map(Yaml::items).unwrap_or_default().iter().enumerate() {
         line(secret(file, entry, index + 1)?);
     }
@@ -118,6 +129,30 @@ fn prologue(file: &Arc<SourceFile>, yaml: &Yaml, root: &Path) -> Result<String, 
         line(format!("set {key} = {}", literal(&entry.value.json())));
     }
     Ok(sql)
+}
+
+/// What reaches the same data without a plugin of dbt-duckdb.
+fn instead_of_plugin(module: &str) -> &'static str {
+    match module {
+        "excel" => {
+            "read sheets with DuckDB itself: `extensions: [excel]`, and `external_location: \"read_xlsx('file.xlsx')\"` at the source"
+        }
+        "gsheet" => {
+            "read the sheet as a CSV file: `extensions: [httpfs]`, and `external_location` with its export address at the source"
+        }
+        "iceberg" => {
+            "read the table with DuckDB itself: `extensions: [iceberg]`, and `external_location: \"iceberg_scan('folder')\"` at the source"
+        }
+        "delta" => {
+            "read the table with DuckDB itself: `extensions: [delta]`, and `external_location: \"delta_scan('folder')\"` at the source"
+        }
+        "sqlalchemy" | "postgres" | "mysql" => {
+            "attach the database with DuckDB itself: `attach: [{path: ..., type: postgres, alias: ...}]`, and `database` at the source"
+        }
+        _ => {
+            "reach the data with DuckDB itself: `extensions`, `attach` and `secrets` in the profile, and `external_location` at the source"
+        }
+    }
 }
 
 /// `create secret`: keys of dbt-duckdb, the rest as DuckDB names its parameters.
