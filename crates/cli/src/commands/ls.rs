@@ -41,7 +41,7 @@ enum Form {
 /// # Errors
 /// When the project cannot be read, or the selection makes no sense.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let mut selected: Vec<String> =
         select::select(&session.manifest, &project::selection(&arguments.selection, &session)?)?.into_iter().collect();
     selected.sort();

@@ -98,11 +98,15 @@ impl Entries<'_> {
         entry.put("unique_id", &node.unique_id);
         entry.put("fqn", &node.fqn);
         entry.put("description", &node.description);
-        entry.put_object("overrides", |overrides| {
-            for name in ["macros", "vars", "env_vars"] {
-                overrides.put(name, &part(name));
-            }
-        });
+        if test.overrides.is_null() {
+            entry.put_json("overrides", "null");
+        } else {
+            entry.put_object("overrides", |overrides| {
+                for name in ["macros", "vars", "env_vars"] {
+                    overrides.put(name, &part(name));
+                }
+            });
+        }
         entry.put("depends_on", &node.depends_on);
         entry.put_object("config", |config| {
             config.put("tags", &node.tags);
