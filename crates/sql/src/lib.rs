@@ -15,6 +15,7 @@
 //! | `sweep.rs` | clocks, random numbers and unknown tables, wherever in the text |
 //! | `tree.rs` | our tree: a small algebra |
 //! | `footprint/` | one rule per operator |
+//! | `partials/` | an aggregation as two queries: partial aggregates per interval, and their combination |
 //! | `canonical.rs` | the meaning-preserving form |
 //! | `dialect/` | what differs between engines: how they write and what they mean |
 
@@ -26,6 +27,7 @@ mod excerpt;
 mod facts;
 mod files;
 mod footprint;
+mod partials;
 mod sweep;
 mod text;
 mod tree;
@@ -42,3 +44,4 @@ pub use facts::{
 pub use files::{FileRead, file_reads};
 #[doc(hidden)]
 pub use footprint::Mutant;
+pub use partials::{INTERVAL, Split, SplitRequest, split};

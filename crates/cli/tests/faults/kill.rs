@@ -48,6 +48,45 @@ fn kill_at_every_step(shop: &Shop) {
     }
 }
 
+/// A model with partials, over the facts.
+const REGIONS: &str = "{{ config(materialized='incremental', incremental_strategy='exact', unique_key='region',
+    meta={'highwater': {'partials': 'day'}}) }}
+select region, count(*) as orders, max(amount) as largest, min(placed_at) as first_at from {{ ref('fact') }} group by region
+";
+
+/// Kills runs in either half of a model with partials, and between the two.
+fn kill_around_partials(shop: &Shop) {
+    std::fs::write(shop.path("models/regions.sql"), REGIONS).expect("a model");
+    shop.run();
+    let mut random = SmallRng::seed_from_u64(13);
+    let rebuild = "select region, count(*) as orders, max(amount) as largest, min(placed_at) as first_at from fact group by region";
+    let (table, partials) = ("select * from regions", "partials of regions");
+    let places = [("recorded", partials), ("committed", partials), ("combining", "regions"), ("recorded", "regions")];
+    for (batch, (step, model)) in places.into_iter().enumerate() {
+        change(shop.open().as_mut(), &mut random, batch, true);
+        let before = shop.lines(table);
+        let mut child = shop.start_until(step, model);
+        child.kill().expect("a living process");
+        child.wait().expect("gone");
+        shop.go_on();
+        wait_for_the_server(shop);
+        assert_eq!(shop.lines(table), before, "{model} killed when {step}: the table is as it was");
+        assert_ne!(shop.lines(rebuild), before, "the change shows in a rebuild");
+        shop.run();
+        assert_eq!(shop.lines(table), shop.lines(rebuild), "after {model} was killed when {step}");
+    }
+}
+
+#[test]
+fn a_run_killed_around_partials_is_made_good_by_the_next() {
+    kill_around_partials(&Shop::new());
+}
+
+#[test]
+fn a_run_killed_around_partials_on_postgres_is_made_good_by_the_next() {
+    kill_around_partials(&Shop::on_postgres());
+}
+
 /// A server notices that a client is gone when it next reads from it; until then its locks stand.
 pub fn wait_for_the_server(shop: &Shop) {
     if shop.server.is_none() {

@@ -167,6 +167,14 @@ impl Shop {
         Postgres::open(settings).expect("the server answers").connect().expect("a session")
     }
 
+    /// The rows of a query, as lines in order.
+    pub fn lines(&self, sql: &str) -> Vec<String> {
+        let table = self.open().query(sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
+        let mut lines: Vec<String> = table.rows.iter().map(|row| format!("{row:?}")).collect();
+        lines.sort();
+        lines
+    }
+
     /// Keeps a copy of every model's table, to compare with.
     pub fn remember(&self) {
         let mut session = self.open();

@@ -369,6 +369,7 @@ fn report_of(prepared: &Prepared, look: &Look, mode: Mode, swapped: Swapped, hel
         foreseen_seconds: look.forecast.foreseen,
         rebuild_seconds: look.forecast.rebuild,
         seconds: 0.0,
+        partials: None,
     }
 }
 

@@ -137,6 +137,14 @@ pub enum ExactError {
         /// Why whole.
         reason: String,
     },
+    /// It asks for partials, and its query cannot be split into them.
+    #[error("no partials can be kept of {model}: {}", finding.first().map_or("", |first| first.finding.message.as_str()))]
+    Partials {
+        /// The model's label.
+        model: String,
+        /// Why not, with its place.
+        finding: Vec<LocatedFinding>,
+    },
     /// The ledger was written by a later version of Highwater.
     #[error("the ledger in this database is of version {found}; this Highwater knows version {known}")]
     NewerLedger {
@@ -218,6 +226,9 @@ impl ExactError {
                 .note("nothing was touched")
                 .help(format!("finish the backfill, or give it up: hw backfill abandon {backfill}"))
                 .help("to write over what it reserves: --full-refresh"),
+            Self::Partials { finding, .. } => located(Diagnostic::error("HW0517", self.to_string()), finding)
+                .note("nothing was touched")
+                .help("or remove meta.highwater.partials: the model is exact without"),
             Self::NewerLedger { .. } => Diagnostic::error("HW0508", self.to_string()).help("use the later Highwater"),
             Self::Unbound { model, source } => {
                 let message = source.to_string();

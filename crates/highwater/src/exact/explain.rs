@@ -9,11 +9,47 @@ use super::dirty::plural;
 use super::error::ExactError;
 use super::job::Job;
 use super::look::target;
+use super::model::{ExactModel, Surroundings};
+use super::partials::{self, Pair};
 use super::prepare::{Analyse, Input, Prepared, look};
 use super::report::{Class, ExplainedInput, Explanation};
-use crate::engine::RelationKind;
+use crate::engine::{Connection, RelationKind};
 
-/// Explains a model; see [`super::explain`].
+/// Explains a model, and its partials if it has some; see [`super::explain`].
+pub(crate) fn with_partials(
+    connection: &mut dyn Connection,
+    model: &ExactModel,
+    around: &Surroundings,
+    analyse: Analyse,
+) -> Result<Explanation, ExactError> {
+    let mut explanation = explain(&mut Job::new(connection, model, around, "hw"), analyse)?;
+    let Some(size) = model.partials else {
+        explanation.notes.extend(partials::suggestion(connection, model, around));
+        return Ok(explanation);
+    };
+    match partials::pair(connection, model, around) {
+        Ok(Pair { stored, around, .. }) => {
+            let behind = explain(&mut Job::new(connection, &stored, &around, "hw"), analyse)?;
+            let (unit, moment) = (size.word(), model.moment.as_deref().unwrap_or_default());
+            explanation.statement = format!(
+                "{}, from partials by {unit} of {moment} in {}",
+                explanation.statement,
+                stored.relation.sql().replace('"', "")
+            );
+            explanation.inputs = behind.inputs;
+            explanation.findings.extend(behind.findings.into_iter().filter(|finding| finding.place.is_none()));
+        }
+        Err(ExactError::Partials { finding, .. }) => {
+            explanation.class = Class::Refused;
+            explanation.statement = "not built: it asks for partials, and its query cannot be split".to_owned();
+            explanation.findings.extend(finding.into_iter().map(|located| located.finding));
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(explanation)
+}
+
+/// Explains a model by its own query.
 pub(crate) fn explain(job: &mut Job, analyse: Analyse) -> Result<Explanation, ExactError> {
     let prepared = look(job, "", analyse)?;
     let class = class(&prepared);

@@ -14,6 +14,7 @@
 //! | `recorded` | the ledger has the partitions |
 //! | `committing` | everything is written |
 //! | `committed` | the transaction has been committed, and nobody told |
+//! | `combining` | the partials of a model that has some are committed, and the model over them has not been looked at |
 //!
 //! A backfill has steps of its own, and those of a swap from `deleted` to `recorded`:
 //!

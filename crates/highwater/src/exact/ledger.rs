@@ -290,6 +290,16 @@ fn make_tables(job: &mut Job, run: &RunIdentity) -> Result<(), ExactError> {
     Ok(())
 }
 
+/// Takes away what is known of a table that is no longer kept; what runs did stays.
+pub(crate) fn forget(job: &mut Job, relation: &Relation) -> Result<(), ExactError> {
+    let (ledger, model) = (schema(relation), quote_literal(&id(relation)));
+    for table in ["fence", "leases", "models", "partitions", "inputs", "fingerprints", "dirty", "verdicts", "compared"]
+    {
+        job.execute(&format!("delete from {ledger}.{table} where model = {model}"))?;
+    }
+    Ok(())
+}
+
 /// Gives up a transaction that failed. What failed is what matters; a failed commit has no transaction left to roll back.
 pub(crate) fn rollback(job: &mut Job) {
     if let Err(error) = job.connection.rollback() {

@@ -25,6 +25,7 @@
 //! | `ledger.rs` | the tables in schema `highwater` |
 //! | `declare.rs` | what is declared of inputs |
 //! | `reserved.rs` | partitions that a backfill keeps runs away from |
+//! | `partials.rs` | partial aggregates per interval behind a model by key |
 //! | `scans.rs` | what a look at a source tells the other models of a run |
 //! | `lease.rs` | who is building a model |
 //! | `failpoint.rs` | where tests stop a run |
@@ -52,6 +53,7 @@ pub(crate) mod marks;
 pub(crate) mod model;
 mod names;
 pub(crate) mod overlay;
+pub(crate) mod partials;
 mod plan;
 pub(crate) mod prepare;
 pub(crate) mod reads;
@@ -94,7 +96,7 @@ pub enum PlannedModel {
     },
 }
 
-/// Brings a model's table to what a full rebuild would hold now, in one transaction. With `writers`, other runs of the model are waited for.
+/// Brings a model's table to what a full rebuild would hold now, in one transaction, and its partials before it in another. With `writers`, other runs of the model are waited for.
 ///
 /// # Errors
 /// See [`ExactError`]; the database is as it was then.
@@ -105,9 +107,11 @@ pub fn run(
     run: &RunIdentity,
     writers: Option<&Writers>,
 ) -> Result<SwapReport, ExactError> {
-    let mut job = Job::new(connection, model, around, "hw");
-    job.writers = writers.cloned();
-    build::build(&mut job, run, &analyse)
+    partials::build(connection, model, around, &mut |connection, model, around| {
+        let mut job = Job::new(connection, model, around, "hw");
+        job.writers = writers.cloned();
+        build::build(&mut job, run, &analyse)
+    })
 }
 
 /// What [`run`] would do with models, parents first. Writes nothing.
@@ -132,5 +136,5 @@ pub fn explain(
     model: &ExactModel,
     around: &Surroundings,
 ) -> Result<Explanation, ExactError> {
-    explain::explain(&mut Job::new(connection, model, around, "hw"), &analyse)
+    explain::with_partials(connection, model, around, &analyse)
 }

@@ -39,6 +39,12 @@ pub struct ExactModel {
     pub audit_days: Option<u32>,
     /// `on_schema_change`, as written (`fail` is the only word that stops a run; any other lets the table take the new columns).
     pub on_schema_change: String,
+    /// `meta.highwater.partials`: the step of time by which partial aggregates are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partials: Option<BatchSize>,
+    /// The moment of the rows it reads: what partials are kept by.
+    #[serde(skip)]
+    pub moment: Option<String>,
     /// Rebuild whole, whatever the ledger says.
     pub full_refresh: bool,
     /// Tests that staged rows have to pass before anybody sees them (`meta.highwater.audits: before`).

@@ -154,9 +154,17 @@ impl<'a> Cached<'a> {
         })
     }
 
+    /// The columns of a query's result; none when the engine does not understand it.
+    pub fn describe(&mut self, query: &str) -> Option<Vec<ColumnType>> {
+        let described = self.connection.describe(query);
+        // The question was ours, and so is a wrong one: what has no answer has no type.
+        let columns = described.map_err(|error| tracing::debug!(query, %error, "describe")).ok()?;
+        Some(columns.iter().map(column_type).collect())
+    }
+
     /// What a function is. The engine is asked, because macros of the database hide its own functions, and extensions bring aggregates that
     /// no list of ours can know.
-    fn function(&mut self, around: &Surroundings, name: &str) -> FunctionKind {
+    pub fn function(&mut self, around: &Surroundings, name: &str) -> FunctionKind {
         let kind = around.functions.0.get_or_init(|| functions(self.connection)).get(name).copied();
         let listed = self.dialect().builtin(name);
         match (listed, kind) {
@@ -246,10 +254,7 @@ impl Catalog for Tables<'_> {
     }
 
     fn describe(&self, query: &str) -> Option<Vec<ColumnType>> {
-        let described = self.session.borrow_mut().connection.describe(query);
-        // The question was ours, and so is a wrong one: what has no answer has no type.
-        let columns = described.map_err(|error| tracing::debug!(query, %error, "describe")).ok()?;
-        Some(columns.iter().map(column_type).collect())
+        self.session.borrow_mut().describe(query)
     }
 
     fn dialect(&self) -> Dialect {

@@ -13,6 +13,7 @@ use super::ledger;
 use super::logic::sha256;
 use super::look::{Choice, GONE, Look, broken_promises, kept, left_alone, look, refuse, target};
 use super::model::{ExactModel, RunIdentity, Surroundings};
+use super::partials::{self, Spread};
 use super::prepare::{Prepared, prepare};
 use super::reads::{self, Reads};
 use super::report::{ModelPlan, Plan, PlanCause, PlanState, PlannedPartition};
@@ -39,13 +40,19 @@ pub(crate) fn plan(
 ) -> Result<Plan, ExactError> {
     let mut ahead = Ahead::default();
     let mut plans = Vec::new();
+    let Spread { models, around } = partials::spread(connection, models, around);
+    let around = &around;
     begin(connection)?;
-    for (index, planned) in models.iter().enumerate() {
+    for (index, (planned, problem)) in models.iter().enumerate() {
         match planned {
             PlannedModel::Rebuilt { relation, .. } => ahead.unknown.push((relation.clone(), around.label(relation))),
             PlannedModel::Exact(model) => {
                 let mut job = Job::new(connection, model, around, &format!("hw_{index}"));
                 job.moment = run.started_at;
+                if let Some(error) = problem {
+                    plans.push(stuck(&job, PlanState::Refused, error));
+                    continue;
+                }
                 let (plan, failed) = match one(&mut job, run, analyse, &mut ahead) {
                     Ok(plan) => (plan, false),
                     Err(error @ ExactError::NewerLedger { .. }) => {
@@ -87,6 +94,12 @@ fn one(job: &mut Job, run: &RunIdentity, analyse: AnalyseModel, ahead: &mut Ahea
         Err(ExactError::Unbound { .. }) if standing.is_none() => {
             ahead.work.push((relation, Work::Everything));
             return Ok(ModelPlan { problem: None, ..blank(job, PlanState::New) });
+        }
+        // It has been there, and its partials have not.
+        Err(ExactError::Unbound { .. }) if model.partials.is_some() => {
+            ahead.work.push((relation, Work::Everything));
+            let whole = Some("partials are kept of it from now on".to_owned());
+            return Ok(ModelPlan { whole, ..blank(job, PlanState::Whole) });
         }
         Err(error) => return Ok(stuck(job, PlanState::Refused, &error)),
     };
@@ -155,7 +168,9 @@ fn blank(job: &Job, state: PlanState) -> ModelPlan {
 
 fn stuck(job: &Job, state: PlanState, error: &ExactError) -> ModelPlan {
     let findings = match error {
-        ExactError::Refused { findings, .. } | ExactError::Strict { findings, .. } => {
+        ExactError::Refused { findings, .. }
+        | ExactError::Strict { findings, .. }
+        | ExactError::Partials { finding: findings, .. } => {
             findings.iter().map(|located| located.finding.clone()).collect()
         }
         _ => Vec::new(),

@@ -122,6 +122,9 @@ pub struct SwapReport {
     pub rebuild_seconds: Option<f64>,
     /// Seconds in all.
     pub seconds: f64,
+    /// What the run did to its partials before, if it has some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partials: Option<Box<SwapReport>>,
 }
 
 /// What a run would do with a model.

@@ -96,6 +96,7 @@ pub(super) fn config(draft: &Draft<'_>, patch: Option<&Patch<'_>>) -> Vec<Diagno
                 );
             }
             audits(draft, &mut wrong);
+            partials(draft, &mut wrong);
             if node.config.materialized() == "incremental"
                 && node.config.text("incremental_strategy") == Some("microbatch")
             {
@@ -147,6 +148,23 @@ fn audits(draft: &Draft<'_>, wrong: &mut impl FnMut(String, &str)) {
         wrong(
             format!("`{name}` says `audits: before`, which works for exact models and whole tables"),
             "dbt's incremental strategies write into the live table: use incremental_strategy: exact, or set audits: after",
+        );
+    }
+}
+
+/// What cannot be meant about partial aggregates.
+fn partials(draft: &Draft<'_>, wrong: &mut impl FnMut(String, &str)) {
+    let (name, config) = (&draft.node.name, &draft.node.config);
+    let Some(value) = config.highwater("partials") else { return };
+    if config.partials().is_none() {
+        wrong(
+            format!("`meta.highwater.partials: {value}` of `{name}` is no step of time"),
+            "write partials: day (or hour, month, year), or partials: {batch_size: day, event_time: ordered_at}",
+        );
+    } else if !config.is_exact() {
+        wrong(
+            format!("`{name}` says `partials`, which works for exact models"),
+            "use materialized: incremental with incremental_strategy: exact, or remove it",
         );
     }
 }

@@ -21,6 +21,17 @@ pub enum BatchSize {
 }
 
 impl BatchSize {
+    /// The size of a word.
+    fn read(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
+            "hour" => Some(Self::Hour),
+            "day" => Some(Self::Day),
+            "month" => Some(Self::Month),
+            "year" => Some(Self::Year),
+            _ => None,
+        }
+    }
+
     /// The word in configuration and in SQL's `date_trunc`.
     pub fn word(self) -> &'static str {
         match self {
@@ -122,13 +133,7 @@ impl Config {
 
     /// `batch_size`, when it is one of dbt's four words.
     pub fn batch_size(&self) -> Option<BatchSize> {
-        match self.text("batch_size")?.to_ascii_lowercase().as_str() {
-            "hour" => Some(BatchSize::Hour),
-            "day" => Some(BatchSize::Day),
-            "month" => Some(BatchSize::Month),
-            "year" => Some(BatchSize::Year),
-            _ => None,
-        }
+        BatchSize::read(self.text("batch_size")?)
     }
 
     /// A key under `meta.highwater`.
@@ -140,6 +145,13 @@ impl Config {
     pub fn is_audited(&self) -> bool {
         (self.is_exact() || self.materialized() == "table")
             && self.highwater("audits").and_then(Value::as_str) == Some("before")
+    }
+
+    /// `meta.highwater.partials`: the step of time by which partial aggregates are kept, and the moment, if it is named.
+    pub fn partials(&self) -> Option<(BatchSize, Option<&str>)> {
+        let partials = self.highwater("partials")?;
+        let size = partials.as_str().or_else(|| partials.get("batch_size")?.as_str())?;
+        Some((BatchSize::read(size)?, partials.get("event_time").and_then(Value::as_str)))
     }
 
     /// Whether what reads this goes on with the old rows when new ones were held back (`meta.highwater.on_held: use_old`); else it is skipped.

@@ -119,7 +119,16 @@ fn model(
         anew.config.set("full_refresh", Value::Bool(true));
         shared.compiler.compile(&anew, connection)?.sql
     };
-    let exact = exact_model(node, &compiled, false);
+    if config.partials().is_some() {
+        return Err(Diagnostic::error(
+            "HW0517",
+            format!("{} keeps partials, and a backfill cannot build those", node.name),
+        )
+        .note("nothing was planned")
+        .help(format!("rebuild both: hw run --full-refresh --select {}", node.name))
+        .help("or remove meta.highwater.partials of it first"));
+    }
+    let exact = exact_model(&shared.session.manifest, node, &compiled, false);
     let batch_size = exact.batch_size.or_else(|| (!is_exact).then_some(BatchSize::Day));
     let model = ExactModel { full_refresh: false, batch_size, ..exact };
     let days = |key: &str, otherwise: u32| number(config, key).unwrap_or(otherwise);

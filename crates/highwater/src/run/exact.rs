@@ -17,7 +17,7 @@ use crate::exact::{
     self, ExactError, ExactModel, ExactParent, Mode, PlannedModel, RunIdentity, Surroundings, SwapReport, ViewText,
     Writers,
 };
-use crate::manifest::{Config, Node, ResourceType, declared_keys, declared_never_null, graph};
+use crate::manifest::{Config, Manifest, Node, ResourceType, declared_keys, declared_never_null, graph};
 use crate::session::Session;
 
 /// Brings an exact model's table to what a rebuild would hold.
@@ -26,7 +26,7 @@ use crate::session::Session;
 /// When it refuses, or the engine does; the table and its ledger are as they were then.
 pub(crate) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     let (shared, node) = (task.shared, task.node);
-    let mut model = exact_model(node, &task.compiled.sql, shared.options.full_refresh);
+    let mut model = exact_model(&shared.session.manifest, node, &task.compiled.sql, shared.options.full_refresh);
     if node.config.is_audited() {
         model.audits = audits::tests(task)?;
     }
@@ -64,6 +64,10 @@ fn summary(report: &SwapReport) -> String {
     let reserved = report.findings.iter().find(|finding| finding.rule == "reserved");
     let unchanged = reserved.map_or(unchanged.clone(), |finding| format!("{unchanged}, {}", finding.message));
     let replaced = report.cut.count(report.replaced_count);
+    let partials = report.partials.as_ref().filter(|partials| partials.replaced_count > 0);
+    let unchanged = partials.map_or(unchanged.clone(), |partials| {
+        format!("{unchanged}, partials of {}", partials.cut.count(partials.replaced_count))
+    });
     let rows = report.rows_inserted;
     match (report.mode, &report.whole) {
         (Mode::Unchanged, _) => format!("no input changed{unchanged}"),
@@ -88,8 +92,9 @@ fn identity(shared: &Shared<'_>) -> RunIdentity {
 }
 
 /// A node as the exact strategy sees it.
-pub(super) fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
+pub(super) fn exact_model(manifest: &Manifest, node: &Node, sql: &str, full_refresh: bool) -> ExactModel {
     let config = &node.config;
+    let (partials, named) = config.partials().unzip();
     ExactModel {
         unique_id: node.unique_id.clone(),
         relation: node.relation.clone(),
@@ -105,9 +110,21 @@ pub(super) fn exact_model(node: &Node, sql: &str, full_refresh: bool) -> ExactMo
         unique_key: config.texts("unique_key"),
         policy: config.policy(),
         on_schema_change: config.text("on_schema_change").unwrap_or("ignore").to_owned(),
+        partials,
+        moment: named.flatten().map(str::to_owned).or_else(|| moment(manifest, node)),
         full_refresh: config.flag("full_refresh").unwrap_or(full_refresh),
         audits: Vec::new(),
     }
+}
+
+/// The event time of the tables that a model reads, if it is one column's name.
+fn moment(manifest: &Manifest, node: &Node) -> Option<String> {
+    let mut found = node.depends_on.nodes.iter().filter_map(|id| {
+        let config = manifest.sources.get(id).map(|source| &source.config);
+        config.or_else(|| manifest.nodes.get(id).map(|node| &node.config))?.text("event_time")
+    });
+    let first = found.next()?;
+    found.all(|other| other.eq_ignore_ascii_case(first)).then(|| first.to_owned())
 }
 
 /// Everything above these models that the strategy has a word or a text for. Only views above them are compiled.
@@ -219,7 +236,12 @@ pub(super) fn plan_inputs(
         if node.resource_type == ResourceType::Model && node.config.is_exact() {
             match shared.compile(node, &connection) {
                 Ok(compiled) => {
-                    planned.push(PlannedModel::Exact(Box::new(exact_model(node, &compiled.sql, options.full_refresh))));
+                    planned.push(PlannedModel::Exact(Box::new(exact_model(
+                        &session.manifest,
+                        node,
+                        &compiled.sql,
+                        options.full_refresh,
+                    ))));
                     exact.push(node);
                 }
                 Err(diagnostic) => drop(problems.insert(&node.unique_id, diagnostic)),

@@ -10,7 +10,7 @@ use super::{RunOptions, VerifiedModel};
 use crate::context::SharedConnection;
 use crate::diagnostics::Diagnostic;
 use crate::exact::Surroundings;
-use crate::manifest::{BatchSize, Node, ResourceType, graph};
+use crate::manifest::{BatchSize, Manifest, Node, ResourceType, graph};
 use crate::session::Session;
 use crate::verify::Strategy;
 
@@ -36,7 +36,7 @@ pub(super) fn verify_inputs(
         }
         match compile(&shared, &connection, node) {
             Ok(sql) => {
-                models.push(model(node, &sql));
+                models.push(model(&session.manifest, node, &sql));
                 nodes.push(node);
             }
             Err(diagnostic) => drop(problems.insert(&node.unique_id, diagnostic)),
@@ -59,8 +59,8 @@ fn compile(shared: &Shared<'_>, connection: &SharedConnection, node: &Node) -> R
     Ok(shared.compiler.compile(&rebuilt, connection)?.sql)
 }
 
-fn model(node: &Node, sql: &str) -> VerifiedModel {
-    let mut model = exact_model(node, sql, false);
+fn model(manifest: &Manifest, node: &Node, sql: &str) -> VerifiedModel {
+    let mut model = exact_model(manifest, node, sql, false);
     if node.config.is_exact() {
         return VerifiedModel { model, strategy: None };
     }

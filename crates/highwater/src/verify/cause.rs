@@ -181,7 +181,8 @@ fn by_ledger(
         return by_last_verdict(job, prepared, labels, verdict);
     }
     let same = |key: &str| known.logic.get(key) == prepared.logic.get(key);
-    if !same("query") || !same("columns") {
+    let has_partials = job.model.partials.is_some();
+    if !has_partials && (!same("query") || !same("columns")) {
         verdict.mismatches.iter_mut().for_each(|mismatch| give(mismatch, Cause::LogicChanged, None));
         return Ok(());
     }
@@ -195,6 +196,10 @@ fn by_ledger(
     let (by_hand, _) = changed_by_hand(job, prepared, &here, |_| "true".to_owned())?;
     for place in places(job, labels, &format!("select p from {by_hand}"))? {
         give_at(verdict, place, Cause::ChangedByHand, None);
+    }
+    if has_partials {
+        // What was seen of its sources stands under its partials.
+        return Ok(());
     }
     by_detectors(job, prepared, &known, labels, evidence, verdict)
 }

@@ -97,6 +97,8 @@ impl Case {
             audit_days: None,
             policy: Policy::Incremental,
             on_schema_change: "ignore".into(),
+            partials: None,
+            moment: None,
             full_refresh: false,
             audits: Vec::new(),
         }

@@ -53,6 +53,8 @@ fn model(place: &Place, name: &str, cut: &str, sql: &str) -> ExactModel {
         policy: Policy::Incremental,
         audit_days: None,
         on_schema_change: "ignore".into(),
+        partials: None,
+        moment: None,
         full_refresh: false,
         audits: Vec::new(),
     }
@@ -71,6 +73,12 @@ fn every_shape_is_what_a_rebuild_holds_on_postgres() {
     let text = ViewText { unique_id: "model.shop.named".into(), sql: list::NAMED.into() };
     around.views.insert(place.relation("named"), text);
     let all = list::SHAPES.iter().map(|(name, cut, sql)| model(&place, name, cut, sql));
+    let partials = list::PARTIALS.iter().map(|(name, key, moment, sql)| {
+        let cut = if key.is_empty() { "whole".to_owned() } else { format!("key:{key}") };
+        let (partials, moment) = (Some(BatchSize::Day), Some((*moment).to_owned()));
+        ExactModel { partials, moment, ..model(&place, name, &cut, sql) }
+    });
+    let all = all.chain(partials);
     // Lists, variables and `ignore nulls` are DuckDB's.
     let models: Vec<ExactModel> = all.filter(|model| session.describe(&model.sql).is_ok()).collect();
     assert!(models.len() * 6 > list::SHAPES.len() * 5, "only {} of {} shapes fit", models.len(), list::SHAPES.len());

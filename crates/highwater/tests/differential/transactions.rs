@@ -55,6 +55,8 @@ impl World {
             audit_days: None,
             audits: Vec::new(),
             on_schema_change: "ignore".into(),
+        partials: None,
+        moment: None,
             full_refresh: false,
         }
     }

@@ -182,6 +182,8 @@ fn exact_model(place: &Place, model: &Model) -> ExactModel {
         audit_days: None,
         policy: Policy::Incremental,
         on_schema_change: "ignore".into(),
+        partials: None,
+        moment: None,
         full_refresh: false,
         audits: Vec::new(),
     }

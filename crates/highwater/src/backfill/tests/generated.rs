@@ -65,7 +65,9 @@ impl Story {
     fn new(seed: u64, place: Place, naive: Option<Naive>) -> Option<Self> {
         let case = generate::case(seed, &[], place);
         let mut world = World::new(Manner { place, ..RIGHT });
-        let models = case.settle(&mut world).ok()?;
+        // A backfill does not build partials.
+        let models: Vec<ExactModel> =
+            case.settle(&mut world).ok()?.into_iter().map(|model| ExactModel { partials: None, ..model }).collect();
         let mut changes: Vec<String> = case.batches.concat();
         changes.reverse();
         let random = SmallRng::seed_from_u64(seed);

@@ -41,6 +41,10 @@ pub(crate) enum Naive {
     ForgetsHeld,
     /// Backfills: what they ask of an input is asked in their own partitions only, wherever else its changes come from.
     NarrowFocus,
+    /// Partials: those of late and deleted rows stay as they were, as where the aggregates of new rows are added to the old ones.
+    PartialsOnlyAdded,
+    /// Partials: only keys that have some are put together again, not those that have lost their last row of an interval.
+    PartialsLeftBehind,
     /// Not wrong, only wasteful: groups that did not change are called changed as well. Nothing may come of it.
     MoreThanChanged,
 }
@@ -52,7 +56,19 @@ impl Naive {
         (Self::PostImagesOnly, "only what is there now is looked at, not what was deleted or moved away"),
         (Self::BeyondTheNewest, "only what lies beyond the newest row, as a filter on max() does"),
         (Self::CountsOnly, "where digests are compared first, only rows are counted"),
+        (Self::PartialsOnlyAdded, "partials of new intervals are added, those of late and deleted rows stay"),
+        (Self::PartialsLeftBehind, "only keys with partials are put together again, not those that have lost theirs"),
     ];
+
+    /// What it comes to in one half of a model with partials: the partials themselves, or the model over them.
+    pub(crate) fn in_half(self, stored: bool) -> Option<Self> {
+        match (self, stored) {
+            (Self::PartialsOnlyAdded, true) => Some(Self::BeyondTheNewest),
+            (Self::PartialsLeftBehind, false) => Some(Self::PostImagesOnly),
+            (Self::PartialsOnlyAdded | Self::PartialsLeftBehind, _) => None,
+            (other, _) => Some(other),
+        }
+    }
 }
 
 /// The group of a row, as an expression over the input's columns.

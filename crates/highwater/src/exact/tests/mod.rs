@@ -13,6 +13,7 @@ mod functions;
 pub(crate) mod fuzz;
 mod joins;
 mod moments;
+mod partials;
 mod plans;
 mod scans;
 mod shapes;

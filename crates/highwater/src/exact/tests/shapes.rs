@@ -24,6 +24,90 @@ pub const MORE: &str = "create table raw_items (order_id integer, quantity integ
 pub const NAMED: &str = "with paid as (select * from raw_orders where amount > 0) \
      select p.*, c.region from paid p left join raw_customers c on c.customer_id = p.customer_id";
 
+/// Aggregations of which partials are kept per day: name, key, moment, query.
+pub const PARTIALS: &[(&str, &str, &str, &str)] = &[
+    (
+        "counts",
+        "customer_id",
+        "created_at",
+        "select customer_id, count(*) as n, count(note) as noted from raw_orders group by customer_id",
+    ),
+    (
+        "sums",
+        "customer_id",
+        "created_at",
+        "select customer_id, sum(amount) as total, sum(order_id) as ids from raw_orders group by 1",
+    ),
+    (
+        "extremes",
+        "customer_id",
+        "created_at",
+        "select customer_id, min(amount) as least, max(created_at) as last_at, max(note) as note from raw_orders group by customer_id",
+    ),
+    (
+        "flags",
+        "customer_id",
+        "created_at",
+        "select customer_id, bool_and(amount > 2) as all_paid, bool_or(note is null) as some_bare, bit_or(order_id) as bits \
+         from raw_orders group by customer_id",
+    ),
+    (
+        "averages",
+        "customer_id",
+        "created_at",
+        "select customer_id, avg(order_id) as mean_id from raw_orders group by customer_id",
+    ),
+    (
+        "filtered",
+        "customer_id",
+        "created_at",
+        "select customer_id, count(*) filter (where amount > 5) as many, sum(amount) filter (where note is null) as bare \
+         from raw_orders where order_id is not null group by customer_id",
+    ),
+    (
+        "large_ones",
+        "customer_id",
+        "created_at",
+        "select customer_id, sum(amount) as total from raw_orders group by customer_id having count(*) > 1 and sum(amount) > 5",
+    ),
+    (
+        "computed",
+        "who",
+        "created_at",
+        "select coalesce(customer_id, 0) % 3 as who, coalesce(sum(amount), 0) / count(*) as each_one, \
+         case when max(amount) > 7 then 'large' else 'small' end as size from raw_orders group by coalesce(customer_id, 0) % 3",
+    ),
+    (
+        "joined",
+        "region",
+        "o.created_at",
+        "select c.region, count(*) as n, sum(o.amount) as total from raw_orders o left join raw_customers c \
+         on o.customer_id = c.customer_id group by c.region",
+    ),
+    (
+        "handed_on",
+        "region",
+        "created_at",
+        "with paid as (select * from raw_orders where amount > 0), \
+         totals as (select region, max(amount) as best from paid join raw_customers c using (customer_id) group by region) \
+         select * from totals",
+    ),
+    ("over_a_view", "region", "created_at", "select region, count(*) as n from named group by region"),
+    (
+        "two_keys",
+        "customer_id+note",
+        "created_at",
+        "select customer_id, note, count(*) as n from raw_orders group by 1, 2",
+    ),
+    (
+        "everything_at_once",
+        "",
+        "created_at",
+        "select count(*) as n, sum(amount) as total, min(created_at) as first_at from raw_orders",
+    ),
+    ("no_aggregate", "customer_id", "created_at", "select customer_id from raw_orders group by customer_id"),
+];
+
 /// Name, how it is cut, query.
 pub const SHAPES: &[(&str, &str, &str)] = &[
     ("filter", "day:created_at", "select order_id, created_at, amount from raw_orders where amount > 2"),

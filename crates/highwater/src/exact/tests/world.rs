@@ -13,6 +13,7 @@ use crate::engine::{Connection, DuckDb, Engine, Relation};
 use crate::exact::build::build;
 use crate::exact::detect::fingerprint::Naive;
 use crate::exact::job::Job;
+use crate::exact::partials;
 use crate::exact::{ExactError, ExactModel, ExactParent, RunIdentity, Scans, Surroundings, SwapReport};
 use crate::manifest::{BatchSize, Policy};
 
@@ -81,9 +82,14 @@ impl World {
 
     pub fn run(&mut self, known: &Known) -> Result<SwapReport, ExactError> {
         let identity = self.identity();
-        let mut job = Job::new(self.session.as_mut(), &known.model, &self.around, "hw");
-        job.naive = self.naive;
-        let report = build(&mut job, &identity, &|request: &Request| known.analyse(request));
+        let naive = self.naive;
+        let report =
+            partials::build(self.session.as_mut(), &known.model, &self.around, &mut |session, model, around| {
+                let mut job = Job::new(session, model, around, "hw");
+                let combines = model.relation == known.model.relation;
+                job.naive = naive.and_then(|naive| naive.in_half(!combines));
+                build(&mut job, &identity, &|request: &Request| known.analyse(request))
+            });
         if self.naive.is_some() {
             // What was found in a way that is not enough is nothing to go by.
             self.around.scans = Scans::default();
@@ -150,6 +156,13 @@ impl Known {
         }
     }
 
+    /// The same model with partials per day of a moment.
+    pub fn by_day_of(mut self, moment: &str) -> Self {
+        self.model.partials = Some(BatchSize::Day);
+        self.model.moment = Some(moment.to_owned());
+        self
+    }
+
     /// The same model, its query read.
     pub fn read(mut self) -> Self {
         self.read = Some(None);
@@ -187,6 +200,8 @@ fn model(name: &str, sql: &str) -> ExactModel {
         unique_key: Vec::new(),
         policy: Policy::Incremental,
         on_schema_change: "append_new_columns".into(),
+        partials: None,
+        moment: None,
         full_refresh: false,
         audits: Vec::new(),
     }

@@ -13,6 +13,7 @@ use crate::exact::build::build;
 use crate::exact::detect::fingerprint::Naive;
 use crate::exact::explain::explain;
 use crate::exact::job::Job;
+use crate::exact::partials;
 use crate::exact::{
     Class, ExactError, ExactModel, ExactParent, Functions, Mode, RunIdentity, Surroundings, SwapReport, ViewText,
 };
@@ -21,7 +22,7 @@ use crate::manifest::{BatchSize, Policy};
 /// Rows a query of a case may have; what multiplies beyond this shows nothing that fewer rows do not.
 pub const MOST_ROWS: u64 = 4_000;
 
-/// How a model is cut: `view`, `whole`, `day:ts`, `month:ts`, `hour:ts`, or `key:id+k`.
+/// How a model is cut: `view`, `whole`, `day:ts`, `month:ts`, `hour:ts`, or `key:id+k`; with `/r.ts` behind it, partials are kept per day of that.
 pub type Cut = String;
 
 /// A model of a case.
@@ -174,16 +175,21 @@ impl World {
             started_at: "2024-03-10T00:00:00Z".parse().expect("a moment"),
             engine_version: "trial".into(),
         };
-        let mut job = Job::new(self.session.as_mut(), model, &self.around, "hw");
-        let mutant = match wrong {
-            Some(Wrong::Rule(mutant)) => Some(mutant),
-            Some(Wrong::Detector(naive)) => {
-                job.naive = Some(naive);
-                None
-            }
-            None => None,
+        let (mutant, naive) = match wrong {
+            Some(Wrong::Rule(mutant)) => (Some(mutant), None),
+            Some(Wrong::Detector(naive)) => (None, Some(naive)),
+            None => (None, None),
         };
-        build(&mut job, &run, &|request: &Request<'_>| analyse_with(request, mutant))
+        let pair = model.partials.map(|_| partials::pair(self.session.as_mut(), model, &self.around));
+        // Not every aggregate can be kept in parts.
+        let plain = matches!(pair, Some(Err(ExactError::Partials { .. })));
+        let plain = plain.then(|| ExactModel { partials: None, ..model.clone() });
+        let model = plain.as_ref().unwrap_or(model);
+        partials::build(self.session.as_mut(), model, &self.around, &mut |session, half, around| {
+            let mut job = Job::new(session, half, around, "hw");
+            job.naive = naive.and_then(|naive| naive.in_half(half.relation != model.relation));
+            build(&mut job, &run, &|request: &Request<'_>| analyse_with(request, mutant))
+        })
     }
 
     /// Makes a rebuild to compare with. Returns its rows.
@@ -245,7 +251,9 @@ impl Model {
 
     fn exact(&self, relation: Relation) -> ExactModel {
         let (mut event_time, mut batch_size, mut unique_key) = (None, None, Vec::new());
-        if let Some((by, columns)) = self.cut.split_once(':') {
+        let (cut, moment) =
+            self.cut.split_once('/').map_or((self.cut.as_str(), None), |(cut, moment)| (cut, Some(moment)));
+        if let Some((by, columns)) = cut.split_once(':') {
             let size = match by {
                 "hour" => Some(BatchSize::Hour),
                 "day" => Some(BatchSize::Day),
@@ -269,6 +277,8 @@ impl Model {
             audits: Vec::new(),
             policy: Policy::Incremental,
             on_schema_change: "ignore".into(),
+            partials: moment.map(|_| BatchSize::Day),
+            moment: moment.map(str::to_owned),
             full_refresh: false,
         }
     }

@@ -5,7 +5,7 @@ use rand::{Rng, SeedableRng};
 
 use super::case::{Case, Model, Place};
 use super::grammar::Grammar;
-use super::node::{Column, Kind, Node};
+use super::node::{Column, Kind, Node, Piece, quote};
 use super::schema::{self, Table, pick};
 
 /// The case of a seed. With `focus` it is a smaller one, in which these productions come up more often.
@@ -29,7 +29,8 @@ pub fn case(seed: u64, focus: &[&'static str], place: Place) -> Case {
             );
         }
     }
-    let models = models(&mut random, &tables, focus, place);
+    let mut models = models(&mut random, &tables, focus, place);
+    keep_partials(seed, &mut models, focus.contains(&"partials"));
     // What nobody reads may change as well, but seldom.
     let read: Vec<String> = models.iter().flat_map(|model| model.query.tables()).collect();
     let used: Vec<Table> = tables.iter().filter(|table| read.contains(&table.name)).cloned().collect();
@@ -54,6 +55,27 @@ pub fn case(seed: u64, focus: &[&'static str], place: Place) -> Case {
         tables.push((String::new(), today(&mut random)));
     }
     Case { tables, rows, models, batches }
+}
+
+/// Of some aggregations partials are kept, where there is a moment to keep them by. This takes nothing from the numbers that make the rest of a case.
+fn keep_partials(seed: u64, models: &mut [Model], always: bool) {
+    let mut random = SmallRng::seed_from_u64(!seed);
+    for model in models.iter_mut().filter(|model| model.query.operator == "group") {
+        let input = model.query.pieces.iter().find_map(|piece| match piece {
+            Piece::From(input) => Some(input),
+            _ => None,
+        });
+        let Some(input) = input else { continue };
+        let moments: Vec<&Column> = input.columns.iter().filter(|column| column.kind == Kind::Moment).collect();
+        let by_time = !(model.cut.starts_with("key:") || model.cut == "whole");
+        if moments.is_empty() || model.is_view() || (by_time && !always) || !(always || random.random_bool(0.5)) {
+            continue;
+        }
+        if by_time {
+            model.cut = format!("key:{}", model.query.unique.join("+"));
+        }
+        model.cut = format!("{}/r.{}", model.cut, quote(&pick(&mut random, &moments).name));
+    }
 }
 
 /// Another day.

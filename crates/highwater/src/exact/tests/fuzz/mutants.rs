@@ -64,6 +64,8 @@ fn rows() -> Vec<Row> {
         focus: match naive {
             // Digests are of tables that are looked into by key.
             Naive::CountsOnly => &["join"],
+            // Partials are kept of groups.
+            Naive::PartialsOnlyAdded | Naive::PartialsLeftBehind => &["group", "group", "partials"],
             _ => &["filter", "group", "join"],
         },
     });
