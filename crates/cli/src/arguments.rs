@@ -78,7 +78,7 @@ pub struct GlobalArguments {
     #[arg(long, global = true, env = "DBT_WARN_ERROR", hide_env_values = true, value_parser = FalseyValueParser::new())]
     pub warn_error: bool,
 
-    #[arg(long, global = true, hide = true, overrides_with = "warn_error")]
+    #[arg(long, global = true, hide = true)]
     pub no_warn_error: bool,
 
     /// Which warnings are errors, stay warnings, or are not said, as a YAML mapping: '{error: all, warn: [HW0417], silence: [HW0109]}'
@@ -101,6 +101,13 @@ pub struct GlobalArguments {
 
     #[command(flatten)]
     pub accepted: AcceptedArguments,
+}
+
+impl GlobalArguments {
+    /// Whether warnings are errors, unless the options on warnings say which.
+    pub fn fails_on_warnings(&self) -> bool {
+        self.warn_error && !self.no_warn_error
+    }
 }
 
 /// Reads a time as people write it: a number of seconds, minutes or hours.

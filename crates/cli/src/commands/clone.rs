@@ -55,5 +55,5 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     if ui.answers_json() {
         ui.answer_json(&nodes::results_json(&results))?;
     }
-    Ok(if results.succeeded(global.warn_error) { Exit::Ok } else { Exit::Failed })
+    Ok(if results.succeeded(global.fails_on_warnings()) { Exit::Ok } else { Exit::Failed })
 }

@@ -202,7 +202,7 @@ pub fn recorded_arguments(
         recorded.insert("exclude".to_owned(), json!(arguments.selection.exclude));
         recorded.insert("fail_fast".to_owned(), json!(arguments.fail_fast));
     }
-    recorded.insert("warn_error".to_owned(), json!(global.warn_error));
+    recorded.insert("warn_error".to_owned(), json!(global.fails_on_warnings()));
     recorded
 }
 
