@@ -24,3 +24,5 @@ test:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo test --workspace
+	@if scripts/fetch-dbt.sh; then HW=$(abspath $(target)/debug/hw) scripts/dbt-reads-examples.sh; \
+	else echo "note: dbt cannot be installed here, and was not asked whether it reads the examples" >&2; fi

@@ -17,9 +17,8 @@ fi
 # dbt-core, dbt-duckdb and a client of PostgreSQL in a virtual environment of their own, made once, outside the repository.
 dbt=${DBT:-$work/dbt/bin/dbt}
 if [ ! -x "$dbt" ]; then
-  echo "making a virtual environment for dbt in $work/dbt" >&2
-  python3 -m venv "$work/dbt"
-  "$work/dbt/bin/pip" install --quiet dbt-core==1.11.16 dbt-duckdb==1.11.1 duckdb==1.5.6 psycopg2-binary==2.9.13 >&2
+  "$repository/scripts/fetch-dbt.sh" "$work/dbt"
+  "$work/dbt/bin/pip" install --quiet psycopg2-binary==2.9.13 >&2
 fi
 export DBT_SEND_ANONYMOUS_USAGE_STATS=false
 

@@ -2,10 +2,10 @@
 # dbt itself reads every example project of ours: `strategy: exact` and `meta.highwater` break nothing. Then it lists what was
 # modified since the manifest that hw wrote, which must be nothing of the project's own.
 #
-#     scripts/dbt-reads-examples.sh        with DBT and HW naming the binaries (default: dbt and hw on the PATH)
+#     scripts/dbt-reads-examples.sh        with HW naming the binary (default: hw on the PATH), and DBT dbt (default: scripts/fetch-dbt.sh)
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
-dbt=${DBT:-dbt}
+dbt=${DBT:-$repository/.dbt/bin/dbt}
 hw=${HW:-hw}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -363,6 +363,10 @@ pub enum ResourceTypeArgument {
     Exposure,
     /// Metrics
     Metric,
+    /// Semantic models
+    SemanticModel,
+    /// Saved queries
+    SavedQuery,
     /// What the command takes when nothing is said
     Default,
     /// All of them

@@ -145,6 +145,8 @@ fn resource_types(arguments: &[ResourceTypeArgument]) -> Vec<ResourceType> {
             ResourceTypeArgument::Source => Some(ResourceType::Source),
             ResourceTypeArgument::Exposure => Some(ResourceType::Exposure),
             ResourceTypeArgument::Metric => Some(ResourceType::Metric),
+            ResourceTypeArgument::SemanticModel => Some(ResourceType::SemanticModel),
+            ResourceTypeArgument::SavedQuery => Some(ResourceType::SavedQuery),
             ResourceTypeArgument::Default | ResourceTypeArgument::All => None,
         })
         .collect()

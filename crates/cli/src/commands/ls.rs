@@ -1,11 +1,12 @@
 //! `hw ls`: which nodes a selection means.
 
 use clap::{Args, ValueEnum};
-use highwater::manifest::{Manifest, select};
-use serde_json::{Map, Value, json};
+use highwater::artifacts;
+use highwater::manifest::{Manifest, ResourceType, select};
+use serde_json::{Map, Value};
 
 use super::nodes;
-use crate::arguments::{GlobalArguments, LogLevel, SelectionArguments};
+use crate::arguments::{GlobalArguments, LogLevel, ResourceTypeArgument, SelectionArguments};
 use crate::exit::{Exit, Outcome};
 use crate::project;
 use crate::ui::Ui;
@@ -42,8 +43,13 @@ enum Form {
 /// When the project cannot be read, or the selection makes no sense.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, ui)?;
-    let mut selected: Vec<String> =
-        select::select(&session.manifest, &project::selection(&arguments.selection, &session)?)?.into_iter().collect();
+    let mut selection = project::selection(&arguments.selection, &session)?;
+    let asked =
+        |kind: &ResourceTypeArgument| matches!(kind, ResourceTypeArgument::All | ResourceTypeArgument::Analysis);
+    if !arguments.selection.resource_type.iter().any(asked) {
+        selection.exclude_resource_types.push(ResourceType::Analysis);
+    }
+    let mut selected: Vec<String> = select::select(&session.manifest, &selection)?.into_iter().collect();
     selected.sort();
     let lines: Vec<String> = selected
         .iter()
@@ -57,76 +63,44 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     Ok(Exit::Ok)
 }
 
-/// What is said of one thing, whichever kind it is.
-struct Listed<'a> {
-    name: String,
-    path: &'a str,
-    selector: String,
-    value: Result<Value, serde_json::Error>,
-}
-
 fn line(manifest: &Manifest, id: &str, form: Form, keys: &[String]) -> Option<String> {
-    let listed = listed(manifest, id)?;
+    let entry = artifacts::manifest_entry(manifest, id)?;
     Some(match form {
-        Form::Selector => listed.selector,
-        Form::Name => listed.name,
-        Form::Path => listed.path.to_owned(),
-        Form::Json => object(id, listed.value.unwrap_or_default(), keys).to_string(),
+        Form::Selector => selector(manifest, id, &entry),
+        Form::Name => name(manifest, id, &entry),
+        Form::Path => text(&entry, "original_file_path").to_owned(),
+        Form::Json => picked(&entry, keys).to_string(),
     })
 }
 
-fn listed<'a>(manifest: &'a Manifest, id: &str) -> Option<Listed<'a>> {
-    if let Some(node) = manifest.nodes.get(id) {
-        return Some(Listed {
-            name: node.name.clone(),
-            path: &node.original_file_path,
-            selector: node.fqn.join("."),
-            value: serde_json::to_value(node),
-        });
+fn text<'e>(entry: &'e Value, key: &str) -> &'e str {
+    entry.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A name as it is looked for: with its source, or its version.
+fn name(manifest: &Manifest, id: &str, entry: &Value) -> String {
+    let name = text(entry, "name");
+    if id.starts_with("source.") {
+        return format!("{}.{name}", text(entry, "source_name"));
     }
-    if let Some(source) = manifest.sources.get(id) {
-        return Some(Listed {
-            name: format!("{}.{}", source.source_name, source.name),
-            path: &source.original_file_path,
-            selector: format!("source:{}.{}.{}", source.package_name, source.source_name, source.name),
-            value: serde_json::to_value(source),
-        });
+    // The name of a unit test has the version in it.
+    let version = manifest.nodes.get(id).filter(|node| node.unit_test.is_none()).and_then(|node| node.version.as_ref());
+    version.map_or_else(|| name.to_owned(), |version| format!("{name}.v{version}"))
+}
+
+/// What would select it again.
+fn selector(manifest: &Manifest, id: &str, entry: &Value) -> String {
+    match manifest.nodes.get(id).filter(|node| node.unit_test.is_none()) {
+        Some(node) => node.fqn.join("."),
+        None => {
+            let kind = id.split('.').next().unwrap_or_default();
+            format!("{kind}:{}.{}", text(entry, "package_name"), name(manifest, id, entry))
+        }
     }
-    if let Some(exposure) = manifest.exposures.get(id) {
-        return Some(Listed {
-            name: exposure.name.clone(),
-            path: &exposure.original_file_path,
-            selector: format!("exposure:{}.{}", exposure.package_name, exposure.name),
-            value: serde_json::to_value(exposure),
-        });
-    }
-    if let Some(model) = manifest.semantic_models.get(id) {
-        return Some(Listed {
-            name: model.name.clone(),
-            path: &model.original_file_path,
-            selector: format!("semantic_model:{}.{}", model.package_name, model.name),
-            value: serde_json::to_value(model),
-        });
-    }
-    if let Some(query) = manifest.saved_queries.get(id) {
-        return Some(Listed {
-            name: query.name.clone(),
-            path: &query.original_file_path,
-            selector: format!("saved_query:{}.{}", query.package_name, query.name),
-            value: serde_json::to_value(query),
-        });
-    }
-    let metric = manifest.metrics.get(id)?;
-    Some(Listed {
-        name: metric.name.clone(),
-        path: &metric.original_file_path,
-        selector: format!("metric:{}.{}", metric.package_name, metric.name),
-        value: serde_json::to_value(metric),
-    })
 }
 
 /// The keys dbt prints when none are named.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "alias",
     "name",
     "package_name",
@@ -136,21 +110,17 @@ const KEYS: [&str; 9] = [
     "resource_type",
     "source_name",
     "original_file_path",
+    "unique_id",
 ];
 
-fn object(id: &str, value: Value, keys: &[String]) -> Value {
-    let Value::Object(mut fields) = value else { return Value::Null };
-    if let Some(alias) = fields.get("relation").and_then(|relation| relation.get("identifier")).cloned() {
-        fields.insert("alias".to_owned(), alias);
-    }
-    let kind = id.split('.').next().unwrap_or_default();
-    fields.insert("resource_type".to_owned(), json!(kind));
-    let wanted: Vec<&str> = if keys.is_empty() {
-        KEYS.into_iter().chain(["unique_id"]).collect()
-    } else {
-        keys.iter().flat_map(|key| key.split([' ', ','])).filter(|key| !key.is_empty()).collect()
+/// Those of the keys that there are; a key with dots leads into what it holds.
+fn picked(entry: &Value, keys: &[String]) -> Value {
+    let Some(fields) = entry.as_object().filter(|_| keys.is_empty()) else {
+        let wanted = keys.iter().flat_map(|key| key.split([' ', ','])).filter(|key| !key.is_empty());
+        let within = |key: &str| key.split('.').try_fold(entry, |value, step| value.get(step)).cloned();
+        let found = |key: &str| within(key).filter(|value| !key.contains('.') || !value.is_null());
+        return wanted.filter_map(|key| Some((key.to_owned(), found(key)?))).collect::<Map<String, Value>>().into();
     };
-    let picked: Map<String, Value> =
-        wanted.into_iter().filter_map(|key| Some((key.to_owned(), fields.get(key)?.clone()))).collect();
-    Value::Object(picked)
+    let wanted = fields.iter().filter(|(key, _)| KEYS.contains(&key.as_str()));
+    wanted.map(|(key, value)| (key.clone(), value.clone())).collect::<Map<String, Value>>().into()
 }

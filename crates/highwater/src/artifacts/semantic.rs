@@ -75,7 +75,7 @@ fn meta(config: &crate::manifest::Config) -> Value {
 fn configuration(manifest: &Manifest) -> Value {
     let legacy = manifest.nodes.values().find(|node| node.name == SPINE && node.is_refable());
     let legacy = legacy.map(|node| json!({"location": node.relation.sql(), "column_name": "date_day", "grain": "day"}));
-    let spines = manifest.nodes.values().filter(|node| !node.time_spine.is_null()).map(spine);
+    let spines = manifest.nodes.values().filter(|node| !node.time_spine.is_null()).map(|node| spine(node));
     let [major, minor, patch] = INTERFACE;
     json!({
         "time_spine_table_configurations": legacy.into_iter().collect::<Vec<_>>(),

@@ -119,14 +119,14 @@ fn json_of(value: &Value) -> serde_json::Value {
     to_json(value).unwrap_or_else(|_| serde_json::Value::String(value.to_string()))
 }
 
-/// Lists that grow with every call, as in dbt.
+/// Lists that grow with every further call, as in dbt.
 const GROWING: [&str; 3] = ["tags", "pre_hook", "post_hook"];
 
 /// Adds one setting: lists of [`GROWING`] grow, `meta` is merged, everything else is replaced.
 fn merge(config: &mut IndexMap<String, serde_json::Value>, key: &str, value: serde_json::Value) {
     use serde_json::Value as Json;
     let key = key.replace('-', "_");
-    if GROWING.contains(&key.as_str()) {
+    if GROWING.contains(&key.as_str()) && config.contains_key(&key) {
         let many = |value: Json| match value {
             Json::Array(items) => items,
             Json::Null => Vec::new(),

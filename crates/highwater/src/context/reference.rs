@@ -42,7 +42,8 @@ impl Index {
             None => node.version.is_none() || node.version == node.latest_version,
         };
         let ids = self.nodes.get(&call.name)?;
-        let candidates: Vec<&Node> = ids.iter().filter_map(|id| manifest.nodes.get(id)).filter(fits).collect();
+        let candidates: Vec<&Node> =
+            ids.iter().filter_map(|id| manifest.nodes.get(id).map(Box::as_ref)).filter(fits).collect();
         nearest(&candidates, |node| &node.package_name, packages, call.package.as_deref())
     }
 
@@ -75,11 +76,7 @@ pub(crate) fn ref_function(frame: &Frame) -> Value {
         match frame.scene.running() {
             None => {
                 let placeholder = placeholder(&frame, None, &call.name);
-                frame.scene.note(|captured| {
-                    if !captured.refs.contains(&call) {
-                        captured.refs.push(call);
-                    }
-                });
+                frame.scene.note(|captured| captured.refs.push(call));
                 Ok(placeholder)
             }
             Some(running) => Ok(referred(&frame, running, &call)?.into_value()),
@@ -237,12 +234,7 @@ pub(crate) fn source_function(frame: &Frame) -> Value {
         arguments.reject_unknown(&["source_name", "table_name"])?;
         let Some(running) = frame.scene.running() else {
             let placeholder = placeholder(&frame, Some(&source), &table);
-            frame.scene.note(|captured| {
-                let call = (source, table);
-                if !captured.sources.contains(&call) {
-                    captured.sources.push(call);
-                }
-            });
+            frame.scene.note(|captured| captured.sources.push((source, table)));
             return Ok(placeholder);
         };
         let Some(found) = running.index.source(&running.manifest, packages(&frame), (&source, &table)) else {

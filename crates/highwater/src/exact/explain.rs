@@ -24,7 +24,7 @@ pub(crate) fn with_partials(
 ) -> Result<Explanation, ExactError> {
     let mut explanation = explain(&mut Job::new(connection, model, around, "hw"), analyse)?;
     let Some(size) = model.partials else {
-        explanation.notes.extend(partials::suggestion(connection, model, around));
+        explanation.notes.extend(partials::suggestion(connection, model, around, explanation.rows));
         return Ok(explanation);
     };
     match partials::pair(connection, model, around) {

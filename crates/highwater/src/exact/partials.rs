@@ -29,6 +29,9 @@ pub(crate) const COMBINING: &str = "combining";
 /// As many bytes of a table's name as stand in that of its partials: PostgreSQL's names end at 63.
 const NAME_BYTES: usize = 36;
 
+/// A table of at most so many rows is likely to gain by partials (`docs/design/exact.md` has the figures).
+const FEW_KEYS: u64 = 200;
+
 /// The two models that a model with partials is.
 pub(crate) struct Pair {
     /// The partials.
@@ -201,20 +204,23 @@ pub(crate) fn spread(connection: &mut dyn Connection, models: &[PlannedModel], a
     spread
 }
 
-/// What to say to a model by key that could have partials and does not ask for them.
+/// What to say to a model that could have partials, does not ask for them, and would be built faster with them: one of few rows, for with many keys
+/// the partials are as long as what they were made of. `rows` is how many it has.
 pub(crate) fn suggestion(
     connection: &mut dyn Connection,
     model: &ExactModel,
     around: &Surroundings,
+    rows: Option<u64>,
 ) -> Option<Finding> {
-    let by_key = matches!(model.partitioning(), Partitioning::Key { .. });
+    let few = rows.is_some_and(|rows| (1..=FEW_KEYS).contains(&rows));
+    let by_key = few && !matches!(model.partitioning(), Partitioning::Interval { .. });
     let moment =
         model.moment.as_ref().filter(|_| by_key && model.partials.is_none() && model.policy != Policy::Full)?;
     split(connection, model, around, BatchSize::Day).ok()?;
     Some(Finding {
         rule: "partials-possible",
         message: format!(
-            "its aggregates can be kept per day of {moment}: a changed day would then be read alone, and the keys in it put together from all days' partials"
+            "its aggregates can be kept per day of {moment}: a changed day would then be read alone, and what it changes put together from all days' partials"
         ),
         help: "if a key has many rows a day, write meta: {highwater: {partials: day}} (hw help HW0517)".to_owned(),
         place: None,

@@ -43,8 +43,8 @@ datediff({{ datepart }}, {{ first_date }}, {{ second_date }})
 {%- endmacro %}
 {% macro duckdb__datediff(first_date, second_date, datepart) -%}
 {%- set first, second = '(' ~ first_date ~ ')::timestamp', '(' ~ second_date ~ ')::timestamp' -%}
-{%- if datepart | lower == 'week' -%}
-{#- As dbt counts: whole weeks of days, and one more when the second lies earlier in its week, which starts on Sunday. -#}
+{%- if datepart == 'week' -%}
+{#- As dbt counts, if the word is written just so: whole weeks of days, and one more when the second lies earlier in its week, which starts on Sunday. -#}
 (date_diff('day', {{ first }}, {{ second }}) // 7 + case
   when date_part('dow', {{ first }}) <= date_part('dow', {{ second }}) then case when {{ first }} <= {{ second }} then 0 else -1 end
   else case when {{ first }} <= {{ second }} then 1 else 0 end

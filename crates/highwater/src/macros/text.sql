@@ -9,6 +9,10 @@
 {% macro default__split_part(string_text, delimiter_text, part_number) -%}
 split_part({{ string_text }}, {{ delimiter_text }}, {{ part_number }})
 {%- endmacro %}
+{# A part that there is not is null, as in dbt; for split_part() of DuckDB it is empty. #}
+{% macro duckdb__split_part(string_text, delimiter_text, part_number) -%}
+list_extract(string_split({{ string_text }}, {{ delimiter_text }}), {{ part_number }})
+{%- endmacro %}
 
 {% macro hash(field) -%}{% do return(adapter.dispatch('hash', 'dbt')(field)) %}{%- endmacro %}
 {% macro default__hash(field) -%}md5(cast({{ field }} as {{ type_string() }})){%- endmacro %}

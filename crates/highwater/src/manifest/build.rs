@@ -437,7 +437,7 @@ fn insert_nodes(manifest: &mut Manifest, nodes: Vec<(Box<Node>, Origin)>) -> Vec
     manifest.nodes.reserve_exact(nodes.len());
     let insert = |(node, origin): (Box<Node>, Origin)| {
         let into = if origin.enabled { &mut manifest.nodes } else { &mut manifest.disabled };
-        into.insert(origin.unique_id.clone(), *node);
+        into.insert(origin.unique_id.clone(), node);
         origin
     };
     nodes.into_iter().map(insert).collect()
@@ -478,7 +478,7 @@ fn group(described: &Described) -> Value {
         "path": described.inner_path, "original_file_path": described.path,
         "unique_id": format!("group.{}.{}", described.package, described.name), "owner": owner,
         "description": yaml.text_of("description"),
-        "config": {"meta": properties::meta_of(yaml), "tags": []},
+        "config": {"meta": properties::meta_of(yaml)},
     })
 }
 

@@ -52,7 +52,7 @@ pub use config::{BatchSize, Config, Policy};
 pub use declared::{declared_keys, declared_never_null};
 pub(crate) use graph::connect;
 pub use node::{
-    Checksum, ColumnProperties, Dependencies, DocsBlock, Exposure, Fixture, MacroNode, Manifest, Metric, Node, Owner,
-    RefCall, ResourceType, SavedQuery, SemanticModel, SourceNode, TestMetadata, UnitTest,
+    Checksum, ColumnProperties, Dependencies, DocsBlock, Exposure, Fixture, MacroNode, Manifest, Metric, Node, NodeMap,
+    Owner, RefCall, ResourceType, SavedQuery, SemanticModel, SourceNode, TestMetadata, UnitTest,
 };
 pub(crate) use update::{Files, Outdated, may_change, together, update};

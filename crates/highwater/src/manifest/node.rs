@@ -97,6 +97,8 @@ pub struct ColumnProperties {
     pub constraints: Vec<Value>,
     /// `granularity` of a column of time.
     pub granularity: Option<String>,
+    /// Keys that mean nothing here: packages read them.
+    pub others: IndexMap<String, Value>,
 }
 
 /// What a generic test was made from.
@@ -257,6 +259,10 @@ pub struct SourceNode {
     pub freshness: Value,
     /// `external` as written.
     pub external: Value,
+    /// What was written, without defaults.
+    pub unrendered_config: Config,
+    /// Database and schema before they were rendered.
+    pub place_as_written: [Option<String>; 2],
     /// `meta` of the source, without the table's.
     pub source_meta: IndexMap<String, Value>,
     /// Description of the table.
@@ -442,6 +448,9 @@ pub struct DocsBlock {
     pub text: String,
 }
 
+/// Nodes by unique id; apart, because a node is large, and making the graph would move each one several times.
+pub type NodeMap = IndexMap<String, Box<Node>>;
+
 /// The whole project. Serialized for our own use, nodes apart, and without what follows from the rest.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Manifest {
@@ -451,7 +460,7 @@ pub struct Manifest {
     pub adapter_type: String,
     /// Models, seeds, snapshots, tests, analyses, hooks; by unique id, in file order.
     #[serde(skip)]
-    pub nodes: IndexMap<String, Node>,
+    pub nodes: NodeMap,
     /// Source tables.
     pub sources: IndexMap<String, SourceNode>,
     /// Macros, ours included.
@@ -472,7 +481,7 @@ pub struct Manifest {
     pub selectors: IndexMap<String, Value>,
     /// Nodes that configuration disabled.
     #[serde(skip)]
-    pub disabled: IndexMap<String, Node>,
+    pub disabled: NodeMap,
     /// Every node, source, exposure and metric to what it reads.
     #[serde(skip)]
     pub parents: IndexMap<String, Vec<String>>,

@@ -47,6 +47,8 @@ pub(super) struct Described {
     pub name: String,
     /// The entry.
     pub yaml: Yaml,
+    /// Of a source, `database` and `schema` before they were rendered.
+    pub place_as_written: [Option<String>; 2],
     /// The file, for places.
     pub file: Arc<SourceFile>,
     /// Path of the file relative to its package.
@@ -130,25 +132,27 @@ impl FileReader<'_> {
                 .issues
                 .push(error_at("HW0103", source, &yaml, title).help("begin each entry with `- name: ...`"));
         }
-        let plain = !render::has_jinja(&source.text);
+        // A text ends with a line end only where it is a block.
+        let plain = !render::has_jinja(&source.text) && !source.text.contains(['|', '>']);
         for entry in yaml.into_items() {
+            let place = ["database", "schema"].map(|key| entry.text_of(key).filter(|_| list == "sources"));
             if !entry.is_map() {
                 let title = format!("an entry of `{list}` must be a mapping, not {}", entry.kind());
                 self.issues.push(error_at("HW0103", source, &entry, title).help("write it as `- name: ...`"));
                 continue;
             }
             if plain {
-                self.entry(list, entry);
+                self.entry(list, entry, place);
                 continue;
             }
             match self.renderers.of(&self.package.name).tree(source, &entry, &|path| stays_template(list, path)) {
-                Ok(entry) => self.entry(list, entry),
+                Ok(entry) => self.entry(list, entry, place),
                 Err(error) => self.issues.push(error),
             }
         }
     }
 
-    fn entry(&mut self, list: &'static str, yaml: Yaml) {
+    fn entry(&mut self, list: &'static str, yaml: Yaml, place_as_written: [Option<String>; 2]) {
         let source = &self.file.source;
         let Some(name) = yaml.text_of("name") else {
             let title = format!("an entry of `{list}` has no `name`");
@@ -170,6 +174,7 @@ impl FileReader<'_> {
             list,
             name,
             yaml,
+            place_as_written,
             file: Arc::clone(source),
             path: self.file.path.clone(),
             inner_path: self.file.inner_path.clone(),
@@ -209,7 +214,7 @@ fn stays_template(list: &str, path: &[String]) -> bool {
         ("macros", ["arguments", _, rest @ ..]) => properties(rest),
         ("metrics", [.., "filter"] | [.., "filter", _]) => true,
         ("saved_queries", [.., "where"] | [.., "where", _]) => true,
-        ("unit_tests", path) => !path.is_empty(),
+        ("unit_tests", path) => path.first().is_some_and(|key| *key != "config"),
         (_, path) => properties(path),
     }
 }
@@ -286,6 +291,25 @@ pub(super) fn tags_of(yaml: &Yaml) -> Vec<String> {
     tags
 }
 
+/// What a column is described by; whatever else it says is kept as it is, as in dbt.
+const COLUMN: [&str; 11] = [
+    "name",
+    "description",
+    "data_type",
+    "meta",
+    "tags",
+    "quote",
+    "constraints",
+    "granularity",
+    "config",
+    "tests",
+    "data_tests",
+];
+
+fn json_entry((key, entry): (&String, &yaml::Entry)) -> (String, Value) {
+    (key.clone(), entry.value.json())
+}
+
 /// Columns by name, descriptions rendered.
 pub(super) fn columns(
     described: &Described,
@@ -310,6 +334,7 @@ pub(super) fn columns(
             quote: column.get("quote").and_then(|quote| quote.json().as_bool()),
             constraints: column.json_of("constraints").as_array().cloned().unwrap_or_default(),
             granularity: column.text_of("granularity"),
+            others: column.entries().filter(|(key, _)| !COLUMN.contains(&key.as_str())).map(json_entry).collect(),
         };
         read.insert(name, properties);
     }

@@ -7,7 +7,7 @@ use highwater_jinja::{StaticCall, Template};
 
 use super::draft::Origin;
 use super::issues::Issues;
-use super::{Manifest, Node, RefCall, ResourceType, SourceNode};
+use super::{Manifest, Node, NodeMap, RefCall, ResourceType, SourceNode};
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::project::suggest;
 
@@ -47,7 +47,7 @@ pub(super) struct Index<'m> {
 
 impl<'m> Index<'m> {
     pub fn new(manifest: &'m Manifest, disabled_sources: &'m [SourceNode]) -> Self {
-        let by_name = |nodes: &'m indexmap::IndexMap<String, Node>| {
+        let by_name = |nodes: &'m NodeMap| {
             let mut index: HashMap<&str, Vec<&Node>> = HashMap::new();
             for node in nodes.values().filter(|node| node.is_refable()) {
                 index.entry(node.name.as_str()).or_default().push(node);
@@ -293,19 +293,24 @@ pub(super) fn follow(index: &Index<'_>, node: &Node, asking: &Asking<'_>) -> (Ve
             ids.push(id);
         }
     };
-    for call in &node.refs {
+    for call in distinct(&node.refs) {
         match index.reference(call, asking) {
             Ok(found) => add(found.unique_id.clone()),
             Err(problem) => problems.push(problem),
         }
     }
-    for (source, table) in &node.sources {
+    for (source, table) in distinct(&node.sources) {
         match index.source(source, table, asking) {
             Ok(id) => add(id.to_owned()),
             Err(problem) => problems.push(problem),
         }
     }
     (ids, problems)
+}
+
+/// Each call once, however often it is written.
+fn distinct<T: PartialEq>(calls: &[T]) -> impl Iterator<Item = &T> {
+    calls.iter().enumerate().filter(|(position, call)| !calls[..*position].contains(call)).map(|(_, call)| call)
 }
 
 /// Fills `depends_on` of every node; tests that read something that is missing are disabled with a warning, as in dbt.

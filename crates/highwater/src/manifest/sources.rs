@@ -64,8 +64,9 @@ fn table<'a>(
     let source = &described.yaml;
     let package = project.package(&described.package).expect("properties belong to a package of the project");
     let fqn = described.fqn(&[&described.name, &name]);
-    let config =
-        configurer.configure(package, ResourceType::Source, &fqn, Some(&layer(source, yaml)), &Layer::new()).config;
+    let configured =
+        configurer.configure(package, ResourceType::Source, &fqn, Some(&layer(source, yaml)), &Layer::new());
+    let config = configured.config;
     let target = &project.target;
     let relation = Relation::new(
         source.text_of("database").or_else(|| source.text_of("catalog")).unwrap_or_else(|| target.database.clone()),
@@ -82,6 +83,8 @@ fn table<'a>(
         loaded_at_query: config.text("loaded_at_query").map(str::to_owned),
         freshness: config.get("freshness").cloned().unwrap_or_default(),
         external: yaml.json_of("external"),
+        unrendered_config: configured.written,
+        place_as_written: described.place_as_written.clone(),
         source_meta: meta_of(source),
         description: renderers.description(&described.package, &described.file, yaml, issues),
         source_description: renderers.description(&described.package, &described.file, source, issues),

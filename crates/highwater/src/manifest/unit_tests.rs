@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
             let known = manifest.nodes.get(&node.depends_on.nodes[0]);
             let enabled = node.config.enabled() && known.is_some();
             let into = if enabled { &mut manifest.nodes } else { &mut manifest.disabled };
-            into.insert(node.unique_id.clone(), node);
+            into.insert(node.unique_id.clone(), Box::new(node));
         }
     }
 
@@ -113,7 +113,8 @@ impl<'a> Reader<'a> {
         for entry in written["given"].as_array().into_iter().flatten() {
             let input = entry["input"].as_str().unwrap_or_default().trim().to_owned();
             let node = self.input(described, tested, index, &input)?;
-            let seed = manifest.nodes.get(&node).filter(|node| node.resource_type == ResourceType::Seed);
+            let seed =
+                manifest.nodes.get(&node).map(Box::as_ref).filter(|node| node.resource_type == ResourceType::Seed);
             given.push(fixture(described, package, entry, Some(input), node, seed)?);
         }
         Ok(UnitTest {
@@ -205,7 +206,7 @@ fn versions<'m>(
             (None, None) => true,
         }
     };
-    let found: Vec<&Node> = all.filter(wanted).collect();
+    let found: Vec<&Node> = all.map(Box::as_ref).filter(wanted).collect();
     if found.is_empty() {
         let title =
             format!("the unit test `{}` is about a version of `{}` that does not exist", described.name, tested.name);

@@ -65,7 +65,7 @@ pub(crate) fn may_change(kind: FileKind) -> bool {
 
 /// These files, and those that say something about the same nodes.
 pub(crate) fn together(manifest: &Manifest, changed: &Files) -> Files {
-    let all = || manifest.nodes.values().chain(manifest.disabled.values());
+    let all = || manifest.nodes.values().chain(manifest.disabled.values()).map(Box::as_ref);
     let pairs: Vec<(&Node, &str, &str)> = all()
         .filter_map(|node| {
             let (package, path) = node.patch_path.as_ref()?.split_once("://")?;
@@ -150,8 +150,8 @@ fn only_nodes(manifest: &Manifest, properties: &[Described], changed: &Files) ->
         || manifest.metrics.values().any(|found| held(&found.package_name, &found.original_file_path))
         || manifest.semantic_models.values().any(|found| held(&found.package_name, &found.original_file_path))
         || manifest.saved_queries.values().any(|found| held(&found.package_name, &found.original_file_path))
-        || manifest.nodes.values().filter(is_unit_test).any(|node| changed.hold(node))
-        || manifest.disabled.values().filter(is_unit_test).any(|node| changed.hold(node));
+        || manifest.nodes.values().map(Box::as_ref).filter(is_unit_test).any(|node| changed.hold(node))
+        || manifest.disabled.values().map(Box::as_ref).filter(is_unit_test).any(|node| changed.hold(node));
     if found { other } else { Ok(()) }
 }
 
@@ -215,7 +215,7 @@ fn reach(old: &Node, new: &Node) -> Result<Reach, Outdated> {
 fn replace(manifest: &mut Manifest, drafts: Vec<Draft<'_>>, files: &Files) -> Result<HashSet<String>, Outdated> {
     let ids: HashSet<&str> = drafts.iter().map(|draft| draft.node.unique_id.as_str()).collect();
     let is_held = |node: &&Node| node.unit_test.is_none() && files.hold(node);
-    let before = manifest.nodes.values().chain(manifest.disabled.values()).filter(is_held).count();
+    let before = manifest.nodes.values().chain(manifest.disabled.values()).map(Box::as_ref).filter(is_held).count();
     if ids.len() != drafts.len() || before != drafts.len() {
         return Err(Outdated("nodes came or went"));
     }
@@ -227,7 +227,7 @@ fn replace(manifest: &mut Manifest, drafts: Vec<Draft<'_>>, files: &Files) -> Re
         let Some(old) = of.get_mut(&origin.unique_id).filter(|old| files.hold(old)) else {
             return Err(Outdated("nodes came or went"));
         };
-        let mut new = *draft.node;
+        let mut new = draft.node;
         new.primary_key.clone_from(&old.primary_key);
         if new.refs == old.refs && new.sources == old.sources {
             new.depends_on.nodes.clone_from(&old.depends_on.nodes);

@@ -1,7 +1,8 @@
 //! A file of ours: a head that says what it is and in which version, parts, a sum over everything. Whatever is not exactly so, because it
 //! was cut short, altered or written by another version, is as good as no file.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// What the files are, and the version of their format.
@@ -38,22 +39,47 @@ pub(super) fn write(path: &Path, fill: impl FnOnce(&mut Writer<'_>) -> io::Resul
     .map(drop)
 }
 
-/// The parts of a file; nothing when it is not whole.
-pub(super) fn parts(file: &[u8]) -> Option<Vec<&[u8]>> {
-    let (content, sum) = file.split_last_chunk::<4>()?;
-    let mut rest = content.strip_prefix(HEAD)?;
-    if crc32fast::hash(content).to_le_bytes() != *sum {
-        return None;
+/// Parts being read, one after the other, so that a large file need not be in memory. What they hold is worth nothing before
+/// [`Reader::end`] has said that the file is whole.
+pub(super) struct Reader {
+    file: File,
+    /// Bytes up to the sum.
+    left: u64,
+    sum: crc32fast::Hasher,
+}
+
+/// Bytes of the sum behind the parts.
+const SUM: u64 = 4;
+
+impl Reader {
+    /// Opens a file; nothing when it is not one of ours.
+    pub fn open(path: &Path) -> Option<Self> {
+        let file = File::open(path).ok()?;
+        let left = file.metadata().ok()?.len().checked_sub(SUM)?;
+        let mut reader = Self { file, left, sum: crc32fast::Hasher::new() };
+        (reader.take(HEAD.len() as u64)? == HEAD).then_some(reader)
     }
-    let mut parts = Vec::new();
-    while !rest.is_empty() {
-        let (length, behind) = rest.split_first_chunk::<8>()?;
-        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-        let (part, behind) = behind.split_at_checked(length)?;
-        parts.push(part);
-        rest = behind;
+
+    /// The next part; nothing when there is none.
+    pub fn part(&mut self) -> Option<Vec<u8>> {
+        let length = self.take(8)?;
+        self.take(u64::from_le_bytes(length.try_into().ok()?))
     }
-    Some(parts)
+
+    /// Something when all parts were read, and they are as they were written.
+    pub fn end(mut self) -> Option<()> {
+        let mut sum = [0; SUM as usize];
+        self.file.read_exact(&mut sum).ok()?;
+        (self.left == 0 && self.sum.finalize().to_le_bytes() == sum).then_some(())
+    }
+
+    fn take(&mut self, length: u64) -> Option<Vec<u8>> {
+        self.left = self.left.checked_sub(length)?;
+        let mut bytes = vec![0; usize::try_from(length).ok()?];
+        self.file.read_exact(&mut bytes).ok()?;
+        self.sum.update(&bytes);
+        Some(bytes)
+    }
 }
 
 /// Data as bytes.

@@ -66,8 +66,10 @@ pub(crate) struct Parsed {
 
 /// Data of others that follows from what is kept; nothing when there is none.
 pub(crate) fn read_part<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    let file = std::fs::read(path).ok()?;
-    frame::decode(frame::parts(&file)?.first()?)
+    let mut reader = frame::Reader::open(path)?;
+    let part = reader.part()?;
+    reader.end()?;
+    frame::decode(&part)
 }
 
 /// Keeps such data.

@@ -49,13 +49,14 @@ impl Renderer {
         Self::new(Arc::new(move |name| vars.get(name).cloned()), target, None)
     }
 
-    /// A text as a value: exactly one `{{ expression }}` keeps its type, everything else is text.
+    /// A text as a value: exactly one `{{ expression }}` keeps its type, everything else is text. As of every template, a line end behind
+    /// the text does not count: block scalars of YAML have one.
     ///
     /// # Errors
     /// Whatever the template raises.
     pub fn value(&self, name: &str, text: &str) -> Result<Value, Error> {
         if !has_jinja(text) {
-            return Ok(Value::String(text.to_owned()));
+            return Ok(Value::String(text.strip_suffix('\n').unwrap_or(text).to_owned()));
         }
         let template = Template::parse(name, text)?;
         to_json(&render_native(&template, &self.context, &Options::default())?)
@@ -85,7 +86,7 @@ impl Renderer {
             return Ok(yaml.clone());
         }
         let node = match &yaml.node {
-            Node::Scalar(Value::String(text)) if has_jinja(text) => {
+            Node::Scalar(Value::String(text)) if is_template(text) => {
                 let value = self.value(&file.path, text).map_err(|error| {
                     let title = format!("cannot render `{}`: {}", one_line(text), error.message());
                     super::yaml::error_at("HW0105", file, yaml, title).help(remedy(error.message()))
@@ -120,6 +121,11 @@ impl Renderer {
 /// Whether a text holds any Jinja.
 pub fn has_jinja(text: &str) -> bool {
     text.contains("{{") || text.contains("{%") || text.contains("{#")
+}
+
+/// Whether rendering a text makes another one of it.
+pub fn is_template(text: &str) -> bool {
+    has_jinja(text) || text.ends_with('\n')
 }
 
 /// A rendered value in the place of its template.

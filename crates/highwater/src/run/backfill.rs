@@ -47,7 +47,7 @@ pub fn backfill_selection(session: &Session, options: &RunOptions) -> Result<Bac
     let mut ids: IndexMap<String, bool> = IndexMap::new();
     for id in graph::order(manifest) {
         let is_asked = asked.contains(&id);
-        if is_asked || (below.contains_key(&id) && node(manifest, &id).is_some_and(can)) {
+        if is_asked || (below.contains_key(&id) && node(manifest, &id).is_some_and(follows)) {
             ids.insert(id, is_asked);
         }
     }
@@ -70,7 +70,7 @@ pub fn backfill_models(session: &Session, ids: &[(String, bool)]) -> Result<Back
 }
 
 fn node<'a>(manifest: &'a Manifest, id: &str) -> Option<&'a Node> {
-    manifest.nodes.get(id)
+    manifest.nodes.get(id).map(Box::as_ref)
 }
 
 /// Whether a node's table can be rebuilt by partitions: exact models, and others that are incremental by an event time.
@@ -78,6 +78,11 @@ fn can(node: &Node) -> bool {
     node.resource_type == ResourceType::Model
         && node.config.materialized() == "incremental"
         && (node.config.is_exact() || node.config.text("event_time").is_some())
+}
+
+/// Whether a backfill of what a node reads takes it along. What keeps partials is brought up to date by the next run.
+fn follows(node: &Node) -> bool {
+    can(node) && node.config.partials().is_none()
 }
 
 fn inputs(
@@ -180,7 +185,7 @@ fn reached(manifest: &Manifest, ids: &IndexSet<String>, metrics: &[BackfillMetri
         }
         if let Some(node) = manifest.nodes.get(id)
             && node.resource_type == ResourceType::Model
-            && !can(node)
+            && !follows(node)
             && !matches!(node.config.materialized(), "view" | "ephemeral")
         {
             reached.owed.push(node.name.clone());

@@ -112,7 +112,7 @@ impl<'a> Shared<'a> {
 
     /// A node by unique id.
     pub(crate) fn node(&self, id: &str) -> Option<&'a Node> {
-        self.session.manifest.nodes.get(id)
+        self.session.manifest.nodes.get(id).map(Box::as_ref)
     }
 
     /// How many threads the run has.

@@ -3,7 +3,7 @@
 use highwater::manifest::select::{Indirect, Selection, select};
 use highwater::manifest::{Manifest, ResourceType};
 
-use crate::support::{build, shown};
+use crate::support::{build, folder, options, shown, try_build};
 
 /// raw -> stg_orders, stg_customers -> orders -> report; two tests, one of them on two models.
 const FILES: &str = r#"==> dbt_project.yml
@@ -89,6 +89,29 @@ fn table(lines: &[&str], indirect: Indirect) -> String {
         format!("{line:<40} {}", names(&manifest, &selection))
     };
     lines.iter().map(row).collect::<Vec<_>>().join("\n")
+}
+
+/// dbt looks for what a path names in the project's own folder, and compares that with the paths of packages, too.
+#[test]
+fn a_path_is_one_of_the_project_and_means_the_like_in_packages() {
+    let folder = folder(
+        "==> models/own.sql
+select 1 as id
+==> dbt_packages/utils/dbt_project.yml
+name: utils
+model-paths: [models, more]
+==> dbt_packages/utils/models/calendar.sql
+select 1 as id
+==> dbt_packages/utils/more/deep/other.sql
+select 1 as id
+",
+    );
+    let (manifest, _) = try_build(&folder, &options(&folder)).unwrap_or_else(|errors| panic!("{errors}"));
+    let of = |path: &str| names(&manifest, &Selection { select: words(path), ..Selection::default() });
+    assert_eq!(
+        ["path:models", "path:models/calendar.sql", "path:more", "path:more/*"].map(of),
+        ["own calendar", "nothing", "nothing", "nothing"]
+    );
 }
 
 #[test]

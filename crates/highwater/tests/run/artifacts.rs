@@ -105,3 +105,84 @@ fn a_target_folder_that_cannot_be_written_does_not_undo_the_run() {
     assert_eq!(results.diagnostics.iter().map(|found| found.code).collect::<Vec<_>>(), ["HW0451"]);
     assert_eq!(project.query("from a"), "1");
 }
+
+/// What dbt 1.11 writes for the same files, word for word.
+#[test]
+fn what_is_written_in_a_project_is_told_as_it_is_written() {
+    let project = Project::new(&[
+        (
+            "models/a.sql",
+            "{{ config(tags='core', post_hook='select 1') }} select id from {{ source('raw', 'orders') }} \
+             union all select id from {{ source('raw', 'orders') }}",
+        ),
+        ("models/b.sql", "select id from {{ ref('a') }} union all select id from {{ ref('a') }}"),
+        (
+            "models/all.yml",
+            r#"sources:
+- name: raw
+  schema: "raw_{{ target.type }}"
+  database: "{{ target.database }}"
+  freshness: {warn_after: {count: 1, period: day}}
+  tables: [{name: orders, external: {location: orders.csv}}]
+models:
+- name: a
+  columns:
+  - name: id
+    data_type: |
+      integer
+    mapping: {from: "{{ target.type }}"}
+unit_tests:
+- name: counts
+  model: b
+  config: {tags: ["{{ target.type }}"]}
+  given: [{input: ref('a'), rows: [{id: 1}]}]
+  expect: {rows: [{id: 1}, {id: 1}]}
+groups:
+- name: g
+  owner: {name: me}
+"#,
+        ),
+        (
+            "snapshots/s.sql",
+            "{% snapshot s %}\n\n{{ config(strategy='check', unique_key='id', check_cols='all') }}\nselect * from {{ ref('a') }}\n\n\
+             {% endsnapshot %}\n",
+        ),
+    ]);
+    let session = project.session();
+    highwater::artifacts::write_manifest(&project.path("target/manifest.json"), &session, &Default::default())
+        .expect("written");
+    let manifest = read(&project, "manifest.json");
+    let (a, b) = (&manifest["nodes"]["model.shop.a"], &manifest["nodes"]["model.shop.b"]);
+    let source = &manifest["sources"]["source.shop.raw.orders"];
+    let test = &manifest["unit_tests"]["unit_test.shop.b.counts"];
+    let told = [
+        &a["sources"],
+        &b["refs"],
+        &a["unrendered_config"],
+        &a["columns"]["id"],
+        &manifest["nodes"]["snapshot.shop.s"]["raw_code"],
+        &source["unrendered_config"],
+        &source["unrendered_database"],
+        &source["unrendered_schema"],
+        &source["external"],
+        &test["path"],
+        &test["overrides"],
+        &test["config"],
+        &manifest["groups"]["group.shop.g"]["config"],
+    ];
+    insta::assert_snapshot!(told.map(Value::to_string).join("\n"), @r#"
+    [["raw","orders"],["raw","orders"]]
+    [{"name":"a","package":null,"version":null},{"name":"a","package":null,"version":null}]
+    {"tags":"core","post-hook":"select 1"}
+    {"name":"id","description":"","meta":{},"data_type":"integer","constraints":[],"quote":null,"config":{"meta":{},"tags":[]},"tags":[],"granularity":null,"doc_blocks":[],"mapping":{"from":"duckdb"}}
+    "\n\n{{ config(strategy='check', unique_key='id', check_cols='all') }}\nselect * from {{ ref('a') }}\n\n"
+    {"loaded_at_field":null,"loaded_at_query":null,"meta":{},"tags":[],"freshness":{"warn_after":{"count":1,"period":"day"},"error_after":{"count":null,"period":null},"filter":null}}
+    "{{ target.database }}"
+    "raw_{{ target.type }}"
+    {"location":"orders.csv","file_format":null,"row_format":null,"tbl_properties":null,"partitions":null}
+    "all.yml"
+    null
+    {"tags":["duckdb"],"meta":{},"enabled":true,"static_analysis":null}
+    {"meta":{}}
+    "#);
+}

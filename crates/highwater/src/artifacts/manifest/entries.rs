@@ -33,7 +33,7 @@ impl Entries<'_> {
         entry.put("loaded_at_field", &source.loaded_at_field);
         entry.put("loaded_at_query", &source.loaded_at_query);
         entry.put("freshness", &freshness);
-        entry.put("external", &source.external);
+        entry.put("external", &external(&source.external));
         entry.put("description", &source.description);
         entry.put_object("columns", |object| columns(&source.columns, object));
         entry.put("meta", &meta);
@@ -50,11 +50,12 @@ impl Entries<'_> {
             config.put_json("static_analysis", "null");
         });
         entry.put_json("patch_path", "null");
-        entry.put_json("unrendered_config", "{}");
+        entry.put_object("unrendered_config", |config| as_written(&source.unrendered_config, config));
         entry.put("relation_name", &source.relation.sql());
         entry.put("created_at", &self.created_at);
-        entry.put_json("unrendered_database", "null");
-        entry.put_json("unrendered_schema", "null");
+        let [database, schema] = &source.place_as_written;
+        entry.put("unrendered_database", database);
+        entry.put("unrendered_schema", schema);
         entry.put_json("doc_blocks", "[]");
     }
 
@@ -93,19 +94,18 @@ impl Entries<'_> {
         entry.put("name", &node.name);
         entry.put_json("resource_type", "\"unit_test\"");
         entry.put("package_name", &node.package_name);
-        entry.put("path", &node.path);
+        entry.put("path", inner_path(&node.original_file_path));
         entry.put("original_file_path", &node.original_file_path);
         entry.put("unique_id", &node.unique_id);
         entry.put("fqn", &node.fqn);
         entry.put("description", &node.description);
-        if test.overrides.is_null() {
-            entry.put_json("overrides", "null");
-        } else {
-            entry.put_object("overrides", |overrides| {
+        match test.overrides.is_null() {
+            true => entry.put_json("overrides", "null"),
+            false => entry.put_object("overrides", |overrides| {
                 for name in ["macros", "vars", "env_vars"] {
                     overrides.put(name, &part(name));
                 }
-            });
+            }),
         }
         entry.put("depends_on", &node.depends_on);
         entry.put_object("config", |config| {
@@ -252,6 +252,28 @@ fn layer_config(config: &Config) -> Value {
 /// A path without the folder that properties files are looked for in.
 fn inner_path(path: &str) -> &str {
     path.split_once('/').map_or(path, |(_, inner)| inner)
+}
+
+/// What is written about a source, with what dbt puts beside it.
+fn as_written(config: &Config, object: &mut Object<'_>) {
+    for key in ["loaded_at_field", "loaded_at_query"] {
+        object.put(key, &config.get(key));
+    }
+    for (key, value) in config.settings().iter().filter(|(key, _)| !key.starts_with("loaded_at_")) {
+        match key.as_str() {
+            "freshness" => object.put(key, &freshness(value)),
+            _ => object.put(key, value),
+        }
+    }
+}
+
+/// A table outside of the database, with what its description leaves out.
+fn external(written: &Value) -> Value {
+    let Some(written) = written.as_object() else { return written.clone() };
+    let keys = ["location", "file_format", "row_format", "tbl_properties", "partitions"];
+    let mut whole: serde_json::Map<String, Value> = keys.map(|key| (key.to_owned(), Value::Null)).into_iter().collect();
+    whole.extend(written.clone());
+    Value::Object(whole)
 }
 
 /// Thresholds with what they leave out; null stays null.

@@ -90,6 +90,24 @@ pub(crate) fn node_value(node: &Node, compiled: Option<&str>) -> Value {
     value
 }
 
+/// Anything of the graph as `manifest.json` has it, by its unique id.
+pub fn manifest_entry(manifest: &Manifest, id: &str) -> Option<Value> {
+    let entries = Entries::new(manifest);
+    if let Some(node) = manifest.nodes.get(id) {
+        return Some(match &node.unit_test {
+            Some(test) => entry_value(|entry| entries.unit_test(node, test, entry)),
+            None => node_value(node, None),
+        });
+    }
+    let source = manifest.sources.get(id).map(|source| entry_value(|entry| entries.source(source, entry)));
+    let exposure = || Some(exposure_value(manifest, manifest.exposures.get(id)?));
+    let metric = || manifest.metrics.get(id).map(|metric| entry_value(|entry| entries.metric(metric, entry)));
+    let model =
+        || manifest.semantic_models.get(id).map(|model| entry_value(|entry| entries.semantic_model(model, entry)));
+    let query = || manifest.saved_queries.get(id).map(|query| entry_value(|entry| entries.saved_query(query, entry)));
+    source.or_else(exposure).or_else(metric).or_else(model).or_else(query)
+}
+
 /// An exposure as `manifest.json` has it.
 pub(crate) fn exposure_value(manifest: &Manifest, exposure: &Exposure) -> Value {
     entry_value(|entry| Entries::new(manifest).exposure(exposure, entry))
@@ -123,7 +141,7 @@ impl Writer<'_> {
     /// Writes the file; what an earlier one has alike is taken from there.
     fn replace(&self, path: &Path) -> Result<(), Diagnostic> {
         let nodes = self.session.manifest.nodes.iter().filter(|(_, node)| node.unit_test.is_none());
-        let nodes: Vec<(&str, &Node)> = nodes.map(|(id, node)| (id.as_str(), node)).collect();
+        let nodes: Vec<(&str, &Node)> = nodes.map(|(id, node)| (id.as_str(), &**node)).collect();
         // A replay has the moment in it that it is told.
         let lineage = self.session.lineage.as_ref().filter(|_| std::env::var_os(crate::clock::VARIABLE).is_none());
         let earlier = lineage.and_then(|lineage| Earlier::open(path, lineage, nodes.len()));
@@ -256,7 +274,7 @@ impl Writer<'_> {
     fn unit_tests(&self, out: &mut impl Write) -> io::Result<()> {
         let nodes = self.session.manifest.nodes.iter();
         let tests: Vec<(&str, (&Node, &UnitTest))> =
-            nodes.filter_map(|(id, node)| Some((id.as_str(), (node, node.unit_test.as_deref()?)))).collect();
+            nodes.filter_map(|(id, node)| Some((id.as_str(), (&**node, node.unit_test.as_deref()?)))).collect();
         out.write_all(b",\"unit_tests\":")?;
         write_section(out, &tests, |(node, test), object| self.entries.unit_test(node, test, object))
     }

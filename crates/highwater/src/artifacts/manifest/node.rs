@@ -39,8 +39,9 @@ pub(super) fn node(node: &Node, compiled: Option<&str>, created_at: f64, entry: 
     entry.put("unrendered_config", &node.unrendered_config);
     entry.put("created_at", &created_at);
     entry.put("relation_name", &relation_name(node));
-    // As in dbt, without what is blank around it.
-    entry.put("raw_code", node.raw_code.trim());
+    // As in dbt, without what is blank around it, unless it is a block of its file.
+    let is_block = node.resource_type == ResourceType::Snapshot;
+    entry.put("raw_code", if is_block { node.raw_code.as_str() } else { node.raw_code.trim() });
     entry.put_json("doc_blocks", "[]");
     if node.resource_type == ResourceType::Seed {
         entry.put("root_path", &node.root);
@@ -187,6 +188,9 @@ pub(super) fn columns(columns: &IndexMap<String, ColumnProperties>, object: &mut
             entry.put("tags", &column.tags);
             entry.put("granularity", &column.granularity);
             entry.put_json("doc_blocks", "[]");
+            for (key, value) in &column.others {
+                entry.put(key, value);
+            }
         });
     }
 }

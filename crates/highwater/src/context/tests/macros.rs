@@ -16,6 +16,8 @@ fn cross_database_macros_give_what_they_promise() {
         "{{ dbt.date(2026, 2, 1) }}",
         "{{ dbt.concat([\"'a'\", \"'b'\", \"'c'\"]) }}",
         "{{ dbt.split_part(\"'a|b|c'\", \"'|'\", 2) }}",
+        "{{ dbt.split_part(\"'a|b|c'\", \"'|'\", 4) }} is null",
+        "{{ dbt.split_part(\"'a|b|c'\", \"'|'\", -1) }}",
         "{{ dbt.hash(\"'x'\") }}",
         "{{ dbt.listagg('v', \"', '\", 'order by v desc') }} from (values ('a'), ('b'), ('c')) t(v)",
         "{{ dbt.listagg('v', \"', '\", 'order by v desc', 2) }} from (values ('a'), ('b'), ('c')) t(v)",
@@ -58,6 +60,8 @@ fn cross_database_macros_give_what_they_promise() {
     {{ dbt.date(2026, 2, 1) }}  =>  2026-02-01
     {{ dbt.concat(["'a'", "'b'", "'c'"]) }}  =>  abc
     {{ dbt.split_part("'a|b|c'", "'|'", 2) }}  =>  b
+    {{ dbt.split_part("'a|b|c'", "'|'", 4) }} is null  =>  true
+    {{ dbt.split_part("'a|b|c'", "'|'", -1) }}  =>  c
     {{ dbt.hash("'x'") }}  =>  9dd4e461268c8034f5c8564e155c67a6
     {{ dbt.listagg('v', "', '", 'order by v desc') }} from (values ('a'), ('b'), ('c')) t(v)  =>  c, b, a
     {{ dbt.listagg('v', "', '", 'order by v desc', 2) }} from (values ('a'), ('b'), ('c')) t(v)  =>  c, b

@@ -49,9 +49,9 @@ join {{ ref('orders') }}
 {{ adapter.get_relation('a', 'b', 'c').missing.anything() }}
 {% set columns = adapter.get_columns_in_relation(ref('orders')) %}{{ columns | length }}";
     insta::assert_snapshot!(capture(&[], code), @r#"
-    refs: orders, other.customers v2, named_for_the_graph
+    refs: orders, other.customers v2, orders, named_for_the_graph, orders
     sources: [("raw", "pay")]
-    config: {"materialized":"incremental","unique_key":["id","day"],"tags":["a","b"],"meta":{"owner":"me"},"pre_hook":["select 1"]}
+    config: {"materialized":"incremental","unique_key":["id","day"],"tags":["a","b"],"meta":{"owner":"me"},"pre_hook":"select 1"}
     macros: macro.dbt.is_incremental, macro.dbt.run_query
     this: false
     "#);

@@ -343,7 +343,7 @@ EXACT-KEY: rebuilt by customer_id, only the keys that changed, from partials by 
   raw_orders by fingerprint of 4 columns by day
 EXACT-KEY: rebuilt by customer_id, only the keys that changed
   raw_orders by fingerprint of 3 columns by customer_id
-  its aggregates can be kept per day of created_at: a changed day would then be read alone, and the keys in it put together from all days' partials: if a key has many rows a day, write meta: {highwater: {partials: day}} (hw help HW0517)
+  its aggregates can be kept per day of created_at: a changed day would then be read alone, and what it changes put together from all days' partials: if a key has many rows a day, write meta: {highwater: {partials: day}} (hw help HW0517)
 REFUSED: not built: it asks for partials, and its query cannot be split
   raw_orders by fingerprint of 2 columns by customer_id
   median(amount) is not made of the same of parts: leave it to a model of its own, rebuilt by key without partials

@@ -31,7 +31,15 @@ pub(super) fn search<'m>(
         "exposure" => keep(&|member| member.kind == ResourceType::Exposure && fits_parts(member, value)),
         "metric" => keep(&|member| member.kind == ResourceType::Metric && fits_parts(member, value)),
         "unit_test" => keep(&|member| member.kind == ResourceType::UnitTest && fits_parts(member, value)),
-        "path" => keep(&|member| member.paths().any(|path| fits_path(path, value))),
+        "path" => {
+            // The folders that a path names are those of the project: what lies in a package is meant when the project has the like.
+            let root =
+                manifest.nodes.values().find(|node| node.package_name == manifest.project_name).map(|node| &node.root);
+            let is_there = |member: &Member<'m>, path: &str| {
+                member.package == manifest.project_name || root.is_some_and(|root| root.join(path).exists())
+            };
+            keep(&|member| member.paths().any(|path| fits_path(path, value, &|found| is_there(member, found))))
+        }
         "file" => keep(&|member| fits_file(member.path, value)),
         "package" => {
             let package = if value == "this" { manifest.project_name.as_str() } else { value };
@@ -231,12 +239,12 @@ fn fits_parts(member: &Member<'_>, value: &str) -> bool {
     wanted.len() == name.len() + 1 && fits(member.package, wanted[0]) && pairs(&name, &wanted[1..])
 }
 
-/// A file, or a folder above it; wildcards stay within one step, `**` does not.
-fn fits_path(path: &str, value: &str) -> bool {
+/// A file, or a folder above it, if it `counts`; wildcards stay within one step, `**` does not.
+fn fits_path(path: &str, value: &str, counts: &dyn Fn(&str) -> bool) -> bool {
     let value = value.trim_start_matches("./").trim_end_matches('/');
     let wanted: Vec<&str> = value.split('/').collect();
     let steps: Vec<&str> = path.split('/').collect();
-    (1..=steps.len()).any(|length| fits_steps(&steps[..length], &wanted))
+    (1..=steps.len()).any(|length| fits_steps(&steps[..length], &wanted) && counts(&steps[..length].join("/")))
 }
 
 fn fits_steps(steps: &[&str], wanted: &[&str]) -> bool {

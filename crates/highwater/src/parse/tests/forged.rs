@@ -2,7 +2,7 @@
 //! thought of it.
 
 use crate::parse::index::{Index, Place};
-use crate::parse::{frame, package};
+use crate::parse::{package, read_part};
 use crate::project::stamp::Stamp;
 use crate::project::{self, FileKind, Found, Listing, Project};
 
@@ -92,8 +92,7 @@ pub(super) fn stamps(listing: &Listing) -> Stamps {
 /// Alters what is kept; `before` are the stamps at the last command.
 pub(super) fn forge(naive: Naive, settings: &Project, before: &Stamps) {
     let Some(place) = Place::of(settings) else { return };
-    let Ok(file) = std::fs::read(place.index()) else { return };
-    let Some(mut index) = frame::parts(&file).and_then(|parts| frame::decode::<Index>(parts.first()?)) else { return };
+    let Some(mut index) = read_part::<Index>(&place.index()) else { return };
     let listing = Listing::of(settings);
     for record in &mut index.files {
         let Some(found) = listing.files.iter().find(|found| record.is_of(found)) else { continue };
