@@ -74,6 +74,13 @@ pub struct GlobalArguments {
     #[arg(long, global = true, value_name = "DIR", env = "DBT_TARGET_PATH", hide_env_values = true)]
     pub target_path: Option<PathBuf>,
 
+    /// Take warnings for errors
+    #[arg(long, global = true, env = "DBT_WARN_ERROR", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub warn_error: bool,
+
+    #[arg(long, global = true, hide = true)]
+    pub no_warn_error: bool,
+
     /// Which warnings are errors, stay warnings, or are not said, as a YAML mapping: '{error: all, warn: [HW0417], silence: [HW0109]}'
     #[arg(long, global = true, value_name = "YAML", env = "DBT_WARN_ERROR_OPTIONS", hide_env_values = true)]
     pub warn_error_options: Option<String>,
@@ -94,6 +101,13 @@ pub struct GlobalArguments {
 
     #[command(flatten)]
     pub accepted: AcceptedArguments,
+}
+
+impl GlobalArguments {
+    /// Whether warnings are errors, unless the options on warnings say which.
+    pub fn fails_on_warnings(&self) -> bool {
+        self.warn_error && !self.no_warn_error
+    }
 }
 
 /// Reads a time as people write it: a number of seconds, minutes or hours.

@@ -34,7 +34,7 @@ impl Arguments {
 /// # Errors
 /// When no earlier run is named, or nothing could be started.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, arguments.nodes.warn_error, ui)?;
+    let session = nodes::open(global, ui)?;
     let ui = ui.for_session(&session);
     let mut options = nodes::options(Command::Clone, &arguments.nodes, global, &session)?;
     options.full_refresh = arguments.refresh.full_refresh;
@@ -55,5 +55,5 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     if ui.answers_json() {
         ui.answer_json(&nodes::results_json(&results))?;
     }
-    Ok(if results.succeeded(arguments.nodes.warn_error) { Exit::Ok } else { Exit::Failed })
+    Ok(if results.succeeded(global.fails_on_warnings()) { Exit::Ok } else { Exit::Failed })
 }

@@ -51,7 +51,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
             .help("until then: `hw docs generate` writes manifest.json and catalog.json for the site of your choice")
             .into());
     }
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let mut exit = Exit::Ok;
     if !arguments.no_compile {
         let mut options: RunOptions = nodes::plain_options(Command::Compile, global);

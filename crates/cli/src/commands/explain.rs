@@ -35,7 +35,7 @@ pub struct Arguments {
 /// # Errors
 /// When the project or the database cannot be read, or a named model does not exist.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let mut selection = project::selection(&arguments.selection, &session)?;
     selection.select.extend(arguments.models.iter().cloned());
     let nodes = selected_models(&session, &selection)?;

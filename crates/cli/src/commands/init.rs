@@ -97,7 +97,7 @@ fn look(global: &GlobalArguments, ui: &Ui) -> Outcome {
             .help("a project elsewhere: hw init --project-dir DIR")
             .into());
     }
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let found: Vec<String> = parse::found(&session).iter().map(|(word, number)| count(*number, word)).collect();
     let exact: Vec<&str> = exact::exact_nodes(&session).map(|node| node.name.as_str()).collect();
     let incremental: Vec<&str> = session

@@ -42,7 +42,7 @@ enum Form {
 /// # Errors
 /// When the project cannot be read, or the selection makes no sense.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let mut selection = project::selection(&arguments.selection, &session)?;
     let asked =
         |kind: &ResourceTypeArgument| matches!(kind, ResourceTypeArgument::All | ResourceTypeArgument::Analysis);

@@ -30,10 +30,6 @@ pub struct NodeArguments {
     #[arg(long, hide = true)]
     no_fail_fast: bool,
 
-    /// Take warnings for errors
-    #[arg(long, env = "DBT_WARN_ERROR", hide_env_values = true, value_parser = FalseyValueParser::new())]
-    pub warn_error: bool,
-
     #[command(flatten)]
     pub output: OutputArguments,
 }
@@ -131,10 +127,10 @@ impl EventTimeArguments {
 /// Opens the project of the flags and says what was strange in it.
 ///
 /// # Errors
-/// Everything wrong in the files; with `warn_error`, everything strange too.
-pub fn open(global: &GlobalArguments, warn_error: bool, ui: &Ui) -> Result<Session, Vec<Diagnostic>> {
+/// Everything wrong in the files; with `--warn-error`, everything strange too.
+pub fn open(global: &GlobalArguments, ui: &Ui) -> Result<Session, Vec<Diagnostic>> {
     let session = Session::open(&project::load_options(global).map_err(|problem| vec![problem])?)?;
-    let policy = Warnings::of(global, warn_error, &session).map_err(|problem| vec![problem])?;
+    let policy = Warnings::of(global, &session).map_err(|problem| vec![problem])?;
     let (mut warnings, notes): (Vec<_>, Vec<_>) =
         session.warnings.iter().partition(|warning| warning.severity == Severity::Warning);
     warnings.retain(|warning| policy.fate(warning) != Fate::Silent);
@@ -205,8 +201,8 @@ pub fn recorded_arguments(
         recorded.insert("select".to_owned(), json!(arguments.selection.select));
         recorded.insert("exclude".to_owned(), json!(arguments.selection.exclude));
         recorded.insert("fail_fast".to_owned(), json!(arguments.fail_fast));
-        recorded.insert("warn_error".to_owned(), json!(arguments.warn_error));
     }
+    recorded.insert("warn_error".to_owned(), json!(global.fails_on_warnings()));
     recorded
 }
 

@@ -17,9 +17,6 @@ use crate::ui::words::count;
 /// Reads the project, checks that it holds together, and writes target/manifest.json
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Take warnings for errors
-    #[arg(long)]
-    warn_error: bool,
     #[command(flatten)]
     pub output: OutputArguments,
 }
@@ -28,8 +25,8 @@ pub struct Arguments {
 ///
 /// # Errors
 /// Everything wrong in the files.
-pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, arguments.warn_error, ui)?;
+pub fn execute(_arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
+    let session = nodes::open(global, ui)?;
     let path = session.project.target_path.join("manifest.json");
     if !global.no_write_json {
         artifacts::write_manifest(&path, &session, &HashMap::new())?;

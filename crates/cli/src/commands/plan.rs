@@ -32,7 +32,7 @@ pub struct Arguments {
 /// # Errors
 /// When the project or the database cannot be read.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let plan = exact::plan(&session, &project::selection(&arguments.selection, &session)?)?;
     if ui.answers_json() {
         ui.answer_json(&plan)?;

@@ -22,9 +22,6 @@ pub struct Arguments {
     /// Folder with the run_results.json of the command to retry [default: the target folder]
     #[arg(long, value_name = "DIR", env = "DBT_STATE", hide_env_values = true)]
     state: Option<PathBuf>,
-    /// Take warnings for errors
-    #[arg(long)]
-    warn_error: bool,
     #[command(flatten)]
     pub output: OutputArguments,
 }
@@ -34,15 +31,15 @@ pub struct Arguments {
 /// # Errors
 /// When there is nothing to retry, or nothing could be run.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let first = nodes::open(global, false, ui)?;
+    let first = nodes::open(global, ui)?;
     let folder = arguments.state.clone().unwrap_or_else(|| first.project.target_path.clone());
     let earlier = Earlier::read(&folder)?;
     let command = earlier.command()?;
     // The variables of the first time count, unless others are given now.
     let global = earlier.global(global);
-    let session = nodes::open(&global, arguments.warn_error, ui)?;
+    let session = nodes::open(&global, ui)?;
     let mut options: RunOptions = nodes::plain_options(command, &global);
-    let warnings = Warnings::of(&global, arguments.warn_error, &session)?;
+    let warnings = Warnings::of(&global, &session)?;
     options.selection.only = Some(earlier.unfinished(warnings.fail_tests()));
     options.selection.state = Some(std::sync::Arc::new(PreviousState::default()));
     options.full_refresh = earlier.flag("full_refresh");

@@ -42,7 +42,7 @@ impl Arguments {
 /// # Errors
 /// When nothing could be run, or the plan is no longer what it was.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, arguments.nodes.warn_error, ui)?;
+    let session = nodes::open(global, ui)?;
     if let Some(hash) = &arguments.plan {
         refuse_another_plan(&session, arguments, hash)?;
     }
@@ -50,7 +50,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     options.full_refresh = arguments.refresh.full_refresh;
     options.empty = arguments.empty.is_wanted();
     arguments.event_time.apply(&mut options)?;
-    nodes::execute(&session, &options, &Warnings::of(global, arguments.nodes.warn_error, &session)?, ui)
+    nodes::execute(&session, &options, &Warnings::of(global, &session)?, ui)
 }
 
 /// The database is held by this process from here on, so nobody can change it between this look and the run.

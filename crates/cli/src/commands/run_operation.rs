@@ -29,7 +29,7 @@ pub struct Arguments {
 /// When there is no such macro, or nothing could be run.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let given = project::mapping("--args", &arguments.args)?;
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let ui = ui.for_session(&session);
     let mut options = nodes::plain_options(Command::RunOperation, global);
     options.arguments.insert("macro".to_owned(), arguments.name.as_str().into());

@@ -39,7 +39,7 @@ pub struct Arguments {
 /// # Errors
 /// When the project cannot be read, or the file cannot be written.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let path = session.project.root.join(runbook::FILE);
     if arguments.check {
         let written = std::fs::read_to_string(&path).ok();

@@ -35,10 +35,10 @@ impl Arguments {
 /// # Errors
 /// When nothing could be run.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, arguments.nodes.warn_error, ui)?;
+    let session = nodes::open(global, ui)?;
     let mut options = nodes::options(Command::Seed, &arguments.nodes, global, &session)?;
     options.full_refresh = arguments.refresh.full_refresh;
     options.empty = arguments.empty.is_wanted();
     options.show_loaded = arguments.show;
-    nodes::execute(&session, &options, &Warnings::of(global, arguments.nodes.warn_error, &session)?, ui)
+    nodes::execute(&session, &options, &Warnings::of(global, &session)?, ui)
 }

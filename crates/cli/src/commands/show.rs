@@ -36,7 +36,7 @@ pub struct Arguments {
 /// # Errors
 /// When nothing could be run.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let mut options = nodes::plain_options(Command::Show, global);
     options.selection = project::selection(&arguments.selection, &session)?;
     options.deferral = project::deferral(&arguments.selection, &options.selection, &session)?;

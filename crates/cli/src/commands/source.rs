@@ -51,7 +51,7 @@ impl Arguments {
 /// When nothing could be asked, or the results cannot be written.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let Action::Freshness = arguments.action;
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let ui = ui.for_session(&session);
     let mut options = nodes::plain_options(Command::Freshness, global);
     options.selection = project::selection(&arguments.selection, &session)?;

@@ -30,8 +30,8 @@ impl Arguments {
 /// # Errors
 /// When nothing could be run.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, arguments.nodes.warn_error, ui)?;
+    let session = nodes::open(global, ui)?;
     let mut options = nodes::options(Command::Test, &arguments.nodes, global, &session)?;
     options.store_failures = arguments.tests.store_failures;
-    nodes::execute(&session, &options, &Warnings::of(global, arguments.nodes.warn_error, &session)?, ui)
+    nodes::execute(&session, &options, &Warnings::of(global, &session)?, ui)
 }

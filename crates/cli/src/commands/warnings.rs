@@ -51,7 +51,7 @@ impl Warnings {
     ///
     /// # Errors
     /// `HW0002` when the options are not readable, or say the same twice.
-    pub fn of(global: &GlobalArguments, warn_error: bool, session: &Session) -> Result<Self, Diagnostic> {
+    pub fn of(global: &GlobalArguments, session: &Session) -> Result<Self, Diagnostic> {
         let flags = &session.project.flags;
         let written = match &global.warn_error_options {
             Some(text) => Some(project::mapping("--warn-error-options", text)?),
@@ -60,12 +60,12 @@ impl Warnings {
                 .and_then(Value::as_object)
                 .map(|flag| flag.clone().into_iter().collect()),
         };
-        if warn_error && global.warn_error_options.is_some() {
+        if global.fails_on_warnings() && global.warn_error_options.is_some() {
             return Err(wrong("--warn-error and --warn-error-options exclude each other"));
         }
         let mut warnings = written.map_or_else(|| Ok(Self::default()), |written| Self::read(&written))?;
         let flag = flags.get("warn_error").and_then(Value::as_bool).unwrap_or(false);
-        warnings.all |= warn_error || (flag && global.warn_error_options.is_none());
+        warnings.all |= global.fails_on_warnings() || (flag && global.warn_error_options.is_none());
         Ok(warnings)
     }
 

@@ -354,7 +354,7 @@ pub fn dotted(index: usize, total: usize, text: &str, status: &str) -> String {
 }
 
 /// The name in a unique id; data tests carry a digest behind it, unit tests their model before it.
-fn name_of(unique_id: &str) -> &str {
+pub fn name_of(unique_id: &str) -> &str {
     let part = if unique_id.starts_with("unit_test.") { 3 } else { 2 };
     unique_id.split('.').nth(part).unwrap_or(unique_id)
 }

@@ -87,7 +87,7 @@ fn failed_line(results: &RunResults, failures: u64) -> String {
         .results
         .iter()
         .filter(|result| result.failed())
-        .map(|result| result.unique_id.split('.').nth(2).unwrap_or(&result.unique_id))
+        .map(|result| super::run::name_of(&result.unique_id))
         .collect();
     let shown = names.iter().take(5).copied().collect::<Vec<_>>().join(", ");
     let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };

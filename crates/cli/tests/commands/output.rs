@@ -209,3 +209,19 @@ fn a_project_keeps_its_log() {
     std::fs::write(project.path("taken"), "").expect("written");
     project.ok(&["run", "--select", "fine", "--log-path", "taken/logs"]);
 }
+
+#[test]
+fn warnings_of_templates_are_errors_where_warnings_are() {
+    let project = TestProject::new("=== models/a.sql\n{% do exceptions.warn('be careful') %}select 1 as id\n");
+    assert_eq!(project.output(&["run"]).status.code(), Some(0));
+    // The flag may stand before the command, as every flag of dbt that all commands have, or come from the environment.
+    for arguments in [["--warn-error", "run"], ["run", "--warn-error"]] {
+        let output = project.output(&arguments);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("Compilation Error in model a (models/a.sql)"), "{told}");
+    }
+    let output = project.command(&["run"]).env("DBT_WARN_ERROR", "1").output().expect("hw starts");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(project.output(&["--warn-error", "run", "--no-warn-error"]).status.code(), Some(0));
+}

@@ -19,9 +19,17 @@ pub(crate) fn value(frame: &Frame) -> Value {
 struct Exceptions(Frame);
 
 impl Exceptions {
+    /// Whether the command takes warnings for errors.
+    fn are_errors(&self) -> bool {
+        let flag = |running: &super::scene::Running| running.flags.arguments.get("warn_error") == Some(&true.into());
+        self.0.scene.running().is_some_and(flag)
+    }
+
     fn method(&self, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
         let text = |index: usize, key: &str| arguments.get(index, key).map(ToString::to_string).unwrap_or_default();
         Err(match name {
+            // As dbt has it, such a warning taken for an error ends the template.
+            "warn" if self.are_errors() => Error::raised(text(0, "msg")),
             "warn" => {
                 self.0.scene.say(Message::Warning, &text(0, "msg"));
                 return Ok(Some(Value::from("")));

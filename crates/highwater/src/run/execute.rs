@@ -130,7 +130,7 @@ fn found(manifest: &Manifest) -> Vec<(&'static str, usize)> {
         ResourceType::UnitTest,
     ] {
         let number = manifest.nodes.values().filter(|node| node.resource_type == kind).count();
-        found.push((kind.word(), number));
+        found.push((if kind == ResourceType::UnitTest { "unit test" } else { kind.word() }, number));
     }
     found.push(("source", manifest.sources.len()));
     found.push(("exposure", manifest.exposures.len()));

@@ -89,7 +89,7 @@ pub fn resume(arguments: &ResumeArguments, global: &GlobalArguments, ui: &Ui) ->
 }
 
 fn applied(one: &One, staging: &Staging, resume: bool, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let file = files::open(&session, &one.id)?;
     let options = ApplyOptions {
         resume,
@@ -268,7 +268,7 @@ fn screen(applied: &Applied) -> String {
 /// # Errors
 /// When it was not published, or its partitions were written since.
 pub fn rollback(arguments: &RollbackArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let file = files::open(&session, &arguments.one.id)?;
     let undone: Vec<RolledBack> = on_site(&session, &file, &|_| {}, |site, at| backfill::rollback(site, &file, at))?
         .map_err(|error| error.diagnostic())?;
@@ -301,7 +301,7 @@ pub fn rollback(arguments: &RollbackArguments, global: &GlobalArguments, ui: &Ui
 /// # Errors
 /// When it is published.
 pub fn abandon(arguments: &AbandonArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let file = files::open(&session, &arguments.one.id)?;
     on_site(&session, &file, &|_| {}, |site, at| backfill::abandon(site, &file, at))?
         .map_err(|error| error.diagnostic())?;

@@ -55,7 +55,7 @@ fn known(session: &Session) -> Result<Vec<Entry>, Failure> {
 /// # Errors
 /// When the database cannot be read.
 pub fn list(_: &ListArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let entries = known(&session)?;
     let files = files::ids(&files::folder(&session));
     if ui.answers_json() {
@@ -91,7 +91,7 @@ pub fn list(_: &ListArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
 /// # Errors
 /// When there is no such backfill.
 pub fn show(arguments: &ShowArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let file = files::open(&session, &arguments.one.id)?;
     let entry = known(&session)?.into_iter().find(|entry| entry.id == file.backfill);
     if ui.answers_json() {
@@ -165,7 +165,7 @@ fn at_work(problems: &[Diagnostic], file: &PaceFile) -> Option<Pace> {
 /// # Errors
 /// When there is no such backfill.
 pub fn status(arguments: &StatusArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let file = files::open(&session, &arguments.one.id)?;
     let (entry, pace) = match known(&session) {
         Ok(entries) => (entries.into_iter().find(|entry| entry.id == file.backfill), None),

@@ -79,7 +79,7 @@ pub struct ApproveArguments {
 /// # Errors
 /// When nothing is to be done, or cannot be.
 pub fn plan(arguments: &PlanArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let selection = project::selection(&arguments.selection, &session)?;
     let request = Request {
         what: match (arguments.dirty, arguments.logic) {
@@ -191,7 +191,7 @@ fn screen(file: &File, path: &str) -> String {
 /// # Errors
 /// When there is no such plan.
 pub fn approve(arguments: &ApproveArguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, false, ui)?;
+    let session = nodes::open(global, ui)?;
     let mut file = files::open(&session, &arguments.one.id)?;
     let now = highwater::clock::now().map_err(|text| {
         Diagnostic::error("HW0414", format!("the variable {} is no moment: `{text}`", highwater::clock::VARIABLE))
