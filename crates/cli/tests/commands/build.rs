@@ -97,6 +97,15 @@ exposures:
     type: dashboard
     owner: {email: someone@example.com}
     depends_on: [ref('b')]
+  - name: report_of_what_failed
+    type: dashboard
+    owner: {email: someone@example.com}
+    depends_on: [ref('c')]
+models:
+  - name: c
+    columns: [{name: id, data_tests: [unique]}]
+=== models/c.sql
+select 1 as id union all select 1
 === macros/told.sql
 {% macro told(results) %}
   {% for result in results if execute and result.node.resource_type != 'model' %}
@@ -117,29 +126,39 @@ exit 1
 source_unique_landing_raw_id fail 1
 report skipped None
 other_report no-op 0
+report_of_what_failed no-op 0
+unique_c_id fail 1
 --- stderr
 [CLOCK]  Running with hw=0.1.0
-[CLOCK]  Found 2 models, 1 seed, 1 test, 1 source, 2 exposures, [COUNT] macros
+[CLOCK]  Found 3 models, 1 seed, 2 tests, 1 source, 3 exposures, [COUNT] macros
 [CLOCK]
 [CLOCK]  Concurrency: 1 thread (target='dev')
-[CLOCK]  1 of 5 START sql view model main.b ... [RUN]
-[CLOCK]  1 of 5 OK created sql view model main.b ... [OK in [TIME]]
-[CLOCK]  2 of 5 START test source_unique_landing_raw_id ... [RUN]
-[CLOCK]  2 of 5 FAIL 1 source_unique_landing_raw_id ... [FAIL 1 in [TIME]]
-[CLOCK]  3 of 5 SKIP sql view model main.a ... [SKIP]
-[CLOCK]  4 of 5 SKIP exposure report ... [SKIP]
-[CLOCK]  5 of 5 NO-OP exposure other_report ... [NO-OP]
+[CLOCK]  1 of 8 START sql view model main.b ... [RUN]
+[CLOCK]  1 of 8 OK created sql view model main.b ... [OK in [TIME]]
+[CLOCK]  2 of 8 START sql view model main.c ... [RUN]
+[CLOCK]  2 of 8 OK created sql view model main.c ... [OK in [TIME]]
+[CLOCK]  3 of 8 START test source_unique_landing_raw_id ... [RUN]
+[CLOCK]  3 of 8 FAIL 1 source_unique_landing_raw_id ... [FAIL 1 in [TIME]]
+[CLOCK]  4 of 8 SKIP sql view model main.a ... [SKIP]
+[CLOCK]  5 of 8 SKIP exposure report ... [SKIP]
+[CLOCK]  6 of 8 NO-OP exposure other_report ... [NO-OP]
+[CLOCK]  7 of 8 NO-OP exposure report_of_what_failed ... [NO-OP]
+[CLOCK]  8 of 8 START test unique_c_id ... [RUN]
+[CLOCK]  8 of 8 FAIL 1 unique_c_id ... [FAIL 1 in [TIME]]
 [CLOCK]  1 of 1 START hook: shop.on-run-end.0 ... [RUN]
 [CLOCK]  1 of 1 OK hook: shop.on-run-end.0 ... [OK in [TIME]]
 [CLOCK]
-[CLOCK]  Finished running 2 models, 1 data test, 2 exposures in [TIME] ([TIME]).
+[CLOCK]  Finished running 3 models, 2 data tests, 3 exposures in [TIME] ([TIME]).
 [CLOCK]
-[CLOCK]  Completed with 1 error, and 0 warnings:
+[CLOCK]  Completed with 2 errors, and 0 warnings:
 [CLOCK]  fail source_unique_landing_raw_id: Got 1 result, configured to fail if != 0
 [CLOCK]    hint: hw show --select source_unique_landing_raw_id
 [CLOCK]
-[CLOCK]  1 node failed in [TIME]: source_unique_landing_raw_id; 2 skipped, 3 fine
-[CLOCK]  Done. PASS=2 WARN=0 ERROR=1 SKIP=2 NO-OP=1 TOTAL=6
+[CLOCK]  fail unique_c_id: Got 1 result, configured to fail if != 0
+[CLOCK]    hint: hw show --select unique_c_id
+[CLOCK]
+[CLOCK]  2 nodes failed in [TIME]: source_unique_landing_raw_id, unique_c_id; 2 skipped, 5 fine
+[CLOCK]  Done. PASS=3 WARN=0 ERROR=2 SKIP=2 NO-OP=2 TOTAL=9
 "#);
 }
 

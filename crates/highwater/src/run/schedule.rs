@@ -191,7 +191,11 @@ fn edges(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool) ->
     let mut among = selected.clone();
     among.extend(manifest.sources.keys().cloned());
     let mut edges = nearest(&among);
-    block(&mut edges, &|index| among[index].starts_with("test.") || among[index].starts_with("unit_test."));
+    let begins = |index: usize, words: &[&str]| words.iter().any(|word| among[index].starts_with(word));
+    // What only tells of others does not wait for their tests.
+    block(&mut edges, &|index| begins(index, &["test.", "unit_test."]), &|index| {
+        !begins(index, &["test.", "unit_test.", "exposure.", "saved_query."])
+    });
     edges.truncate(selected.len());
     for parents in &mut edges {
         parents.retain(|parent| *parent < selected.len());
@@ -200,8 +204,8 @@ fn edges(manifest: &Manifest, selected: &IndexSet<String>, tests_block: bool) ->
     edges
 }
 
-/// What reads a node waits for the tests of the node.
-fn block(edges: &mut [BTreeSet<usize>], is_test: &dyn Fn(usize) -> bool) {
+/// What reads a node waits for the tests of the node, if it is of those that wait.
+fn block(edges: &mut [BTreeSet<usize>], is_test: &dyn Fn(usize) -> bool, waits: &dyn Fn(usize) -> bool) {
     let mut tests_of: HashMap<usize, Vec<usize>> = HashMap::new();
     for (test, parents) in edges.iter().enumerate().filter(|(test, _)| is_test(*test)) {
         for parent in parents {
@@ -209,7 +213,7 @@ fn block(edges: &mut [BTreeSet<usize>], is_test: &dyn Fn(usize) -> bool) {
         }
     }
     let mut blocking = Vec::new();
-    for (child, parents) in edges.iter().enumerate().filter(|(child, _)| !is_test(*child)) {
+    for (child, parents) in edges.iter().enumerate().filter(|(child, _)| waits(*child)) {
         let candidates: BTreeSet<usize> =
             parents.iter().filter_map(|parent| tests_of.get(parent)).flatten().copied().collect();
         // A test of several nodes blocks only what comes after all of them; otherwise it could wait for itself.
