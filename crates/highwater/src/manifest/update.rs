@@ -178,9 +178,9 @@ fn only_nodes(manifest: &Manifest, properties: &[Described], changed: &Files) ->
 fn same_tables(manifest: &Manifest, tables: &[Table<'_>], files: &Files) -> Result<(), Outdated> {
     let enabled = || tables.iter().map(|table| &table.node).filter(|node| node.config.enabled());
     let is_other = |node: &SourceNode| manifest.sources.get(&node.unique_id) != Some(node);
-    Outdated::when(enabled().any(is_other), "a source came or changed")?;
+    Outdated::when(enabled().any(is_other), "a source changed")?;
     let before = manifest.sources.values().filter(|node| files.contains(&node.package_name, &node.original_file_path));
-    Outdated::when(before.count() != enabled().count(), "a source went, or is there twice")
+    Outdated::when(before.count() != enabled().count(), "a source came or went")
 }
 
 /// How far a change of a node may reach.

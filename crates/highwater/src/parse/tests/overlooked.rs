@@ -16,6 +16,8 @@ type File = (&'static str, &'static str);
 /// A properties file, and what stands in it when it says nothing.
 const EXTRA: &str = "models/extra.yml";
 const NOTHING: File = (EXTRA, "version: 2\n");
+/// A source.
+const CLICKS: &str = "sources: [{name: web, tables: [{name: clicks}]}]\n";
 /// A model, without tests.
 const ODD: &str = "models: [{name: odd, columns: [{name: id}]}]\n";
 
@@ -65,16 +67,17 @@ const EDITS: &[(&str, &[File], File)] = &[
         )],
         NOTHING,
     ),
-    ("a source came or changed", &[NOTHING], (EXTRA, "sources: [{name: web, tables: [{name: clicks}]}]\n")),
+    ("a source changed", &[(EXTRA, CLICKS)], (EXTRA, "sources: [{name: web, tables: [{name: visits}]}]\n")),
     (
-        "a source came or changed",
-        &[(EXTRA, "sources: [{name: web, tables: [{name: clicks}]}]\n")],
+        "a source changed",
+        &[(EXTRA, CLICKS)],
         (EXTRA, "sources: [{name: web, tables: [{name: clicks, description: Clicks.}]}]\n"),
     ),
-    ("a source went, or is there twice", &[(EXTRA, "sources: [{name: web, tables: [{name: clicks}]}]\n")], NOTHING),
+    ("a source came or went", &[(EXTRA, CLICKS)], NOTHING),
+    // The same once more is an error.
     (
-        "a source went, or is there twice",
-        &[(EXTRA, "sources: [{name: web, tables: [{name: clicks}]}]\n")],
+        "a source came or went",
+        &[(EXTRA, CLICKS)],
         (EXTRA, "sources: [{name: web, tables: [{name: clicks}, {name: clicks}]}]\n"),
     ),
     // Another model has this place, this group is nowhere, and others read the private model.
