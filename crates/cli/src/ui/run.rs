@@ -300,8 +300,8 @@ fn exact_verb(report: &SwapReport) -> &'static str {
 /// Event name, text and status of a log line.
 fn log_words(description: &str, result: &NodeResult) -> (&'static str, String, String) {
     let time = format!("in {:.2}s", result.execution_time);
-    let bare = description.strip_prefix("test ").unwrap_or(description);
-    let is_test = description.starts_with("test ");
+    let tested = description.strip_prefix("test ").or_else(|| description.strip_prefix("unit_test "));
+    let (bare, is_test) = (tested.unwrap_or(description), tested.is_some());
     let is_seed = description.starts_with("seed ");
     let event = if is_test {
         "LogTestResult"
@@ -317,7 +317,9 @@ fn log_words(description: &str, result: &NodeResult) -> (&'static str, String, S
         Status::Pass => (format!("PASS {bare}"), good("PASS")),
         Status::Fail => (format!("FAIL {failures} {bare}"), bad(&format!("FAIL {failures}"))),
         Status::Warn => (format!("WARN {failures} {bare}"), warn(&format!("WARN {failures}"))),
-        Status::Skipped => return ("SkippingDetails", format!("SKIP {description}"), warn("SKIP")),
+        Status::Skipped => {
+            return ("SkippingDetails", format!("SKIP {}", skipped(description, &result.unique_id)), warn("SKIP"));
+        }
         Status::NoOp => return ("LogNodeNoOpResult", format!("NO-OP {description}"), "NO-OP".to_owned()),
         Status::PartialSuccess => {
             let message = result.message.as_deref().unwrap_or("PARTIAL SUCCESS");
@@ -344,6 +346,15 @@ fn log_words(description: &str, result: &NodeResult) -> (&'static str, String, S
         }
     };
     (event, text, format!("{status} {time}"))
+}
+
+/// What was skipped, as dbt says it: a table by schema and name, whatever it would have been built by.
+fn skipped(description: &str, unique_id: &str) -> String {
+    let is_relation = ["model.", "seed.", "snapshot."].iter().any(|kind| unique_id.starts_with(kind));
+    match description.rsplit(' ').next().and_then(|last| last.rsplit_once('.')).filter(|_| is_relation) {
+        Some((schema, _)) => format!("relation {schema}.{}", name_of(unique_id)),
+        None => description.to_owned(),
+    }
 }
 
 /// `1 of 3 START ... ........ [RUN]`

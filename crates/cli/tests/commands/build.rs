@@ -56,7 +56,7 @@ models:
     [CLOCK]  1 of 3 OK created sql view model main.a ... [OK in [TIME]]
     [CLOCK]  2 of 3 START test unique_a_id ... [RUN]
     [CLOCK]  2 of 3 FAIL 1 unique_a_id ... [FAIL 1 in [TIME]]
-    [CLOCK]  3 of 3 SKIP sql view model main.b ... [SKIP]
+    [CLOCK]  3 of 3 SKIP relation main.b ... [SKIP]
     [CLOCK]
     [CLOCK]  Finished running 2 models, 1 data test in [TIME] ([TIME]).
     [CLOCK]
@@ -139,7 +139,7 @@ unique_c_id fail 1
 [CLOCK]  2 of 8 OK created sql view model main.c ... [OK in [TIME]]
 [CLOCK]  3 of 8 START test source_unique_landing_raw_id ... [RUN]
 [CLOCK]  3 of 8 FAIL 1 source_unique_landing_raw_id ... [FAIL 1 in [TIME]]
-[CLOCK]  4 of 8 SKIP sql view model main.a ... [SKIP]
+[CLOCK]  4 of 8 SKIP relation main.a ... [SKIP]
 [CLOCK]  5 of 8 SKIP exposure report ... [SKIP]
 [CLOCK]  6 of 8 NO-OP exposure other_report ... [NO-OP]
 [CLOCK]  7 of 8 NO-OP exposure report_of_what_failed ... [NO-OP]

@@ -69,7 +69,7 @@ select * from {{ ref('a') }}
     [CLOCK]  Concurrency: 1 thread (target='dev')
     [CLOCK]  1 of 2 START sql view model main.a ... [RUN]
     [CLOCK]  1 of 2 ERROR creating sql view model main.a ... [ERROR in [TIME]]
-    [CLOCK]  2 of 2 SKIP sql view model main.b ... [SKIP]
+    [CLOCK]  2 of 2 SKIP relation main.b ... [SKIP]
     [CLOCK]
     [CLOCK]  Finished running 2 models in [TIME] ([TIME]).
     [CLOCK]

@@ -4,13 +4,15 @@
 //! - **Footprint**: of the subquery, everything.
 //! - **Dirty map**: the rows' own; and when the value changes, the slices of the rows for which the condition holds with one of the two values and
 //!   not with the other: the band between them.
-//! - **Condition**: the value is used in that condition and nowhere else, and has a type whose values come back from their texts.
+//! - **Condition**: the value is used in that condition and nowhere else, is one value (not `> all`), and has a type whose
+//!   values come back from their texts.
 //! - **Fallback**: everything, once the value has changed.
 //! - **Source**: exact.md 2.3.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
-use sqlparser::ast::{BinaryOperator, Expr};
+use sqlparser::ast::{BinaryOperator, Expr, visit_expressions};
 
 use super::computed::dirty_computed;
 use super::rows::{CHANGED, rows_sql};
@@ -53,7 +55,7 @@ fn band(
     let rows: BTreeSet<Id> = input.ids(&walk.tree.scans);
     let read = columns_of_all(&own);
     let named: BTreeSet<Id> = read.into_iter().filter(|id| id != value).collect();
-    if !named.is_subset(&rows) {
+    if !named.is_subset(&rows) || own.iter().any(holds_against_many) {
         return None;
     }
     let values = Target::values(&[*theirs], &walk.tree.columns)?;
@@ -72,6 +74,15 @@ fn band(
         reason: walk.tree.columns[*theirs].name.clone(),
     };
     Some(dirty_computed(walk, on, &values)?.into_iter().map(|term| term.then(&step)).collect())
+}
+
+/// Whether a condition holds a row against all values of a subquery, or any of them: there is no one value then.
+fn holds_against_many(condition: &Expr) -> bool {
+    let found = visit_expressions(condition, |part| match part {
+        Expr::AllOp { .. } | Expr::AnyOp { .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
 }
 
 /// The parts of a condition: `between` is two.

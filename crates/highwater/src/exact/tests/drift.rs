@@ -82,7 +82,7 @@ fn an_earlier_ledger_is_brought_up_to_date() {
     world.sql("update raw_orders set amount = 1 where order_id = 3");
     let report = world.run_and_compare(&known);
     assert_eq!((report.mode, report.replaced_count), (Mode::Incremental, 1));
-    assert_eq!(world.rows("select version from highwater.ledger"), "5");
+    assert_eq!(world.rows("select version from highwater.ledger"), "6");
 }
 
 #[test]
