@@ -55,4 +55,6 @@ pub use node::{
     Checksum, ColumnProperties, Dependencies, DocsBlock, Exposure, Fixture, MacroNode, Manifest, Metric, Node, NodeMap,
     Owner, RefCall, ResourceType, SavedQuery, SemanticModel, SourceNode, TestMetadata, UnitTest,
 };
+#[cfg(test)]
+pub(crate) use update::OVERLOOKED;
 pub(crate) use update::{Files, Outdated, may_change, together, update};

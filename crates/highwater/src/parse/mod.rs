@@ -124,9 +124,8 @@ fn again(place: &Place, settings: &Project, listing: &Listing) -> Result<Parsed,
     let mut index = Index::read(place)?;
     index.check_environment()?;
     let changed = index.changed(settings, listing)?;
-    if changed.files.iter().any(|found| !manifest::may_change(found.kind)) {
-        return Err(Outdated("a file that others depend on changed"));
-    }
+    let others_depend = changed.files.iter().any(|found| !manifest::may_change(found.kind));
+    Outdated::when(others_depend, "a file that others depend on changed")?;
     let mut project = settings.clone();
     let is_macro = |found: &&Found| matches!(found.kind, FileKind::Macro | FileKind::GenericTest);
     let unread = |_| Outdated("a file cannot be read");
@@ -153,9 +152,7 @@ fn again(place: &Place, settings: &Project, listing: &Listing) -> Result<Parsed,
         let warned =
             |warning: &Diagnostic| warning.labels.iter().any(|label| is_one_of(&files, settings, &label.file.path));
         let warnings = index.warnings();
-        if warnings.iter().any(warned) {
-            return Err(Outdated("there was something to say about a file"));
-        }
+        Outdated::when(warnings.iter().any(warned), "there was something to say about a file")?;
         let mut part = settings.clone();
         let wanted = |found: &&Found| files.contains(&package(settings, found).name, &found.path);
         let found: Vec<&Found> = listing.files.iter().filter(|found| !is_macro(found)).filter(wanted).collect();

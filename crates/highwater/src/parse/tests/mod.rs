@@ -7,11 +7,13 @@
 //! | `edits.rs` | what happens to projects |
 //! | `forged.rs` | naive variants: what is kept, altered so that one kind of change goes unseen |
 //! | `random.rs` | random edits, compared after each; the naive variants must be caught |
+//! | `overlooked.rs` | naive variants: a reason to give up what is kept goes unseen; for each the edit that shows it |
 //! | `broken.rs` | files that were cut short or altered, folders that cannot be written, commands at once |
 
 mod broken;
 mod edits;
 mod forged;
+mod overlooked;
 mod project;
 mod random;
 
