@@ -465,7 +465,6 @@ fn insert_sources(manifest: &mut Manifest, tables: Vec<Table<'_>>, issues: &mut 
     disabled
 }
 
-/// Groups, and nodes that name one that does not exist.
 /// A group in the shape of dbt's manifest.
 fn group(described: &Described) -> Value {
     let yaml = &described.yaml;
@@ -482,6 +481,7 @@ fn group(described: &Described) -> Value {
     })
 }
 
+/// Groups, and nodes that name one that does not exist.
 fn groups(manifest: &mut Manifest, properties: &[Described], drafts: &[Draft<'_>], issues: &mut Issues) {
     for described in properties.iter().filter(|described| described.list == "groups") {
         manifest.groups.insert(described.name.clone(), group(described));
