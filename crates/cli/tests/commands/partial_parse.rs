@@ -49,7 +49,7 @@ fn debugging_says_why_everything_was_parsed() {
     what was kept is used
     files came or went
     a file that others depend on changed
-    nodes came or went
+    a node went
     the nodes that are kept are of no use
     ");
 }
