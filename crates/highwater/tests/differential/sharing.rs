@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use highwater::engine::{Connection, Engine, Postgres, PostgresSettings, Relation};
-use highwater::exact::{self, Counts, ExactModel, RunIdentity, Scans, Surroundings, Writers};
-use highwater::manifest::{BatchSize, Policy};
+use highwater::exact::{self, Counts, ExactModel, Scans, Surroundings, Writers};
 use highwater_testbed::{Database, Server};
 
 use crate::engines::{On, difference};
+use crate::transactions::{by_day, run_number};
 
 struct World {
     // Dropped in this order: sessions, then the database, then its server.
@@ -42,33 +42,14 @@ impl World {
 
     /// A model of a day's events: all ask for the same columns, days and rows.
     fn model(&self, name: &str, what: &str) -> ExactModel {
-        ExactModel {
-            unique_id: format!("model.shop.{name}"),
-            relation: Relation::new(&self.database.name, "public", name),
-            sql: format!("select date_trunc('day', happened_at) as day, {what} as it from events group by 1"),
-            event_time: Some("day".into()),
-            batch_size: Some(BatchSize::Day),
-            begin: None,
-            unique_key: Vec::new(),
-            policy: Policy::Incremental,
-            audit_days: None,
-            audits: Vec::new(),
-            on_schema_change: "ignore".into(),
-            partials: None,
-            moment: None,
-            full_refresh: false,
-        }
+        let sql = format!("select date_trunc('day', happened_at) as day, {what} as it from events group by 1");
+        by_day(Relation::new(&self.database.name, "public", name), &sql)
     }
 
     /// Runs a model and holds it against a rebuild.
     fn run(&mut self, model: &ExactModel) {
         self.runs += 1;
-        let run = RunIdentity {
-            run_id: format!("run-{}", self.runs),
-            invocation_id: "sharing".into(),
-            started_at: "2026-02-10T00:00:00Z".parse().expect("moment"),
-            engine_version: "sharing".into(),
-        };
+        let run = run_number(self.runs);
         let engine = Arc::clone(&self.engine) as Arc<dyn Engine>;
         let writers = Writers::new(engine, std::time::Duration::ZERO);
         exact::run(self.session.as_mut(), model, &self.around, &run, Some(&writers)).expect("a run");

@@ -1,7 +1,7 @@
 //! PostgreSQL's transactions as versions: several writers who begin and commit in any order, with savepoints, beside a table that must be
 //! what a rebuild holds after every run; and the same with plain numbers for versions, which lose rows.
 
-use highwater::engine::Connection;
+use highwater::engine::{Connection, Relation};
 use highwater::exact::{self, Declared, Detect, ExactModel, Mode, RunIdentity, Surroundings, SwapReport};
 use highwater::manifest::{BatchSize, Policy};
 use rand::rngs::SmallRng;
@@ -14,6 +14,36 @@ const WRITERS: usize = 3;
 /// The same id in a column that knows of transactions and in one that does not.
 const EVENTS: &str = "create table events (event_id serial, writer integer, happened_at timestamp, amount integer, \
      written xid8 default pg_current_xact_id(), number bigint default pg_current_xact_id()::text::bigint)";
+
+/// A model of a table's days, which is in column `day`.
+pub fn by_day(relation: Relation, sql: &str) -> ExactModel {
+    ExactModel {
+        unique_id: format!("model.shop.{}", relation.identifier),
+        relation,
+        sql: sql.to_owned(),
+        event_time: Some("day".into()),
+        batch_size: Some(BatchSize::Day),
+        begin: None,
+        unique_key: Vec::new(),
+        policy: Policy::Incremental,
+        audit_days: None,
+        audits: Vec::new(),
+        on_schema_change: "ignore".into(),
+        full_refresh: false,
+        partials: None,
+        moment: None,
+    }
+}
+
+/// A run, by its number.
+pub fn run_number(number: u32) -> RunIdentity {
+    RunIdentity {
+        run_id: format!("run-{number}"),
+        invocation_id: "transactions".into(),
+        started_at: "2026-02-10T00:00:00Z".parse().expect("moment"),
+        engine_version: "transactions".into(),
+    }
+}
 
 struct World {
     place: Place,
@@ -42,33 +72,14 @@ impl World {
     }
 
     fn model(&self) -> ExactModel {
-        ExactModel {
-            unique_id: "model.shop.by_day".into(),
-            relation: self.place.relation("by_day"),
-            sql: "select date_trunc('day', happened_at) as day, count(*) as n, sum(amount) as total from events group by 1"
-                .into(),
-            event_time: Some("day".into()),
-            batch_size: Some(BatchSize::Day),
-            begin: None,
-            unique_key: Vec::new(),
-            policy: Policy::Incremental,
-            audit_days: None,
-            audits: Vec::new(),
-            on_schema_change: "ignore".into(),
-        partials: None,
-        moment: None,
-            full_refresh: false,
-        }
+        let sql =
+            "select date_trunc('day', happened_at) as day, count(*) as n, sum(amount) as total from events group by 1";
+        by_day(self.place.relation("by_day"), sql)
     }
 
     fn run(&mut self) -> (SwapReport, String) {
         self.runs += 1;
-        let run = RunIdentity {
-            run_id: format!("run-{}", self.runs),
-            invocation_id: "transactions".into(),
-            started_at: "2026-02-10T00:00:00Z".parse().expect("moment"),
-            engine_version: "transactions".into(),
-        };
+        let run = run_number(self.runs);
         let model = self.model();
         let report = exact::run(self.session.as_mut(), &model, &self.around, &run, None).expect("a run");
         let differs = difference(On::Postgres, self.session.as_mut(), &model.relation.sql(), &model.sql);

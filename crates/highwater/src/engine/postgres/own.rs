@@ -19,7 +19,7 @@ pub(super) const SEEN_NOW: &str =
 pub(super) const ID: &str = "select pg_current_xact_id_if_assigned()::text";
 
 impl Own {
-    /// Says that a transaction that is about to be committed is ours.
+    /// Says that a transaction that is about to end is ours.
     pub fn add(&self, id: u64) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
     }

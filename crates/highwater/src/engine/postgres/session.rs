@@ -56,7 +56,7 @@ impl Session {
         Self { client, settings, transaction: Transaction::None, locks, used, own, swaps: false, keeps_books: false }
     }
 
-    /// Says that the transaction that is about to be committed is ours, so that nobody takes it for somebody else's.
+    /// Says that the transaction that is about to end is ours, so that nobody takes it for somebody else's.
     fn own_up(&mut self) -> Result<(), EngineError> {
         let answer = self.query(own::ID)?;
         if let Some(id) = answer.scalar().and_then(|cell| cell.as_text()?.parse().ok()) {
