@@ -3,6 +3,7 @@
 use super::{Outcome, Verdict, VerifyOptions, verified};
 use crate::exact::ExactError;
 use crate::exact::job::Job;
+use crate::exact::tests::engines::On;
 use crate::exact::tests::world::{Known, World, daily, facts, largest, lifetime};
 
 fn verify(world: &mut World, known: &Known) -> Result<Verdict, ExactError> {
@@ -43,8 +44,8 @@ fn shown(verdict: &Verdict) -> String {
 
 #[test]
 fn what_a_run_built_is_equal() {
-    let mut world = World::with_orders();
-    for known in [daily(), facts(), lifetime(), largest()] {
+    let mut world = World::with_orders(On::DuckDb);
+    for known in [daily(), facts(On::DuckDb), lifetime(), largest()] {
         world.run(&known).expect("run");
         let before = world.ledger();
         let verdict = verify(&mut world, &known).expect("verdict");
@@ -56,8 +57,8 @@ fn what_a_run_built_is_equal() {
 
 #[test]
 fn differences_are_found_shown_and_explained() {
-    let mut world = World::with_orders();
-    let known = facts();
+    let mut world = World::with_orders(On::DuckDb);
+    let known = facts(On::DuckDb);
     world.run(&known).expect("run");
     world.sql(
         "update facts set amount = 31 where order_id = 3; delete from facts where created_at is null; \
@@ -96,9 +97,9 @@ Differs: 4 keys compared, 2 differ, 4 rows
 #[test]
 fn rows_that_change_places_between_columns_are_seen() {
     // Exclusive or of the columns' hashes, summed or not, is blind to this.
-    let mut world = World::new();
+    let mut world = World::new(On::DuckDb);
     world.sql("insert into raw_orders values (1, 1, '2026-02-01', 10, null), (2, 2, '2026-02-01', 20, null)");
-    let known = facts();
+    let known = facts(On::DuckDb);
     world.run(&known).expect("run");
     let blind = "select bit_xor(hash(order_id, amount)) from facts";
     let before = world.rows(blind);
@@ -114,7 +115,7 @@ fn rows_that_change_places_between_columns_are_seen() {
 
 #[test]
 fn fractions_are_compared_with_tolerance() {
-    let mut world = World::with_orders();
+    let mut world = World::with_orders(On::DuckDb);
     let mut known = daily();
     known.model.sql = "select date_trunc('day', created_at) as day, customer_id, sum(amount::double) / 3 as third from raw_orders group by 1, 2".into();
     known.analysis.slice.as_mut().expect("slice").pieces =
@@ -138,7 +139,7 @@ fn fractions_are_compared_with_tolerance() {
 
 #[test]
 fn what_cannot_be_compared_is_not_called_equal() {
-    let mut world = World::with_orders();
+    let mut world = World::with_orders(On::DuckDb);
     let mut known = daily();
     let verdict = verify(&mut world, &known).expect("verdict");
     assert_eq!(shown(&verdict), "NotCompared { reason: \"it has no table\" }: 0 days compared, 0 differ, 0 rows");
@@ -161,9 +162,9 @@ note: the columns differ: a rebuild has -more
 
 #[test]
 fn bisecting_finds_the_same() {
-    let mut world = World::with_orders();
+    let mut world = World::with_orders(On::DuckDb);
     world.sql("insert into raw_orders select 100 + n, 1 + n % 3, timestamp '2026-02-01' + to_hours(n % 100), n, null from range(500) as r(n)");
-    for known in [facts(), daily(), lifetime()] {
+    for known in [facts(On::DuckDb), daily(), lifetime()] {
         world.run(&known).expect("run");
     }
     world.sql(
@@ -171,7 +172,7 @@ fn bisecting_finds_the_same() {
          insert into facts select * from facts where order_id = 301; update facts set created_at = '2026-02-05 12:00' where order_id = 101; \
          update daily set revenue = revenue + 1 where day = '2026-02-02'; delete from lifetime where customer_id = 2",
     );
-    for known in [facts(), daily(), lifetime()] {
+    for known in [facts(On::DuckDb), daily(), lifetime()] {
         let mut found = [0, u64::MAX].map(|bisect_above| {
             let mut job = Job::new(world.session.as_mut(), &known.model, &world.around, "hw_verify");
             let options = VerifyOptions { bisect_above, ..VerifyOptions::default() };

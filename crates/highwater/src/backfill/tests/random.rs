@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use super::Naive;
 use super::workshop::{Workshop, dirty, named};
 use crate::backfill::{BackfillError, Event};
-use crate::engine::{Connection, Engine};
+use crate::engine::Connection;
 
 /// Trials of the right rules.
 const TRIALS: u64 = 8;

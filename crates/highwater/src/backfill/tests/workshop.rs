@@ -9,6 +9,7 @@ use crate::backfill::{
     Applied, ApplyOptions, Approval, BackfillError, BackfillModel, Event, File, Reached, Request, RolledBack, Site,
     What, abandon, apply, plan, rollback,
 };
+use crate::exact::tests::engines::On;
 use crate::exact::tests::world::{Known, World};
 use crate::exact::{ExactModel, RunIdentity, Surroundings};
 
@@ -82,7 +83,8 @@ impl Workshop {
 
     /// The same with other models.
     pub fn of(models: Vec<Known>) -> Self {
-        let mut shop = Self { world: World::with_orders(), models, naive: Vec::new(), alone: false, guard: None };
+        let mut shop =
+            Self { world: World::with_orders(On::DuckDb), models, naive: Vec::new(), alone: false, guard: None };
         for known in &shop.models {
             shop.world.announce(known);
         }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::Naive;
 use super::workshop::{Workshop, dirty, family};
-use crate::engine::Engine;
 use crate::exact::build::build;
 use crate::exact::job::Job;
 use crate::exact::{Mode, RunIdentity, Writers};
@@ -36,7 +35,7 @@ fn overtaken(naive: Option<Naive>) -> Vec<String> {
                 engine_version: "duckdb-test".into(),
             };
             let mut job = Job::new(session.as_mut(), &known.model, &around, "hw");
-            job.writers = Some(Writers::new(engine.clone() as Arc<dyn Engine>, Duration::ZERO));
+            job.writers = Some(Writers::new(engine.clone(), Duration::ZERO));
             job.reached = Some(&mut stop);
             build(&mut job, &run, &|request| known.analyse(request))
         });

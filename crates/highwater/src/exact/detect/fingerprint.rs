@@ -212,7 +212,7 @@ fn looked_at(_: &Job, _: &Input) -> &'static str {
 fn looked_at(job: &Job, input: &Input) -> String {
     match job.naive {
         Some(Naive::PostImagesOnly) => " and bool_or(now)".to_owned(),
-        Some(Naive::MoreThanChanged) => " or abs(hash(p)::hugeint) % 3 = 0".to_owned(),
+        Some(Naive::MoreThanChanged) => format!(" or {} % 3 = 0", job.dialect.key_hash(&["p".to_owned()])),
         Some(Naive::BeyondTheNewest) => format!(
             " and p > (select max({}) from {}.fingerprints where model = {} and probe = {})",
             ledger_column(&input.probe.group),

@@ -4,25 +4,38 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::differential::seeds;
-use super::world::{Known, World, relation};
+use super::engines::{On, on_both_engines};
+use super::world::{Known, World};
 use crate::exact::detect::fingerprint::Naive;
-use crate::exact::explain::explain;
-use crate::exact::job::Job;
 use crate::exact::{Declared, Detect, ExactError, Mode, SwapReport};
 
-fn row_version(no_deletes: bool, audit_days: Option<u32>) -> Declared {
+on_both_engines![
+    tables_are_exact_while_promises_are_kept,
+    deleted_rows_show_in_the_count_of_a_table_that_only_grows,
+    looking_strictly_beyond_the_newest_version_is_noticed,
+    taking_promises_for_kept_is_noticed,
+    an_audit_finds_a_broken_promise_within_its_days_and_says_so,
+    days_without_a_run_are_made_up_for,
+    what_is_declared_can_change_without_a_rebuild,
+    a_moment_alone_is_no_version,
+    explain_names_the_detector_and_its_promise,
+    an_input_that_is_seen_anew_leaves_what_is_known_of_the_others,
+];
+
+/// In PostgreSQL a number is a version only where its writers commit in its order, which those here do.
+fn row_version(on: On, no_deletes: bool, audit_days: Option<u32>) -> Declared {
     Declared {
         detect: Detect::RowVersion,
         version: "seq".into(),
-        commit_order: false,
+        commit_order: on == On::Postgres,
         by_transaction: false,
         no_deletes,
         audit_days,
     }
 }
 
-fn append_only(audit_days: Option<u32>) -> Declared {
-    Declared { detect: Detect::AppendOnly, ..row_version(false, audit_days) }
+fn append_only(on: On, audit_days: Option<u32>) -> Declared {
+    Declared { detect: Detect::AppendOnly, ..row_version(on, false, audit_days) }
 }
 
 /// Models of several shapes over one table of events.
@@ -34,19 +47,19 @@ fn models() -> Vec<Known> {
         (
             "newest",
             "day:happened_at",
-            "select event_id, customer_id, happened_at, amount from events qualify row_number() over (partition by customer_id order by happened_at desc nulls last, event_id) = 1",
+            "with n as (select *, row_number() over (partition by customer_id order by happened_at desc nulls last, event_id) as place from events) select event_id, customer_id, happened_at, amount from n where place = 1",
         ),
     ]
     .map(|(name, cut, sql)| Known::of(name, cut, sql))
     .to_vec()
 }
 
-fn world(declared: &Declared) -> World {
-    let mut world = World::new();
+fn world(on: On, declared: &Declared) -> World {
+    let mut world = World::new(on);
     world.sql("create table events (event_id integer, customer_id integer, happened_at timestamp, amount integer, seq bigint)");
-    world.around.detectors.insert(relation("events"), declared.clone());
+    world.around.detectors.insert(world.relation("events"), declared.clone());
     // The newest event of a customer is one only when no two events have one number.
-    world.around.unique.insert(relation("events"), vec![vec!["event_id".to_owned()]]);
+    world.around.unique.insert(world.relation("events"), vec![vec!["event_id".to_owned()]]);
     world
 }
 
@@ -73,7 +86,7 @@ fn change(random: &mut SmallRng, writers: Writers, event: &mut u32, seq: &mut u3
     let day = if random.random_bool(0.1) {
         "null".to_owned()
     } else {
-        format!("timestamp '2026-02-01' + interval {hours} hours")
+        format!("timestamp '2026-02-01' + interval '{hours} hours'")
     };
     match (writers, kind) {
         (Writers::Correct | Writers::Anything, 0 | 1) => {
@@ -95,9 +108,9 @@ fn broken(report: &SwapReport) -> Vec<&str> {
 }
 
 /// Walks, a day at a time or several runs on one day, and returns the first table that is not what a rebuild holds.
-fn walk(seed: u64, declared: &Declared, writers: Writers, daily: bool, naive: Option<Naive>) -> Option<String> {
+fn walk(on: On, seed: u64, declared: &Declared, writers: Writers, daily: bool, naive: Option<Naive>) -> Option<String> {
     let mut random = SmallRng::seed_from_u64(seed);
-    let mut world = world(declared);
+    let mut world = world(on, declared);
     world.naive = naive;
     let models = models();
     let (mut event, mut seq) = (0, 0);
@@ -125,68 +138,63 @@ fn walk(seed: u64, declared: &Declared, writers: Writers, daily: bool, naive: Op
 }
 
 /// Declarations with writers who keep them.
-fn kept() -> Vec<(Declared, Writers, bool)> {
+fn kept(on: On) -> Vec<(Declared, Writers, bool)> {
     vec![
-        (row_version(true, None), Writers::Correct, false),
-        (row_version(true, Some(3)), Writers::Correct, true),
-        (row_version(false, Some(1)), Writers::Anything, true),
-        (append_only(None), Writers::Add, false),
-        (append_only(Some(7)), Writers::Add, true),
+        (row_version(on, true, None), Writers::Correct, false),
+        (row_version(on, true, Some(3)), Writers::Correct, true),
+        (row_version(on, false, Some(1)), Writers::Anything, true),
+        (append_only(on, None), Writers::Add, false),
+        (append_only(on, Some(7)), Writers::Add, true),
     ]
 }
 
-#[test]
-fn tables_are_exact_while_promises_are_kept() {
-    for (declared, writers, daily) in kept() {
+fn tables_are_exact_while_promises_are_kept(on: On) {
+    for (declared, writers, daily) in kept(on) {
         for seed in seeds() {
-            if let Some(wrong) = walk(seed, &declared, writers, daily, None) {
+            if let Some(wrong) = walk(on, seed, &declared, writers, daily, None) {
                 panic!("{declared:?}: {wrong}");
             }
         }
     }
 }
 
-#[test]
-fn deleted_rows_show_in_the_count_of_a_table_that_only_grows() {
+fn deleted_rows_show_in_the_count_of_a_table_that_only_grows(on: On) {
     for seed in seeds() {
-        let wrong = walk(seed, &append_only(None), Writers::Delete, false, None);
+        let wrong = walk(on, seed, &append_only(on, None), Writers::Delete, false, None);
         assert_eq!(wrong, None);
     }
 }
 
 /// Of tables that only grow this need not be tried: their row count would give it away.
-#[test]
-fn looking_strictly_beyond_the_newest_version_is_noticed() {
-    let declared = row_version(true, None);
+fn looking_strictly_beyond_the_newest_version_is_noticed(on: On) {
+    let declared = row_version(on, true, None);
     let naive = Some(Naive::BeyondTheVersion);
-    let noticed = (0..8).any(|seed| walk(seed, &declared, Writers::Correct, false, naive).is_some());
+    let noticed = (0..8).any(|seed| walk(on, seed, &declared, Writers::Correct, false, naive).is_some());
     assert!(noticed, "a filter on > max(seq) goes unnoticed");
 }
 
-#[test]
-fn taking_promises_for_kept_is_noticed() {
+fn taking_promises_for_kept_is_noticed(on: On) {
     for (declared, writers, daily) in
-        [(row_version(false, Some(1)), Writers::Anything, true), (append_only(Some(1)), Writers::Delete, true)]
+        [(row_version(on, false, Some(1)), Writers::Anything, true), (append_only(on, Some(1)), Writers::Delete, true)]
     {
-        let noticed = (0..8).any(|seed| walk(seed, &declared, writers, daily, Some(Naive::NoAudit)).is_some());
+        let noticed = (0..8).any(|seed| walk(on, seed, &declared, writers, daily, Some(Naive::NoAudit)).is_some());
         assert!(noticed, "{declared:?}: without an audit nothing is noticed");
     }
 }
 
 /// Rows for ten days, and a model over them.
-fn ten_days(declared: &Declared) -> (World, Known) {
-    let mut world = world(declared);
+fn ten_days(on: On, declared: &Declared) -> (World, Known) {
+    let mut world = world(on, declared);
     world.sql(
-        "insert into events select i, i % 3, timestamp '2026-02-01' + interval (i) hour, i, i from range(240) made(i)",
+        "insert into events select i, i % 3, timestamp '2026-02-01' + i * interval '1 hour', i, i from generate_series(0, 239) made(i)",
     );
     let known = models().remove(0);
     world.run_and_compare(&known);
     (world, known)
 }
 
-#[test]
-fn an_audit_finds_a_broken_promise_within_its_days_and_says_so() {
-    let (mut world, known) = ten_days(&append_only(Some(4)));
+fn an_audit_finds_a_broken_promise_within_its_days_and_says_so(on: On) {
+    let (mut world, known) = ten_days(on, &append_only(on, Some(4)));
     world.sql("update events set amount = 1000 where event_id = 5");
     let mut found = Vec::new();
     for day in 1..=4 {
@@ -202,21 +210,19 @@ fn an_audit_finds_a_broken_promise_within_its_days_and_says_so() {
     assert_eq!(world.ledger(), before);
 }
 
-#[test]
-fn days_without_a_run_are_made_up_for() {
-    let (mut world, known) = ten_days(&row_version(false, Some(7)));
+fn days_without_a_run_are_made_up_for(on: On) {
+    let (mut world, known) = ten_days(on, &row_version(on, false, Some(7)));
     world.sql("delete from events where event_id in (5, 100)");
     world.day = 30;
     let report = world.run_and_compare(&known);
     assert_eq!((report.replaced_count, broken(&report).len()), (2, 0), "deletions were left to the audit");
 }
 
-#[test]
-fn what_is_declared_can_change_without_a_rebuild() {
-    let (mut world, known) = ten_days(&row_version(true, None));
-    for declared in [None, Some(append_only(Some(7))), Some(row_version(true, None)), None] {
+fn what_is_declared_can_change_without_a_rebuild(on: On) {
+    let (mut world, known) = ten_days(on, &row_version(on, true, None));
+    for declared in [None, Some(append_only(on, Some(7))), Some(row_version(on, true, None)), None] {
         world.around.detectors.clear();
-        world.around.detectors.extend(declared.map(|declared| (relation("events"), declared)));
+        world.around.detectors.extend(declared.map(|declared| (world.relation("events"), declared)));
         world.sql("insert into events select max(event_id) + 1, 1, '2026-02-03', 1, max(seq) + 1 from events");
         let report = world.run_and_compare(&known);
         assert_eq!((report.mode, report.replaced_count), (Mode::Incremental, 1));
@@ -224,20 +230,20 @@ fn what_is_declared_can_change_without_a_rebuild() {
     }
 }
 
-#[test]
-fn a_moment_alone_is_no_version() {
-    let mut stamped = row_version(true, None);
+fn a_moment_alone_is_no_version(on: On) {
+    let mut stamped = Declared { commit_order: false, ..row_version(on, true, None) };
     stamped.version = "happened_at".into();
-    let mut world = world(&stamped);
+    let mut world = world(on, &stamped);
     let known = models().remove(0);
     let error = world.run(&known).expect_err("a moment");
     let diagnostic = error.diagnostic();
-    insta::assert_snapshot!(format!("{}\n{}", diagnostic.title, diagnostic.notes.join("\n")), @r"
+    let said = format!("{}\n{}", diagnostic.title, diagnostic.notes.join("\n"));
+    insta::assert_snapshot!(said.replace("timestamp without time zone", "TIMESTAMP"), @r"
     events cannot be detect: row_version
     happened_at is TIMESTAMP, a moment: a row can be stamped early and committed late, and nobody who looks beyond the newest stamp would ever see it
     ");
     stamped.version = "revision".into();
-    world.around.detectors.insert(relation("events"), stamped.clone());
+    world.around.detectors.insert(world.relation("events"), stamped.clone());
     let error = world.run(&known).expect_err("no such column");
     assert!(
         matches!(&error, ExactError::Detector { problem, .. } if problem == "it has no column revision"),
@@ -245,19 +251,20 @@ fn a_moment_alone_is_no_version() {
     );
     stamped.version = "happened_at".into();
     stamped.commit_order = true;
-    world.around.detectors.insert(relation("events"), stamped);
+    world.around.detectors.insert(world.relation("events"), stamped);
     world.run_and_compare(&known);
 }
 
-#[test]
-fn explain_names_the_detector_and_its_promise() {
+fn explain_names_the_detector_and_its_promise(on: On) {
+    let order = " and seq rises in the order of commits";
     let mut lines = Vec::new();
-    for declared in [row_version(true, None), append_only(Some(7))] {
-        let mut world = world(&declared);
+    for declared in [row_version(on, true, None), append_only(on, Some(7))] {
+        let mut world = world(on, &declared);
         let known = models().remove(0);
-        let mut job = Job::new(world.session.as_mut(), &known.model, &world.around, "hw");
-        let explanation = explain(&mut job, &|request| known.analyse(request)).expect("explanation");
-        lines.push(format!("{}: {}", explanation.inputs[0].detector, explanation.inputs[0].contract));
+        let explanation = world.explain(&known).expect("explanation");
+        let contract = &explanation.inputs[0].contract;
+        assert_eq!(contract.contains(order), declared.commit_order, "{contract}");
+        lines.push(format!("{}: {}", explanation.inputs[0].detector, contract.replace(&format!(",{order}"), "")));
     }
     insta::assert_snapshot!(lines.join("\n"), @r"
     row_version by seq: promised: every write gives the row a seq not below any committed before; no row is deleted or changes its day
@@ -266,10 +273,9 @@ fn explain_names_the_detector_and_its_promise() {
 }
 
 /// One input is seen anew, because its table has become another exact model; what the ledger remembers of the other input must stay.
-#[test]
-fn an_input_that_is_seen_anew_leaves_what_is_known_of_the_others() {
-    let (mut world, _) = ten_days(&row_version(false, Some(1)));
-    world.sql("create table raw_people as select i as customer_id, i % 2 as kind from range(3) made(i)");
+fn an_input_that_is_seen_anew_leaves_what_is_known_of_the_others(on: On) {
+    let (mut world, _) = ten_days(on, &row_version(on, false, Some(1)));
+    world.sql("create table raw_people as select i as customer_id, i % 2 as kind from generate_series(0, 2) made(i)");
     let people = Known::of("people", "key:customer_id", "select customer_id, kind from raw_people");
     world.run_and_compare(&people);
     let known = Known::of(

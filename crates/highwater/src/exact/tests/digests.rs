@@ -1,23 +1,29 @@
 //! Many groups are compared in buckets first, and a table as a whole: whatever changes in one of them must still be found, and nothing else.
 
-use super::world::{World, daily, facts, relation};
+use super::engines::{On, on_both_engines};
+use super::world::{World, daily, facts};
 use crate::exact::Mode;
 use crate::exact::detect::fingerprint::Naive;
 
+on_both_engines![
+    one_customer_among_many_is_found,
+    a_row_of_the_table_that_was_changed_by_hand_is_found,
+    counting_rows_is_not_enough,
+];
+
 /// Ten customers, an order of each on a day of its own.
-fn customers() -> World {
-    let mut world = World::new();
+fn customers(on: On) -> World {
+    let mut world = World::new(on);
     world.sql(
-        "insert into raw_customers select n, 'north' from range(10) as numbers(n); \
-         insert into raw_orders select n, n, timestamp '2026-02-01' + to_days(cast(n as integer)), 10, null from range(10) as numbers(n)",
+        "insert into raw_customers select n, 'north' from generate_series(0, 9) as numbers(n); \
+         insert into raw_orders select n, n, timestamp '2026-02-01' + n * interval '1 day', 10, null from generate_series(0, 9) as numbers(n)",
     );
     world
 }
 
-#[test]
-fn one_customer_among_many_is_found() {
-    let mut world = customers();
-    let known = facts();
+fn one_customer_among_many_is_found(on: On) {
+    let mut world = customers(on);
+    let known = facts(on);
     world.run_and_compare(&known);
     for (change, days) in [
         ("update raw_customers set region = 'south' where customer_id = 3", 1),
@@ -37,9 +43,8 @@ fn one_customer_among_many_is_found() {
     }
 }
 
-#[test]
-fn a_row_of_the_table_that_was_changed_by_hand_is_found() {
-    let mut world = World::with_orders();
+fn a_row_of_the_table_that_was_changed_by_hand_is_found(on: On) {
+    let mut world = World::with_orders(on);
     let known = daily();
     world.run_and_compare(&known);
     for change in [
@@ -54,10 +59,9 @@ fn a_row_of_the_table_that_was_changed_by_hand_is_found() {
     }
 }
 
-#[test]
-fn counting_rows_is_not_enough() {
-    let mut world = customers();
-    let known = facts();
+fn counting_rows_is_not_enough(on: On) {
+    let mut world = customers(on);
+    let known = facts(on);
     world.run_and_compare(&known);
     world.naive = Some(Naive::CountsOnly);
     world.sql("update raw_customers set region = 'south' where customer_id = 3");
@@ -66,7 +70,7 @@ fn counting_rows_is_not_enough() {
     world.naive = None;
     world.run_and_compare(&known);
     world.naive = Some(Naive::CountsOnly);
-    world.sql(&format!("update {} set amount = amount + 1 where order_id = 4", relation("facts").identifier));
+    world.sql("update facts set amount = amount + 1 where order_id = 4");
     world.run(&known).expect("a run");
     assert_ne!(world.difference(&known), "", "a change by hand");
 }

@@ -1,12 +1,22 @@
 //! A ledger and a table that have come apart, and rows that people may not expect to be there.
 
+use super::engines::{On, on_both_engines};
 use super::world::{Known, World, daily};
 use crate::engine::Relation;
 use crate::exact::Mode;
 
-#[test]
-fn a_table_is_compared_in_turns_where_that_is_enough() {
-    let mut world = World::with_orders();
+on_both_engines![
+    a_table_is_compared_in_turns_where_that_is_enough,
+    a_table_brought_back_from_a_copy_is_mended_day_by_day,
+    a_ledger_brought_back_from_a_copy_is_believed_no_further_than_it_goes,
+    an_earlier_ledger_is_brought_up_to_date,
+    rows_before_the_beginning_and_of_days_to_come_are_counted,
+    one_model_in_two_schemas_is_two_tables,
+    what_is_gone_is_forgotten_when_something_new_is_built,
+];
+
+fn a_table_is_compared_in_turns_where_that_is_enough(on: On) {
+    let mut world = World::with_orders(on);
     let mut known = daily();
     known.model.audit_days = Some(3);
     world.run_and_compare(&known);
@@ -32,12 +42,11 @@ fn a_table_is_compared_in_turns_where_that_is_enough() {
     assert_eq!(world.run_and_compare(&known).replaced_count, 2);
 }
 
-#[test]
-fn a_table_brought_back_from_a_copy_is_mended_day_by_day() {
-    let mut world = World::with_orders();
+fn a_table_brought_back_from_a_copy_is_mended_day_by_day(on: On) {
+    let mut world = World::with_orders(on);
     let known = daily();
     world.run_and_compare(&known);
-    world.sql("create table copy as from daily");
+    world.sql("create table copy as select * from daily");
     world.sql("update raw_orders set amount = 1 where order_id = 3");
     world.run_and_compare(&known);
     world.sql("drop table daily; alter table copy rename to daily");
@@ -45,28 +54,26 @@ fn a_table_brought_back_from_a_copy_is_mended_day_by_day() {
     assert_eq!((report.mode, report.replaced_count), (Mode::Incremental, 1));
 }
 
-#[test]
-fn a_ledger_brought_back_from_a_copy_is_believed_no_further_than_it_goes() {
-    let mut world = World::with_orders();
+fn a_ledger_brought_back_from_a_copy_is_believed_no_further_than_it_goes(on: On) {
+    let mut world = World::with_orders(on);
     let known = daily();
     world.run_and_compare(&known);
     let tables = ["models", "partitions", "inputs", "fingerprints", "runs"];
     for table in tables {
-        world.sql(&format!("create table copy_{table} as from highwater.{table}"));
+        world.sql(&format!("create table copy_{table} as select * from highwater.{table}"));
     }
     world.sql("update raw_orders set amount = 1 where order_id = 3; delete from raw_orders where order_id = 4");
     world.run_and_compare(&known);
     for table in tables {
-        world.sql(&format!("delete from highwater.{table}; insert into highwater.{table} from copy_{table}"));
+        world.sql(&format!("delete from highwater.{table}; insert into highwater.{table} select * from copy_{table}"));
     }
     world.sql("update raw_orders set amount = 2 where order_id = 1");
     let report = world.run_and_compare(&known);
     assert_eq!((report.mode, report.dirty_count), (Mode::Incremental, 3));
 }
 
-#[test]
-fn an_earlier_ledger_is_brought_up_to_date() {
-    let mut world = World::with_orders();
+fn an_earlier_ledger_is_brought_up_to_date(on: On) {
+    let mut world = World::with_orders(on);
     let known = daily();
     world.run_and_compare(&known);
     world.sql("drop table highwater.leases; drop table highwater.dirty; drop table highwater.compared; update highwater.ledger set version = 1");
@@ -85,9 +92,8 @@ fn an_earlier_ledger_is_brought_up_to_date() {
     assert_eq!(world.rows("select version from highwater.ledger"), "6");
 }
 
-#[test]
-fn rows_before_the_beginning_and_of_days_to_come_are_counted() {
-    let mut world = World::with_orders();
+fn rows_before_the_beginning_and_of_days_to_come_are_counted(on: On) {
+    let mut world = World::with_orders(on);
     let mut known = daily();
     known.model.begin = Some("2026-02-02".into());
     world.sql("insert into raw_orders values (7, 1, '2026-12-15', 5, null)");
@@ -95,9 +101,8 @@ fn rows_before_the_beginning_and_of_days_to_come_are_counted() {
     assert_eq!((report.excluded_null_rows, report.early_rows, report.future_rows), (1, 1, 1));
 }
 
-#[test]
-fn one_model_in_two_schemas_is_two_tables() {
-    let mut world = World::with_orders();
+fn one_model_in_two_schemas_is_two_tables(on: On) {
+    let mut world = World::with_orders(on);
     let known = daily();
     let mut other = daily();
     world.sql("create schema dev");
@@ -111,9 +116,8 @@ fn one_model_in_two_schemas_is_two_tables() {
 }
 
 /// A model that was removed leaves its rows until its table is gone, too.
-#[test]
-fn what_is_gone_is_forgotten_when_something_new_is_built() {
-    let mut world = World::with_orders();
+fn what_is_gone_is_forgotten_when_something_new_is_built(on: On) {
+    let mut world = World::with_orders(on);
     let gone = daily();
     world.run_and_compare(&gone);
     let rows = |world: &mut World| {
@@ -123,7 +127,7 @@ fn what_is_gone_is_forgotten_when_something_new_is_built() {
         |name: &str| Known::of(name, "key:customer_id", "select customer_id, count(*) as n from raw_orders group by 1");
     world.run_and_compare(&by_key("second"));
     assert_eq!(rows(&mut world), "main.daily\nmain.second", "its table stands");
-    world.around.in_project.insert(gone.model.relation.clone());
+    world.around.in_project.insert(world.own(&gone).model.relation);
     world.sql("drop table daily");
     world.run_and_compare(&by_key("third"));
     assert_eq!(rows(&mut world), "main.daily\nmain.second\nmain.third", "the project has it: the table will be missed");

@@ -8,7 +8,8 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::differential::seeds;
-use super::world::{Known, World, relation};
+use super::engines::On;
+use super::world::{Known, World};
 use crate::exact::detect::fingerprint::Naive;
 use crate::exact::explain::explain;
 use crate::exact::job::Job;
@@ -23,7 +24,8 @@ struct Shelf {
 
 impl Shelf {
     fn new() -> Self {
-        let mut shelf = Self { world: World::new(), folder: tempfile::tempdir().expect("a folder"), written: 0 };
+        let mut shelf =
+            Self { world: World::new(On::DuckDb), folder: tempfile::tempdir().expect("a folder"), written: 0 };
         for name in ["orders_1.parquet", "orders_2.parquet"] {
             shelf.write(name, "select i as order_id, i % 3 as customer_id, timestamp '2026-02-01' + interval (i * 5) hour as created_at, i as amount from range(20) made(i)");
         }
@@ -49,7 +51,7 @@ impl Shelf {
         let view = format!("select * from read_parquet('{folder}/orders_*.parquet')");
         self.world.sql(&format!("create or replace view orders as {view}"));
         let text = ViewText { unique_id: "model.shop.orders".into(), sql: view };
-        self.world.around.views.insert(relation("orders"), text);
+        self.world.around.views.insert(self.world.relation("orders"), text);
         [
             ("rows_of", "day:created_at", format!("select * from read_parquet(['{folder}/orders_1.parquet', '{folder}/orders_[23].parquet']) where amount > 3")),
             (

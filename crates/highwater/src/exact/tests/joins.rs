@@ -6,9 +6,11 @@ use rand::Rng;
 use rand::rngs::SmallRng;
 
 use super::differential;
+use super::engines::{On, on_both_engines};
 use super::world::{Known, World};
-use crate::exact::explain::explain;
-use crate::exact::job::Job;
+use super::written::written;
+
+on_both_engines![every_join_is_always_what_a_rebuild_holds, every_join_has_its_rule, rules_got_wrong_are_noticed,];
 
 /// Name, how it is cut, query, and what `explain` must say of it at least: `I` by interval, `K` by key, `W` widened, `F` full.
 pub(super) const SHAPES: &[(&str, &str, char, &str)] = &[
@@ -254,16 +256,14 @@ pub(super) const SHAPES: &[(&str, &str, char, &str)] = &[
     ),
 ];
 
-fn shapes(names: &[&str]) -> Vec<Known> {
-    SHAPES
-        .iter()
-        .filter(|(name, ..)| names.is_empty() || names.contains(name))
-        .map(|(name, cut, _, sql)| Known::of(name, cut, sql))
-        .collect()
+/// The shapes that an engine can write: all, or those of the given names.
+fn shapes(on: On, names: &[&str]) -> Vec<Known> {
+    let wanted = SHAPES.iter().filter(|(name, ..)| names.is_empty() || names.contains(name));
+    wanted.filter_map(|(name, cut, _, sql)| Some(Known::of(name, cut, &written(on, sql)?))).collect()
 }
 
-fn world() -> World {
-    let mut world = differential::world();
+fn world(on: On) -> World {
+    let mut world = differential::world(on);
     world.sql(
         "create table raw_plans (plan_id integer, customer_id integer, starts timestamp, ends timestamp, price integer); \
          create table raw_terms (customer_id integer, valid_from timestamp, valid_to timestamp, rate integer); \
@@ -309,27 +309,26 @@ fn change(random: &mut SmallRng) -> String {
 }
 
 /// Walks, and returns the first table that is not what a rebuild holds, with the step.
-fn walk(seed: u64, steps: u32, models: &[Known]) -> Option<String> {
-    differential::walk_in(&mut world(), change, seed, steps, models)
+fn walk(on: On, seed: u64, steps: u32, models: &[Known]) -> Option<String> {
+    differential::walk_in(&mut world(on), change, seed, steps, models)
 }
 
-#[test]
-fn every_join_is_always_what_a_rebuild_holds() {
-    let models = shapes(&[]);
+fn every_join_is_always_what_a_rebuild_holds(on: On) {
+    let models = shapes(on, &[]);
     for seed in differential::seeds() {
-        if let Some(wrong) = walk(seed, 10, &models) {
+        if let Some(wrong) = walk(on, seed, 10, &models) {
             panic!("{wrong}");
         }
     }
 }
 
-#[test]
-fn every_join_has_its_rule() {
-    let mut world = world();
+fn every_join_has_its_rule(on: On) {
+    let mut world = world(on);
     let mut wrong = Vec::new();
-    for ((name, _, expected, _), known) in SHAPES.iter().zip(shapes(&[])) {
-        let mut job = Job::new(world.session.as_mut(), &known.model, &world.around, "hw");
-        let explanation = explain(&mut job, &|request| known.analyse(request)).expect("explanation");
+    for known in shapes(on, &[]) {
+        let name = &known.model.relation.identifier;
+        let (_, _, expected, _) = SHAPES.iter().find(|shape| shape.0 == name).expect("its shape");
+        let explanation = world.explain(&known).expect("explanation");
         let class = explanation.class.word();
         let found = match class {
             "EXACT-INTERVAL" => 'I',
@@ -346,8 +345,7 @@ fn every_join_has_its_rule() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-#[test]
-fn rules_got_wrong_are_noticed() {
+fn rules_got_wrong_are_noticed(on: On) {
     for (mutant, names) in [
         (Mutant::SeriesByItsStart, &["days_of_plans"][..]),
         (Mutant::OrphansForgotten, &["right"]),
@@ -360,8 +358,8 @@ fn rules_got_wrong_are_noticed() {
         (Mutant::SubqueryIgnored, &["nested"]),
         (Mutant::JoinAnchorOnly, &["calendar"]),
     ] {
-        let naive = shapes(names).into_iter().map(|known| Known { read: Some(Some(mutant)), ..known });
+        let naive = shapes(on, names).into_iter().map(|known| Known { read: Some(Some(mutant)), ..known });
         let naive: Vec<Known> = naive.collect();
-        assert!((0..12).any(|seed| walk(seed, 20, &naive).is_some()), "{mutant:?} goes unnoticed");
+        assert!((0..12).any(|seed| walk(on, seed, 20, &naive).is_some()), "{mutant:?} goes unnoticed");
     }
 }

@@ -1,6 +1,7 @@
 //! `asof` joins of rows that may have no moment are refused; those of rows that have one are not.
 
-use super::world::{Known, World, relation};
+use super::engines::On;
+use super::world::{Known, World};
 use crate::engine::Cell;
 use crate::exact::explain::explain;
 use crate::exact::job::Job;
@@ -37,7 +38,7 @@ const CLOSED: &[&str] = &[
 ];
 
 fn world() -> World {
-    let mut world = World::with_orders();
+    let mut world = World::with_orders(On::DuckDb);
     world.sql("create table raw_terms (customer_id integer, valid_from timestamp, rate integer)");
     world
 }
@@ -77,7 +78,7 @@ fn a_declaration_counts() {
     let mut world = world();
     let joined = OPEN[0];
     let columns = || vec!["created_at".to_owned()];
-    world.around.never_null.insert(relation("raw_orders"), columns());
+    world.around.never_null.insert(world.relation("raw_orders"), columns());
     assert_eq!(refused(&mut world, joined), None);
     world.around.never_null.clear();
     // One of the database needs no declaration.
@@ -86,17 +87,17 @@ fn a_declaration_counts() {
     // A view's own columns count as well as a table's.
     let view = ViewText { unique_id: "model.shop.named".into(), sql: "select * from raw_orders".into() };
     world.sql("create view named as select * from raw_orders");
-    world.around.views.insert(relation("named"), view);
+    world.around.views.insert(world.relation("named"), view);
     let viewed = joined.replace("raw_orders", "named");
     assert!(refused(&mut world, &viewed).is_some());
-    world.around.never_null.insert(relation("named"), columns());
+    world.around.never_null.insert(world.relation("named"), columns());
     assert_eq!(refused(&mut world, &viewed), None);
 }
 
 /// Why all this: as soon as the engine has one answer for such rows, the rule is too strict.
 #[test]
 fn the_engine_has_several_answers_for_a_row_without_a_moment() {
-    let mut world = World::with_orders();
+    let mut world = World::with_orders(On::DuckDb);
     world.sql(
         "create table history as select 1 as k, timestamp '2026-01-01' as since, 7 as rate; \
          create table few as select 1 as k, cast(null as timestamp) as moment; \

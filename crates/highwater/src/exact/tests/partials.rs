@@ -1,46 +1,61 @@
 //! Partials: aggregations of many kinds kept by way of a table per key and day, through random changes and through accidents.
 
 use super::differential::{seeds, walk_in, world};
+use super::engines::{On, on_both_engines};
 use super::shapes::{PARTIALS, change};
-use super::world::{Known, World, relation};
+use super::world::{Known, World};
+use super::written::written;
 use crate::engine::Relation;
 use crate::exact::detect::fingerprint::Naive;
 use crate::exact::explain::with_partials;
-use crate::exact::job::Job;
 use crate::exact::partials::{pair, table};
 use crate::exact::{ExactError, Mode, PlannedModel, plan};
 use crate::manifest::BatchSize;
 
-fn shapes(names: &[&str]) -> Vec<Known> {
+on_both_engines![
+    every_aggregation_is_always_what_a_rebuild_holds,
+    partials_got_wrong_are_noticed,
+    a_query_as_two,
+    what_cannot_be_split,
+    a_moment_is_needed,
+    a_changed_day_costs_that_day_and_its_keys,
+    a_run_that_ends_between_the_two,
+    partials_changed_by_hand_are_mended,
+    other_logic_other_steps_and_a_full_refresh,
+    without_the_line_nothing_is_left,
+    what_a_plan_says,
+    what_explain_says,
+];
+
+fn shapes(on: On, names: &[&str]) -> Vec<Known> {
     let wanted = PARTIALS.iter().filter(|(name, ..)| names.is_empty() || names.contains(name));
     wanted
         .map(|(name, key, moment, sql)| {
             let cut = if key.is_empty() { "whole".to_owned() } else { format!("key:{key}") };
-            Known::of(name, &cut, sql).by_day_of(moment)
+            let sql = written(on, sql).expect("every engine has these aggregates");
+            Known::of(name, &cut, &sql).by_day_of(moment)
         })
         .collect()
 }
 
-fn shape(name: &str) -> Known {
-    shapes(&[name]).pop().expect("a shape")
+fn shape(on: On, name: &str) -> Known {
+    shapes(on, &[name]).pop().expect("a shape")
 }
 
-fn kept(name: &str) -> Relation {
-    table(&relation(name))
+fn kept(world: &World, name: &str) -> Relation {
+    table(&world.relation(name))
 }
 
-#[test]
-fn every_aggregation_is_always_what_a_rebuild_holds() {
-    let models = shapes(&[]);
+fn every_aggregation_is_always_what_a_rebuild_holds(on: On) {
+    let models = shapes(on, &[]);
     for seed in seeds().map(|seed| 100 + seed) {
-        if let Some(wrong) = walk_in(&mut world(), change, seed, 6, &models) {
+        if let Some(wrong) = walk_in(&mut world(on), change, seed, 6, &models) {
             panic!("{wrong}");
         }
     }
 }
 
-#[test]
-fn partials_got_wrong_are_noticed() {
+fn partials_got_wrong_are_noticed(on: On) {
     for (naive, name) in [
         (Naive::PartialsOnlyAdded, "sums"),
         (Naive::PartialsOnlyAdded, "extremes"),
@@ -48,21 +63,20 @@ fn partials_got_wrong_are_noticed() {
         (Naive::PartialsLeftBehind, "joined"),
     ] {
         let noticed = (0..8).any(|seed| {
-            let mut world = world();
+            let mut world = world(on);
             world.naive = Some(naive);
-            walk_in(&mut world, change, seed, 15, &shapes(&[name])).is_some()
+            walk_in(&mut world, change, seed, 15, &shapes(on, &[name])).is_some()
         });
         assert!(noticed, "{naive:?} goes unnoticed by {name}");
     }
 }
 
 /// The two queries that a query is.
-#[test]
-fn a_query_as_two() {
-    let mut world = world();
+fn a_query_as_two(on: On) {
+    let mut world = world(on);
     let mut lines = Vec::new();
     for name in ["computed", "handed_on", "averages", "everything_at_once"] {
-        let model = shape(name).model;
+        let model = shape(on, name).model;
         let pair = pair(world.session.as_mut(), &model, &world.around).expect("a pair");
         lines.push(format!("-- {name}\n{}\n--\n{}", pair.stored.sql, pair.combined.sql));
     }
@@ -106,9 +120,8 @@ from "shop"."highwater"."partials_of_everything_at_once_c1c3fa47" as hw_partials
 }
 
 /// What cannot be split says why.
-#[test]
-fn what_cannot_be_split() {
-    let mut world = World::with_orders();
+fn what_cannot_be_split(on: On) {
+    let mut world = World::with_orders(on);
     world.sql("create table measured as select 1 as k, 2::double as x, timestamp '2026-02-01' as seen_at");
     let mut lines = Vec::new();
     for sql in [
@@ -176,10 +189,9 @@ select k, count(*) as n from (select k from measured) group by k
 }
 
 /// A moment that nobody named, and one that the tables do not have.
-#[test]
-fn a_moment_is_needed() {
-    let mut world = World::with_orders();
-    let mut model = shape("sums").model;
+fn a_moment_is_needed(on: On) {
+    let mut world = World::with_orders(on);
+    let mut model = shape(on, "sums").model;
     model.moment = None;
     let error = pair(world.session.as_mut(), &model, &world.around).err().expect("no pair");
     let told = format!("{:?}", error.diagnostic());
@@ -190,10 +202,9 @@ fn a_moment_is_needed() {
     assert!(pair(world.session.as_mut(), &model, &world.around).is_err());
 }
 
-#[test]
-fn a_changed_day_costs_that_day_and_its_keys() {
-    let mut world = World::with_orders();
-    let known = shape("sums");
+fn a_changed_day_costs_that_day_and_its_keys(on: On) {
+    let mut world = World::with_orders(on);
+    let known = shape(on, "sums");
     assert_eq!(world.run_and_compare(&known).mode, Mode::New);
     world.sql("insert into raw_orders values (7, 1, '2026-02-01 18:00', 5, null)");
     let report = world.run_and_compare(&known);
@@ -205,11 +216,10 @@ fn a_changed_day_costs_that_day_and_its_keys() {
 }
 
 /// A run that died behind its partials: the next one finds that they have moved on.
-#[test]
-fn a_run_that_ends_between_the_two() {
+fn a_run_that_ends_between_the_two(on: On) {
     for then in ["select 1", "delete from raw_orders where order_id = 2", "update raw_orders set customer_id = 2"] {
-        let mut world = World::with_orders();
-        let known = shape("sums");
+        let mut world = World::with_orders(on);
+        let known = shape(on, "sums");
         world.run_and_compare(&known);
         world.sql("update raw_orders set amount = amount + 1 where customer_id = 1");
         let halves = pair(world.session.as_mut(), &known.model, &world.around).expect("a pair");
@@ -221,30 +231,28 @@ fn a_run_that_ends_between_the_two() {
     }
 }
 
-#[test]
-fn partials_changed_by_hand_are_mended() {
-    let name = kept("sums").sql();
+fn partials_changed_by_hand_are_mended(on: On) {
     for accident in [
-        format!("drop table {name}"),
-        format!("delete from {name} where hw_key_1 = 1"),
-        format!("update {name} set hw_part_1 = 999"),
-        format!("alter table {name} drop column hw_part_1"),
+        "drop table KEPT",
+        "delete from KEPT where hw_key_1 = 1",
+        "update KEPT set hw_part_1 = 999",
+        "alter table KEPT drop column hw_part_1",
         // By hand and in the source at once, so that the partials look right when they are looked at.
-        format!("delete from {name} where hw_key_1 = 2; delete from raw_orders where customer_id = 2"),
+        "delete from KEPT where hw_key_1 = 2; delete from raw_orders where customer_id = 2",
     ] {
-        let mut world = World::with_orders();
-        let known = shape("sums");
+        let mut world = World::with_orders(on);
+        let known = shape(on, "sums");
         world.run_and_compare(&known);
+        let accident = accident.replace("KEPT", &kept(&world, "sums").sql());
         world.sql(&accident);
         world.run_and_compare(&known);
         assert_eq!(world.run_and_compare(&known).mode, Mode::Unchanged, "{accident}");
     }
 }
 
-#[test]
-fn other_logic_other_steps_and_a_full_refresh() {
-    let mut world = World::with_orders();
-    let known = shape("sums");
+fn other_logic_other_steps_and_a_full_refresh(on: On) {
+    let mut world = World::with_orders(on);
+    let known = shape(on, "sums");
     world.run_and_compare(&known);
     let mut filtered = known.clone();
     filtered.model.sql = known.model.sql.replace("from raw_orders", "from raw_orders where order_id > 1");
@@ -263,15 +271,14 @@ fn other_logic_other_steps_and_a_full_refresh() {
 }
 
 /// Taking the line away takes the table away, and what the ledger knew of it.
-#[test]
-fn without_the_line_nothing_is_left() {
-    let mut world = World::with_orders();
-    let known = shape("sums");
+fn without_the_line_nothing_is_left(on: On) {
+    let mut world = World::with_orders(on);
+    let known = shape(on, "sums");
     world.run_and_compare(&known);
     let mut plain = known.clone();
     plain.model.partials = None;
     assert_eq!(world.run_and_compare(&plain).mode, Mode::Whole);
-    let kept = kept("sums");
+    let kept = kept(&world, "sums");
     assert_eq!(world.session.kind(&kept).expect("kind"), None);
     assert_eq!(
         world.rows(&format!("select model from highwater.partitions where model like '%{}%'", kept.identifier)),
@@ -282,10 +289,9 @@ fn without_the_line_nothing_is_left() {
     world.run_and_compare(&known);
 }
 
-#[test]
-fn what_a_plan_says() {
-    let mut world = World::with_orders();
-    let known = shape("sums");
+fn what_a_plan_says(on: On) {
+    let mut world = World::with_orders(on);
+    let known = shape(on, "sums");
     let mut lines = Vec::new();
     let mut planned = |world: &mut World, when: &str| {
         let run = world.identity();
@@ -319,10 +325,9 @@ asked for: sums Whole 0 dirty Some("partials are kept of it from now on")
 "#);
 }
 
-#[test]
-fn what_explain_says() {
-    let mut world = World::with_orders();
-    let known = shape("sums");
+fn what_explain_says(on: On) {
+    let mut world = World::with_orders(on);
+    let known = shape(on, "sums");
     world.run_and_compare(&known);
     let mut lines = Vec::new();
     let mut plain = known.clone();
@@ -348,6 +353,7 @@ REFUSED: not built: it asks for partials, and its query cannot be split
   raw_orders by fingerprint of 2 columns by customer_id
   median(amount) is not made of the same of parts: leave it to a model of its own, rebuilt by key without partials
 "#);
-    let mut job = Job::new(world.session.as_mut(), &known.model, &world.around, "hw");
-    assert!(job.columns(&kept("sums")).expect("columns").iter().any(|column| column.name == "hw_interval"));
+    let kept = kept(&world, "sums");
+    let columns = world.session.columns(&kept).expect("columns");
+    assert!(columns.iter().any(|column| column.name == "hw_interval"));
 }

@@ -1,14 +1,23 @@
 //! What plans and explanations say.
 
-use super::world::{Known, World, best, daily, facts, largest, lifetime, regional, relation};
-use crate::exact::explain::explain;
-use crate::exact::job::Job;
+use super::engines::{On, on_both_engines};
+use super::world::{Known, World, best, daily, facts, largest, lifetime, regional};
 use crate::exact::{Explanation, Plan, PlanState, PlannedModel};
 
+on_both_engines![
+    a_plan_foresees_and_the_run_agrees,
+    tables_that_are_rebuilt_first_are_waited_for,
+    one_model_that_fails_leaves_the_others_planned,
+    explanations,
+];
+
 fn plan(world: &mut World, models: &[Known]) -> Plan {
-    let planned: Vec<PlannedModel> =
-        models.iter().map(|known| PlannedModel::Exact(Box::new(known.model.clone()))).collect();
+    let planned = planned(world, models);
     plan_of(world, models, &planned)
+}
+
+fn planned(world: &World, models: &[Known]) -> Vec<PlannedModel> {
+    models.iter().map(|known| PlannedModel::Exact(Box::new(world.own(known).model))).collect()
 }
 
 fn plan_of(world: &mut World, models: &[Known], planned: &[PlannedModel]) -> Plan {
@@ -55,14 +64,13 @@ fn shown(plan: &Plan) -> String {
     lines.join("\n")
 }
 
-fn family() -> Vec<Known> {
-    vec![facts(), regional(), best(), daily(), lifetime(), largest()]
+fn family(on: On) -> Vec<Known> {
+    vec![facts(on), regional(), best(), daily(), lifetime(), largest()]
 }
 
-#[test]
-fn a_plan_foresees_and_the_run_agrees() {
-    let mut world = World::with_orders();
-    let models = family();
+fn a_plan_foresees_and_the_run_agrees(on: On) {
+    let mut world = World::with_orders(on);
+    let models = family(on);
     for known in &models {
         world.announce(known);
     }
@@ -120,22 +128,21 @@ fn a_plan_foresees_and_the_run_agrees() {
     }
 }
 
-#[test]
-fn tables_that_are_rebuilt_first_are_waited_for() {
-    let mut world = World::with_orders();
-    let models = [daily(), facts(), regional()];
+fn tables_that_are_rebuilt_first_are_waited_for(on: On) {
+    let mut world = World::with_orders(on);
+    let models = [daily(), facts(on), regional()];
     for known in &models {
         world.announce(known);
     }
     for known in &models {
         world.run_and_compare(known);
     }
-    let mut planned = vec![PlannedModel::Rebuilt {
+    let mut all = vec![PlannedModel::Rebuilt {
         unique_id: "model.shop.raw_customers".into(),
-        relation: relation("raw_customers"),
+        relation: world.relation("raw_customers"),
     }];
-    planned.extend(models.iter().map(|known| PlannedModel::Exact(Box::new(known.model.clone()))));
-    insta::assert_snapshot!(shown(&plan_of(&mut world, &models, &planned)), @r#"
+    all.extend(planned(&world, &models));
+    insta::assert_snapshot!(shown(&plan_of(&mut world, &models, &all)), @r#"
 0 with work: 0 of 12 partitions, 0 of 16 rows
 daily Unchanged 0 days of 4, 0 new
 facts Waits waits for raw_customers 0 days of 4, 0 new
@@ -143,19 +150,21 @@ regional Waits waits for facts 0 days of 4, 0 new
 "#);
 }
 
-#[test]
-fn one_model_that_fails_leaves_the_others_planned() {
-    let mut world = World::with_orders();
-    let mut models = [daily(), facts(), lifetime()];
+fn one_model_that_fails_leaves_the_others_planned(on: On) {
+    let mut world = World::with_orders(on);
+    let mut models = [daily(), facts(on), lifetime()];
     for known in &models {
         world.run_and_compare(known);
     }
     world.sql("update raw_customers set region = 'x'");
-    models[1].analysis.terms[1].steps[0].sql = "select error('cannot walk')::timestamp as p from {changed}".into();
-    insta::assert_snapshot!(shown(&plan(&mut world, &models)), @r#"
+    models[1].analysis.terms[1].steps[0].sql = "select nothing as p from {changed}".into();
+    let plan = plan(&mut world, &models);
+    let words = plan.models[1].problem.as_deref().expect("a problem");
+    assert!(words.contains("nothing"), "{words}");
+    insta::assert_snapshot!(shown(&plan).replace(words, "the engine's words"), @r#"
 0 with work: 0 of 7 partitions, 0 of 7 rows
 daily Unchanged 0 days of 4, 0 new
-facts Refused 0 days of 0, 0 new: Invalid Input Error: cannot walk
+facts Refused 0 days of 0, 0 new: the engine's words
 lifetime Unchanged 0 keys of 3, 0 new
 "#);
 }
@@ -171,18 +180,16 @@ fn explained(explanation: &Explanation) -> String {
     lines.join("\n")
 }
 
-#[test]
-fn explanations() {
-    let mut world = World::with_orders();
-    let models = family();
+fn explanations(on: On) {
+    let mut world = World::with_orders(on);
+    let models = family(on);
     for known in &models {
         world.announce(known);
         world.run_and_compare(known);
     }
     let mut texts = Vec::new();
     for known in &models {
-        let mut job = Job::new(world.session.as_mut(), &known.model, &world.around, "hw");
-        texts.push(explained(&explain(&mut job, &|_| known.analysis.clone()).expect("explanation")));
+        texts.push(explained(&world.explain(known).expect("explanation")));
     }
     insta::assert_snapshot!(texts.join("\n"), @r#"
     facts is EXACT-INTERVAL: rebuilt by day of created_at, only the days that changed

@@ -1,8 +1,16 @@
 //! One scan of a source serves every model of a run that reads it; and never when the source may have been written since.
 
+use super::engines::{On, on_both_engines};
 use super::world::{Known, World, daily, facts};
 use crate::exact::detect::fingerprint::Naive;
 use crate::exact::{Counts, Mode, Scans};
+
+on_both_engines![
+    what_was_written_between_two_models_is_scanned_for,
+    a_source_that_another_model_swaps_into_is_scanned_for,
+    a_view_is_scanned_by_everyone,
+    sharing_whatever_was_written_would_be_noticed,
+];
 
 /// Models that ask the same of the orders: what was there, by day.
 fn five() -> Vec<Known> {
@@ -27,7 +35,7 @@ fn run(world: &mut World, models: &[Known]) -> Counts {
 
 #[test]
 fn one_scan_serves_every_model_of_a_run() {
-    let mut world = World::with_orders();
+    let mut world = World::with_orders(On::DuckDb);
     let models = five();
     assert_eq!(run(&mut world, &models), Counts { taken: 1, spared: 4 }, "the first run");
     assert_eq!(run(&mut world, &models), Counts { taken: 1, spared: 4 }, "nothing changed");
@@ -38,12 +46,12 @@ fn one_scan_serves_every_model_of_a_run() {
 
 #[test]
 fn customers_by_key_are_shared_as_orders_by_day_are() {
-    let mut world = World::new();
+    let mut world = World::new(On::DuckDb);
     world.sql(
         "insert into raw_customers select n, 'north' from range(10) as numbers(n); \
          insert into raw_orders select n, n, timestamp '2026-02-01' + to_days(cast(n as integer)), 10, null from range(10) as numbers(n)",
     );
-    let facts = facts();
+    let facts = facts(On::DuckDb);
     let mut others = facts.clone();
     others.model.relation.identifier = "others".into();
     let models = [facts, others];
@@ -60,9 +68,8 @@ fn customers_by_key_are_shared_as_orders_by_day_are() {
     }
 }
 
-#[test]
-fn what_was_written_between_two_models_is_scanned_for() {
-    let mut world = World::with_orders();
+fn what_was_written_between_two_models_is_scanned_for(on: On) {
+    let mut world = World::with_orders(on);
     let models = five();
     run(&mut world, &models);
     world.around.scans = Scans::default();
@@ -75,9 +82,8 @@ fn what_was_written_between_two_models_is_scanned_for() {
     run(&mut world, &models);
 }
 
-#[test]
-fn a_source_that_another_model_swaps_into_is_scanned_for() {
-    let mut world = World::with_orders();
+fn a_source_that_another_model_swaps_into_is_scanned_for(on: On) {
+    let mut world = World::with_orders(on);
     let parent = daily();
     world.run_and_compare(&parent);
     // Nobody said that the source is a model.
@@ -93,9 +99,8 @@ fn a_source_that_another_model_swaps_into_is_scanned_for() {
     world.run_and_compare(&children[0]);
 }
 
-#[test]
-fn a_view_is_scanned_by_everyone() {
-    let mut world = World::with_orders();
+fn a_view_is_scanned_by_everyone(on: On) {
+    let mut world = World::with_orders(on);
     world.sql("create view seen as select * from raw_orders");
     let children = ["one", "two"].map(|name| {
         Known::of(
@@ -107,9 +112,8 @@ fn a_view_is_scanned_by_everyone() {
     assert_eq!(run(&mut world, &children).spared, 0);
 }
 
-#[test]
-fn sharing_whatever_was_written_would_be_noticed() {
-    let mut world = World::with_orders();
+fn sharing_whatever_was_written_would_be_noticed(on: On) {
+    let mut world = World::with_orders(on);
     let models = five();
     run(&mut world, &models);
     world.around.scans = Scans::default();

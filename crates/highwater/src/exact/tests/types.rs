@@ -2,6 +2,7 @@
 
 use highwater_sql::{Catalog, ColumnType, Dialect, Partitioning, Request, TableInfo, output_types};
 
+use super::engines::On;
 use super::world::World;
 
 const COLUMNS: &str = "ti tinyint, s smallint, i integer, b bigint, h hugeint, f float, d double, n decimal(9,2), n2 decimal(18,4), \
@@ -412,7 +413,7 @@ impl Catalog for One {
 
 #[test]
 fn the_engine_agrees_on_types() {
-    let mut world = World::new();
+    let mut world = World::new(On::DuckDb);
     world.sql(&format!("create table t ({COLUMNS})"));
     let described = world.session.describe("select * from t").expect("columns");
     let columns =

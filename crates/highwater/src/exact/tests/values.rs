@@ -1,10 +1,13 @@
-//! Values that DuckDB's `hash` takes for one another: every change of one into another must be noticed, in an input and in a result.
+//! Values that an engine takes for one another: every change of one into another must be noticed, in an input and in a result.
 
-use highwater_sql::{Dialect, IntervalUnit};
+use highwater_sql::IntervalUnit;
 
+use super::engines::{On, on_both_engines};
 use super::world::{Known, World};
 
-/// A type, and values of it of which no two are one. Each follows the one before.
+on_both_engines![groups_of_intervals_are_the_intervals, values_with_one_hash_are_not_one_value,];
+
+/// A type, and values of it of which no two are one and for some of which DuckDB's `hash` is the same. Each follows the one before.
 const CONFUSED: &[(&str, &[&str])] = &[
     ("hugeint", &["0", "-1", "null", "18446744073709551617"]),
     ("uhugeint", &["0", "18446744073709551617", "36893488147419103234"]),
@@ -23,22 +26,49 @@ const CONFUSED: &[(&str, &[&str])] = &[
     ("double", &["0", "-1", "null"]),
 ];
 
+/// The same of PostgreSQL, which calls some values equal that do not look alike.
+const LOOK_ALIKE: &[(&str, &[&str])] = &[
+    ("numeric", &["0", "-1", "null", "18446744073709551617", "1", "1.0", "1.00"]),
+    ("numeric(38,2)", &["0", "-0.01", "0.01"]),
+    ("double precision", &["0", "'-0'", "-1", "null", "'NaN'"]),
+    ("interval", &["interval '0 days'", "interval '1 month'", "interval '30 days'", "interval '720 hours'"]),
+    ("integer[]", &["null", "'{}'", "'{null}'", "'{1}'", "'[0:0]={1}'"]),
+    ("integer[][]", &["'{{1},{2}}'", "'{{1,2}}'", "'{1,2}'"]),
+    ("character(3)", &["''", "null", "'a'", "'A'"]),
+    ("varchar", &["''", "null", "'a'", "'a '", "'A'"]),
+    ("bytea", &["''", "'\\x00'", "'\\x0000'", "null"]),
+    ("jsonb", &["null", "'null'", "'{}'", "'{\"a\": 1}'", "'{\"a\": 1.0}'"]),
+    ("json", &["'{\"a\":1}'", "'{\"a\": 1}'", "null"]),
+    ("timestamptz", &["'2026-02-01 00:00+00'", "'2026-02-01 00:00+01'", "null"]),
+    ("point", &["point(0, 0)", "point(0, 1)", "null"]),
+];
+
+/// Moments around which calendars turn, as far as the engine has them.
+fn moments(on: On) -> &'static [&'static str] {
+    match on {
+        On::DuckDb => &["0044-03-15 (BC) 12:00:00", "290308-01-01 (BC) 00:00:01", "294247-01-10 04:00:54"],
+        On::Postgres => &["0044-03-15 12:00:00 BC", "4713-01-01 00:00:01 BC", "294276-12-31 04:00:54"],
+    }
+}
+
 /// Whatever groups are made of, their ids are the starts of intervals.
-#[test]
-fn groups_of_intervals_are_the_intervals() {
-    let mut world = World::new();
+fn groups_of_intervals_are_the_intervals(on: On) {
+    let mut world = World::new(on);
     world.sql(
         "create table moments as select x from (values (timestamp '1969-12-31 23:59:59.999999'), (timestamp '1970-01-01'), \
-         (timestamp '2024-02-29 23:59:59'), (timestamp '0001-01-01 00:00:01'), (timestamp '0044-03-15 (BC) 12:00:00'), \
-         (timestamp '290308-01-01 (BC) 00:00:01'), (timestamp '294247-01-10 04:00:54'), (timestamp 'infinity'), \
-         (timestamp '-infinity'), (null)) as moments(x)",
+         (timestamp '2024-02-29 23:59:59'), (timestamp '0001-01-01 00:00:01'), (timestamp 'infinity'), (timestamp '-infinity'), \
+         (null)) as moments(x)",
     );
+    for moment in moments(on) {
+        world.sql(&format!("insert into moments values ('{moment}')"));
+    }
+    let dialect = on.dialect();
     for (unit, expression) in [IntervalUnit::Hour, IntervalUnit::Day, IntervalUnit::Month, IntervalUnit::Year]
         .into_iter()
         .flat_map(|unit| ["x", "x at time zone 'UTC'", "cast(x as date)"].map(|expression| (unit, expression)))
     {
-        let (group, id) = Dialect::DuckDb.interval_group(expression, unit);
-        let start = Dialect::DuckDb.interval(expression, unit);
+        let (group, id) = dialect.interval_group(expression, unit);
+        let start = dialect.interval(expression, unit);
         let wrong = format!(
             "select x, p, q from (select x, {group} as p, {start} as q from moments) as t where {id} is distinct from q"
         );
@@ -46,10 +76,13 @@ fn groups_of_intervals_are_the_intervals() {
     }
 }
 
-#[test]
-fn values_with_one_hash_are_not_one_value() {
-    let mut world = World::new();
-    for (index, (data_type, values)) in CONFUSED.iter().enumerate() {
+fn values_with_one_hash_are_not_one_value(on: On) {
+    let mut world = World::new(on);
+    let confused = match on {
+        On::DuckDb => CONFUSED,
+        On::Postgres => LOOK_ALIKE,
+    };
+    for (index, (data_type, values)) in confused.iter().enumerate() {
         let (table, stored) = (format!("t{index}"), format!("stored{index}"));
         world.sql(&format!("create table {table} (day date, x {data_type})"));
         world.sql(&format!("insert into {table} values ('2026-02-01', {})", values[0]));

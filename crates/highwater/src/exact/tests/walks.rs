@@ -4,8 +4,16 @@
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
+use super::engines::{On, on_both_engines};
 use super::world::{Known, World, best, daily, facts, largest, lifetime, regional};
 use crate::exact::Mode;
+
+on_both_engines![
+    every_table_is_always_what_a_rebuild_holds,
+    so_it_is_when_the_queries_are_read,
+    forgetting_the_dimension_is_noticed,
+    looking_only_at_where_rows_are_now_is_noticed,
+];
 
 /// A random statement or two.
 fn change(random: &mut SmallRng, by_hand: bool) -> String {
@@ -35,9 +43,9 @@ fn change(random: &mut SmallRng, by_hand: bool) -> String {
 }
 
 /// Walks; returns the number of steps after which some table was not what a rebuild holds.
-fn walk(seed: u64, steps: u32, models: &[Known]) -> u32 {
+fn walk(on: On, seed: u64, steps: u32, models: &[Known]) -> u32 {
     let mut random = SmallRng::seed_from_u64(seed);
-    let mut world = World::with_orders();
+    let mut world = World::with_orders(on);
     for known in models {
         world.announce(known);
     }
@@ -63,35 +71,31 @@ fn walk(seed: u64, steps: u32, models: &[Known]) -> u32 {
     wrong
 }
 
-fn all() -> Vec<Known> {
-    vec![daily(), facts(), lifetime(), largest(), regional(), best()]
+fn all(on: On) -> Vec<Known> {
+    vec![daily(), facts(on), lifetime(), largest(), regional(), best()]
 }
 
-#[test]
-fn every_table_is_always_what_a_rebuild_holds() {
+fn every_table_is_always_what_a_rebuild_holds(on: On) {
     for seed in 0..2 {
-        assert_eq!(walk(seed, 12, &all()), 0, "seed {seed}");
+        assert_eq!(walk(on, seed, 12, &all(on)), 0, "seed {seed}");
     }
 }
 
-#[test]
-fn so_it_is_when_the_queries_are_read() {
-    let models: Vec<Known> = all().into_iter().map(Known::read).collect();
-    assert_eq!(walk(7, 12, &models), 0);
+fn so_it_is_when_the_queries_are_read(on: On) {
+    let models: Vec<Known> = all(on).into_iter().map(Known::read).collect();
+    assert_eq!(walk(on, 7, 12, &models), 0);
 }
 
-#[test]
-fn forgetting_the_dimension_is_noticed() {
-    let mut known = facts();
+fn forgetting_the_dimension_is_noticed(on: On) {
+    let mut known = facts(on);
     known.analysis.terms.truncate(1);
-    assert!(walk(1, 12, &[known]) > 0);
+    assert!(walk(on, 1, 12, &[known]) > 0);
 }
 
-#[test]
-fn looking_only_at_where_rows_are_now_is_noticed() {
+fn looking_only_at_where_rows_are_now_is_noticed(on: On) {
     // The step walks from customers through the days of their orders; a filter on customers that still exist loses the deleted ones.
-    let mut known = facts();
+    let mut known = facts(on);
     let step = &mut known.analysis.terms[1].steps[0];
     step.sql = format!("{} and o.customer_id in (select customer_id from raw_customers)", step.sql);
-    assert!(walk(1, 12, &[known]) > 0);
+    assert!(walk(on, 1, 12, &[known]) > 0);
 }

@@ -1,6 +1,5 @@
-//! A small shop in a database file: orders, customers, and exact models over them.
+//! A small shop in a database: orders, customers, and exact models over them.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use highwater_sql::{
@@ -8,49 +7,72 @@ use highwater_sql::{
 };
 use jiff::Timestamp;
 
+use super::engines::{On, Place, Storage};
 use super::shapes::{ORDERS, TABLES};
-use crate::engine::{Connection, DuckDb, Engine, Relation};
+use super::written::written;
+use crate::engine::{Connection, Engine, Relation};
 use crate::exact::build::build;
 use crate::exact::detect::fingerprint::Naive;
+use crate::exact::explain::explain;
 use crate::exact::job::Job;
 use crate::exact::partials;
-use crate::exact::{ExactError, ExactModel, ExactParent, RunIdentity, Scans, Surroundings, SwapReport};
+use crate::exact::{ExactError, ExactModel, ExactParent, Explanation, RunIdentity, Scans, Surroundings, SwapReport};
 use crate::manifest::{BatchSize, Policy};
 
-/// A database file that goes away with the test.
+/// The tables of the ledger that a run writes.
+pub const LEDGER: [&str; 6] = ["fence", "models", "partitions", "inputs", "fingerprints", "runs"];
+
+/// A database that goes away with the test.
 pub struct World {
-    _folder: tempfile::TempDir,
-    pub engine: Arc<DuckDb>,
     pub session: Box<dyn Connection>,
+    pub engine: Arc<dyn Engine>,
     pub around: Surroundings,
-    pub path: PathBuf,
     /// A way to look for changes that is not enough, for tests that must notice.
     pub naive: Option<Naive>,
     /// Days since the first run.
     pub day: i64,
+    pub on: On,
+    database: String,
+    storage: Storage,
     runs: u32,
 }
 
 impl World {
-    /// An empty database.
-    pub fn new() -> Self {
-        let folder = tempfile::tempdir().expect("folder");
-        let path = folder.path().join("shop.duckdb");
-        let engine = Arc::new(DuckDb::open(&path, "set threads = 1").expect("database"));
+    /// The tables of the shop, empty.
+    pub fn new(on: On) -> Self {
+        let Place { engine, database, storage } = on.place();
         let mut session = engine.connect().expect("session");
         session.execute(TABLES).expect("tables");
-        Self { _folder: folder, engine, session, around: Surroundings::default(), path, naive: None, day: 0, runs: 0 }
+        Self { session, engine, around: Surroundings::default(), naive: None, day: 0, on, database, storage, runs: 0 }
     }
 
     /// Three days of orders, two of them without a day, and two customers.
-    pub fn with_orders() -> Self {
-        let mut world = Self::new();
+    pub fn with_orders(on: On) -> Self {
+        let mut world = Self::new(on);
         world.sql(ORDERS);
         world
     }
 
+    /// A table or view of this world.
+    pub fn relation(&self, name: &str) -> Relation {
+        Relation::new(&self.database, "main", name)
+    }
+
+    /// A model where this world has it.
+    pub fn own(&self, known: &Known) -> Known {
+        let mut own = known.clone();
+        own.model.relation.database.clone_from(&self.database);
+        own
+    }
+
     pub fn sql(&mut self, sql: &str) {
         self.session.execute(sql).expect(sql);
+    }
+
+    /// Moves the setting that stands in for the clock.
+    pub fn today(&mut self, date: &str) {
+        let set = written(self.on, &format!("set variable today = {date}")).expect("every engine has settings");
+        self.sql(&set);
     }
 
     /// Rows as lines of text, in order.
@@ -76,11 +98,12 @@ impl World {
             invocation_id: "invocation".into(),
             started_at: "2026-02-10T00:00:00Z".parse::<Timestamp>().expect("moment")
                 + jiff::SignedDuration::from_hours(24 * self.day),
-            engine_version: "duckdb-test".into(),
+            engine_version: "test".into(),
         }
     }
 
     pub fn run(&mut self, known: &Known) -> Result<SwapReport, ExactError> {
+        let known = self.own(known);
         let identity = self.identity();
         let naive = self.naive;
         let report =
@@ -97,6 +120,12 @@ impl World {
         report
     }
 
+    pub fn explain(&mut self, known: &Known) -> Result<Explanation, ExactError> {
+        let known = self.own(known);
+        let mut job = Job::new(self.session.as_mut(), &known.model, &self.around, "hw");
+        explain(&mut job, &|request| known.analyse(request))
+    }
+
     /// Runs, and holds the table against a rebuild.
     pub fn run_and_compare(&mut self, known: &Known) -> SwapReport {
         let report = self.run(known).unwrap_or_else(|error| panic!("{}: {error}", known.model.unique_id));
@@ -108,37 +137,52 @@ impl World {
         assert_eq!(self.difference(known), "", "{} is not what a rebuild holds", known.model.unique_id);
     }
 
-    /// What only one side has, `-` for the table and `+` for the rebuild.
+    /// What only one side has, `-` for the table and `+` for the rebuild. In PostgreSQL rows are compared as texts: not every type has an equality.
     pub fn difference(&mut self, known: &Known) -> String {
-        let (table, query) = (known.model.relation.sql(), &known.model.sql);
+        let (table, query) = (self.own(known).model.relation.sql(), &known.model.sql);
+        let row = match self.on {
+            On::DuckDb => "*",
+            On::Postgres => "hw_row::text",
+        };
+        let (here, there) =
+            (format!("select {row} from {table} as hw_row"), format!("select {row} from (\n{query}\n) as hw_row"));
         self.rows(&format!(
-            "select '-', * from ((from {table}) except all ({query})) union all select '+', * from (({query}) except all (from {table}))"
+            "select '-', * from (({here}) except all ({there})) as more union all select '+', * from (({there}) except all ({here})) as less"
         ))
+    }
+
+    /// What changes as soon as a model's table or the ledger is written: the database's file, or which transactions wrote their rows.
+    pub fn written(&mut self, known: &Known) -> Vec<u8> {
+        match &self.storage {
+            Storage::File(path, _) => {
+                self.session.execute("checkpoint").expect("a checkpoint");
+                std::fs::read(path).expect("the file")
+            }
+            Storage::Server(_) => {
+                let tables = LEDGER.map(|table| format!("highwater.{table}")).into_iter();
+                tables
+                    .chain([known.model.relation.identifier.clone()])
+                    .map(|table| self.rows(&format!("select ctid::text, xmin::text, xmax::text from {table}")))
+                    .collect::<Vec<_>>()
+                    .join("\n\n")
+                    .into_bytes()
+            }
+        }
     }
 
     /// Everything in the ledger, as text.
     pub fn ledger(&mut self) -> String {
-        ["fence", "models", "partitions", "inputs", "fingerprints", "runs"]
-            .map(|table| self.rows(&format!("select '{table}', * from highwater.{table}")))
-            .join("\n")
+        LEDGER.map(|table| self.rows(&format!("select '{table}', * from highwater.{table}"))).join("\n")
     }
 
     /// Makes a model known to others as an exact parent.
     pub fn announce(&mut self, known: &Known) {
-        let model = &known.model;
-        self.around.exact.insert(
-            model.relation.clone(),
-            ExactParent {
-                unique_id: model.unique_id.clone(),
-                event_time: model.event_time.clone(),
-                batch_size: model.batch_size,
-                unique_key: model.unique_key.clone(),
-            },
-        );
+        let ExactModel { relation, unique_id, event_time, batch_size, unique_key, .. } = self.own(known).model;
+        self.around.exact.insert(relation, ExactParent { unique_id, event_time, batch_size, unique_key });
     }
 }
 
-/// A model with the analysis that goes with it.
+/// A model with the analysis that goes with it. It is of no world: the one that runs it says in which database its table is.
 #[derive(Clone)]
 pub struct Known {
     pub model: ExactModel,
@@ -184,14 +228,10 @@ impl Known {
     }
 }
 
-pub fn relation(name: &str) -> Relation {
-    Relation::new("shop", "main", name)
-}
-
 fn model(name: &str, sql: &str) -> ExactModel {
     ExactModel {
         unique_id: format!("model.shop.{name}"),
-        relation: relation(name),
+        relation: Relation::new("shop", "main", name),
         sql: sql.to_owned(),
         event_time: None,
         batch_size: None,
@@ -276,12 +316,13 @@ pub fn daily() -> Known {
 }
 
 /// Orders with their customer's region: a changed customer dirties the days of that customer's orders.
-pub fn facts() -> Known {
+pub fn facts(on: On) -> Known {
+    let customer = on.dialect().key_hash(&texts(&["o.customer_id"]));
     let sql = "select o.order_id, o.customer_id, o.created_at, o.amount, c.region \
                from raw_orders as o left join raw_customers as c on o.customer_id = c.customer_id";
     let slice = Slice {
         drivers: vec![vec![
-            text("select hash(o.customer_id) as p from "),
+            text(&format!("select {customer} as p from ")),
             scan("raw_orders", in_day("created_at"), "o"),
         ]],
         pieces: vec![
@@ -293,9 +334,10 @@ pub fn facts() -> Known {
         ],
     };
     let step = Step {
-        sql: "select date_trunc('day', cast(o.created_at as timestamp)) as p from raw_orders as o \
-              where hash(o.customer_id) in (select p from {changed})"
-            .into(),
+        sql: format!(
+            "select date_trunc('day', cast(o.created_at as timestamp)) as p from raw_orders as o \
+             where {customer} in (select p from {{changed}})"
+        ),
         reason: "the days on which that customer ordered".into(),
     };
     let orders = probe("raw_orders", &["order_id", "customer_id", "created_at", "amount"], by_day("created_at"));
