@@ -4,7 +4,6 @@
 //! | --- | --- |
 //! | `world.rs` | the tables, the changes that happen to them, the runs and the comparison |
 //! | `generate.rs` | queries composed of the rules |
-//! | `shapes.rs` | every shape by name, on PostgreSQL |
 //! | `transactions.rs` | transactions that commit in any order, on PostgreSQL |
 //! | `sharing.rs` | one scan for several models, on PostgreSQL |
 //!
@@ -14,7 +13,6 @@
 #[path = "../support/engines.rs"]
 mod engines;
 mod generate;
-mod shapes;
 mod sharing;
 mod transactions;
 mod world;

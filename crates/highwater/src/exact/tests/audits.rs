@@ -122,6 +122,7 @@ fn a_first_build_and_one_with_new_columns(on: On) {
     world.run_and_compare(&known);
     // Where every row fails, there is no table after a first build, and the next run builds it.
     let mut world = orders(on);
+    let known = guarded(&world);
     world.sql("update raw_orders set amount = -1");
     assert_eq!(world.run(&known).expect("run").held_count, 4);
     let facts = world.relation("facts");

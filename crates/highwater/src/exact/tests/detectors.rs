@@ -114,7 +114,7 @@ fn walk(on: On, seed: u64, declared: &Declared, writers: Writers, daily: bool, n
     world.naive = naive;
     let models = models();
     let (mut event, mut seq) = (0, 0);
-    for step in 0..12 {
+    for step in 0..if naive.is_some() { 12 } else { on.steps(12) } {
         let changes: Vec<String> =
             (0..random.random_range(0..4)).map(|_| change(&mut random, writers, &mut event, &mut seq)).collect();
         for sql in &changes {

@@ -63,6 +63,15 @@ impl On {
         }
     }
 
+    /// The steps of a random walk that are so many on DuckDB: in PostgreSQL, where each costs more, two thirds. `HIGHWATER_WALKS` makes more walks on
+    /// both.
+    pub fn steps(self, steps: u32) -> u32 {
+        match self {
+            Self::DuckDb => steps,
+            Self::Postgres => steps * 2 / 3,
+        }
+    }
+
     /// An empty database that nobody else uses.
     pub fn place(self) -> Place {
         match self {

@@ -262,7 +262,7 @@ fn shapes(on: On, names: &[&str]) -> Vec<Known> {
     wanted.filter_map(|(name, cut, _, sql)| Some(Known::of(name, cut, &written(on, sql)?))).collect()
 }
 
-fn world(on: On) -> World {
+pub(super) fn world(on: On) -> World {
     let mut world = differential::world(on);
     world.sql(
         "create table raw_plans (plan_id integer, customer_id integer, starts timestamp, ends timestamp, price integer); \
@@ -276,7 +276,7 @@ fn world(on: On) -> World {
 }
 
 /// A random change of one of the tables; of these here more often than of those that other shapes read, too.
-fn change(random: &mut SmallRng) -> String {
+pub(super) fn change(random: &mut SmallRng) -> String {
     let maybe = |random: &mut SmallRng, value: String| if random.random_bool(0.12) { "null".to_owned() } else { value };
     let moment = |random: &mut SmallRng| {
         let hours = random.random_range(0..30) * 5;
@@ -316,7 +316,7 @@ fn walk(on: On, seed: u64, steps: u32, models: &[Known]) -> Option<String> {
 fn every_join_is_always_what_a_rebuild_holds(on: On) {
     let models = shapes(on, &[]);
     for seed in differential::seeds() {
-        if let Some(wrong) = walk(on, seed, 10, &models) {
+        if let Some(wrong) = walk(on, seed, on.steps(10), &models) {
             panic!("{wrong}");
         }
     }
@@ -337,7 +337,10 @@ fn every_join_has_its_rule(on: On) {
             "FULL" => 'F',
             _ => '?',
         };
-        if found != *expected {
+        // Rows that a function makes in a select list have no rule in PostgreSQL: right, only wider.
+        let wider =
+            on == On::Postgres && found == 'F' && explanation.findings.iter().all(|finding| finding.rule == "unnest");
+        if found != *expected && !wider {
             let findings: Vec<&str> = explanation.findings.iter().map(|finding| finding.message.as_str()).collect();
             wrong.push(format!("{name}: {class}, not {expected}: {}", findings.join("; ")));
         }

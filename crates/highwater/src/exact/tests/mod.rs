@@ -26,6 +26,7 @@ mod joins;
 mod meddled;
 mod moments;
 mod partials;
+mod pivots;
 mod plans;
 mod rules;
 mod scans;

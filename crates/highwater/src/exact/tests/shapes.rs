@@ -1,5 +1,4 @@
-//! Shapes of query over a small shop, its tables, and random changes of them. Tests of the library read them on DuckDB, those in
-//! `tests/differential` on PostgreSQL.
+//! Shapes of query over a small shop, its tables, and random changes of them, as DuckDB writes them; `written.rs` has the words of PostgreSQL.
 
 use rand::Rng;
 use rand::rngs::SmallRng;

@@ -3,7 +3,7 @@
 use super::engines::{On, on_both_engines};
 use super::meddled::{Call, Meddled};
 use super::world::{World, best, daily, facts, largest, lifetime, regional};
-use crate::engine::{Cell, Connection, EngineError};
+use crate::engine::{Connection, EngineError};
 use crate::exact::axis::within;
 use crate::exact::build::build;
 use crate::exact::job::Job;
@@ -18,7 +18,6 @@ on_both_engines![
     what_comes_out_unchanged_goes_no_further,
     a_parent_rebuilt_by_new_logic_is_seen,
     changes_by_hand_are_mended,
-    two_runs_at_once_cannot_both_commit,
     runs_of_different_models_do_not_meet,
     a_failure_at_any_statement_changes_nothing,
     an_error_in_the_query_changes_nothing,
@@ -32,9 +31,6 @@ on_both_engines![
     odd_moments_have_their_partitions,
     a_whole_build_runs_the_views_of_the_project_not_those_the_database_still_holds,
 ];
-
-/// What every writing run does to the ledger first.
-const RAISE: &str = "update highwater.fence set epoch = epoch + 1 where model = 'main.daily'";
 
 fn a_first_run_builds_everything_and_a_second_writes_nothing(on: On) {
     let mut world = World::with_orders(on);
@@ -244,63 +240,6 @@ NULL: changed by hand
     let report = world.run_and_compare(&parent);
     assert_eq!(report.whole.as_deref(), Some("its table is gone: it was dropped, or renamed by hand"));
     world.run_and_compare(&child);
-}
-
-fn two_runs_at_once_cannot_both_commit(on: On) {
-    let mut world = World::with_orders(on);
-    let known = daily();
-    world.run_and_compare(&known);
-    world.sql("insert into raw_orders values (7, 1, '2026-02-02', 5, null)");
-    // The first run has looked and is about to swap when the second commits.
-    let mut first = world.engine.connect().expect("session");
-    first.begin_snapshot().expect("begin");
-    first.query("select count(*) from raw_orders").expect("snapshot");
-    world.run_and_compare(&known);
-    let conflict = first.execute(RAISE);
-    assert!(matches!(conflict, Err(EngineError::Conflict { .. })), "{conflict:?}");
-}
-
-/// DuckDB does not wait for a transaction that has written the same row. PostgreSQL does: see `who_waits_for_one_that_commits_has_looked_in_vain`.
-#[test]
-fn a_run_that_meets_a_raised_fence_fails() {
-    let mut world = World::with_orders(On::DuckDb);
-    let known = daily();
-    world.run_and_compare(&known);
-    let mut first = world.engine.connect().expect("session");
-    first.begin_snapshot().and_then(|()| first.execute(RAISE)).expect("fence");
-    world.sql("insert into raw_orders values (8, 1, '2026-02-02', 5, null)");
-    let before = world.ledger();
-    assert!(matches!(world.run(&known), Err(ExactError::Conflict { .. })));
-    assert_eq!(world.ledger(), before);
-    first.rollback().expect("rollback");
-    assert!(world.run_and_compare(&known).changed);
-}
-
-/// PostgreSQL alone waits for a transaction that has written the same row. What a run found before is then not what it would find now.
-#[test]
-fn who_waits_for_one_that_commits_has_looked_in_vain() {
-    let mut world = World::with_orders(On::Postgres);
-    let known = daily();
-    world.run_and_compare(&known);
-    world.sql("insert into raw_orders values (8, 1, '2026-02-02', 5, null)");
-    let (mut first, mut watch) = (world.engine.connect().expect("session"), world.engine.connect().expect("session"));
-    for commits in [false, true] {
-        first.begin_snapshot().and_then(|()| first.execute(RAISE)).expect("fence");
-        world.sql("update raw_orders set amount = amount + 1 where order_id = 8");
-        let result = std::thread::scope(|scope| {
-            let run = scope.spawn(|| world.run(&known));
-            let waiting =
-                "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-            while watch.query(waiting).expect("sessions").scalar().and_then(Cell::as_integer) == Some(0) {
-                assert!(!run.is_finished(), "it did not wait");
-            }
-            if commits { first.commit() } else { first.rollback() }.expect("the end");
-            run.join().expect("no panic")
-        });
-        assert_eq!(matches!(result, Err(ExactError::Conflict { .. })), commits, "{result:?}");
-        assert_eq!(world.difference(&known).is_empty(), !commits);
-    }
-    world.run_and_compare(&known);
 }
 
 fn runs_of_different_models_do_not_meet(on: On) {

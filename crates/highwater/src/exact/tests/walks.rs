@@ -77,13 +77,13 @@ fn all(on: On) -> Vec<Known> {
 
 fn every_table_is_always_what_a_rebuild_holds(on: On) {
     for seed in 0..2 {
-        assert_eq!(walk(on, seed, 12, &all(on)), 0, "seed {seed}");
+        assert_eq!(walk(on, seed, on.steps(12), &all(on)), 0, "seed {seed}");
     }
 }
 
 fn so_it_is_when_the_queries_are_read(on: On) {
     let models: Vec<Known> = all(on).into_iter().map(Known::read).collect();
-    assert_eq!(walk(on, 7, 12, &models), 0);
+    assert_eq!(walk(on, 7, on.steps(12), &models), 0);
 }
 
 fn forgetting_the_dimension_is_noticed(on: On) {

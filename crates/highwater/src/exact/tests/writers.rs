@@ -16,11 +16,15 @@ on_both_engines![
     a_second_run_is_told_who_builds_the_model,
     a_second_run_waits_and_finds_the_work_done,
     a_run_that_wakes_up_after_its_lease_was_taken_cannot_commit,
+    two_runs_at_once_cannot_both_commit,
     without_the_fence_both_would_commit,
     a_lease_is_given_back_and_nothing_to_do_takes_none,
     a_lease_is_renewed_for_as_long_as_the_work_takes,
     a_commit_whose_answer_was_lost_is_looked_up_in_the_ledger,
 ];
+
+/// What every writing run does to the ledger first.
+const RAISE: &str = "update highwater.fence set epoch = epoch + 1 where model = 'main.daily'";
 
 fn identity(run: &str) -> RunIdentity {
     RunIdentity {
@@ -165,6 +169,63 @@ fn a_run_that_wakes_up_after_its_lease_was_taken_cannot_commit(on: On) {
     }
 }
 
+fn two_runs_at_once_cannot_both_commit(on: On) {
+    let mut world = World::with_orders(on);
+    let known = daily();
+    world.run_and_compare(&known);
+    world.sql("insert into raw_orders values (7, 1, '2026-02-02', 5, null)");
+    // The first run has looked and is about to swap when the second commits.
+    let mut first = world.engine.connect().expect("session");
+    first.begin_snapshot().expect("begin");
+    first.query("select count(*) from raw_orders").expect("snapshot");
+    world.run_and_compare(&known);
+    let conflict = first.execute(RAISE);
+    assert!(matches!(conflict, Err(EngineError::Conflict { .. })), "{conflict:?}");
+}
+
+/// DuckDB does not wait for a transaction that has written the same row. PostgreSQL does: see `who_waits_for_one_that_commits_has_looked_in_vain`.
+#[test]
+fn a_run_that_meets_a_raised_fence_fails() {
+    let mut world = World::with_orders(On::DuckDb);
+    let known = daily();
+    world.run_and_compare(&known);
+    let mut first = world.engine.connect().expect("session");
+    first.begin_snapshot().and_then(|()| first.execute(RAISE)).expect("fence");
+    world.sql("insert into raw_orders values (8, 1, '2026-02-02', 5, null)");
+    let before = world.ledger();
+    assert!(matches!(world.run(&known), Err(ExactError::Conflict { .. })));
+    assert_eq!(world.ledger(), before);
+    first.rollback().expect("rollback");
+    assert!(world.run_and_compare(&known).changed);
+}
+
+/// PostgreSQL alone waits for a transaction that has written the same row. What a run found before is then not what it would find now.
+#[test]
+fn who_waits_for_one_that_commits_has_looked_in_vain() {
+    let mut world = World::with_orders(On::Postgres);
+    let known = daily();
+    world.run_and_compare(&known);
+    world.sql("insert into raw_orders values (8, 1, '2026-02-02', 5, null)");
+    let (mut first, mut watch) = (world.engine.connect().expect("session"), world.engine.connect().expect("session"));
+    for commits in [false, true] {
+        first.begin_snapshot().and_then(|()| first.execute(RAISE)).expect("fence");
+        world.sql("update raw_orders set amount = amount + 1 where order_id = 8");
+        let result = std::thread::scope(|scope| {
+            let run = scope.spawn(|| world.run(&known));
+            let waiting =
+                "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+            while watch.query(waiting).expect("sessions").scalar().and_then(Cell::as_integer) == Some(0) {
+                assert!(!run.is_finished(), "it did not wait");
+            }
+            if commits { first.commit() } else { first.rollback() }.expect("the end");
+            run.join().expect("no panic")
+        });
+        assert_eq!(matches!(result, Err(ExactError::Conflict { .. })), commits, "{result:?}");
+        assert_eq!(world.difference(&known).is_empty(), !commits);
+    }
+    world.run_and_compare(&known);
+}
+
 /// Two transactions that fill the same new day: nothing they write is the same row.
 fn fill_a_day(world: &mut World, fenced: bool) -> Result<(), EngineError> {
     let mut sessions = [world.engine.connect()?, world.engine.connect()?];
@@ -174,7 +235,7 @@ fn fill_a_day(world: &mut World, fenced: bool) -> Result<(), EngineError> {
     }
     for session in &mut sessions {
         if fenced {
-            session.execute("update highwater.fence set epoch = epoch + 1 where model = 'main.daily'")?;
+            session.execute(RAISE)?;
         }
         session.execute("delete from daily where day = '2026-03-01'; insert into daily values ('2026-03-01', 1, 1)")?;
         session.commit()?;

@@ -13,9 +13,11 @@ const OTHERWISE: &[(&str, &str)] = &[
     (r"\binterval (\d+) (\w+)", "interval '$1 $2'"),
     (r"to_days\(unnest\(range\(2\)\)::int\)", "generate_series(0, 1) * interval '1 day'"),
     (
-        r"select range as day from range\((.*), date '2026-03-04', ",
-        "select day from generate_series($1, date '2026-03-03', ",
+        r"select range as day from range\((.*), date '2026-03-04', (.*?)\)",
+        "select day from generate_series($1, date '2026-03-03', $2) as s(day)",
     ),
+    (r"generate_series\(date ('[^']*'), date ('[^']*')", "generate_series(timestamp $1, timestamp $2"),
+    (r"select unnest\((generate_series\([^()]*\))\) as day\)", "select day from $1 as s(day))"),
     (r"unnest\((generate_series\([^()]*\))\)", "$1"),
     (r"getvariable\('(\w+)'\)", "cast(current_setting('hw.$1') as date)"),
     (r"^set variable (\w+) = (.*)$", "select set_config('hw.$1', cast($2 as varchar), false)"),
