@@ -32,7 +32,7 @@ fn overtaken(naive: Option<Naive>) -> Vec<String> {
                 run_id: "zombie".into(),
                 invocation_id: "zombie".into(),
                 started_at: "2026-02-21T00:00:00Z".parse().expect("a moment"),
-                engine_version: "duckdb-test".into(),
+                engine_version: "test".into(),
             };
             let mut job = Job::new(session.as_mut(), &known.model, &around, "hw");
             job.writers = Some(Writers::new(engine.clone(), Duration::ZERO));
