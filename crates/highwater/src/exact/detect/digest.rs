@@ -73,7 +73,6 @@ pub(super) fn compare(
         Some(kept) => summed(&fingerprint::stored(job, kept)),
         None => {
             let fingerprint = job.dialect.fingerprint(&input.hashed, salt);
-            job.around.scans.scan();
             format!("select {}, {fingerprint} from {}{filter} group by 1", bucket(&id), input.rows())
         }
     };
