@@ -54,8 +54,7 @@ pub(super) fn look(
         let tuples = kept.tuples.clone().map(|standing| Tuples { standing, groups: by_interval.then_some(groups) });
         return Ok(tuples);
     }
-    // What a probe computes has no tuples, and what moves with the clock is other rows at another time.
-    if probe.rows.is_some() || probe.moving || input.files.is_some() || input.declared.is_some() {
+    if !has_tuples(input) {
         return Ok(None);
     }
     let filter = probe.filter.as_ref().map_or_else(String::new, |filter| format!(" where ({filter}\n)"));
@@ -74,6 +73,20 @@ pub(super) fn look(
     )?;
     let standing = added_up(job, &table, &format!("select sum(n), sum(x) from {groups}"))?;
     Ok(Some(Tuples { standing, groups: Some(groups) }))
+}
+
+/// Whether tuples are among what a probe looks at: what it computes has none, and what moves with the clock is other rows at another time.
+fn has_tuples(input: &Input) -> bool {
+    input.probe.rows.is_none() && !input.probe.moving && input.files.is_none() && input.declared.is_none()
+}
+
+/// Whether the rows of an input are told by their tuples.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub(crate) fn tells(job: &mut Job, input: &Input) -> Result<bool, ExactError> {
+    let relation = &input.relation;
+    Ok(has_tuples(input) && job.connection.tuples_of(relation).map_err(|error| job.error(error))?.is_some())
 }
 
 /// What all the tuples of a table come to. None where tuples do not tell rows.
