@@ -1,18 +1,16 @@
-//! What stands after `from`: tables, subqueries, table functions. Joins are in `join.rs`.
+//! What stands after `from`: tables, subqueries. Joins are in `join.rs`, functions that make rows in `series.rs`, pivots in `pivot.rs`.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, ObjectName, Query, SetExpr, Spanned, TableAlias, TableFactor, TableWithJoins,
-};
+use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, Spanned, TableAlias, TableFactor, TableWithJoins};
 
 use super::query::Bound;
 use super::scope::Scope;
+use super::series::of_the_row;
 use super::{Binder, Environment, MOST_BINDINGS, MOST_SCANS};
 use crate::text::{parts_of, span_of};
-use crate::tree::{Id, JoinKind, Node, Scan, Series, SetKind, column, column_name, columns_of_all, substitute};
-use crate::{Dialect, Finding, FunctionKind, Place, TableInfo};
+use crate::tree::{Id, JoinKind, Node, Scan, Series, column, column_name};
+use crate::{Dialect, Finding, Place, TableInfo};
 
 /// A relation and the names it answers to.
 pub(super) type Relation = (Node, Scope);
@@ -94,6 +92,14 @@ impl Binder<'_> {
                 let (left, scope) = before.unwrap_or_else(|| nothing(self.dialect()));
                 let given = self.given(array_exprs, &scope, environment, outer, factor)?;
                 Ok(self.expanded(left, scope, alias.as_ref(), "unnest", &given))
+            }
+            TableFactor::Pivot { .. } => {
+                let relation = self.pivot(factor, environment, outer)?;
+                Ok(crossed(before, relation))
+            }
+            TableFactor::Unpivot { .. } => {
+                let relation = self.unpivot(factor, environment, outer)?;
+                Ok(crossed(before, relation))
             }
             TableFactor::NestedJoin { table_with_joins, alias: None } => {
                 let inner = std::slice::from_ref(&**table_with_joins);
@@ -261,175 +267,6 @@ impl Binder<'_> {
         let series = Some(Series { given, call, outer: false });
         Ok((Node::Expand { input: Box::new(left), ids, series }, scope))
     }
-
-    /// A function that makes rows: of itself, or from the row before it.
-    fn series(
-        &mut self,
-        name: &ObjectName,
-        factor: &TableFactor,
-        alias: Option<&TableAlias>,
-        (left, left_scope): Relation,
-        given: Option<Vec<Expr>>,
-    ) -> Result<Relation, Finding> {
-        let function = name.0.last().map(|part| part.to_string().to_ascii_lowercase()).unwrap_or_default();
-        if !self.dialect().reading().is_series(&function) {
-            let finding = unwatched_function(&function, self.place(span_of(name)));
-            self.findings.unstable.push(finding.clone());
-            return Err(finding);
-        }
-        if self.clock_within(factor) {
-            return Err(self.unbound("a series that depends on the clock has no rule", factor));
-        }
-        if let Some(given) = given {
-            return Ok(self.expanded(left, left_scope, alias, &function, &given));
-        }
-        if alias.is_some_and(|alias| alias.columns.len() > 1) {
-            return Ok(self.expanded(left, left_scope, alias, &function, &[]));
-        }
-        let column = alias.and_then(|alias| alias.columns.first()).map(|column| column.name.value.clone());
-        let column = column.unwrap_or_else(|| {
-            let alias = alias.map(|alias| alias.name.value.as_str());
-            self.dialect().reading().series_column(&function, alias).to_owned()
-        });
-        let id = self.new_column(column.clone(), None);
-        let sql = alias.map_or_else(|| factor.to_string(), |_| without_alias(factor));
-        let text = format!("select * from {sql} as hw_series({})", column_name(id));
-        self.describe(&[id], &text);
-        let constant = Node::Constant { sql: Some(text), ids: vec![id] };
-        let label = alias.map_or(function.as_str(), |alias| &alias.name.value);
-        let scope = Scope::of(self.dialect(), label, &[(id, column)]);
-        Ok(match left {
-            Node::Constant { ref ids, .. } if ids.is_empty() => (constant, scope),
-            left => crossed(Some((left, left_scope)), (constant, scope)),
-        })
-    }
-
-    fn arguments_given(
-        &mut self,
-        arguments: &[FunctionArg],
-        scope: &Scope,
-        environment: Option<&Rc<Environment>>,
-        outer: &[&Scope],
-        factor: &TableFactor,
-    ) -> Result<Option<Vec<Expr>>, Finding> {
-        if !arguments.iter().any(|argument| self.mentions_columns(argument)) {
-            return Ok(None);
-        }
-        let expression = |argument: &FunctionArg| match argument {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(expression))
-            | FunctionArg::Named { arg: FunctionArgExpr::Expr(expression), .. } => Some(expression.clone()),
-            _ => None,
-        };
-        match arguments.iter().map(expression).collect::<Option<Vec<Expr>>>() {
-            Some(expressions) => self.given(&expressions, scope, environment, outer, factor).map(Some),
-            None => Err(self.unbound("this argument has no rule", factor)),
-        }
-    }
-
-    /// What a function that makes rows is given: expressions over the rows before it, or over those of an outer query.
-    fn given(
-        &mut self,
-        expressions: &[Expr],
-        scope: &Scope,
-        environment: Option<&Rc<Environment>>,
-        outer: &[&Scope],
-        factor: &TableFactor,
-    ) -> Result<Vec<Expr>, Finding> {
-        let mut given = Vec::new();
-        for expression in expressions {
-            match self.row_expression(expression, scope, environment, outer)? {
-                Some(bound) => given.push(bound),
-                None => return Err(self.unbound("a subquery as an argument has no rule", factor)),
-            }
-        }
-        Ok(given)
-    }
-
-    fn clock_within(&self, factor: &TableFactor) -> bool {
-        let mut found = false;
-        let _ = sqlparser::ast::visit_expressions(factor, |expression: &Expr| {
-            if let Expr::Function(function) = expression {
-                let name = function.name.0.last().map(|part| part.to_string().to_ascii_lowercase()).unwrap_or_default();
-                found |= !matches!(self.catalog.function(&name), Some(FunctionKind::Scalar));
-            }
-            std::ops::ControlFlow::<()>::Continue(())
-        });
-        found
-    }
-
-    fn expanded(
-        &mut self,
-        left: Node,
-        scope: Scope,
-        alias: Option<&TableAlias>,
-        function: &str,
-        given: &[Expr],
-    ) -> Relation {
-        let names: Vec<String> = match alias {
-            Some(alias) if !alias.columns.is_empty() => {
-                alias.columns.iter().map(|column| column.name.value.clone()).collect()
-            }
-            _ => {
-                let alias = alias.map(|alias| alias.name.value.as_str());
-                vec![self.dialect().reading().series_column(function, alias).to_owned()]
-            }
-        };
-        let ids: Vec<Id> = names.iter().map(|name| self.new_column(name.clone(), None)).collect();
-        let series = if given.is_empty() { None } else { series(self.dialect(), function, given, &ids) };
-        let available = left.ids(&self.scans);
-        let series = series.filter(|(series, _)| series.given.is_subset(&available)).map(|(series, element)| {
-            self.columns[ids[0]].source = element;
-            series
-        });
-        let named: Vec<(Id, String)> = ids.iter().copied().zip(names).collect();
-        let scope = scope.and(Scope::of(self.dialect(), alias.map_or(function, |alias| &alias.name.value), &named));
-        (Node::Expand { input: Box::new(left), ids, series }, scope)
-    }
-}
-
-/// How a function makes rows from one, and an expression for an element; none where that takes more than we know.
-fn series(dialect: Dialect, function: &str, given: &[Expr], ids: &[Id]) -> Option<(Series, Option<Expr>)> {
-    let [id] = ids else { return None };
-    let arguments: Vec<String> = given.iter().map(ToString::to_string).collect();
-    let (call, element) = dialect.reading().series(function, &arguments)?;
-    let element = element.and_then(|element| crate::text::expression(&element, dialect));
-    let call = format!("{call} as hw_series_{id}({})", column_name(*id));
-    Some((Series { given: columns_of_all(given), call, outer: false }, element))
-}
-
-/// A subquery that reads no table, only the row it stands beside: what it is given, and its text.
-fn of_the_row(node: &Node, output: &[Id], row: &BTreeSet<Id>) -> Option<(BTreeSet<Id>, String)> {
-    match node {
-        Node::Project { input, items } => {
-            let alone = matches!(&**input, Node::Constant { ids, .. } if ids.is_empty());
-            let item = |id: &Id| items.iter().find(|(other, _)| other == id).map(|(_, item)| item);
-            let wanted: Vec<&Expr> = output.iter().map(item).collect::<Option<_>>()?;
-            if let (false, Node::Project { items: below, .. }) = (alone, &**input) {
-                // Casts of a branch to the types of the whole.
-                let cast = |id: Id| below.iter().find(|(other, _)| *other == id).map(|(_, item)| item.clone());
-                let items = items.iter().map(|(id, item)| (*id, substitute(item, &cast))).collect();
-                let Node::Project { input, .. } = &**input else { return None };
-                return of_the_row(&Node::Project { input: input.clone(), items }, output, row);
-            }
-            let given = columns_of_all(wanted.iter().copied());
-            let texts: Vec<String> = wanted.iter().map(ToString::to_string).collect();
-            (alone && !texts.is_empty() && given.is_subset(row))
-                .then(|| (given, format!("select {}", texts.join(", "))))
-        }
-        Node::Set { branches, ids, kind: SetKind::UnionAll } => {
-            let place = |id: &Id| ids.iter().position(|other| other == id);
-            let places: Vec<usize> = output.iter().map(place).collect::<Option<_>>()?;
-            let (mut given, mut texts) = (BTreeSet::new(), Vec::new());
-            for (branch, columns) in branches {
-                let own: Vec<Id> = places.iter().map(|place| columns[*place]).collect();
-                let (read, sql) = of_the_row(branch, &own, row)?;
-                given.extend(read);
-                texts.push(sql);
-            }
-            Some((given, texts.join(" union all ")))
-        }
-        _ => None,
-    }
 }
 
 /// What has to be said about a table that nobody knows.
@@ -472,7 +309,7 @@ fn nothing(dialect: Dialect) -> Relation {
     (Node::Constant { sql: Some("select 1".to_owned()), ids: Vec::new() }, Scope::empty(dialect))
 }
 
-fn crossed(before: Option<Relation>, relation: Relation) -> Relation {
+pub(super) fn crossed(before: Option<Relation>, relation: Relation) -> Relation {
     let Some((left, left_scope)) = before else { return relation };
     let (right, right_scope) = relation;
     let node = Node::Join {
@@ -499,7 +336,7 @@ fn with_names(bound: &Bound, alias: Option<&TableAlias>) -> Vec<(Id, String)> {
         .collect()
 }
 
-fn renamed(dialect: Dialect, label: &str, names: Vec<(Id, String)>, alias: Option<&TableAlias>) -> Scope {
+pub(super) fn renamed(dialect: Dialect, label: &str, names: Vec<(Id, String)>, alias: Option<&TableAlias>) -> Scope {
     let listed = alias.map(|alias| alias.columns.as_slice()).unwrap_or_default();
     let names: Vec<(Id, String)> = names
         .into_iter()
@@ -527,14 +364,4 @@ fn refers_to(dialect: Dialect, query: &Query, name: &str) -> bool {
         std::ops::ControlFlow::<()>::Continue(())
     });
     found
-}
-
-/// The factor's text up to its alias.
-fn without_alias(factor: &TableFactor) -> String {
-    let mut bare = factor.clone();
-    match &mut bare {
-        TableFactor::Table { alias, .. } | TableFactor::Function { alias, .. } => *alias = None,
-        _ => {}
-    }
-    bare.to_string()
 }

@@ -3,11 +3,14 @@
 //! | file | what |
 //! | --- | --- |
 //! | `scope.rs` | which columns a name can mean |
-//! | `query.rs` | queries, common table expressions, set operations, limits |
+//! | `query.rs` | queries, common table expressions, limits |
+//! | `set.rs` | union, except, intersect |
 //! | `select.rs` | one `select` block, from its tables to its columns |
 //! | `star.rs` | the select list, its stars expanded |
 //! | `distinct.rs` | `distinct`, `distinct on`, and what an `order by` goes by |
-//! | `from.rs` | tables, subqueries, table functions |
+//! | `from.rs` | tables, subqueries |
+//! | `series.rs` | functions in `from`, and subqueries over one row alone |
+//! | `pivot.rs` | `pivot` and `unpivot` |
 //! | `grouping.rs` | grouping sets |
 //! | `join.rs` | joins |
 //! | `expression.rs` | aggregates, windows, subqueries and names within expressions |
@@ -35,10 +38,13 @@ mod join;
 mod name;
 mod nearest;
 mod order;
+mod pivot;
 mod query;
 mod recursion;
 mod scope;
 mod select;
+mod series;
+mod set;
 mod star;
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! Queries: common table expressions, set operations, values, limits.
+//! Queries: common table expressions, values, limits. Set operations are in `set.rs`.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -10,9 +10,8 @@ use sqlparser::ast::{
 use super::scope::Scope;
 use super::{Binder, Environment};
 use crate::Finding;
-use crate::dialect::cast_to;
 use crate::excerpt::{Excerpt, typed};
-use crate::tree::{Id, Node, Order, SetKind, WindowFunction, column, column_name};
+use crate::tree::{Id, Node, Order, WindowFunction, column, column_name};
 
 /// Bytes of stack with which a query can be bound, those within it aside.
 const STACK_LEFT: usize = 256 << 10;
@@ -292,101 +291,7 @@ impl Binder<'_> {
         }
         all.ok_or_else(|| self.unbound("values without rows have no rule", query))
     }
-
-    /// A branch of a set operation with its columns cast to the types of the whole, so that what is said of these holds below, too.
-    fn cast(&mut self, node: Node, output: Vec<Id>, wanted: &[Option<String>]) -> (Node, Vec<Id>) {
-        let differs = |(id, wanted): (&Id, &Option<String>)| {
-            let own = self.columns[*id].data_type.as_deref();
-            wanted.as_deref().filter(|wanted| own != Some(wanted)).map(str::to_owned)
-        };
-        let casts: Vec<Option<String>> = output.iter().zip(wanted).map(differs).collect();
-        if casts.iter().all(Option::is_none) {
-            return (node, output);
-        }
-        let dialect = self.dialect();
-        let items: Vec<(Id, Expr)> = output
-            .iter()
-            .zip(casts)
-            .map(|(id, cast)| {
-                let facts = self.columns[*id].clone();
-                let item =
-                    cast.as_ref().map_or_else(|| column(*id), |data_type| cast_to(dialect, column(*id), data_type));
-                (self.new_column(facts.name, cast.or(facts.data_type)), item)
-            })
-            .collect();
-        let output = items.iter().map(|(id, _)| *id).collect();
-        (Node::Project { input: Box::new(node), items }, output)
-    }
-
-    fn set_operation(
-        &mut self,
-        left: Bound,
-        right: Bound,
-        operator: SetOperator,
-        quantifier: SetQuantifier,
-        query: &Query,
-    ) -> Result<Bound, Finding> {
-        let by_name =
-            matches!(quantifier, SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName);
-        let all = matches!(quantifier, SetQuantifier::All | SetQuantifier::AllByName);
-        let right_output = if by_name {
-            let find = |name: &String| right.names.iter().position(|other| self.dialect().same_name(other, name));
-            let positions: Option<Vec<usize>> = left.names.iter().map(find).collect();
-            match positions {
-                Some(positions) if positions.len() == right.output.len() => {
-                    positions.into_iter().map(|position| right.output[position]).collect()
-                }
-                _ => return Err(self.unbound("a union by name of different columns has no rule", query)),
-            }
-        } else {
-            right.output
-        };
-        if left.output.len() != right_output.len() {
-            return Err(self.unbound("the branches have different numbers of columns", query));
-        }
-        let kind = match (operator, all) {
-            (SetOperator::Union, true) => SetKind::UnionAll,
-            (SetOperator::Union, false) => SetKind::Union,
-            (SetOperator::Except | SetOperator::Minus, _) => SetKind::Except,
-            (SetOperator::Intersect, _) => SetKind::Intersect,
-        };
-        self.learn(&left.output.iter().chain(&right_output).copied().collect());
-        let mut wanted = Vec::new();
-        let mut ids = Vec::new();
-        for ((left, right), name) in left.output.iter().zip(&right_output).zip(&left.names) {
-            let types = [*left, *right].map(|id| self.columns[id].data_type.clone());
-            let common = match &types {
-                [Some(left), Some(right)] => self.dialect().reading().common(left, right),
-                _ => None,
-            };
-            let id = self.new_column(name.clone(), common.clone());
-            if common.is_none() {
-                self.coerced.insert(id);
-            }
-            // The engine takes branches of branches for branches of one operation: they are cast once, to the type of all.
-            let within = [*left, *right].iter().any(|id| self.mixed.contains(id));
-            if within && (types[0] != types[1] || common.is_none()) {
-                self.barred.insert(id);
-                self.coerced.insert(id);
-            }
-            let exact =
-                |name: &Option<String>| name.as_deref().is_some_and(|name| INTEGERS.contains(&name) || name == "NULL");
-            if within
-                || (types[0] != types[1] && !types.iter().all(exact) && !types.contains(&Some("NULL".to_owned())))
-                || common.is_none()
-            {
-                self.mixed.insert(id);
-            }
-            wanted.push(common);
-            ids.push(id);
-        }
-        let branches = vec![self.cast(left.node, left.output, &wanted), self.cast(right.node, right_output, &wanted)];
-        let node = Node::Set { branches, ids: ids.clone(), kind };
-        Ok(Bound { node, output: ids, names: left.names, ..Bound::empty() })
-    }
 }
-
-const INTEGERS: [&str; 4] = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT"];
 
 /// Whether an expression reads no row of anything.
 fn is_constant(expression: &Expr) -> bool {

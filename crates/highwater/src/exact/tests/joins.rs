@@ -262,7 +262,7 @@ fn shapes(names: &[&str]) -> Vec<Known> {
         .collect()
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     let mut world = differential::world();
     world.sql(
         "create table raw_plans (plan_id integer, customer_id integer, starts timestamp, ends timestamp, price integer); \
@@ -276,7 +276,7 @@ fn world() -> World {
 }
 
 /// A random change of one of the tables; of these here more often than of those that other shapes read, too.
-fn change(random: &mut SmallRng) -> String {
+pub(super) fn change(random: &mut SmallRng) -> String {
     let maybe = |random: &mut SmallRng, value: String| if random.random_bool(0.12) { "null".to_owned() } else { value };
     let moment = |random: &mut SmallRng| {
         let hours = random.random_range(0..30) * 5;

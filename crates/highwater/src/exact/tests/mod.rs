@@ -14,6 +14,7 @@ pub(crate) mod fuzz;
 mod joins;
 mod moments;
 mod partials;
+mod pivots;
 mod plans;
 mod rules;
 mod scans;

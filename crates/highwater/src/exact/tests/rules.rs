@@ -8,7 +8,7 @@ use std::path::Path;
 
 use highwater_sql::Mutant;
 
-use super::{joins, shapes};
+use super::{joins, pivots, shapes};
 use crate::exact::detect::fingerprint::Naive;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -115,7 +115,14 @@ const RULES: &[Rule] = &[
         &["calendar", "both_keys", "later_of_both"],
         &["JoinAnchorOnly", "BothChangedForgotten"],
     ),
-    ("15", "union all", "of any branch", "footprint/set.rs", &["union_all"], &["UnionFirstBranchOnly"]),
+    (
+        "15",
+        "union all, by name too",
+        "of any branch",
+        "footprint/set.rs",
+        &["union_all", "union_by_name"],
+        &["UnionFirstBranchOnly"],
+    ),
     (
         "16",
         "union, except, intersect",
@@ -275,10 +282,18 @@ const RULES: &[Rule] = &[
     (
         "34",
         "pivot",
-        "as 17 when written with case; PIVOT itself: all",
-        "footprint/group.rs",
-        &["pivoted"],
+        "as 17; without a list of values: all",
+        "bind/pivot.rs",
+        &["pivoted", "pivot_by_day", "pivot_of_the_rest", "pivot_of_two", "fn a_pivot_without_a_list_is_rebuilt_whole"],
         &["PostImagesOnly"],
+    ),
+    (
+        "34",
+        "unpivot",
+        "as 1; of a slice among its values, as 2",
+        "bind/pivot.rs",
+        &["unpivot_by_day", "unpivoted_days", "unpivoted_names"],
+        &["PostImagesOnly", "SeriesByItsStart"],
     ),
     ("35", "sessions", "by their first moment as 19", "footprint/group.rs", &["gaps"], &["CarriedNewRowsOnly"]),
     (
@@ -339,8 +354,8 @@ fn page() -> String {
     let mut page = "# Rules\n\n\
          Every operator has a rule that says which partitions a change makes dirty; [exact.md](exact.md) says why they are right. Here is where each one\n\
          stands, how good its answer is, which queries or tests hold it to a full rebuild, and which deliberately wrong variant those catch\n\
-         ([mutants.md](mutants.md)). Names of queries are those of `crates/highwater/src/exact/tests/shapes.rs` and `joins.rs`; those in `shapes.rs` run on\n\
-         PostgreSQL, too. What has no rule makes everything dirty. The page is written by\n\n\
+         ([mutants.md](mutants.md)). Names of queries are those of `crates/highwater/src/exact/tests/shapes.rs`, `joins.rs` and `pivots.rs`; those in\n\
+         `shapes.rs` run on PostgreSQL, too. What has no rule makes everything dirty. The page is written by\n\n\
          ```console\n$ HW_RULES=1 cargo test --package highwater --lib the_page_of_rules\n```\n\n\
          and a test fails when something that it names is gone.\n\n\
          | rule | operator | what a change dirties | file in `crates/sql/src` | held to a rebuild by | mutants |\n| --- | --- | --- | --- | --- | --- |\n"
@@ -376,7 +391,7 @@ fn the_page_of_rules_is_true() {
         .filter_map(|entry| std::fs::read_to_string(entry.expect("an entry").path()).ok())
         .collect();
     let names = shapes::SHAPES.iter().map(|shape| shape.0).chain(joins::SHAPES.iter().map(|shape| shape.0));
-    let names: Vec<&str> = names.collect();
+    let names: Vec<&str> = names.chain(pivots::SHAPES.iter().map(|shape| shape.0)).collect();
     let rules = Mutant::ALL.iter().map(|(mutant, ..)| format!("{mutant:?}"));
     let wrong: Vec<String> = rules.chain(Naive::WRONG.iter().map(|(naive, _)| format!("{naive:?}"))).collect();
     for (number, _, _, file, held, mutants) in RULES {

@@ -11,6 +11,7 @@
 mod comparison;
 mod functions;
 mod grammar;
+mod pivot;
 mod spelling;
 mod types;
 

@@ -3,14 +3,17 @@
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan};
 
+use super::pivot;
+
 /// Spells out what the engine reads and the parser does not: `asof join` becomes a kind of join that this engine has no other use for (see
-/// `bind/join.rs`), `filter (x)` becomes `filter (where x)`, and whether a common table expression is `materialized` goes unsaid. Places stay what
-/// they were.
+/// `bind/join.rs`), `filter (x)` becomes `filter (where x)`, pivots become those of the standard (`pivot.rs`), and whether a common table expression
+/// is `materialized` goes unsaid. Places stay what they were.
 pub(super) fn spelt_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let is =
         |token: &TokenWithSpan, keyword: Keyword| matches!(&token.token, Token::Word(word) if word.keyword == keyword);
     let solid: Vec<TokenWithSpan> =
         tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    let solid = pivot::spelt_out(solid);
     let mut written: Vec<TokenWithSpan> = Vec::with_capacity(solid.len());
     let at = |token: &str, span: Span| TokenWithSpan::new(Token::make_keyword(token), span);
     let mut index = 0;

@@ -7,10 +7,12 @@
 //! | `row.rs` | filters, expressions, spines, series |
 //! | `join.rs` | joins of every kind, subqueries in every place, laterals, recursion |
 //! | `group.rs` | aggregates, distinct, deduplication, grouping sets, set operations |
+//! | `pivot.rs` | pivots and unpivots |
 //! | `window.rs` | windows, sessions, periods, histories |
 
 mod group;
 mod join;
+mod pivot;
 mod row;
 mod window;
 
@@ -52,6 +54,8 @@ const PRODUCTIONS: &[Production] = &[
     ("set", 3, group::set),
     ("union_facts", 2, group::union_facts),
     ("top", 1, group::top),
+    ("pivot", 2, pivot::pivot),
+    ("unpivot", 1, pivot::unpivot),
     ("window", 5, window::window),
     ("windows", 2, window::several),
     ("running", 2, window::running),
@@ -62,7 +66,10 @@ const PRODUCTIONS: &[Production] = &[
 
 /// Names of all productions that an engine can have.
 pub fn productions(duckdb: bool) -> impl Iterator<Item = &'static str> {
-    PRODUCTIONS.iter().map(|(name, _, _)| *name).filter(move |name| duckdb || !["asof", "until"].contains(name))
+    PRODUCTIONS
+        .iter()
+        .map(|(name, _, _)| *name)
+        .filter(move |name| duckdb || !["asof", "until", "pivot", "unpivot"].contains(name))
 }
 
 /// Makes relations.
@@ -72,7 +79,7 @@ pub struct Grammar<'r> {
     pub sources: Vec<Node>,
     /// Productions to use more often than others.
     pub focus: Vec<&'static str>,
-    /// Whether the engine is DuckDB, which has ASOF joins, and variables to put in the place of the clock.
+    /// Whether the engine is DuckDB, which has ASOF joins, pivots, and variables to put in the place of the clock.
     pub duckdb: bool,
     fresh: u32,
 }
