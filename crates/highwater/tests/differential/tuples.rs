@@ -1,7 +1,7 @@
 //! What can be done to a PostgreSQL table whose changes are told by its tuples, beside a table that must be what a rebuild holds: rows written anew,
 //! files rewritten, columns, tables and partitions that trade places; and which tables are not told by their tuples at all.
 
-use highwater::engine::Cell;
+use highwater::engine::{Cell, Engine, Postgres, PostgresSettings, Relation};
 use highwater::exact::Mode;
 use highwater_sql::Dialect;
 
@@ -208,4 +208,23 @@ fn what_rewrites_a_table_and_no_row_keeps_its_tuples() {
     }
     execute(&mut world, "update events set amount = amount where event_id = 30");
     assert_ne!(sums(&mut world).1, before.1);
+}
+
+#[test]
+fn a_copy_of_a_database_holds_the_same_tuples() {
+    let original = highwater_testbed::postgres();
+    let mut client = original.client();
+    client.batch_execute("create schema main; create table main.events as select 1 as event_id").expect("a table");
+    drop(client);
+    let copy = original.copied();
+    let [here, there] = [&original, &copy].map(|database| {
+        let settings = PostgresSettings {
+            password: Some(database.password.to_owned()),
+            ..PostgresSettings::new(database.host, database.port, database.user, &database.name)
+        };
+        let mut session = Postgres::open(settings).expect("a server").connect().expect("session");
+        session.tuples_of(&Relation::new(&database.name, "main", "events")).expect("an answer")
+    });
+    assert!(here.is_some());
+    assert_eq!(here, there);
 }

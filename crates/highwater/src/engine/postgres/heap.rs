@@ -20,7 +20,8 @@ use super::catalog::object;
 /// The first id of a type that somebody made: everything below comes with the server and means the same for ever.
 const FIRST_MADE_TYPE: u32 = 16384;
 
-/// The query for the identity of a table and of all tables below it: one text, or NULL.
+/// The query for the identity of a table and of all tables below it: one text, or NULL. A server gives numbers to tables and transactions of all its databases
+/// from one sequence each, so those of a database that was copied by it mean there what they meant here.
 pub(super) fn identity(relation: &Relation) -> String {
     format!(
         "with recursive tree(id) as (\
@@ -34,7 +35,6 @@ pub(super) fn identity(relation: &Relation) -> String {
          and pg_snapshot_xmax(pg_current_snapshot())::text::numeric < 4294967296 \
          and has_function_privilege('pg_control_system()', 'execute') \
          then (select system_identifier from pg_control_system())::text || ' ' \
-         || (select oid from pg_database where datname = current_database()) || ' ' \
          || md5(string_agg(c.oid::text || ' ' || coalesce(list, ''), ';' order by c.oid)) end \
          from tree join pg_class c on c.oid = id left join pg_am a on a.oid = c.relam left join columns on attrelid = c.oid",
         object(relation)

@@ -37,7 +37,7 @@ pub(super) fn look(
         observation.tuples = tuples::look(job, input, index, salt, kept.as_ref())?;
     }
     if let (Some(now), Some(before)) = (observation.tuples.clone(), &observation.seen_tuples) {
-        if now.standing == *before {
+        if tuples::same(job, &now.standing, before) {
             return Ok(());
         }
         if let Some(others) = tuples::others(job, input, index, &now, before)? {

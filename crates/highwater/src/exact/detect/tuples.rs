@@ -102,7 +102,7 @@ pub(crate) fn standing(job: &mut Job, relation: &Relation, salt: u64) -> Result<
 fn told_by_tuples(job: &mut Job, relation: &Relation, salt: u64) -> Result<Option<(String, String)>, ExactError> {
     let Some(sum) = job.dialect.tuples(salt) else { return Ok(None) };
     let table = job.connection.tuples_of(relation).map_err(|error| job.error(error))?;
-    Ok(table.map(|table| (table, if job.counts_only() { "0::numeric".to_owned() } else { sum })))
+    Ok(table.map(|table| (table, sum)))
 }
 
 fn added_up(job: &mut Job, table: &str, query: &str) -> Result<String, ExactError> {
@@ -110,6 +110,21 @@ fn added_up(job: &mut Job, table: &str, query: &str) -> Result<String, ExactErro
     let sums: Vec<String> = sums.rows.iter().flatten().map(ToString::to_string).collect();
     Ok(format!("{table} {}", sums.join(" ")))
 }
+
+/// Whether two standings are of the same tuples.
+pub(crate) fn same(job: &Job, now: &str, before: &str) -> bool {
+    let told = |standing: &str| match standing.rsplit_once(' ') {
+        Some((rows, _)) if job.counts_only() => rows.to_owned(),
+        _ => standing.to_owned(),
+    };
+    told(now) == told(before)
+}
+
+/// Whether two sides of an interval, `(n, x)`, are not equal. An earlier release has written no sums.
+const TUPLES_DIFFER: &str = "count(x) <> 2 or min(n) <> max(n) or min(x) <> max(x)";
+
+/// The same for a test that must notice that it is not enough.
+const COUNTS_DIFFER: &str = "count(n) <> 2 or min(n) <> max(n)";
 
 /// The intervals whose tuples are others than those stored: a temporary table with a column `p`. None when that cannot be said: of another table than the one
 /// that was seen, and of groups that are not intervals.
@@ -132,9 +147,10 @@ pub(super) fn others(
         &format!(
             "select p from (select p, n, x from {groups} as now union all \
              select interval_start, row_count, tuples from {ledger}.fingerprints where model = {} and probe = {}) as sides(p, n, x) \
-             group by p having count(x) <> 2 or min(n) <> max(n) or min(x) <> max(x)",
+             group by p having {}",
             job.id(),
-            quote_literal(&input.id)
+            quote_literal(&input.id),
+            if job.counts_only() { COUNTS_DIFFER } else { TUPLES_DIFFER }
         ),
     )?;
     Ok(Some(set))
