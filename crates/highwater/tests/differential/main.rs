@@ -5,6 +5,7 @@
 //! | `world.rs` | the tables, the changes that happen to them, the runs and the comparison |
 //! | `generate.rs` | queries composed of the rules |
 //! | `transactions.rs` | transactions that commit in any order, on PostgreSQL |
+//! | `tuples.rs` | tables told by their tuples, whatever is done to them, on PostgreSQL |
 //! | `sharing.rs` | one scan for several models, on PostgreSQL |
 //!
 //! A trial is one run of one model after one batch of changes. `HW_TRIALS` sets how many each test makes; a failure prints the seed of its
@@ -15,6 +16,7 @@ mod engines;
 mod generate;
 mod sharing;
 mod transactions;
+mod tuples;
 mod world;
 
 use rand::SeedableRng;
