@@ -9,6 +9,7 @@ use highwater_jinja::{Arguments, Error, ErrorKind, Value, dict, list};
 use indexmap::IndexMap;
 use minijinja::State;
 
+use super::Message;
 use super::column::{self, ColumnValue};
 use super::constraints;
 use super::dispatch::dispatch;
@@ -74,7 +75,16 @@ impl Adapter {
                 let quoted = arguments.get(1, "quote_config").is_none_or(|flag| flag.is_none() || flag.is_true());
                 Value::from(if quoted { quote_identifier(&name) } else { name })
             }
-            "is_motherduck" | "is_ducklake" | "disable_transactions" => Value::from(false),
+            "is_motherduck" | "disable_transactions" => Value::from(false),
+            "is_ducklake" => {
+                let relation = arguments.required(0, "relation")?.downcast_object_ref::<RelationValue>();
+                let database = relation.and_then(RelationValue::database);
+                Value::from(database.is_some_and(|database| self.0.scene.project.target.is_ducklake(database)))
+            }
+            "warn_once" => {
+                self.0.scene.say(Message::WarningOnce, &arguments.required_text(0, "msg")?);
+                none()
+            }
             "external_root" => {
                 let root = self.0.scene.project.target.raw.get("external_root").and_then(|root| root.as_str());
                 Value::from(root.unwrap_or("."))
@@ -86,8 +96,8 @@ impl Adapter {
             "render_raw_model_constraints" => constraints::of_model(&self.0, arguments)?,
             "get_hard_deletes_behavior" => Value::from(hard_deletes(&self.0.scene.subject.config)?),
             "standardize_grants_dict" => grants(arguments.required(0, "grants_table")?)?,
-            "warn_once" | "cache_added" | "cache_dropped" | "cache_renamed" | "clear_transaction"
-            | "pre_model_hook" | "post_model_hook" | "verify_database" => none(),
+            "cache_added" | "cache_dropped" | "cache_renamed" | "clear_transaction" | "pre_model_hook"
+            | "post_model_hook" | "verify_database" => none(),
             "submit_python_job" => return Err(Error::raised("Python models need an engine that runs Python")),
             _ => return Ok(None),
         }))
@@ -300,7 +310,9 @@ impl Adapter {
             "drop_relation" => {
                 let relation = relation(0, "relation")?;
                 let Some(kind) = kind_of(running, &relation)? else { return Ok(Some(none())) };
-                format!("drop {kind} if exists {} cascade", relation.name())
+                let lake = relation.database().is_some_and(|name| self.0.scene.project.target.is_ducklake(name));
+                // Nothing in a DuckLake hangs on anything else, and it refuses the word.
+                format!("drop {kind} if exists {}{}", relation.name(), if lake { "" } else { " cascade" })
             }
             "rename_relation" => {
                 let (from, to) = (relation(0, "from_relation")?, relation(1, "to_relation")?);

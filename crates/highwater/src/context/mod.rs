@@ -74,6 +74,8 @@ pub enum Message {
     Info,
     /// `exceptions.warn(...)`
     Warning,
+    /// `adapter.warn_once(...)`: the same text once in a command.
+    WarningOnce,
     /// `print(...)`: for standard output, as it is.
     Print,
 }
@@ -129,7 +131,7 @@ pub(crate) fn log_messages() -> Messages {
     Arc::new(|kind, text| match kind {
         Message::Debug => tracing::debug!(target: "highwater::template", "{text}"),
         Message::Info | Message::Print => tracing::info!(target: "highwater::template", "{text}"),
-        Message::Warning => tracing::warn!(target: "highwater::template", "{text}"),
+        Message::Warning | Message::WarningOnce => tracing::warn!(target: "highwater::template", "{text}"),
     })
 }
 

@@ -124,7 +124,7 @@ fn referred(frame: &Frame, running: &Running, call: &RefCall) -> Result<Relation
     if let Some(mock) = &running.mock {
         return given(running, mock, &node.unique_id, &format!("ref('{}')", call.name));
     }
-    check_declared(frame, running, &node.unique_id, &format!("{{{{ ref('{}') }}}}", call.name))?;
+    check_declared(frame, running, &node.unique_id, &call.name)?;
     if node.resource_type == ResourceType::Model && node.config.materialized() == "ephemeral" {
         lock(&running.ephemeral).insert(node.unique_id.clone());
         return Ok(restricted(frame, RelationValue::cte(&cte_name(node)), running, &node.config, &node.columns));
@@ -190,10 +190,11 @@ fn restricted(
     relation.filtered(window_condition(&column, start, end))
 }
 
-/// A reference that parsing did not see is not in the graph: the node might run before what it reads.
-fn check_declared(frame: &Frame, running: &Running, id: &str, call: &str) -> Result<(), Error> {
+/// A reference that parsing did not see is not in the graph: the node might run before what it reads. Sources are there anyway.
+fn check_declared(frame: &Frame, running: &Running, id: &str, name: &str) -> Result<(), Error> {
     match &running.allowed {
         Some(allowed) if !allowed.contains(id) && frame.scene.subject.name != id => {
+            let call = format!("{{{{ ref('{name}') }}}}");
             Err(Fault::new("HW0307", format!("{call} was not seen when the project was read"))
                 .help("it stands in a branch that only runs with a database; name it outside of the branch too:")
                 .help(format!("-- depends_on: {call}"))
@@ -243,7 +244,6 @@ pub(crate) fn source_function(frame: &Frame) -> Value {
         if let Some(mock) = &running.mock {
             return Ok(given(running, mock, &found.unique_id, &format!("source('{source}', '{table}')"))?.into_value());
         }
-        check_declared(&frame, running, &found.unique_id, &format!("{{{{ source('{source}', '{table}') }}}}"))?;
         if let Some(plugin) = setting(found, "plugin") {
             let title = format!("the source '{source}.{table}' comes from the plugin `{plugin}`, a module of Python");
             return Err(Fault::new("HW0112", title)

@@ -105,8 +105,10 @@ insert ({{ clause['insert']['columns'] | join(', ') }}) values ({{ clause['inser
 {% macro normalize_string_or_list(raw, field_name) %}
   {%- if raw is none -%}{% do return([]) %}{%- endif -%}
   {%- set result = [raw] if raw is string else raw -%}
-  {%- if result is mapping or result is not sequence or result | reject('string') | list -%}
+  {%- if result is mapping or result is not sequence -%}
     {% do exceptions.raise_compiler_error(field_name ~ ' must be a list of strings or a string') %}
+  {%- elif result | reject('string') | list -%}
+    {% do exceptions.raise_compiler_error(field_name ~ ' list values must be non-empty strings') %}
   {%- endif -%}
   {% do return(result | list) %}
 {% endmacro %}
@@ -153,6 +155,14 @@ insert ({{ clause['insert']['columns'] | join(', ') }}) values ({{ clause['inser
     {%- endif -%}
     {%- if basic -%}
       {% do errors.append('with merge_clauses these basic merge configurations will be ignored and must go: ' ~ (basic | join(', '))) %}
+    {%- endif -%}
+  {%- endif -%}
+  {%- if target_relation and adapter.is_ducklake(target_relation) -%}
+    {%- if config.get('merge_returning_columns') -%}{% do errors.append('DuckLake has no RETURNING: merge_returning_columns must go') %}{%- endif -%}
+    {%- set chosen = clauses if clauses is mapping else {} -%}
+    {%- set changes = (chosen.get('when_matched', []) + chosen.get('when_not_matched', [])) | selectattr('action', 'in', ['update', 'delete']) | list -%}
+    {%- if changes | length > 1 -%}
+      {% do errors.append('a MERGE of DuckLake updates or deletes in one clause alone, and merge_clauses have ' ~ changes | length) %}
     {%- endif -%}
   {%- endif -%}
   {%- if errors -%}{% do exceptions.raise_compiler_error('MERGE configuration errors:\n' ~ (errors | join('\n'))) %}{%- endif -%}

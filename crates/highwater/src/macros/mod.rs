@@ -22,5 +22,6 @@ pub(crate) static FILES: &[(&str, &str)] = &[
     ("dates.sql", include_str!("dates.sql")),
     ("text.sql", include_str!("text.sql")),
     ("values.sql", include_str!("values.sql")),
+    ("ducklake.sql", include_str!("ducklake.sql")),
     ("postgres.sql", include_str!("postgres.sql")),
 ];

@@ -98,21 +98,15 @@
   {% do return(base_relation.incorporate(path={'database': none, 'schema': none, 'identifier': name})) %}
 {% endmacro %}
 
+{# What is given by name (`partitioned_by`, `sorted_by`) is for engines that know it. #}
 {% macro create_table_as(temporary, relation, compiled_code, language='sql') -%}
-  {% do return(adapter.dispatch('create_table_as', 'dbt')(temporary, relation, compiled_code, language)) %}
+  {% do return(adapter.dispatch('create_table_as', 'dbt')(temporary, relation, compiled_code, language, **kwargs)) %}
 {%- endmacro %}
 
-{#- With a contract the table is made first, with types and constraints, then filled. Temporary tables have no constraints. A DuckDB file
-    has no partitions: their keys are passed over, but what only other engines understand there (a mapping) is refused, as in dbt. #}
+{#- With a contract the table is made first, with types and constraints, then filled. Temporary tables have no constraints. #}
 {% macro default__create_table_as(temporary, relation, compiled_code, language='sql') -%}
 {%- set enforced = config.get('contract').enforced if config.get('contract') else false -%}
 {%- if enforced -%}{{ get_assert_columns_equivalent(compiled_code) }}{%- endif -%}
-{%- for key, old_key in ([] if temporary else [('partitioned_by', 'partition_by'), ('sorted_by', 'sort_by')]) -%}
-{%- set value = config.get(key) or config.get(old_key) -%}
-{%- if value and value is not string and (value is mapping or value is not iterable or value | reject('string') | list) -%}
-{% do exceptions.raise_compiler_error(key ~ '/' ~ old_key ~ ' must be a column or a list of columns: keep a mapping for the engine that wants it, with an if target.type') %}
-{%- endif -%}
-{%- endfor -%}
 {%- set name = relation.include(database=not temporary, schema=not temporary) -%}
 {{ config.get('sql_header') or '' }}
 create {{ 'temporary ' if temporary }}table {{ name }}

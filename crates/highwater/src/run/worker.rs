@@ -1,7 +1,7 @@
 //! What the threads of a run share, and what each has of its own.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,6 +37,8 @@ pub(crate) struct Shared<'a> {
     compiled: Mutex<HashMap<String, Arc<Compiled>>>,
     problems: Mutex<Vec<Diagnostic>>,
     said: Arc<Mutex<Vec<(Message, String)>>>,
+    /// Warnings that one command gives once.
+    warned_of: Mutex<HashSet<String>>,
 }
 
 impl<'a> Shared<'a> {
@@ -93,6 +95,7 @@ impl<'a> Shared<'a> {
             compiled: Mutex::default(),
             problems: Mutex::default(),
             said,
+            warned_of: Mutex::default(),
         })
     }
 
@@ -150,10 +153,15 @@ impl<'a> Shared<'a> {
     pub(crate) fn pass_on_messages(&self) {
         let said = std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner));
         for (kind, text) in said {
+            if kind == Message::WarningOnce
+                && !self.warned_of.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone())
+            {
+                continue;
+            }
             (self.events)(match kind {
                 Message::Debug => Event::Message { level: Level::Debug, text },
                 Message::Info => Event::Message { level: Level::Info, text },
-                Message::Warning => Event::Message { level: Level::Warn, text },
+                Message::Warning | Message::WarningOnce => Event::Message { level: Level::Warn, text },
                 Message::Print => Event::Printed { text },
             });
         }

@@ -256,3 +256,21 @@ HW0405 main ["use ref() or source() for tables, so that they are built or loaded
         }
     }
 }
+
+/// A header may hold names in quotes, for words of SQL, where `quote_columns` is off.
+#[test]
+fn a_seed_whose_header_quotes_its_names() {
+    let files = [
+        ("seeds/mail.csv", "id,\"\"\"from\"\"\"\n1,Ada\n"),
+        (
+            "seeds/seeds.yml",
+            "seeds: [{name: mail, config: {quote_columns: false, column_types: {'\"from\"': varchar(20)}}}]",
+        ),
+    ];
+    for project in Project::everywhere(&files) {
+        for _ in 0..2 {
+            assert_eq!(statuses(&project.run(Command::Seed)), "seed.shop.mail success");
+        }
+        assert_eq!(project.query("select id, \"from\" from main.mail"), "1 | Ada");
+    }
+}

@@ -25,6 +25,13 @@ fn references_become_relations() {
 }
 
 #[test]
+fn a_source_may_stand_in_a_branch_that_only_runs_with_a_database() {
+    let fixture =
+        Fixture::new(&[SOURCES, ("models/a.sql", "{% if execute %}from {{ source('raw', 'payments') }}{% endif %}")]);
+    insta::assert_snapshot!(fixture.compile("a"), @r#"from "memory"."landing"."payments""#);
+}
+
+#[test]
 fn ephemeral_parents_are_put_in_front_in_order() {
     let fixture = Fixture::new(&[
         ("models/base.sql", "{{ config(materialized='ephemeral') }}select 1 as id -- the base"),

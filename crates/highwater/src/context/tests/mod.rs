@@ -2,6 +2,7 @@
 
 mod compiling;
 mod database;
+mod ducklake;
 mod macros;
 mod reading;
 

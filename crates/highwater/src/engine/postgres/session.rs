@@ -104,6 +104,21 @@ impl Session {
         error
     }
 
+    /// To a copy that it refuses the server says twice that it is ready, and the driver expects it once: from then on each answer
+    /// would be taken for that of the next statement. So the connection goes, and its transaction, which had failed, with it.
+    fn refused_copy(&mut self, error: EngineError) -> EngineError {
+        let error = self.failed(error);
+        match super::connect(&self.settings) {
+            Ok(client) => self.client = client,
+            Err(lost) => return lost,
+        }
+        if self.locks.is_empty() {
+            return error;
+        }
+        self.locks.clear();
+        EngineError::Lost { message: format!("{error}, and the locks went with the connection") }
+    }
+
     fn simple(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>, EngineError> {
         self.attempt(sql, |client| client.simple_query(sql))
     }
@@ -170,12 +185,17 @@ impl Connection for Session {
     fn copy_in(&mut self, table: &Relation, columns: &[&str], csv: &str) -> Result<u64, EngineError> {
         let names: Vec<String> = columns.iter().map(|name| quote_identifier(name)).collect();
         let sql = format!("copy {table} ({}) from stdin with (format csv)", names.join(", "));
-        self.attempt(&sql, |client| {
-            let mut writer = client.copy_in(&sql)?;
+        self.revive()?;
+        let started = self.client.copy_in(&sql).map(|mut writer| {
             // What the server has against the rows it says at the end.
             let _ = writer.write_all(csv.as_bytes());
             writer.finish()
-        })
+        });
+        self.used = Instant::now();
+        match started {
+            Ok(outcome) => outcome.map_err(|error| self.failed(errors::statement_error(&error, &sql))),
+            Err(error) => Err(self.refused_copy(errors::statement_error(&error, &sql))),
+        }
     }
 
     fn query(&mut self, sql: &str) -> Result<Table, EngineError> {

@@ -360,3 +360,24 @@ fn sessions_are_encrypted_as_sslmode_asks() {
     localhost VerifyFull nothing.pem: Encryption: sslrootcert FOLDER/nothing.pem: I/O error: No such file or directory (os error 2)
     "#);
 }
+
+#[test]
+fn after_a_copy_that_is_refused_every_statement_has_its_own_answer() {
+    let database = postgres();
+    let mut session = engine(&database).connect().expect("session");
+    session.execute("create table t (a integer)").expect("a table");
+    let table = Relation::new(&database.name, "public", "t");
+    for round in 0..20 {
+        session.begin().expect("a transaction");
+        let refused = session.copy_in(&table, &["missing"], "1\n").expect_err("no such column");
+        assert!(refused.to_string().contains("missing"), "{refused}");
+        assert!(session.commit().is_err(), "nothing can be committed after a failure");
+        let _ = session.rollback();
+        let answer = session.query(&format!("select {round} as round")).expect("an answer");
+        assert_eq!(answer.rows, [[Cell::Integer(round)]]);
+        session.begin().expect("a transaction");
+        assert_eq!(session.copy_in(&table, &["a"], "1\n2\n").expect("two rows"), 2);
+        session.commit().expect("kept");
+    }
+    assert_eq!(session.query("select count(*) from t").expect("rows").rows, [[Cell::Integer(40)]]);
+}

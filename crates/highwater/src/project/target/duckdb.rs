@@ -27,6 +27,23 @@ pub(super) fn read(file: &Arc<SourceFile>, yaml: &Yaml, root: &Path) -> Result<(
     Ok((Place::DuckDb { prologue: prologue(file, yaml, root)?, path }, database))
 }
 
+/// Whether the target's database of that name, its own or an attached one, is a DuckLake.
+pub(super) fn is_lake(target: &Target, database: &str) -> bool {
+    let said = |flag: Option<&Value>| flag.and_then(Value::as_bool) == Some(true);
+    if target.database == database && said(target.raw.get("is_ducklake")) {
+        return true;
+    }
+    let attached = target.raw.get("attach").and_then(Value::as_array);
+    attached.into_iter().flatten().any(|attachment| {
+        let path = attachment.get("path").and_then(Value::as_str).unwrap_or_default();
+        let named = match attachment.get("alias").and_then(Value::as_str) {
+            Some(alias) => alias == database,
+            None => database_name(Path::new(path.rsplit(':').next().unwrap_or(path))) == database,
+        };
+        named && (said(attachment.get("is_ducklake")) || path.to_lowercase().contains("ducklake:"))
+    })
+}
+
 /// Opens the file; makes the folder it lies in when there is none.
 pub(super) fn open(target: &Target, path: &Path, prologue: &str) -> Result<Arc<dyn Engine>, Diagnostic> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -194,7 +211,12 @@ fn attach(file: &Arc<SourceFile>, attachment: &Yaml, root: &Path) -> Result<Stri
     };
     let remote =
         path.contains("://") || path.contains(": ") || path.split_once(':').is_some_and(|(scheme, _)| scheme.len() > 1);
-    let path = if remote { path } else { resolve(&expand_home(&path), root).display().to_string() };
+    let local = |path: &str| resolve(&expand_home(path), root).display().to_string();
+    let path = match path.strip_prefix("ducklake:") {
+        Some(catalog) if !catalog.contains(':') => format!("ducklake:{}", local(catalog)),
+        _ if remote => path,
+        _ => local(&path),
+    };
     let mut options = Vec::new();
     let given = attachment.get("options");
     let option = |key: &str| attachment.get(key).or_else(|| given.and_then(|given| given.get(key))).map(Yaml::json);

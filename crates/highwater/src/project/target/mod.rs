@@ -75,6 +75,11 @@ impl Target {
         }
     }
 
+    /// Whether a database is a DuckLake: one attached with `ducklake:` in its path, or said to be with `is_ducklake`.
+    pub fn is_ducklake(&self, database: &str) -> bool {
+        matches!(self.place, Place::DuckDb { .. }) && duckdb::is_lake(self, database)
+    }
+
     /// The database file, where there is one.
     pub fn file(&self) -> Option<&Path> {
         match &self.place {

@@ -77,7 +77,10 @@ pub(crate) fn swap(task: &Task<'_>, relation: &Relation, draft: &Relation, is: R
 /// Drops whatever has the name. On some engines that takes the views that read it along, so it may be gone already.
 pub(crate) fn drop_existing(task: &Task<'_>, relation: &Relation) -> Result<(), Failure> {
     if let Some(kind) = kind(task, relation)? {
-        task.aside(&format!("drop {} if exists {relation} cascade", kind.sql()))?;
+        // Nothing in a DuckLake hangs on anything else, and it refuses the word.
+        let lake = task.shared.session.project.target.is_ducklake(&relation.database);
+        let cascade = if lake { "" } else { " cascade" };
+        task.aside(&format!("drop {} if exists {relation}{cascade}", kind.sql()))?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use super::super::table;
 use super::copied_types::{Inferred, infer, is_null, written};
-use super::{Rows, Task, configured_types, unreadable};
+use super::{Rows, Task, configured_types, unquoted, unreadable};
 use crate::diagnostics::Diagnostic;
 use crate::engine::{Relation, RelationKind, quote_identifier};
 use crate::run::failure::Failure;
@@ -29,7 +29,7 @@ pub(super) fn read(task: &Task<'_>) -> Result<Copied, Failure> {
     let configured = configured_types(task);
     let folds = task.node.config.flag("quote_columns") == Some(false);
     let columns = names.into_iter().enumerate().map(|(index, name)| {
-        let configured = configured.get(&name.to_lowercase()).cloned();
+        let configured = configured.get(&name.to_ascii_lowercase()).cloned();
         let inferred = match configured {
             Some(_) => None,
             None => Some(infer(records.iter().filter_map(|record| record.get(index)))),
@@ -37,7 +37,7 @@ pub(super) fn read(task: &Task<'_>) -> Result<Copied, Failure> {
         let data_type = configured.unwrap_or_else(|| inferred.map_or("text", Inferred::sql).to_owned());
         // A name without quotes is folded by the engine, and refused where it is no name.
         let written = if folds { name.clone() } else { quote_identifier(&name) };
-        let name = if folds { name.to_lowercase() } else { name };
+        let name = if folds { unquoted(&name).unwrap_or_else(|| name.to_lowercase()) } else { name };
         SeedColumn { name, written, inferred, data_type }
     });
     let columns = columns.collect();
@@ -102,8 +102,8 @@ impl Copied {
 }
 
 impl Rows for Copied {
-    fn names(&self) -> Vec<&str> {
-        self.columns.iter().map(|column| column.name.as_str()).collect()
+    fn names(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.name.clone()).collect()
     }
 
     fn build(&self, task: &Task<'_>, relation: &Relation) -> Result<u64, Failure> {
@@ -119,7 +119,8 @@ impl Rows for Copied {
     }
 
     fn insert(&self, task: &Task<'_>, relation: &Relation) -> Result<u64, Failure> {
-        Ok(task.connection().copy_in(relation, &self.names(), &self.csv())?)
+        let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        Ok(task.connection().copy_in(relation, &names, &self.csv())?)
     }
 
     fn clean_up(&self, _task: &Task<'_>) -> Result<(), Failure> {

@@ -25,8 +25,8 @@ use crate::engine::{Relation, RelationKind};
 
 /// A file that has been read, and how its rows get into a table.
 trait Rows {
-    /// The header.
-    fn names(&self) -> Vec<&str>;
+    /// The columns as the table has them.
+    fn names(&self) -> Vec<String>;
 
     /// Puts a table with these rows in the place of whatever has the name. Returns their number.
     fn build(&self, task: &Task<'_>, relation: &Relation) -> Result<u64, Failure>;
@@ -86,8 +86,14 @@ fn configured_types(task: &Task<'_>) -> IndexMap<String, String> {
         .collect()
 }
 
+/// The name itself of one that is written in double quotes, as headers do for words of SQL where `quote_columns` is off.
+fn unquoted(written: &str) -> Option<String> {
+    let inner = written.strip_prefix('"')?.strip_suffix('"')?;
+    Some(inner.replace("\"\"", "\""))
+}
+
 /// Refuses to load a file into a table with other columns.
-fn fits(task: &Task<'_>, relation: &Relation, names: &[&str]) -> Result<(), Failure> {
+fn fits(task: &Task<'_>, relation: &Relation, names: &[String]) -> Result<(), Failure> {
     let in_table = task.connection().columns(relation)?;
     let missing = names.iter().find(|name| !in_table.iter().any(|other| other.name.eq_ignore_ascii_case(name)));
     let Some(missing) = missing else { return Ok(()) };

@@ -5,7 +5,7 @@
 
 use super::super::table;
 use super::staged_types::{self, Inferred};
-use super::{Rows, Task, configured_types, unreadable};
+use super::{Rows, Task, configured_types, unquoted, unreadable};
 use crate::diagnostics::Diagnostic;
 use crate::engine::{EngineError, Relation, quote_identifier, quote_literal};
 use crate::run::failure::Failure;
@@ -32,8 +32,8 @@ impl Staged {
 }
 
 impl Rows for Staged {
-    fn names(&self) -> Vec<&str> {
-        self.columns.iter().map(|column| column.name.as_str()).collect()
+    fn names(&self) -> Vec<String> {
+        self.columns.iter().map(|column| unquoted(&column.written).unwrap_or_else(|| column.name.clone())).collect()
     }
 
     fn build(&self, task: &Task<'_>, relation: &Relation) -> Result<u64, Failure> {
