@@ -102,7 +102,7 @@ fn put<'a>(draft: &mut Draft<'a>, patch: Patch<'a>, issues: &mut Issues) {
         );
         return;
     }
-    draft.patch = Some(patch);
+    draft.patch = Some(Box::new(patch));
 }
 
 fn has_tests(described: &Described) -> bool {
