@@ -90,6 +90,10 @@ impl Renderers {
     pub fn description(&self, package: &str, file: &Arc<SourceFile>, yaml: &Yaml, issues: &mut Issues) -> String {
         let Some(value) = yaml.get("description") else { return String::new() };
         let text = value.scalar_text().unwrap_or_default();
+        // Nothing to render: a template would lose the line break at its end.
+        if !text.contains(['{', '}']) {
+            return text;
+        }
         match self.of(package).value(&file.path, &text) {
             Ok(serde_json::Value::String(text)) => text,
             Ok(other) => other.to_string(),
