@@ -35,17 +35,32 @@ impl Session {
     /// # Errors
     /// Everything found wrong in the files.
     pub fn open(options: &LoadOptions) -> Result<Self, Vec<Diagnostic>> {
-        let Parsed { project, macros, manifest, warnings: found, lineage } = parse::parse(options)?;
+        parse::parse(options).map(|mut parsed| {
+            parsed.manifest.read_all();
+            Self::of(parsed)
+        })
+    }
+
+    /// As [`Session::open`], for those who look at few nodes: what an earlier command kept of a node is read when somebody looks at it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn glance(options: &LoadOptions) -> Result<Self, Vec<Diagnostic>> {
+        parse::parse(options).map(Self::of)
+    }
+
+    fn of(parsed: Parsed) -> Self {
+        let Parsed { project, macros, manifest, warnings: found, lineage } = parsed;
         let mut warnings = project.warnings.clone();
         warnings.extend(found);
-        Ok(Self {
+        Self {
             project: Arc::new(project),
             manifest: Arc::new(manifest),
             macros,
             warnings,
             lineage,
             engine: Mutex::new(None),
-        })
+        }
     }
 
     /// The database, opened at the first call. Another process that has it is waited for, as long as is said.

@@ -133,6 +133,6 @@ fn quoted(word: &str) -> String {
 
 /// The exact models among the project's, whatever is selected.
 pub fn exact_nodes(session: &Session) -> impl Iterator<Item = &Node> {
-    let nodes = session.manifest.nodes.values().map(Box::as_ref);
+    let nodes = session.manifest.nodes.values().map(AsRef::as_ref);
     nodes.filter(|node| node.resource_type == ResourceType::Model && node.config.is_exact())
 }

@@ -78,7 +78,7 @@ fn selected_models<'a>(session: &'a Session, selection: &Selection) -> Result<Ve
         .manifest
         .nodes
         .values()
-        .map(Box::as_ref)
+        .map(AsRef::as_ref)
         .filter(|node| node.resource_type == ResourceType::Model && selected.contains(&node.unique_id))
         .filter(|node| !everything || node.config.is_exact())
         .collect();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use highwater::diagnostics::{Diagnostic, Severity, json};
+use highwater::project::LoadOptions;
 use highwater::run::{self, Command, NodeResult, RunOptions, RunResults};
 use highwater::session::Session;
 use serde_json::{Map, Value, json};
@@ -129,7 +130,23 @@ impl EventTimeArguments {
 /// # Errors
 /// Everything wrong in the files; with `--warn-error`, everything strange too.
 pub fn open(global: &GlobalArguments, ui: &Ui) -> Result<Session, Vec<Diagnostic>> {
-    let session = Session::open(&project::load_options(global).map_err(|problem| vec![problem])?)?;
+    announced(Session::open, global, ui)
+}
+
+/// As [`open`], for commands that look at few nodes.
+///
+/// # Errors
+/// As there.
+pub fn glance(global: &GlobalArguments, ui: &Ui) -> Result<Session, Vec<Diagnostic>> {
+    announced(Session::glance, global, ui)
+}
+
+fn announced(
+    open: fn(&LoadOptions) -> Result<Session, Vec<Diagnostic>>,
+    global: &GlobalArguments,
+    ui: &Ui,
+) -> Result<Session, Vec<Diagnostic>> {
+    let session = open(&project::load_options(global).map_err(|problem| vec![problem])?)?;
     let policy = Warnings::of(global, &session).map_err(|problem| vec![problem])?;
     let (mut warnings, notes): (Vec<_>, Vec<_>) =
         session.warnings.iter().partition(|warning| warning.severity == Severity::Warning);

@@ -26,7 +26,7 @@ pub struct Arguments {
 /// # Errors
 /// Everything wrong in the files.
 pub fn execute(_arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
-    let session = nodes::open(global, ui)?;
+    let session = nodes::glance(global, ui)?;
     let path = session.project.target_path.join("manifest.json");
     if !global.no_write_json {
         artifacts::write_manifest(&path, &session, &HashMap::new())?;
@@ -53,7 +53,7 @@ pub fn execute(_arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Out
 pub fn found(session: &Session) -> Vec<(&'static str, u64)> {
     use highwater::manifest::ResourceType as Type;
     let manifest = &session.manifest;
-    let of = |kind: Type| manifest.nodes.values().filter(|node| node.resource_type == kind).count() as u64;
+    let of = |kind: Type| manifest.nodes.values().filter(|node| node.kind() == kind).count() as u64;
     let all = [
         ("model", of(Type::Model)),
         ("seed", of(Type::Seed)),

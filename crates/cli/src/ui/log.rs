@@ -140,7 +140,6 @@ fn thread_name() -> String {
 fn code(name: &str) -> &'static str {
     match name {
         "MainReportVersion" => "A001",
-        "AdapterRegistered" => "E034",
         "SQLQuery" => "E016",
         "FinishedRunningStats" => "E047",
         "JinjaLogWarning" => "I061",
@@ -159,12 +158,10 @@ fn code(name: &str) -> &'static str {
         "SkippingDetails" => "Q034",
         "FoundStats" => "W006",
         "Formatting" => "Z017",
-        "RunResultWarning" => "Z021",
         "RunResultFailure" => "Z022",
         "StatsLine" => "Z023",
         "RunResultError" => "Z024",
         "EndOfRunSummary" => "Z030",
-        "RunResultWarningMessage" => "Z046",
         "PrintEvent" => "Z052",
         _ => "",
     }

@@ -6,7 +6,7 @@ use crate::session::Session;
 
 /// The contents of the file. dbt's second graph, with the edges by which tests block, is not written.
 pub fn graph_summary_json(session: &Session) -> Value {
-    let graph = &session.manifest.children;
+    let graph = session.manifest.children();
     let linked: Map<String, Value> = graph
         .iter()
         .enumerate()

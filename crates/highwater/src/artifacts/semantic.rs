@@ -73,9 +73,9 @@ fn meta(config: &crate::manifest::Config) -> Value {
 }
 
 fn configuration(manifest: &Manifest) -> Value {
-    let legacy = manifest.nodes.values().find(|node| node.name == SPINE && node.is_refable());
+    let legacy = manifest.nodes.values().find(|node| node.can_be_read() && node.plain_name() == SPINE);
     let legacy = legacy.map(|node| json!({"location": node.relation.sql(), "column_name": "date_day", "grain": "day"}));
-    let spines = manifest.nodes.values().filter(|node| !node.time_spine.is_null()).map(|node| spine(node));
+    let spines = manifest.nodes.values().filter(|node| node.is_spine()).filter_map(|node| spine(node));
     let [major, minor, patch] = INTERFACE;
     json!({
         "time_spine_table_configurations": legacy.into_iter().collect::<Vec<_>>(),
@@ -85,16 +85,17 @@ fn configuration(manifest: &Manifest) -> Value {
     })
 }
 
-fn spine(node: &Node) -> Value {
-    let name = node.time_spine.get("standard_granularity_column").cloned().unwrap_or_default();
+fn spine(node: &Node) -> Option<Value> {
+    let spine = node.time_spine.as_ref()?;
+    let name = spine.get("standard_granularity_column").cloned().unwrap_or_default();
     let column = name.as_str().and_then(|name| node.columns.get(name));
-    let custom = node.time_spine.get("custom_granularities").cloned().unwrap_or_else(|| json!([]));
-    json!({
+    let custom = spine.get("custom_granularities").cloned().unwrap_or_else(|| json!([]));
+    Some(json!({
         "node_relation": {
             "alias": node.relation.identifier, "schema_name": node.relation.schema, "database": node.relation.database,
             "relation_name": node.relation.sql(),
         },
         "primary_column": {"name": name, "time_granularity": column.and_then(|column| column.granularity.clone())},
         "custom_granularities": custom,
-    })
+    }))
 }

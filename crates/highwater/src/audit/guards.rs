@@ -60,7 +60,7 @@ pub(crate) fn guards<'a>(manifest: &'a Manifest, id: &str) -> Vec<&'a Node> {
     let own = [id.to_owned()];
     let above: HashSet<String> = graph::ancestors(manifest, &own, None).into_keys().collect();
     let below: HashSet<String> = graph::descendants(manifest, &own, None).into_keys().collect();
-    let tests = manifest.nodes.values().map(Box::as_ref).filter(|node| node.resource_type == ResourceType::Test);
+    let tests = manifest.nodes.values().map(AsRef::as_ref).filter(|node| node.resource_type == ResourceType::Test);
     let guarding = tests.filter(|test| {
         let mut reads = test.depends_on.nodes.iter().filter(|other| *other != id);
         match &test.attached_node {

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::engine::{RelationKind, quote_literal};
 use crate::exact::axis::within;
-use crate::exact::detect::{Observation, keeps_to_its_partition, observe, record, record_within};
+use crate::exact::detect::{Observation, keeps_to_its_partition, observe, record, record_within, tuples};
 use crate::exact::dirty::dirty;
 use crate::exact::job::{Job, Remembered};
 use crate::exact::ledger::{self, ModelRow, RunRow};
@@ -153,6 +153,7 @@ fn swap_one(site: &mut Site, work: &Task, place: usize, here: Option<String>) ->
             logic_version: prepared.logic_version.clone(),
             logic: prepared.logic.clone(),
             change_seq: known.change_seq + u64::from(swapped.recorded > 0),
+            tuples: tuples::standing(&mut job, &relation, salt)?,
             ..known
         };
         ledger::write_model(&mut job, &row, "backfill", &run)?;

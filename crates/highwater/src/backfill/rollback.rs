@@ -185,7 +185,7 @@ fn put_back(job: &mut Job, prepared: &Prepared, schema: &str, id: &str, back: &s
         within(column, back)
     ))?;
     let sql = format!(
-        "update {schema}.models set change_seq = {}, logic_version = {}, logic = {} where model = {model}",
+        "update {schema}.models set change_seq = {}, logic_version = {}, logic = {}, tuples = null where model = {model}",
         known.change_seq + 1,
         quote_literal(&version),
         quote_literal(&ModelRow { logic, ..known }.logic.to_string())

@@ -207,7 +207,7 @@ impl Compiler {
 
     /// A node with the name and place of an input: what the template of a fixture is about.
     fn stand_in(&self, model: &Node, given: &Fixture) -> Node {
-        let mut node = self.manifest.nodes.get(&given.node).map_or(model, Box::as_ref).clone();
+        let mut node = self.manifest.nodes.get(&given.node).map_or(model, AsRef::as_ref).clone();
         if let Some(source) = self.manifest.sources.get(&given.node) {
             node.name.clone_from(&source.name);
             node.relation = source.relation.clone();

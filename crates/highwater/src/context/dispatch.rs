@@ -3,6 +3,7 @@
 use highwater_jinja::{Error, Value};
 
 use super::fault::Fault;
+use super::library::Macros;
 use super::scene::Frame;
 
 /// The package of Highwater's own macros.
@@ -25,42 +26,37 @@ pub(crate) fn dispatch(frame: &Frame, name: &str, namespace: Option<&str>) -> Re
         .help(format!("write adapter.dispatch('{bare}', '{package}')"))
         .into());
     }
-    let steps = search_order(frame, namespace);
-    let prefixes = [frame.scene.project.target.adapter.as_str(), "default"];
-    let mut tried = Vec::new();
-    for packages in &steps {
-        for prefix in prefixes {
-            let candidate = format!("{prefix}__{name}");
-            for package in packages {
-                if let Some(entry) = frame.scene.macros.find(package, &candidate) {
-                    return Ok(frame.callable(entry));
-                }
-                tried.push(format!("{package}.{candidate}"));
-            }
-        }
+    let macros = &frame.scene.macros;
+    let own = [frame.scene.subject.package.as_str(), frame.scene.project.name.as_str(), &frame.package];
+    let steps = search_order(macros, &own, namespace);
+    if let Some(entry) = macros.dispatched(&steps, name) {
+        return Ok(frame.callable(entry));
     }
+    let tried = steps.iter().flat_map(|packages| {
+        let prefixes = [frame.scene.project.target.adapter.as_str(), "default"];
+        prefixes
+            .into_iter()
+            .flat_map(move |prefix| packages.iter().map(move |package| format!("{package}.{prefix}__{name}")))
+    });
+    let tried: Vec<String> = tried.collect();
     let within = namespace.map(|namespace| format!(" within namespace: '{namespace}'")).unwrap_or_default();
     Err(Fault::new("HW0310", format!("in dispatch: no macro named '{name}' found{within}"))
         .help(format!("write one of {}", tried.join(", ")))
         .into())
 }
 
-/// Packages that count as one, and those that come after them.
-fn search_order(frame: &Frame, namespace: Option<&str>) -> Vec<Vec<String>> {
-    let project = &frame.scene.project;
+/// Packages that count as one, and those that come after them; `own` are those of a node and a macro that name none.
+pub(super) fn search_order(macros: &Macros, own: &[&str], namespace: Option<&str>) -> Vec<Vec<String>> {
+    let project = macros.project();
     let one_by_one = |order: &[String]| order.iter().map(|package| vec![package.clone()]).collect();
     let rule = namespace.and_then(|namespace| project.dispatch.iter().find(|rule| rule.macro_namespace == namespace));
-    let package = namespace.filter(|namespace| frame.scene.macros.has_package(namespace));
+    let package = namespace.filter(|namespace| macros.has_package(namespace));
     let mut order: Vec<Vec<String>> = match (rule, package) {
         (Some(rule), _) => one_by_one(&rule.search_order),
         (None, Some(package)) => one_by_one(&[project.name.clone(), package.to_owned()]),
         (None, None) => {
-            return vec![distinct(vec![
-                frame.scene.subject.package.clone(),
-                project.name.clone(),
-                frame.package.to_string(),
-                OWN.to_owned(),
-            ])];
+            let all = own.iter().chain([&OWN]).map(|package| (*package).to_owned());
+            return vec![distinct(all.collect())];
         }
     };
     order.push(vec![OWN.to_owned()]);

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use rayon::prelude::*;
 
 use super::NameKind;
+use super::dispatch::search_order;
 use super::fault::{Fault, OWN_FOLDER, Place, diagnostic, label};
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::macros;
@@ -79,13 +80,18 @@ impl Macros {
         for call in entry.definition.static_calls() {
             let literal = |index: usize| call.positional.get(index).cloned().flatten();
             let names: Vec<&str> = call.name.iter().map(String::as_str).collect();
-            match (names.as_slice(), literal(0)) {
+            let keyword = |name: &str| call.keyword.iter().find(|(key, _)| key == name)?.1.clone();
+            match (names.as_slice(), literal(0).or_else(|| keyword("macro_name"))) {
                 (["adapter", "dispatch"], Some(name)) => {
-                    let prefixes = [self.project.target.adapter.as_str(), "default"];
-                    let packages = self.packages.keys();
-                    let found =
-                        packages.flat_map(|package| prefixes.map(|prefix| (package, format!("{prefix}__{name}"))));
-                    ids.extend(found.filter_map(|(package, name)| Some(self.find(package, &name)?.unique_id.clone())));
+                    let (name, namespace) = (
+                        name.as_str().unwrap_or_default().to_owned(),
+                        literal(1).or_else(|| keyword("macro_namespace")),
+                    );
+                    let named = self.resolve(&node.package_name, &name).filter(|_| name != node.name);
+                    let namespace = namespace.as_ref().and_then(|namespace| namespace.as_str());
+                    let packages = [node.package_name.as_str(), self.project.name.as_str()];
+                    let found = self.dispatched(&search_order(self, &packages, namespace), &name);
+                    ids.extend([named, found].into_iter().flatten().map(|entry| entry.unique_id.clone()));
                 }
                 ([name], _) => ids.extend(self.resolve(&node.package_name, name).map(|entry| entry.unique_id.clone())),
                 ([package, name], _) => ids.extend(self.find(package, name).map(|entry| entry.unique_id.clone())),
@@ -100,6 +106,15 @@ impl Macros {
             }
         });
         ids
+    }
+
+    /// What dispatching comes to: the first macro of the name for the engine, or for any, in packages that count as one, and in
+    /// those after them.
+    pub(crate) fn dispatched(&self, steps: &[Vec<String>], name: &str) -> Option<&MacroEntry> {
+        let candidates = [self.project.target.adapter.as_str(), "default"].map(|prefix| format!("{prefix}__{name}"));
+        steps.iter().find_map(|packages| {
+            candidates.iter().find_map(|name| packages.iter().find_map(|package| self.find(package, name)))
+        })
     }
 
     /// Whether our own macro answers for this kind of name.
@@ -280,8 +295,11 @@ fn with_stripped_space<'a>(text: &'a str, definition: &MacroDef) -> &'a str {
         return "";
     };
     let trimmed = before.trim_end();
-    let start = if own.starts_with("{%-") && !trimmed.ends_with("-%}") { trimmed.len() } else { start };
-    let end = if own.ends_with("-%}") { end + after.len() - after.trim_start().len() } else { end };
+    // dbt reads files without the space around them.
+    let is_first = trimmed.is_empty();
+    let start = if own.starts_with("{%-") && !is_first && !trimmed.ends_with("-%}") { trimmed.len() } else { start };
+    let behind = after.trim_start();
+    let end = if own.ends_with("-%}") && !behind.is_empty() { text.len() - behind.len() } else { end };
     &text[start..end]
 }
 

@@ -43,7 +43,7 @@ impl Index {
         };
         let ids = self.nodes.get(&call.name)?;
         let candidates: Vec<&Node> =
-            ids.iter().filter_map(|id| manifest.nodes.get(id).map(Box::as_ref)).filter(fits).collect();
+            ids.iter().filter_map(|id| manifest.nodes.get(id).map(AsRef::as_ref)).filter(fits).collect();
         nearest(&candidates, |node| &node.package_name, packages, call.package.as_deref())
     }
 

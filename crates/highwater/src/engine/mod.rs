@@ -193,6 +193,15 @@ pub trait Connection: Send {
         Ok(self.kind(relation)? == Some(RelationKind::Table))
     }
 
+    /// A text that says which table it is whose rows are told by their tuples, the versions of rows that an engine keeps apart by who wrote them: as long as
+    /// it is the same, equal tuples are equal rows. None where rows are changed in place, or the same tuple may come to mean something else.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    fn tuples_of(&mut self, _relation: &Relation) -> Result<Option<String>, EngineError> {
+        Ok(None)
+    }
+
     /// Says that what this session writes from now on is nobody's input.
     fn keep_books(&mut self, _only: bool) {}
 

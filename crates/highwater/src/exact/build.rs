@@ -11,8 +11,7 @@ use highwater_sql::Finding;
 use crate::engine::EngineError;
 
 use super::cost::{self, FEW_ROWS, Timed, spoken};
-use super::detect::files;
-use super::detect::{Observation, record};
+use super::detect::{Observation, files, record, tuples};
 use super::dirty::listed;
 use super::error::ExactError;
 use super::foresee::Shown;
@@ -231,6 +230,7 @@ fn finish(
         salt: look.salt,
         change_seq: 0,
         audited: job.today(),
+        tuples: None,
     });
     job.around.scans.write(&job.model.relation);
     let swapped = swap::swap(job, prepared, &staged, look.target.kind, &known, run)?;
@@ -259,6 +259,7 @@ fn finish(
             salt: look.salt,
             change_seq: known.change_seq + u64::from(swapped.recorded > 0),
             audited: look.audited.unwrap_or(if scope.is_none() { job.today() } else { known.audited }),
+            tuples: tuples::standing(job, &job.model.relation.clone(), look.salt)?,
         };
         let word = if mode == Mode::New {
             "new"

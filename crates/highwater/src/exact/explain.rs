@@ -4,7 +4,7 @@ use highwater_sql::{Effect, Group, Partitioning, Term};
 
 use super::axis::Axis;
 use super::detect::feed::{self, Parent};
-use super::detect::part;
+use super::detect::{part, tuples};
 use super::dirty::plural;
 use super::error::ExactError;
 use super::job::Job;
@@ -74,7 +74,7 @@ pub(crate) fn explain(job: &mut Job, analyse: Analyse) -> Result<Explanation, Ex
         class,
         cut: prepared.axis.cut(),
         statement: statement(&prepared, class),
-        inputs: inputs(job, &prepared),
+        inputs: inputs(job, &prepared)?,
         findings,
         notes: analysis.notes.clone(),
         grain: (!keys.is_empty())
@@ -131,7 +131,7 @@ fn statement(prepared: &Prepared, class: Class) -> String {
 }
 
 /// One entry per occurrence.
-fn inputs(job: &Job, prepared: &Prepared) -> Vec<ExplainedInput> {
+fn inputs(job: &mut Job, prepared: &Prepared) -> Result<Vec<ExplainedInput>, ExactError> {
     let analysis = &prepared.analysis;
     let mut explained = Vec::new();
     for (index, occurrence) in analysis.occurrences.iter().enumerate() {
@@ -146,7 +146,7 @@ fn inputs(job: &Job, prepared: &Prepared) -> Vec<ExplainedInput> {
         let mut dirties: Vec<String> = Vec::new();
         let mut contract = "no promise needed".to_owned();
         for (term, input) in &terms {
-            let (detector, promise) = detector(job, input);
+            let (detector, promise) = detector(job, input)?;
             if !detectors.contains(&detector) {
                 detectors.push(detector);
             }
@@ -169,11 +169,11 @@ fn inputs(job: &Job, prepared: &Prepared) -> Vec<ExplainedInput> {
             place: occurrence.place.clone(),
         });
     }
-    explained
+    Ok(explained)
 }
 
 /// How changes of an input are found, and what that relies on, if on anything.
-fn detector(job: &Job, input: &Input) -> (String, Option<String>) {
+fn detector(job: &mut Job, input: &Input) -> Result<(String, Option<String>), ExactError> {
     let by = match &input.probe.group {
         Group::Interval { unit, .. } => format!(" by {}", unit.word()),
         Group::Key { expressions } | Group::Values { expressions } => {
@@ -186,16 +186,17 @@ fn detector(job: &Job, input: &Input) -> (String, Option<String>) {
         0 => format!("row count{by}"),
         _ => format!("fingerprint of {}{by}", plural(columns, "column")),
     };
+    let fingerprint = if tuples::tells(job, input)? { format!("tuples, then {fingerprint}") } else { fingerprint };
     if input.files.is_some() {
         let promise = "a file's size or time of writing changes when its rows do";
-        return (format!("list of files, then {fingerprint}"), Some(promise.to_owned()));
+        return Ok((format!("list of files, then {fingerprint}"), Some(promise.to_owned())));
     }
     if let Some(declared) = &input.declared {
         let audited = declared.audit_days.map_or_else(String::new, |_| format!(", and {fingerprint} in turns"));
         let detector = format!("{} by {}{audited}", declared.detect.word(), declared.version);
-        return (detector, Some(declared.contract(&part(&input.probe.group))));
+        return Ok((detector, Some(declared.contract(&part(&input.probe.group)))));
     }
-    let Some(exact) = job.around.parent(&input.relation) else { return (fingerprint, None) };
+    let Some(exact) = job.around.parent(&input.relation) else { return Ok((fingerprint, None)) };
     let parent = Parent {
         id: String::new(),
         axis: Axis { partitioning: exact.partitioning(), dialect: job.dialect },
@@ -207,7 +208,7 @@ fn detector(job: &Job, input: &Input) -> (String, Option<String>) {
         Some(_) => format!("swap feed of {}", input.label),
         None => format!("{fingerprint}, when a run has changed {}", input.label),
     };
-    (detector, Some(promise))
+    Ok((detector, Some(promise)))
 }
 
 /// What a change dirties, in words.

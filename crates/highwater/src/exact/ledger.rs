@@ -36,8 +36,8 @@ use super::lost;
 use super::model::RunIdentity;
 
 /// The version this code writes. The first had no leases, no tokens of detectors and no times of runs, the second kept no values of
-/// groups, the third neither marks nor verdicts nor backfills, the fourth no times of backfills, the fifth no indexes on PostgreSQL.
-const VERSION: i128 = 6;
+/// groups, the third neither marks nor verdicts nor backfills, the fourth no times of backfills, the fifth no indexes on PostgreSQL, the sixth no tuples.
+const VERSION: i128 = 7;
 
 const TABLES: &str = "
 create table if not exists {ledger}.ledger (version integer, created_at timestamp);
@@ -46,7 +46,7 @@ create table if not exists {ledger}.leases (
     model varchar, run_id varchar, host varchar, process bigint, token varchar, since timestamp, expires_at timestamp);
 create table if not exists {ledger}.models (
     model varchar, relation varchar, logic_version varchar, logic varchar, salt bigint, change_seq bigint,
-    mode varchar, run_id varchar, invocation_id varchar, built_at timestamp, audited bigint);
+    mode varchar, run_id varchar, invocation_id varchar, built_at timestamp, audited bigint, tuples varchar);
 create table if not exists {ledger}.partitions (
     model varchar, interval_start timestamp, key_hash {key}, row_count bigint, fingerprint {sum},
     logic_version varchar, run_id varchar, changed_seq bigint);
@@ -54,7 +54,8 @@ create table if not exists {ledger}.inputs (
     model varchar, probe varchar, relation varchar, detector varchar, parent varchar, seen_seq bigint, run_id varchar,
     token varchar);
 create table if not exists {ledger}.fingerprints (
-    model varchar, probe varchar, interval_start timestamp, key_hash {key}, row_count bigint, fingerprint {sum}, carried varchar[]);
+    model varchar, probe varchar, interval_start timestamp, key_hash {key}, row_count bigint, fingerprint {sum}, carried varchar[],
+    tuples {sum});
 create table if not exists {ledger}.runs (
     run_id varchar, invocation_id varchar, model varchar, started_at timestamp, finished_at timestamp, what varchar, reason varchar,
     dirty bigint, replaced bigint, unchanged bigint, rows_deleted bigint, rows_inserted bigint,
@@ -94,6 +95,8 @@ alter table {ledger}.runs add column if not exists foreseen_seconds double preci
 alter table {ledger}.runs add column if not exists rebuild_seconds double precision;
 alter table {ledger}.fingerprints add column if not exists carried varchar[];
 alter table {ledger}.backfill_partitions add column if not exists seconds double precision;
+alter table {ledger}.models add column if not exists tuples varchar;
+alter table {ledger}.fingerprints add column if not exists tuples {sum};
 update {ledger}.inputs set parent = (select {table} from {ledger}.models as m where m.model = inputs.parent)
     where parent in (select model from {ledger}.models);
 update {ledger}.fence set model = (select {table} from {ledger}.models as m where m.model = fence.model)
@@ -126,6 +129,8 @@ pub(crate) struct ModelRow {
     pub change_seq: u64,
     /// The day up to which its table was compared with the ledger, in days since 1970.
     pub audited: i64,
+    /// The tuples that its table held when the partitions were written down; none where tuples do not tell rows.
+    pub tuples: Option<String>,
 }
 
 /// What a run did, for the ledger's own record.
@@ -186,7 +191,7 @@ pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactEr
 /// The row of a model, by its table; the ledger must exist.
 pub(crate) fn model(job: &mut Job, relation: &Relation) -> Result<Option<ModelRow>, ExactError> {
     let table = job.query(&format!(
-        "select logic_version, logic, salt, change_seq, coalesce(audited, 0) from {}.models where model = {}",
+        "select logic_version, logic, salt, change_seq, coalesce(audited, 0), tuples from {}.models where model = {}",
         schema(relation),
         quote_literal(&id(relation))
     ))?;
@@ -196,6 +201,7 @@ pub(crate) fn model(job: &mut Job, relation: &Relation) -> Result<Option<ModelRo
         salt: number(&row[2]),
         change_seq: number(&row[3]),
         audited: row[4].as_integer().and_then(|day| i64::try_from(day).ok()).unwrap_or(0),
+        tuples: row[5].as_text().map(str::to_owned),
     }))
 }
 
@@ -330,8 +336,8 @@ pub(crate) fn write_model(job: &mut Job, row: &ModelRow, mode: &str, run: &RunId
     let model = job.id();
     job.execute(&format!("delete from {ledger}.models where model = {model}"))?;
     job.execute(&format!(
-        "insert into {ledger}.models (model, relation, logic_version, logic, salt, change_seq, mode, run_id, invocation_id, built_at, audited) \
-         values ({model}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
+        "insert into {ledger}.models (model, relation, logic_version, logic, salt, change_seq, mode, run_id, invocation_id, built_at, audited, tuples) \
+         values ({model}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
         quote_literal(&job.model.relation.sql()),
         quote_literal(&row.logic_version),
         quote_literal(&row.logic.to_string()),
@@ -341,7 +347,8 @@ pub(crate) fn write_model(job: &mut Job, row: &ModelRow, mode: &str, run: &RunId
         quote_literal(&run.run_id),
         quote_literal(&run.invocation_id),
         moment(run.started_at),
-        row.audited
+        row.audited,
+        row.tuples.as_deref().map_or_else(|| "null".to_owned(), quote_literal)
     ))?;
     Ok(())
 }

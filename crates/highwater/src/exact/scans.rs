@@ -45,6 +45,8 @@ pub(crate) struct Kept {
     pub probe: String,
     /// As of when.
     pub quiet: Option<Quiet>,
+    /// What the table's tuples came to.
+    pub tuples: Option<String>,
 }
 
 /// How often inputs were scanned for their fingerprints, and how often another model's scan did.
@@ -137,7 +139,12 @@ pub(crate) fn keep(job: &mut Job, prepared: &Prepared, observations: &[Observati
         }
         // A view's rows may come from anywhere.
         if job.connection.has_own_rows(&input.relation).is_ok_and(|own| own) {
-            let kept = Kept { under: job.id(), probe: input.id.clone(), quiet: Some(quiet.clone()) };
+            let kept = Kept {
+                under: job.id(),
+                probe: input.id.clone(),
+                quiet: Some(quiet.clone()),
+                tuples: observation.standing().map(str::to_owned),
+            };
             job.around.scans.state().kept.insert(question, kept);
         }
     }

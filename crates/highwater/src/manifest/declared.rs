@@ -4,7 +4,7 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::node::{Manifest, Node};
+use super::{Manifest, Node};
 
 /// Sets of columns that are declared unique, by the unique id of their node or source.
 pub fn declared_keys(manifest: &Manifest) -> IndexMap<String, Vec<Vec<String>>> {

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use super::DocsBlock;
 use super::issues::Issues;
 use crate::diagnostics::{Diagnostic, SourceFile};
-use crate::project::render::Renderer;
+use crate::project::render::{Renderer, has_jinja};
 use crate::project::yaml::{Yaml, error_at};
 use crate::project::{FileKind, Project, target_value};
 
@@ -62,6 +62,8 @@ pub(super) fn blocks(project: &Project, issues: &mut Issues) -> IndexMap<String,
 /// One renderer for every package: its variables, the target, and the docs blocks it sees.
 pub(super) struct Renderers {
     by_package: HashMap<String, Renderer>,
+    docs: Arc<IndexMap<String, DocsBlock>>,
+    root: String,
 }
 
 impl Renderers {
@@ -70,7 +72,7 @@ impl Renderers {
         let by_package = project.all_packages().map(|package| {
             let vars = project.vars_for(&package.name);
             let (docs, own, root) = (Arc::clone(&docs), package.name.clone(), project.main.name.clone());
-            let find = move |named: Option<&str>, name: &str| find(&docs, named, &own, &root, name);
+            let find = move |named: Option<&str>, name: &str| Some(find(&docs, named, &own, &root, name)?.text.clone());
             let renderer = Renderer::new(
                 Arc::new(move |name: &str| vars.get(name).cloned()),
                 Some(target_value(&project.target)),
@@ -78,7 +80,7 @@ impl Renderers {
             );
             (package.name.clone(), renderer)
         });
-        Self { by_package: by_package.collect() }
+        Self { by_package: by_package.collect(), docs: Arc::clone(&docs), root: project.main.name.clone() }
     }
 
     /// The renderer of a package of the project.
@@ -90,8 +92,8 @@ impl Renderers {
     pub fn description(&self, package: &str, file: &Arc<SourceFile>, yaml: &Yaml, issues: &mut Issues) -> String {
         let Some(value) = yaml.get("description") else { return String::new() };
         let text = value.scalar_text().unwrap_or_default();
-        // Nothing to render: a template would lose the line break at its end.
-        if !text.contains(['{', '}']) {
+        // As in dbt, only what is a template loses the end of its last line.
+        if !has_jinja(&text) {
             return text;
         }
         match self.of(package).value(&file.path, &text) {
@@ -106,13 +108,36 @@ impl Renderers {
             }
         }
     }
+
+    /// Unique ids of the docs blocks that a description shows.
+    pub fn doc_blocks(&self, package: &str, yaml: &Yaml) -> Vec<String> {
+        let text = yaml.get("description").and_then(Yaml::text).filter(|text| has_jinja(text) && text.contains("doc"));
+        let Some(template) = text.and_then(|text| Template::parse("description", text).ok()) else { return Vec::new() };
+        let calls = template.static_calls().into_iter().filter(|call| call.name == ["doc"]);
+        let shown = calls.filter_map(|call| {
+            let literals: Vec<&str> =
+                call.positional.iter().map(|value| value.as_ref()?.as_str()).collect::<Option<_>>()?;
+            let (named, name) = match literals.as_slice() {
+                [name] => (None, *name),
+                [named, name] => (Some(*named), *name),
+                _ => return None,
+            };
+            Some(find(&self.docs, named, package, &self.root, name)?.unique_id.clone())
+        });
+        shown.collect()
+    }
 }
 
-fn find(docs: &IndexMap<String, DocsBlock>, named: Option<&str>, own: &str, root: &str, name: &str) -> Option<String> {
+fn find<'d>(
+    docs: &'d IndexMap<String, DocsBlock>,
+    named: Option<&str>,
+    own: &str,
+    root: &str,
+    name: &str,
+) -> Option<&'d DocsBlock> {
     let of = |package: &str| docs.get(&format!("doc.{package}.{name}"));
-    let found = match named {
+    match named {
         Some(package) => of(package),
         None => of(own).or_else(|| of(root)).or_else(|| docs.values().find(|block| block.name == name)),
-    };
-    found.map(|block| block.text.clone())
+    }
 }

@@ -29,7 +29,7 @@ pub(super) struct Draft<'a> {
     /// The template to read for refs and configuration, its offsets those of the file; none for seeds.
     pub code: Option<Cow<'a, str>>,
     /// What a properties file says about it.
-    pub patch: Option<Patch<'a>>,
+    pub patch: Option<Box<Patch<'a>>>,
     /// Entries for it in the list of another kind (`models:` for a seed): their tests are made, the rest is without effect.
     pub misplaced: Vec<Patch<'a>>,
     /// What its own `config()` says; for generic tests the configuration of their entry.

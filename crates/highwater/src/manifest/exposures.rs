@@ -4,7 +4,7 @@ use highwater_jinja::Template;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::configure::{Configurer, Layer, tags};
+use super::configure::{Configured, Configurer, Layer, tags};
 use super::docs::Renderers;
 use super::issues::Issues;
 use super::properties::{Described, config_of, meta_of, tags_of};
@@ -53,11 +53,21 @@ pub(super) fn insert<T>(
 
 /// Configuration, with what stands beside `config:` put in.
 pub(super) fn config(project: &Project, described: &Described, kind: ResourceType, fqn: &[String]) -> Config {
+    configured(project, described, kind, fqn).config
+}
+
+/// The same, and what was written of it.
+fn configured(project: &Project, described: &Described, kind: ResourceType, fqn: &[String]) -> Configured {
     let package = project.package(&described.package).expect("properties belong to a package of the project");
     let mut layer = config_of(&described.yaml);
-    layer.insert("meta".to_owned(), Value::Object(meta_of(&described.yaml).into_iter().collect()));
-    layer.insert("tags".to_owned(), tags_of(&described.yaml).into());
-    Configurer::new(project).configure(package, kind, fqn, Some(&layer), &Layer::new()).config
+    let (meta, tags) = (meta_of(&described.yaml), tags_of(&described.yaml));
+    if !meta.is_empty() {
+        layer.insert("meta".to_owned(), Value::Object(meta.into_iter().collect()));
+    }
+    if !tags.is_empty() {
+        layer.insert("tags".to_owned(), tags.into());
+    }
+    Configurer::new(project).configure(package, kind, fqn, Some(&layer), &Layer::new())
 }
 
 fn exposure(
@@ -70,7 +80,7 @@ fn exposure(
 ) -> Exposure {
     let yaml = &described.yaml;
     let fqn = described.fqn(&[&described.name]);
-    let config = config(project, described, ResourceType::Exposure, &fqn);
+    let Configured { config, written } = configured(project, described, ResourceType::Exposure, &fqn);
     let mut nodes: Vec<String> = Vec::new();
     for line in yaml.get("depends_on").map(Yaml::one_or_many).unwrap_or_default() {
         for id in depends_on(described, line, index, metrics, issues) {
@@ -93,6 +103,7 @@ fn exposure(
         depends_on: Dependencies { macros: Vec::new(), nodes },
         tags: tags(&config),
         config,
+        unrendered_config: written,
         original_file_path: described.path.clone(),
         fqn,
     }

@@ -14,6 +14,7 @@ use super::docs::Renderers;
 use super::draft::{Draft, Parts, blank};
 use super::issues::Issues;
 use super::properties::folders;
+use super::python::{literal, text};
 use super::{Node, RefCall, ResourceType, TestMetadata};
 use crate::context::Macros;
 use crate::diagnostics::{Diagnostic, SourceFile};
@@ -153,6 +154,9 @@ impl Workshop<'_> {
         }
         node.description = written.description.clone();
         node.tags.clone_from(&site.tags);
+        node.tags.extend(config.get("tags").map(texts_of).unwrap_or_default());
+        node.tags.sort();
+        node.tags.dedup();
         node.checksum.name = "none".to_owned();
         if let Tested::Node { unique_id, .. } = site.tested {
             node.attached_node = Some(unique_id.to_owned());
@@ -331,9 +335,9 @@ fn flat_arguments(arguments: &IndexMap<String, Value>) -> String {
     let mut parts = Vec::new();
     for name in names {
         match &arguments[name] {
-            Value::Array(items) => parts.extend(items.iter().map(python_text)),
-            Value::Object(entries) => parts.extend(entries.values().map(python_text)),
-            other => parts.push(python_text(other)),
+            Value::Array(items) => parts.extend(items.iter().map(text)),
+            Value::Object(entries) => parts.extend(entries.values().map(text)),
+            other => parts.push(text(other)),
         }
     }
     parts.iter().map(|part| cleaned(part)).collect::<Vec<_>>().join("__")
@@ -369,8 +373,14 @@ fn hash(name: &str, metadata: &TestMetadata) -> String {
     all.insert("kwargs".to_owned(), Value::Object(kwargs));
     all.insert("name".to_owned(), metadata.name.clone().into());
     all.insert("namespace".to_owned(), namespace.into());
-    let digest = md5_hex(&format!("{name}{}", python_literal(&Value::Object(all))));
+    let digest = md5_hex(&format!("{name}{}", literal(&Value::Object(all))));
     digest[digest.len() - 10..].to_owned()
+}
+
+/// One text, or a list of them.
+fn texts_of(value: &Value) -> Vec<String> {
+    let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// The value with keys sorted and everything that is no list or mapping as text.
@@ -382,53 +392,8 @@ fn texts(value: &Value) -> Value {
             entries.sort_by(|left, right| left.0.cmp(right.0));
             Value::Object(entries.into_iter().map(|(key, value)| (key.clone(), texts(value))).collect())
         }
-        other => Value::String(python_text(other)),
+        other => Value::String(text(other)),
     }
-}
-
-/// What Python's `str` makes of a value.
-fn python_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => python_literal(other),
-    }
-}
-
-/// What Python's `repr` makes of a value.
-fn python_literal(value: &Value) -> String {
-    match value {
-        Value::Null => "None".to_owned(),
-        Value::Bool(true) => "True".to_owned(),
-        Value::Bool(false) => "False".to_owned(),
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => python_string(text),
-        Value::Array(items) => format!("[{}]", items.iter().map(python_literal).collect::<Vec<_>>().join(", ")),
-        Value::Object(entries) => {
-            let entries: Vec<String> = entries
-                .iter()
-                .map(|(key, value)| format!("{}: {}", python_string(key), python_literal(value)))
-                .collect();
-            format!("{{{}}}", entries.join(", "))
-        }
-    }
-}
-
-fn python_string(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    let mut literal = String::from(quote);
-    for letter in text.chars() {
-        match letter {
-            '\\' => literal.push_str("\\\\"),
-            '\n' => literal.push_str("\\n"),
-            '\r' => literal.push_str("\\r"),
-            '\t' => literal.push_str("\\t"),
-            letter if letter == quote => literal.extend(['\\', letter]),
-            letter if letter.is_control() => literal.push_str(&format!("\\x{:02x}", u32::from(letter))),
-            letter => literal.push(letter),
-        }
-    }
-    literal.push(quote);
-    literal
 }
 
 /// The template of a generic test: the call of its macro, then its configuration.
@@ -439,7 +404,7 @@ fn raw_code(metadata: &TestMetadata, config: &Layer) -> String {
         .iter()
         .map(|(key, value)| match value {
             Value::String(text) => format!("{key}=\"{}\"", text.replace('"', "\\\"")),
-            other => format!("{key}={}", python_literal(other)),
+            other => format!("{key}={}", literal(other)),
         })
         .collect();
     if config.is_empty() { call } else { format!("{call}{{{{ config({}) }}}}", config.join(",")) }

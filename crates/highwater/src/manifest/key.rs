@@ -6,13 +6,14 @@ use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Manifest, Node, ResourceType};
+use super::{Manifest, Node, ResourceType, python};
 
-/// Fills the key of every model: a constraint's word first, then columns tested for both `unique` and `not_null`, then for
+/// Fills the key of every model that is wanted: a constraint's word first, then columns tested for both `unique` and `not_null`, then for
 /// `unique` alone; tests that are disabled count last.
-pub(super) fn declare(manifest: &mut Manifest) {
+pub(super) fn declare(manifest: &mut Manifest, is_wanted: &dyn Fn(&str) -> bool) {
     let mut tested: IndexMap<String, Tests> = IndexMap::new();
-    for test in manifest.nodes.values().chain(manifest.disabled.values()) {
+    let all = manifest.nodes.values().chain(manifest.disabled.values());
+    for test in all.filter(|node| node.attached_to().is_some_and(is_wanted)) {
         if let (Some(metadata), Some(id)) = (&test.test_metadata, &test.attached_node) {
             let tests = tested.entry(id.clone()).or_default();
             let into = match metadata.name.as_str() {
@@ -25,7 +26,7 @@ pub(super) fn declare(manifest: &mut Manifest) {
         }
     }
     for (id, node) in &mut manifest.nodes {
-        if node.resource_type == ResourceType::Model {
+        if node.kind() == ResourceType::Model && is_wanted(id) {
             node.primary_key = constrained(node).or_else(|| tested.get(id).map(Tests::key)).unwrap_or_default();
         }
     }
@@ -82,29 +83,43 @@ impl Node {
             let data_type = column.data_type.as_deref().unwrap_or("None");
             let _ = write!(text, "|{}{data_type}[{}]", column.name, constraints.join(", "));
         }
+        if ["table", "incremental"].contains(&self.config.materialized()) {
+            let constraints: Vec<String> = self.constraints.iter().map(model_constraint).collect();
+            let _ = write!(text, "{}[{}]", self.config.materialized(), constraints.join(", "));
+        }
         Some(Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 
 /// A constraint of a column as Python shows it.
 fn constraint(written: &Value) -> String {
+    format!("ColumnLevelConstraint({})", fields(written))
+}
+
+/// A constraint of a whole model as Python shows it.
+fn model_constraint(written: &Value) -> String {
+    let columns = written.get("columns").cloned().unwrap_or_else(|| Value::Array(Vec::new()));
+    format!("ModelLevelConstraint({}, columns={})", fields(written), python::literal(&columns))
+}
+
+/// What constraints of columns and models have in common.
+fn fields(written: &Value) -> String {
     let text = |key: &str| written.get(key).and_then(Value::as_str);
-    let quoted = |key: &str| text(key).map_or_else(|| "None".to_owned(), |text| format!("'{text}'"));
+    let quoted = |key: &str| python::literal(written.get(key).unwrap_or(&Value::Null));
     let flag = |key: &str| match written.get(key).and_then(Value::as_bool) {
         Some(false) => "False",
         _ => "True",
     };
     let kind = text("type").unwrap_or_default();
-    let to_columns = written.get("to_columns").and_then(Value::as_array).cloned().unwrap_or_default();
-    let to_columns: Vec<String> = to_columns.iter().filter_map(Value::as_str).map(|name| format!("'{name}'")).collect();
+    let to_columns = written.get("to_columns").cloned().unwrap_or_else(|| Value::Array(Vec::new()));
     format!(
-        "ColumnLevelConstraint(type=<ConstraintType.{kind}: '{kind}'>, name={}, expression={}, warn_unenforced={}, \
-         warn_unsupported={}, to={}, to_columns=[{}])",
+        "type=<ConstraintType.{kind}: '{kind}'>, name={}, expression={}, warn_unenforced={}, warn_unsupported={}, to={}, \
+         to_columns={}",
         quoted("name"),
         quoted("expression"),
         flag("warn_unenforced"),
         flag("warn_unsupported"),
         quoted("to"),
-        to_columns.join(", "),
+        python::literal(&to_columns),
     )
 }

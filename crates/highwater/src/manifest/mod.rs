@@ -3,12 +3,16 @@
 //! | file | what |
 //! | --- | --- |
 //! | `node.rs` | nodes, sources, exposures, metrics as plain data |
+//! | `whole.rs` | everything by unique id, and who reads what |
+//! | `lazy.rs` | a node, or what is kept of it until somebody looks |
 //! | `config.rs` | a node's configuration, dbt's keys and ours |
 //! | `build.rs` | from a project to its manifest, step by step |
+//! | `workbench.rs` | from files to nodes |
 //! | `update.rs` | a manifest brought up to date with a few files that changed |
 //! | `issues.rs` | what is found wrong on the way |
 //! | `docs.rs` | docs blocks, and descriptions that use them |
 //! | `properties.rs` | the entries of properties files |
+//! | `python.rs` | values as Python writes them |
 //! | `draft.rs` | nodes in the making |
 //! | `patch.rs` | which entry is about which node; versions |
 //! | `generic_tests.rs` | tests of properties files, named as dbt names them |
@@ -36,9 +40,11 @@ mod generic_tests;
 pub mod graph;
 mod issues;
 mod key;
+mod lazy;
 mod node;
 mod patch;
 mod properties;
+mod python;
 mod resolve;
 pub mod select;
 mod semantic;
@@ -46,15 +52,19 @@ mod sources;
 
 mod unit_tests;
 mod update;
+mod whole;
+mod workbench;
 
 pub use build::{Built, Stability, build};
 pub use config::{BatchSize, Config, Policy};
 pub use declared::{declared_keys, declared_never_null};
-pub(crate) use graph::connect;
+pub use lazy::LazyNode;
+pub(crate) use lazy::{Bare, Outline, Shelf};
 pub use node::{
-    Checksum, ColumnProperties, Dependencies, DocsBlock, Exposure, Fixture, MacroNode, Manifest, Metric, Node, NodeMap,
-    Owner, RefCall, ResourceType, SavedQuery, SemanticModel, SourceNode, TestMetadata, UnitTest,
+    Checksum, ColumnProperties, Dependencies, DocsBlock, Exposure, Fixture, MacroNode, Metric, Node, Owner, RefCall,
+    ResourceType, SavedQuery, SemanticModel, SourceNode, TestMetadata, UnitTest,
 };
 #[cfg(test)]
 pub(crate) use update::OVERLOOKED;
-pub(crate) use update::{Files, Outdated, may_change, together, update};
+pub(crate) use update::{Files, Outdated, Updated, may_change, together, update};
+pub use whole::{Manifest, NodeMap};

@@ -85,6 +85,8 @@ pub struct ColumnProperties {
     pub name: String,
     /// Description, docs blocks rendered.
     pub description: String,
+    /// Unique ids of the docs blocks in it.
+    pub doc_blocks: Vec<String>,
     /// Declared type.
     pub data_type: Option<String>,
     /// Free-form metadata.
@@ -175,6 +177,8 @@ pub struct Node {
     pub depends_on: Dependencies,
     /// Description.
     pub description: String,
+    /// Unique ids of the docs blocks in it.
+    pub doc_blocks: Vec<String>,
     /// Columns by name.
     pub columns: IndexMap<String, ColumnProperties>,
     /// Tags.
@@ -203,8 +207,8 @@ pub struct Node {
     pub unit_test: Option<Box<UnitTest>>,
     /// `deprecation_date` of a model, as written.
     pub deprecation_date: Option<String>,
-    /// `time_spine` of a model that lists moments; null for all others.
-    pub time_spine: Value,
+    /// `time_spine` of a model that lists moments.
+    pub time_spine: Option<Box<Value>>,
     /// Columns that constraints or tests declare to be a model's key.
     pub primary_key: Vec<String>,
     /// Absolute folder of the package, to read seeds from; not part of any artifact.
@@ -267,6 +271,8 @@ pub struct SourceNode {
     pub source_meta: IndexMap<String, Value>,
     /// Description of the table.
     pub description: String,
+    /// Unique ids of the docs blocks in it.
+    pub doc_blocks: Vec<String>,
     /// Description of the source.
     pub source_description: String,
     /// Who loads it.
@@ -315,6 +321,8 @@ pub struct Exposure {
     pub depends_on: Dependencies,
     /// Configuration.
     pub config: Config,
+    /// What was written, without defaults.
+    pub unrendered_config: Config,
     /// Tags.
     pub tags: Vec<String>,
     /// Properties file.
@@ -446,46 +454,4 @@ pub struct DocsBlock {
     pub original_file_path: String,
     /// The text between the tags.
     pub text: String,
-}
-
-/// Nodes by unique id; apart, because a node is large, and making the graph would move each one several times.
-pub type NodeMap = IndexMap<String, Box<Node>>;
-
-/// The whole project. Serialized for our own use, nodes apart, and without what follows from the rest.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Manifest {
-    /// Root package.
-    pub project_name: String,
-    /// `duckdb`.
-    pub adapter_type: String,
-    /// Models, seeds, snapshots, tests, analyses, hooks; by unique id, in file order.
-    #[serde(skip)]
-    pub nodes: NodeMap,
-    /// Source tables.
-    pub sources: IndexMap<String, SourceNode>,
-    /// Macros, ours included.
-    pub macros: IndexMap<String, MacroNode>,
-    /// Exposures.
-    pub exposures: IndexMap<String, Exposure>,
-    /// Metrics.
-    pub metrics: IndexMap<String, Metric>,
-    /// Semantic models.
-    pub semantic_models: IndexMap<String, SemanticModel>,
-    /// Saved queries.
-    pub saved_queries: IndexMap<String, SavedQuery>,
-    /// Docs blocks by `doc.package.name`.
-    pub docs: IndexMap<String, DocsBlock>,
-    /// Groups by name, in the shape of dbt's manifest.
-    pub groups: IndexMap<String, Value>,
-    /// Selectors of selectors.yml by name, as written.
-    pub selectors: IndexMap<String, Value>,
-    /// Nodes that configuration disabled.
-    #[serde(skip)]
-    pub disabled: NodeMap,
-    /// Every node, source, exposure and metric to what it reads.
-    #[serde(skip)]
-    pub parents: IndexMap<String, Vec<String>>,
-    /// The inverse.
-    #[serde(skip)]
-    pub children: IndexMap<String, Vec<String>>,
 }

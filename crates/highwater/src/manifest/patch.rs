@@ -130,7 +130,7 @@ fn put<'a>(draft: &mut Draft<'a>, patch: Patch<'a>, issues: &mut Issues) {
         if first.package != second.package {
             // Its own package knows best.
             if second.package == draft.package.name {
-                draft.patch = Some(patch);
+                draft.patch = Some(Box::new(patch));
             }
             return;
         }
@@ -142,7 +142,7 @@ fn put<'a>(draft: &mut Draft<'a>, patch: Patch<'a>, issues: &mut Issues) {
         );
         return;
     }
-    draft.patch = Some(patch);
+    draft.patch = Some(Box::new(patch));
 }
 
 fn has_tests(described: &Described) -> bool {

@@ -154,9 +154,13 @@ impl FileReader<'_> {
 
     fn entry(&mut self, list: &'static str, yaml: Yaml, place_as_written: [Option<String>; 2]) {
         let source = &self.file.source;
-        let Some(name) = yaml.text_of("name") else {
-            let title = format!("an entry of `{list}` has no `name`");
-            return self.issues.push(error_at("HW0103", source, &yaml, title).help("add `name:`"));
+        let name = match name_of(&yaml, "name", source) {
+            Ok(Some(name)) => name,
+            Ok(None) => {
+                let title = format!("an entry of `{list}` has no `name`");
+                return self.issues.push(error_at("HW0103", source, &yaml, title).help("add `name:`"));
+            }
+            Err(problem) => return self.issues.push(problem),
         };
         for key in LIFTED {
             if let (Some(entry), Some(_)) = (yaml.entry(key), yaml.get("config").and_then(|config| config.get(key))) {
@@ -214,7 +218,6 @@ fn stays_template(list: &str, path: &[String]) -> bool {
         ("macros", ["arguments", _, rest @ ..]) => properties(rest),
         ("metrics", [.., "filter"] | [.., "filter", _]) => true,
         ("saved_queries", [.., "where"] | [.., "where", _]) => true,
-        ("unit_tests", path) => path.first().is_some_and(|key| *key != "config"),
         (_, path) => properties(path),
     }
 }
@@ -252,6 +255,21 @@ impl Described {
         fqn.extend(names.iter().map(|name| (*name).to_owned()));
         fqn
     }
+}
+
+/// The name under a key.
+///
+/// # Errors
+/// `HW0103` where YAML reads it as true or false, as it does `off`, `on`, `no` and `yes`.
+pub(super) fn name_of(yaml: &Yaml, key: &str, file: &Arc<SourceFile>) -> Result<Option<String>, Diagnostic> {
+    let Some(value) = yaml.get(key) else { return Ok(None) };
+    if let yaml::Node::Scalar(Value::Bool(read)) = &value.node {
+        let place = value.place(file);
+        let written = file.text.get(place.0..place.1).unwrap_or_default();
+        return Err(error_at("HW0103", file, value, format!("`{key}: {written}` is no name: YAML reads it as {read}"))
+            .help(format!("put it in quotes: `{key}: '{written}'`")));
+    }
+    Ok(value.scalar_text())
 }
 
 /// Package and folders of a path.
@@ -328,6 +346,7 @@ pub(super) fn columns(
         let properties = ColumnProperties {
             name: name.clone(),
             description: renderers.description(&described.package, &described.file, column, issues),
+            doc_blocks: renderers.doc_blocks(&described.package, column),
             data_type: column.text_of("data_type"),
             meta: meta_of(column),
             tags: tags_of(column),

@@ -7,7 +7,7 @@ use highwater_jinja::{StaticCall, Template};
 
 use super::draft::Origin;
 use super::issues::Issues;
-use super::{Manifest, Node, NodeMap, RefCall, ResourceType, SourceNode};
+use super::{LazyNode, Manifest, Node, NodeMap, RefCall, ResourceType, SourceNode};
 use crate::diagnostics::{Diagnostic, SourceFile};
 use crate::project::suggest;
 
@@ -41,16 +41,16 @@ pub(super) struct Index<'m> {
     manifest: &'m Manifest,
     root: &'m str,
     disabled_sources: &'m [SourceNode],
-    nodes: HashMap<&'m str, Vec<&'m Node>>,
-    disabled: HashMap<&'m str, Vec<&'m Node>>,
+    nodes: HashMap<&'m str, Vec<&'m LazyNode>>,
+    disabled: HashMap<&'m str, Vec<&'m LazyNode>>,
 }
 
 impl<'m> Index<'m> {
     pub fn new(manifest: &'m Manifest, disabled_sources: &'m [SourceNode]) -> Self {
         let by_name = |nodes: &'m NodeMap| {
-            let mut index: HashMap<&str, Vec<&Node>> = HashMap::new();
-            for node in nodes.values().filter(|node| node.is_refable()) {
-                index.entry(node.name.as_str()).or_default().push(node);
+            let mut index: HashMap<&str, Vec<&LazyNode>> = HashMap::new();
+            for node in nodes.values().filter(|node| node.can_be_read()) {
+                index.entry(node.plain_name()).or_default().push(node);
             }
             index
         };
@@ -66,7 +66,7 @@ impl<'m> Index<'m> {
     /// What a `ref` by code of `package` comes to.
     pub fn find(&self, call: &RefCall, package: &str) -> Found<'m> {
         let named = self.nodes.get(call.name.as_str()).map(Vec::as_slice).unwrap_or_default();
-        let fits = |node: &&&Node| match (&call.version, &node.version) {
+        let fits = |node: &&&LazyNode| match (&call.version, &node.version) {
             (Some(wanted), Some(version)) => wanted == version,
             (Some(_), None) => false,
             (None, Some(_)) => node.version == node.latest_version,
@@ -79,14 +79,14 @@ impl<'m> Index<'m> {
             }
         }
         if call.package.is_none() {
-            let elsewhere: Vec<&Node> = named.iter().filter(fits).copied().collect();
+            let elsewhere: Vec<&Node> = named.iter().copied().filter(|node| fits(&node)).map(AsRef::as_ref).collect();
             match elsewhere.as_slice() {
                 [] => {}
                 [node] => return Found::Node(node),
                 _ => return Found::Ambiguous(elsewhere),
             }
         }
-        let here = |node: &&&Node| call.package.as_ref().is_none_or(|package| node.package_name == *package);
+        let here = |node: &&&LazyNode| call.package.as_ref().is_none_or(|package| node.package_name == *package);
         let versions: Vec<String> = named.iter().filter(here).filter_map(|node| node.version.clone()).collect();
         if call.version.is_some() && named.iter().any(|node| here(&node)) {
             return Found::NoVersion(versions);

@@ -87,6 +87,7 @@ fn table<'a>(
         place_as_written: described.place_as_written.clone(),
         source_meta: meta_of(source),
         description: renderers.description(&described.package, &described.file, yaml, issues),
+        doc_blocks: renderers.doc_blocks(&described.package, yaml),
         source_description: renderers.description(&described.package, &described.file, source, issues),
         loader: source.text_of("loader").unwrap_or_default(),
         columns: columns(described, &table_columns, renderers, issues),

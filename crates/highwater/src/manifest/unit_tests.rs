@@ -5,14 +5,15 @@ use std::sync::LazyLock;
 use indexmap::IndexMap;
 use regex::Regex;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::configure::{Configurer, Layer, tags};
 use super::docs::Renderers;
 use super::draft::{Parts, blank};
 use super::issues::Issues;
-use super::properties::Described;
+use super::properties::{Described, name_of};
 use super::resolve::{Found, Index};
-use super::{Fixture, Manifest, Node, RefCall, ResourceType, SourceNode, UnitTest};
+use super::{Fixture, Manifest, Node, RefCall, ResourceType, SourceNode, UnitTest, python};
 use crate::context::{Macros, ParseContext};
 use crate::diagnostics::Diagnostic;
 use crate::project::{FileKind, Package, Project};
@@ -40,13 +41,13 @@ impl<'a> Reader<'a> {
             let known = manifest.nodes.get(&node.depends_on.nodes[0]);
             let enabled = node.config.enabled() && known.is_some();
             let into = if enabled { &mut manifest.nodes } else { &mut manifest.disabled };
-            into.insert(node.unique_id.clone(), Box::new(node));
+            into.insert(node.unique_id.clone(), Box::new(node).into());
         }
     }
 
     fn one(&self, manifest: &Manifest, described: &Described, issues: &mut Issues) -> Result<Vec<Node>, Diagnostic> {
         let Some(package) = self.project.package(&described.package) else { return Ok(Vec::new()) };
-        let asked = described.yaml.text_of("model").unwrap_or_default();
+        let asked = name_of(&described.yaml, "model", &described.file)?.unwrap_or_default();
         let mut words = asked.split_whitespace().map(str::to_owned);
         let call = RefCall { name: words.next().unwrap_or_default(), package: None, version: words.next() };
         let index = Index::new(manifest, self.disabled_sources);
@@ -78,7 +79,7 @@ impl<'a> Reader<'a> {
             original_file_path: described.path.clone(),
             fqn: described.fqn(&[&model.name, &name]),
             raw_code: String::new(),
-            checksum: String::new(),
+            checksum: checksum(test, &described.yaml.json_of("versions")),
             name,
         };
         let mut node = *blank(self.project, package, parts);
@@ -114,7 +115,7 @@ impl<'a> Reader<'a> {
             let input = entry["input"].as_str().unwrap_or_default().trim().to_owned();
             let node = self.input(described, tested, index, &input)?;
             let seed =
-                manifest.nodes.get(&node).map(Box::as_ref).filter(|node| node.resource_type == ResourceType::Seed);
+                manifest.nodes.get(&node).map(AsRef::as_ref).filter(|node| node.resource_type == ResourceType::Seed);
             given.push(fixture(described, package, entry, Some(input), node, seed)?);
         }
         Ok(UnitTest {
@@ -174,6 +175,50 @@ fn check(described: &Described, tested: &Node, test: &UnitTest) -> Result<(), Di
     }
 }
 
+/// dbt's digest of everything but words: what Python shows of the test.
+fn checksum(test: &UnitTest, versions: &Value) -> String {
+    let part = |of: &Value, key: &str, otherwise: &Value| python::literal(of.get(key).unwrap_or(otherwise));
+    let fixture = |of: &Fixture| {
+        let format = match of.format.as_str() {
+            "csv" => "CSV",
+            "sql" => "SQL",
+            _ => "Dict",
+        };
+        let file = of.fixture.clone().map_or(Value::Null, Value::String);
+        format!(
+            "rows={}, format=<UnitTestFormat.{format}: '{}'>, fixture={}",
+            python::literal(&of.rows),
+            of.format,
+            python::literal(&file),
+        )
+    };
+    let given = test.given.iter().map(|given| {
+        let input = Value::from(given.input.clone().unwrap_or_default());
+        format!("UnitTestInputFixture(input={}, {})", python::literal(&input), fixture(given))
+    });
+    let given: Vec<String> = given.collect();
+    let versions = match versions.is_null() {
+        true => "None".to_owned(),
+        false => {
+            let of = |key| part(versions, key, &Value::Null);
+            format!("UnitTestNodeVersions(include={}, exclude={})", of("include"), of("exclude"))
+        }
+    };
+    let overrides = match test.overrides.is_null() {
+        true => "None".to_owned(),
+        false => {
+            let of = |key| part(&test.overrides, key, &Value::Object(Map::new()));
+            format!("UnitTestOverrides(macros={}, vars={}, env_vars={})", of("macros"), of("vars"), of("env_vars"))
+        }
+    };
+    let expect = format!("UnitTestOutputFixture({})", fixture(&test.expect));
+    let mut text = format!("{}-{versions}-[{}]-{expect}-{overrides}", test.model, given.join(", "));
+    for given in test.given.iter().filter(|given| given.fixture.is_some()) {
+        text.push_str(&format!("-{}", python::text(&given.rows)));
+    }
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The versions of the model that a test is about.
 fn versions<'m>(
     described: &Described,
@@ -206,7 +251,7 @@ fn versions<'m>(
             (None, None) => true,
         }
     };
-    let found: Vec<&Node> = all.map(Box::as_ref).filter(wanted).collect();
+    let found: Vec<&Node> = all.map(AsRef::as_ref).filter(wanted).collect();
     if found.is_empty() {
         let title =
             format!("the unit test `{}` is about a version of `{}` that does not exist", described.name, tested.name);
@@ -272,7 +317,7 @@ fn whole_offsets(row: &mut Value) {
 
 /// The text of a file below `tests/fixtures`.
 fn fixture_file(package: &Package, name: &str) -> Option<String> {
-    package.files_of(FileKind::Fixture).find(|file| file.stem() == name).map(|file| file.source.text.clone())
+    package.files_of(FileKind::Fixture).find(|file| file.stem() == name).map(|file| file.source.text.trim().to_owned())
 }
 
 /// The first row without NULL comes first: some engines take the types of columns from it.

@@ -18,7 +18,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::build::{Nodes, Workbench};
 use super::configure::Configurer;
 use super::docs::Renderers;
 use super::draft::{Draft, Origin};
@@ -26,7 +25,8 @@ use super::issues::Issues;
 use super::properties::{self, Described};
 use super::resolve::{self, Index};
 use super::sources::Table;
-use super::{Manifest, Node, ResourceType, SourceNode, graph, key};
+use super::workbench::{Nodes, Workbench};
+use super::{LazyNode, Manifest, Node, ResourceType, SourceNode, graph, key};
 use crate::context::{Macros, Message, Messages, ParseContext, log_messages};
 use crate::project::{FileKind, Project};
 
@@ -67,8 +67,9 @@ impl Files {
         self.0.values().map(HashSet::len).sum()
     }
 
-    fn hold(&self, node: &Node) -> bool {
-        self.contains(&node.package_name, &node.original_file_path)
+    fn hold(&self, node: &LazyNode) -> bool {
+        let (package, path) = node.file();
+        self.contains(package, path)
     }
 }
 
@@ -84,21 +85,16 @@ pub(crate) fn may_change(kind: FileKind) -> bool {
 
 /// These files, and those that say something about the same nodes.
 pub(crate) fn together(manifest: &Manifest, changed: &Files) -> Files {
-    let all = || manifest.nodes.values().chain(manifest.disabled.values()).map(Box::as_ref);
-    let pairs: Vec<(&Node, &str, &str)> = all()
-        .filter_map(|node| {
-            let (package, path) = node.patch_path.as_ref()?.split_once("://")?;
-            Some((node, package, path))
-        })
-        .collect();
+    let all = manifest.nodes.values().chain(manifest.disabled.values());
+    let pairs: Vec<[(&str, &str); 2]> = all.filter_map(|node| Some([node.file(), node.patch()?])).collect();
     let mut files = changed.clone();
     loop {
         let before = files.len();
-        for (node, package, path) in &pairs {
-            if files.hold(node) {
-                files.insert(package, path);
-            } else if files.contains(package, path) {
-                files.insert(&node.package_name, &node.original_file_path);
+        for [of_node, of_words] in &pairs {
+            if files.contains(of_node.0, of_node.1) {
+                files.insert(of_words.0, of_words.1);
+            } else if files.contains(of_words.0, of_words.1) {
+                files.insert(of_node.0, of_node.1);
             }
         }
         if files.len() == before {
@@ -107,8 +103,21 @@ pub(crate) fn together(manifest: &Manifest, changed: &Files) -> Files {
     }
 }
 
-/// Brings a manifest up to date. `project` holds the texts of `files`, which are `changed` and what belongs [`together`] with it. The
-/// answer are the unique ids of all nodes that are not as they were.
+/// How far a change reached.
+pub(crate) struct Updated {
+    /// Unique ids of all nodes that are not as they were.
+    pub changed: HashSet<String>,
+    /// Whether everything else is: what reads what, the nodes that are disabled, unit tests.
+    pub is_rest_same: bool,
+}
+
+impl Updated {
+    pub fn nothing() -> Self {
+        Self { changed: HashSet::new(), is_rest_same: true }
+    }
+}
+
+/// Brings a manifest up to date. `project` holds the texts of `files`, which are `changed` and what belongs [`together`] with it.
 ///
 /// # Errors
 /// When the change may reach further; the manifest is of no use then.
@@ -118,7 +127,7 @@ pub(crate) fn update(
     macros: &Arc<Macros>,
     changed: &Files,
     files: &Files,
-) -> Result<HashSet<String>, Outdated> {
+) -> Result<Updated, Outdated> {
     // Said only when it counts: a whole parse would say it again.
     let said: Arc<Mutex<Vec<(Message, String)>>> = Arc::default();
     let heard = Arc::clone(&said);
@@ -133,16 +142,16 @@ pub(crate) fn update(
     let parse = ParseContext { project, macros, messages: Some(&messages) };
     let workbench = Workbench { parse, renderers: &renderers, configurer: &configurer };
     let Ok(Nodes { mut drafts, tables, .. }) = workbench.nodes(&properties, &mut issues) else {
-        return Outdated::when(true, "a file does not hold together").map(|()| HashSet::new());
+        return Outdated::when(true, "a file does not hold together").map(|()| Updated::nothing());
     };
     drafts.retain(|draft| draft.node.resource_type != ResourceType::Operation);
     Outdated::when(!issues.warnings.is_empty(), "there is something to say about a file")?;
     same_tables(manifest, &tables, files)?;
-    let reached = replace(manifest, drafts, files)?;
+    let updated = replace(manifest, drafts, files)?;
     let said = std::mem::take(&mut *said.lock().unwrap_or_else(PoisonError::into_inner));
     let say = log_messages();
     said.iter().for_each(|(kind, text)| say(*kind, text));
-    Ok(reached)
+    Ok(updated)
 }
 
 /// What properties files hold besides nodes is read with everything at hand.
@@ -164,7 +173,7 @@ fn only_nodes(manifest: &Manifest, properties: &[Described], changed: &Files) ->
     let models = manifest.semantic_models.values().any(|found| held(&found.package_name, &found.original_file_path));
     let queries = manifest.saved_queries.values().any(|found| held(&found.package_name, &found.original_file_path));
     let all = manifest.nodes.values().chain(manifest.disabled.values());
-    let unit_tests = all.filter(|node| node.unit_test.is_some()).any(|node| changed.hold(node));
+    let unit_tests = all.filter(|node| node.kind() == ResourceType::UnitTest).any(|node| changed.hold(node));
     Outdated::when(macros, "a file that changed described macros")?;
     Outdated::when(groups, "a file that changed held groups")?;
     Outdated::when(exposures, "a file that changed held exposures")?;
@@ -176,11 +185,14 @@ fn only_nodes(manifest: &Manifest, properties: &[Described], changed: &Files) ->
 
 /// Sources must be as they were.
 fn same_tables(manifest: &Manifest, tables: &[Table<'_>], files: &Files) -> Result<(), Outdated> {
-    let enabled = || tables.iter().map(|table| &table.node).filter(|node| node.config.enabled());
-    let is_other = |node: &SourceNode| manifest.sources.get(&node.unique_id) != Some(node);
-    Outdated::when(enabled().any(is_other), "a source changed")?;
-    let before = manifest.sources.values().filter(|node| files.contains(&node.package_name, &node.original_file_path));
-    Outdated::when(before.count() != enabled().count(), "a source came or went")
+    let is_known = |node: &SourceNode| match node.config.enabled() {
+        true => manifest.sources.get(&node.unique_id) == Some(node),
+        false => manifest.disabled_sources.contains(node),
+    };
+    Outdated::when(!tables.iter().all(|table| is_known(&table.node)), "a source changed")?;
+    let before = manifest.sources.values().chain(&manifest.disabled_sources);
+    let before = before.filter(|node| files.contains(&node.package_name, &node.original_file_path));
+    Outdated::when(before.count() != tables.len(), "a source came or went")
 }
 
 /// How far a change of a node may reach.
@@ -216,6 +228,7 @@ fn reach(old: &Node, new: &Node) -> Result<Reach, Outdated> {
         return Ok(Reach::Edges);
     }
     expected.description.clone_from(&new.description);
+    expected.doc_blocks.clone_from(&new.doc_blocks);
     expected.columns.clone_from(&new.columns);
     expected.constraints.clone_from(&new.constraints);
     expected.config.clone_from(&new.config);
@@ -227,10 +240,10 @@ fn reach(old: &Node, new: &Node) -> Result<Reach, Outdated> {
 }
 
 /// Puts the nodes in the place of those that were there.
-fn replace(manifest: &mut Manifest, drafts: Vec<Draft<'_>>, files: &Files) -> Result<HashSet<String>, Outdated> {
+fn replace(manifest: &mut Manifest, drafts: Vec<Draft<'_>>, files: &Files) -> Result<Updated, Outdated> {
     let ids: HashSet<&str> = drafts.iter().map(|draft| draft.node.unique_id.as_str()).collect();
-    let is_held = |node: &&Node| node.unit_test.is_none() && files.hold(node);
-    let before = manifest.nodes.values().chain(manifest.disabled.values()).map(Box::as_ref).filter(is_held).count();
+    let is_held = |node: &&LazyNode| node.kind() != ResourceType::UnitTest && files.hold(node);
+    let before = manifest.nodes.values().chain(manifest.disabled.values()).filter(is_held).count();
     Outdated::when(ids.len() < drafts.len(), "two nodes have one name")?;
     Outdated::when(before > drafts.len(), "a node went")?;
     let mut reached: HashMap<String, Reach> = HashMap::new();
@@ -249,18 +262,19 @@ fn replace(manifest: &mut Manifest, drafts: Vec<Draft<'_>>, files: &Files) -> Re
             unresolved.push(origin);
         }
         reached.insert(new.unique_id.clone(), reach(old, &new)?);
-        *old = new;
+        *old = new.into();
     }
     let reach_of = |id: &str| reached.get(id).copied().unwrap_or(Reach::Nothing);
     follow(manifest, &unresolved)?;
     let tests = unit_tests(manifest, &reach_of)?;
-    if reached.values().any(|reach| *reach == Reach::Words) {
-        key::declare(manifest);
-    }
-    graph::connect(manifest);
-    Outdated::when(!unresolved.is_empty() && graph::cycle(manifest).is_some(), "there is a circle")?;
-    let changed = reached.into_iter().filter(|(_, reach)| *reach != Reach::Nothing).map(|(id, _)| id);
-    Ok(changed.chain(tests).collect())
+    key::declare(manifest, &|id| reach_of(id) == Reach::Words);
+    // There was none, so that a new one leads through what changed.
+    let reads_itself = |origin: &Origin| graph::reads_itself(manifest, &origin.unique_id);
+    Outdated::when(unresolved.iter().any(reads_itself), "there is a circle")?;
+    let changed = || reached.iter().filter(|(_, reach)| **reach != Reach::Nothing).map(|(id, _)| id);
+    let is_rest_same =
+        unresolved.is_empty() && tests.is_empty() && !changed().any(|id| manifest.disabled.contains_key(id));
+    Ok(Updated { changed: changed().cloned().chain(tests).collect(), is_rest_same })
 }
 
 /// Follows the references of nodes.
@@ -287,6 +301,9 @@ fn follow(manifest: &mut Manifest, nodes: &[Origin]) -> Result<(), Outdated> {
 fn unit_tests(manifest: &mut Manifest, reach_of: &dyn Fn(&str) -> Reach) -> Result<Vec<String>, Outdated> {
     let mut codes: Vec<(String, String)> = Vec::new();
     for node in manifest.nodes.values().chain(manifest.disabled.values()) {
+        if node.kind() != ResourceType::UnitTest {
+            continue;
+        }
         let Some(test) = &node.unit_test else { continue };
         let given = test.given.iter().map(|given| given.node.as_str());
         for id in node.depends_on.nodes.iter().map(String::as_str).chain(given) {
@@ -294,7 +311,7 @@ fn unit_tests(manifest: &mut Manifest, reach_of: &dyn Fn(&str) -> Reach) -> Resu
             if reach == Reach::Nothing {
                 continue;
             }
-            let is_seed = manifest.nodes.get(id).is_some_and(|node| node.resource_type == ResourceType::Seed);
+            let is_seed = manifest.nodes.get(id).is_some_and(|node| node.kind() == ResourceType::Seed);
             Outdated::when(is_seed, "a unit test may have the rows of a seed that changed")?;
             Outdated::when(reach > Reach::Code, "a unit test is about what changed")?;
             let tested = node.depends_on.nodes.first().and_then(|id| manifest.nodes.get(id));

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// What the files are, and the version of their format.
-const HEAD: &[u8; 16] = b"highwater parse1";
+const HEAD: &[u8; 16] = b"highwater parse2";
 
 /// Parts being written.
 pub(super) struct Writer<'a> {
@@ -75,16 +75,21 @@ impl Reader {
 
     fn take(&mut self, length: u64) -> Option<Vec<u8>> {
         self.left = self.left.checked_sub(length)?;
-        let mut bytes = vec![0; usize::try_from(length).ok()?];
-        self.file.read_exact(&mut bytes).ok()?;
+        let mut bytes = Vec::with_capacity(usize::try_from(length).ok()?);
+        let read = Read::take(&self.file, length).read_to_end(&mut bytes).ok()?;
         self.sum.update(&bytes);
-        Some(bytes)
+        (read as u64 == length).then_some(bytes)
     }
 }
 
 /// Data as bytes.
 pub(super) fn encode(value: &impl serde::Serialize) -> io::Result<Vec<u8>> {
     rmp_serde::to_vec(value).map_err(io::Error::other)
+}
+
+/// Puts data behind bytes.
+pub(super) fn encode_into(bytes: &mut Vec<u8>, value: &impl serde::Serialize) -> io::Result<()> {
+    rmp_serde::encode::write(bytes, value).map_err(io::Error::other)
 }
 
 /// Data from bytes; nothing when they are not such data.

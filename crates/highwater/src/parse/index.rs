@@ -1,5 +1,6 @@
 //! What is kept of files and everything else a parse depends on. Small, so that it can be read and written at every command.
 
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,6 +27,16 @@ impl Place {
         Some(Self { folder: settings.target_path.join("parsed"), key: key::key(settings)? })
     }
 
+    /// Keeps other commands from writing there meanwhile; nothing when one of them is writing.
+    pub fn turn(&self) -> Option<Turn> {
+        let folder = std::fs::create_dir_all(&self.folder).and_then(|()| File::open(&self.folder)).ok();
+        match folder.as_ref().map(File::try_lock) {
+            Some(Err(TryLockError::WouldBlock)) => None,
+            // Where nothing can be locked, files still come from one command each, and say so.
+            _ => Some(Turn { _folder: folder }),
+        }
+    }
+
     /// The file of the manifest.
     pub fn body(&self) -> PathBuf {
         self.folder.join("nodes")
@@ -39,6 +50,11 @@ impl Place {
     pub fn index(&self) -> PathBuf {
         self.folder.join("files")
     }
+}
+
+/// The right to write, for as long as it lives.
+pub(super) struct Turn {
+    _folder: Option<File>,
 }
 
 /// What is kept besides the manifest.
@@ -185,6 +201,11 @@ impl Index {
     pub fn renew(&mut self, place: &Place, changed: Changed<'_>) {
         for (position, record) in changed.renewed {
             self.files[position] = record;
+        }
+        let Some(_turn) = place.turn() else { return };
+        // Another command may have kept a parse of its own since.
+        if !Self::read(place).is_ok_and(|kept| kept.number == self.number) {
+            return;
         }
         if let Err(problem) = self.write(place) {
             tracing::debug!(target: "highwater::parse", "stamps are not kept: {problem}");

@@ -30,6 +30,6 @@ pub(super) fn key(settings: &Project) -> Option<String> {
     let settings = Project { invocation_id: String::new(), wait: Duration::ZERO, ..settings.clone() };
     let mut digest = Sha256::new();
     digest.update(env!("CARGO_PKG_VERSION"));
-    digest.update(format!("{:?} {selectors:?} {settings:?}", Stamp::of(&program)));
+    digest.update(format!("{:?} {selectors:?} {settings:?}", Stamp::of_content(&program)));
     Some(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -13,7 +13,7 @@
 //!
 //! A few files that changed are read by themselves when nobody else can be affected ([`crate::manifest`], `update.rs`); in every other case,
 //! and whenever there is doubt, all is parsed anew. What is kept is then written anew, too: beside its place and renamed, so that two
-//! commands at once, or one that was killed, leave something whole behind or nothing.
+//! commands at once, or one that was killed, leave something whole behind or nothing; of several commands at once only one keeps what it parsed.
 //!
 //! `manifest.json` is written by every command that builds or parses. Entries of nodes that are as they were are copied from the one before
 //! (`artifacts/manifest/earlier.rs`), which a third file says the layout of.
@@ -33,7 +33,6 @@ mod key;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -44,7 +43,7 @@ use serde::de::DeserializeOwned;
 use crate::artifacts::Lineage;
 use crate::context::{Macros, load_macros};
 use crate::diagnostics::Diagnostic;
-use crate::manifest::{self, Files, Manifest, Outdated};
+use crate::manifest::{self, Files, Manifest, Outdated, Updated};
 use crate::project::{self, FileKind, Found, Listing, LoadOptions, Project};
 
 use index::{Index, Place};
@@ -87,10 +86,10 @@ pub(crate) fn write_part(path: &Path, data: &impl Serialize) -> io::Result<()> {
 /// Everything found wrong in the files.
 pub(crate) fn parse(options: &LoadOptions) -> Result<Parsed, Vec<Diagnostic>> {
     let settings = project::settings(options)?;
-    let listing = Listing::of(&settings);
     let place = if key::is_wanted(options, &settings) { Place::of(&settings) } else { None };
-    let Some(place) = place else { return anew(settings, &listing, None) };
-    match again(&place, &settings, &listing) {
+    let Some(place) = place else { return anew(settings.clone(), &Listing::of(&settings), None) };
+    let (listing, kept) = rayon::join(|| Listing::of(&settings), || kept(&place));
+    match kept.and_then(|kept| again(&place, kept, &settings, &listing)) {
         Ok(parsed) => Ok(parsed),
         Err(Outdated(reason)) => {
             tracing::debug!(target: "highwater::parse", "everything is parsed: {reason}");
@@ -105,13 +104,16 @@ fn anew(mut project: Project, listing: &Listing, place: Option<&Place>) -> Resul
     let macros = load_macros(&project)?;
     let mut built = manifest::build(&project, &macros)?;
     let mut lineage = None;
-    if let Some(place) = place.filter(|_| !built.stability.unknown) {
+    let place = place.filter(|_| !built.stability.unknown);
+    if let Some((place, _turn)) = place.and_then(|place| Some((place, place.turn()?))) {
         let number = uuid::Uuid::new_v4().to_string();
         let index = Index::new(place, &number, &project, listing, &built);
+        // What is written needs room, and the texts of the files none any longer.
+        without_files(&mut project);
         // Without it the next command takes longer; that is no reason to fail.
         let kept = body::write(&place.body(), &number, &mut built.manifest).and_then(|()| index.write(place));
         match kept {
-            Ok(()) => lineage = Some(Lineage { place: place.layout(), number, changed: HashSet::new() }),
+            Ok(()) => lineage = Some(following(place, &number, Updated::nothing())),
             Err(problem) => tracing::debug!(target: "highwater::parse", "what was parsed is not kept: {problem}"),
         }
     }
@@ -119,10 +121,31 @@ fn anew(mut project: Project, listing: &Listing, place: Option<&Place>) -> Resul
     Ok(Parsed { project, macros, manifest: built.manifest, warnings: built.warnings, lineage })
 }
 
+/// What follows from what is kept under a number, but for what was updated since.
+fn following(place: &Place, number: &str, updated: Updated) -> Lineage {
+    let Updated { changed, is_rest_same } = updated;
+    Lineage { place: place.layout(), number: number.to_owned(), changed, is_rest_same }
+}
+
+/// What an earlier command parsed.
+fn kept(place: &Place) -> Result<(Index, Manifest), Outdated> {
+    let both = || {
+        let index = Index::read(place)?;
+        index.check_environment()?;
+        let manifest = body::read(&place.body(), &index.number)?;
+        Ok((index, manifest))
+    };
+    // Another command may have replaced one and then the other between the two.
+    both().or_else(|_: Outdated| both())
+}
+
 /// What an earlier command parsed, brought up to date.
-fn again(place: &Place, settings: &Project, listing: &Listing) -> Result<Parsed, Outdated> {
-    let mut index = Index::read(place)?;
-    index.check_environment()?;
+fn again(
+    place: &Place,
+    (mut index, mut manifest): (Index, Manifest),
+    settings: &Project,
+    listing: &Listing,
+) -> Result<Parsed, Outdated> {
     let changed = index.changed(settings, listing)?;
     let others_depend = changed.files.iter().any(|found| !manifest::may_change(found.kind));
     Outdated::when(others_depend, "a file that others depend on changed")?;
@@ -130,21 +153,15 @@ fn again(place: &Place, settings: &Project, listing: &Listing) -> Result<Parsed,
     let is_macro = |found: &&Found| matches!(found.kind, FileKind::Macro | FileKind::GenericTest);
     let unread = |_| Outdated("a file cannot be read");
     project::read_into(&mut project, listing.files.iter().filter(is_macro)).map_err(unread)?;
-    let (macros, manifest) = rayon::join(
-        || load_macros(&project).map_err(|_| Outdated("a macro does not hold together")),
-        || body::read(&place.body(), &index.number),
-    );
-    let (macros, mut manifest) = (macros?, manifest?);
+    let macros = load_macros(&project).map_err(|_| Outdated("a macro does not hold together"))?;
     without_files(&mut project);
 
     let mut names = index.moving();
     for found in &changed.files {
         names.insert(&package(settings, found).name, &found.path);
     }
-    let mut reached = HashSet::new();
-    if names.len() == 0 {
-        manifest::connect(&mut manifest);
-    } else {
+    let mut updated = Updated::nothing();
+    if names.len() > 0 {
         let files = manifest::together(&manifest, &names);
         if files.len() > FEW {
             return Err(Outdated("many files changed"));
@@ -157,12 +174,12 @@ fn again(place: &Place, settings: &Project, listing: &Listing) -> Result<Parsed,
         let wanted = |found: &&Found| files.contains(&package(settings, found).name, &found.path);
         let found: Vec<&Found> = listing.files.iter().filter(|found| !is_macro(found)).filter(wanted).collect();
         project::read_into(&mut part, found).map_err(unread)?;
-        reached = manifest::update(&mut manifest, &part, &macros, &names, &files)?;
+        updated = manifest::update(&mut manifest, &part, &macros, &names, &files)?;
     }
     if changed.unsettled {
         index.renew(place, changed);
     }
-    let lineage = Some(Lineage { place: place.layout(), number: index.number.clone(), changed: reached });
+    let lineage = Some(following(place, &index.number, updated));
     Ok(Parsed { project, macros, manifest, warnings: index.warnings(), lineage })
 }
 

@@ -1,13 +1,13 @@
 //! Which files belong to a package, and as what: first they are listed, then those are read, in parallel, that somebody needs.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{MAIN_SEPARATOR, Path};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use super::ignore::Ignored;
 use super::stamp::Stamp;
@@ -110,18 +110,19 @@ fn find(number: usize, package: &Package) -> Vec<Found> {
 
 /// Paths below a folder, sorted, with forward slashes; hidden files and backups of editors left out.
 fn files_below(folder: &Path) -> Vec<(String, Option<Stamp>)> {
-    WalkDir::new(folder)
+    let entries: Vec<DirEntry> = WalkDir::new(folder)
         .follow_links(true)
         .sort_by_file_name()
         .into_iter()
         .filter_map(Result::ok)
         .filter(|entry| entry.file_type().is_file())
         .filter(|entry| !entry.file_name().to_string_lossy().starts_with(['.', '#', '~']))
-        .filter_map(|entry| {
-            let path = entry.path().strip_prefix(folder).ok().map(slashed)?;
-            Some((path, entry.metadata().ok().as_ref().map(Stamp::of)))
-        })
-        .collect()
+        .collect();
+    let look = |entry: &DirEntry| {
+        let path = entry.path().strip_prefix(folder).ok().map(slashed)?;
+        Some((path, entry.metadata().ok().as_ref().map(Stamp::of)))
+    };
+    entries.par_iter().filter_map(look).collect()
 }
 
 fn extension(path: &str) -> &str {
@@ -130,7 +131,8 @@ fn extension(path: &str) -> &str {
 }
 
 fn slashed(path: &Path) -> String {
-    path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
+    let path = path.to_string_lossy();
+    if MAIN_SEPARATOR == '/' { path.into_owned() } else { path.replace(MAIN_SEPARATOR, "/") }
 }
 
 fn read(project: &Project, found: &Found) -> Result<ProjectFile, Diagnostic> {

@@ -43,6 +43,12 @@ impl Stamp {
         Self { size: file.len(), modified, changed: modified, device: 0, inode: 0 }
     }
 
+    /// The stamp of the content alone: whoever gives a file one more name, as `cargo build` does with programs, changes the rest.
+    pub fn of_content(file: &Metadata) -> Self {
+        let stamp = Self::of(file);
+        Self { changed: stamp.modified, ..stamp }
+    }
+
     /// Whether it was taken long enough after the last change: a later one will show.
     pub fn is_settled(&self, taken_at: SystemTime) -> bool {
         let limit = moment(taken_at - TICK);
@@ -68,6 +74,12 @@ mod tests {
         let now = SystemTime::now();
         assert!(!stamp.is_settled(now));
         assert!(stamp.is_settled(now + Duration::from_secs(5)));
+        // Linked once more it is still the same content.
+        std::thread::sleep(Duration::from_millis(20));
+        std::fs::hard_link(&path, folder.path().join("b")).expect("linked");
+        let linked = path.metadata().expect("metadata");
+        assert_eq!(stamp.modified, Stamp::of_content(&linked).changed);
+        assert_eq!(Stamp { changed: stamp.modified, ..stamp }, Stamp::of_content(&linked));
         // A file from the future never is.
         assert!(!stamp.is_settled(now - Duration::from_secs(3600)));
     }

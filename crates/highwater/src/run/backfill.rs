@@ -70,7 +70,7 @@ pub fn backfill_models(session: &Session, ids: &[(String, bool)]) -> Result<Back
 }
 
 fn node<'a>(manifest: &'a Manifest, id: &str) -> Option<&'a Node> {
-    manifest.nodes.get(id).map(Box::as_ref)
+    manifest.nodes.get(id).map(AsRef::as_ref)
 }
 
 /// Whether a node's table can be rebuilt by partitions: exact models, and others that are incremental by an event time.

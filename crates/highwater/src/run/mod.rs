@@ -53,6 +53,7 @@ mod worker;
 
 pub use backfill::{BackfillInputs, backfill_models, backfill_selection};
 pub use batches::{BatchResults, Window, parse_sample};
+pub(crate) use data_test::keeps_rows;
 pub use events::{Event, Level};
 pub use freshness::{FreshnessEvent, FreshnessResult, FreshnessStatus};
 pub(crate) use materialize::longer_text;

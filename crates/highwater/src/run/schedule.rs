@@ -271,7 +271,7 @@ fn is_unit_test(id: &str) -> bool {
 }
 
 fn model_of_unit_test<'a>(manifest: &'a Manifest, id: &str) -> Option<&'a String> {
-    manifest.parents.get(id).and_then(|parents| parents.first())
+    manifest.parents().get(id).and_then(|parents| parents.first())
 }
 
 /// The place of each node in the order of their names; a unit test has its place before its model.
@@ -296,7 +296,7 @@ fn nearest_selected(manifest: &Manifest, selected: &IndexSet<String>, id: &str) 
     let mut seen = HashSet::new();
     let mut frontier = vec![id];
     while let Some(current) = frontier.pop() {
-        for parent in manifest.parents.get(current).into_iter().flatten() {
+        for parent in manifest.parents().get(current).into_iter().flatten() {
             if let Some(index) = selected.get_index_of(parent) {
                 found.insert(index);
             } else if seen.insert(parent.as_str()) {
@@ -340,14 +340,9 @@ fn heights(waits_for: &[usize], waiters: &[Vec<usize>]) -> Vec<usize> {
 /// A manifest with nothing but edges, for tests.
 #[cfg(test)]
 fn graph(edges: &[(&str, &[&str])]) -> (Manifest, IndexSet<String>) {
-    let mut manifest = Manifest::default();
-    let parents: indexmap::IndexMap<String, Vec<String>> = edges
-        .iter()
-        .map(|(id, parents)| ((*id).to_owned(), parents.iter().map(|id| (*id).to_owned()).collect()))
-        .collect();
-    let selected = parents.keys().cloned().collect();
-    manifest.parents = parents;
-    (manifest, selected)
+    let ids: Vec<String> = edges.iter().map(|(id, _)| (*id).to_owned()).collect();
+    let manifest = Manifest::of_edges(ids.iter().zip(edges.iter().map(|(_, parents)| parents.to_vec())));
+    (manifest, ids.into_iter().collect())
 }
 
 #[cfg(test)]

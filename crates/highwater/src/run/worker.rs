@@ -115,7 +115,7 @@ impl<'a> Shared<'a> {
 
     /// A node by unique id.
     pub(crate) fn node(&self, id: &str) -> Option<&'a Node> {
-        self.session.manifest.nodes.get(id).map(Box::as_ref)
+        self.session.manifest.nodes.get(id).map(AsRef::as_ref)
     }
 
     /// How many threads the run has.

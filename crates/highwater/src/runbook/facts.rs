@@ -71,7 +71,7 @@ fn one(manifest: &Manifest, node: &Node) -> Facts {
         _ if incremental && !grain.is_empty() => Some(Cut::Key { columns: grain.clone() }),
         _ => None,
     };
-    let below = manifest.children.get(&node.unique_id).into_iter().flatten();
+    let below = manifest.children().get(&node.unique_id).into_iter().flatten();
     let readers = below
         .clone()
         .filter_map(|id| manifest.nodes.get(id))

@@ -6,6 +6,7 @@
 //! | `generate.rs` | queries composed of the rules |
 //! | `shapes.rs` | every shape by name, on PostgreSQL |
 //! | `transactions.rs` | transactions that commit in any order, on PostgreSQL |
+//! | `tuples.rs` | tables told by their tuples, whatever is done to them, on PostgreSQL |
 //! | `sharing.rs` | one scan for several models, on PostgreSQL |
 //!
 //! A trial is one run of one model after one batch of changes. `HW_TRIALS` sets how many each test makes; a failure prints the seed of its
@@ -17,6 +18,7 @@ mod generate;
 mod shapes;
 mod sharing;
 mod transactions;
+mod tuples;
 mod world;
 
 use rand::SeedableRng;

@@ -61,6 +61,22 @@ fn wrong_shapes_are_refused() {
 }
 
 #[test]
+fn names_that_yaml_takes_for_true_or_false_are_refused() {
+    let text = "models: [{name: off}]\nunit_tests: [{name: sums, model: On, given: [], expect: {rows: []}}]\n";
+    insta::assert_snapshot!(errors(&properties(text)), @r"
+    error HW0103: `name: off` is no name: YAML reads it as false
+      at models/schema.yml:1:17 `off`
+      help: put it in quotes: `name: 'off'`
+    ");
+    let text = "unit_tests: [{name: sums, model: On, given: [], expect: {rows: []}}]\n";
+    insta::assert_snapshot!(errors(&properties(text)), @r"
+    error HW0103: `model: On` is no name: YAML reads it as true
+      at models/schema.yml:1:34 `On`
+      help: put it in quotes: `model: 'On'`
+    ");
+}
+
+#[test]
 fn what_has_no_effect_is_said() {
     let (_, warnings) = build(&properties(
         "version: 2\nmodel: []\nmodels:\n  - name: orders\n    tags: [a]\n  - name: order\n  - name: raw\nseeds: [{name: orders}]\nmacros: [{name: nothing}]\nsemantic_models: [{name: x}]\n==> seeds/raw.csv\nid\n1\n",

@@ -25,8 +25,8 @@ fn references_become_a_graph() {
     ");
     insta::assert_snapshot!(format!("{:?}", graph::ancestors(&manifest, &["exposure.shop.board".to_owned()], None)), @r#"{"model.shop.c": 1, "model.shop.b": 2, "source.shop.raw.orders": 2, "seed.shop.a": 3}"#);
     insta::assert_snapshot!(format!("{:?}", graph::descendants(&manifest, &["seed.shop.a".to_owned()], Some(2))), @r#"{"model.shop.b": 1, "model.shop.c": 2}"#);
-    assert_eq!(manifest.parents["metric.shop.n"], ["metric.shop.m"]);
-    assert_eq!(manifest.parents["metric.shop.m"], ["model.shop.c"]);
+    assert_eq!(manifest.parents()["metric.shop.n"], ["metric.shop.m"]);
+    assert_eq!(manifest.parents()["metric.shop.m"], ["model.shop.c"]);
 }
 
 #[test]

@@ -132,7 +132,7 @@ model.shop.totals skipped
 fn they_can_be_selected_and_disabled() {
     let project = shop(&format!(
         "{TOTALS}    expect: {{rows: [{{id: 1}}, {{id: 2}}]}}
-  - {{name: off, model: log, config: {{enabled: false}}, overrides: {{macros: {{is_incremental: false}}}}, given: [], expect: {{rows: []}}}}\n"
+  - {{name: idle, model: log, config: {{enabled: false}}, overrides: {{macros: {{is_incremental: false}}}}, given: [], expect: {{rows: []}}}}\n"
     ));
     project.write("tests/never.sql", "select 1 where false");
     let run = |select: &str| {

@@ -66,6 +66,12 @@ pub trait Language: Sync {
     /// below 2^63.
     fn fingerprint(&self, expressions: &[String], salt: u64) -> String;
 
+    /// Sum of salted hashes of what tells the tuples of a table apart, as [`Language::sum_type`]; none where an engine changes rows in place, or
+    /// does not say.
+    fn tuples(&self, _salt: u64) -> Option<String> {
+        None
+    }
+
     /// Values as they are kept beside a group's id: an array of texts.
     fn carry(&self, expressions: &[String]) -> String {
         let texts: Vec<String> =

@@ -86,7 +86,13 @@ pub(super) fn write(node: &Node, object: &mut Object<'_>) {
         }
     }
     for (key, value) in node.config.settings() {
-        if !value.is_null() && !defaults().any(|(known, _)| known == key) {
+        if !defaults().any(|(known, _)| known == key) {
+            object.put(key, value);
+        }
+    }
+    // Null counts as absent, and dbt writes it all the same.
+    for (key, value) in node.unrendered_config.settings().iter().filter(|(_, value)| value.is_null()) {
+        if !defaults().any(|(known, _)| known == key) && !node.config.settings().contains_key(key) {
             object.put(key, value);
         }
     }
@@ -96,7 +102,18 @@ fn put(object: &mut Object<'_>, key: &str, value: &Value, config: &Config) {
     match key {
         "contract" => object.put(key, &contract(config)),
         "docs" => object.put(key, &docs(config)),
-        _ => object.put(key, value),
+        _ => match value.as_str().filter(|_| key == "begin") {
+            Some(written) => object.put(key, &begin(written)),
+            None => object.put(key, value),
+        },
+    }
+}
+
+/// A date as the moment at which it begins.
+fn begin(written: &str) -> String {
+    match written.parse::<jiff::civil::Date>() {
+        Ok(date) if written.len() == date.to_string().len() => format!("{date}T00:00:00"),
+        _ => written.to_owned(),
     }
 }
 

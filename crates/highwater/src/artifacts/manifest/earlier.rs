@@ -20,6 +20,8 @@ pub(crate) struct Lineage {
     pub number: String,
     /// Unique ids of the nodes that are not as they were then.
     pub changed: HashSet<String>,
+    /// Whether everything that `manifest.json` has besides the nodes is as it was then.
+    pub is_rest_same: bool,
 }
 
 /// Where everything stands in a `manifest.json`.

@@ -56,7 +56,7 @@ impl Entries<'_> {
         let [database, schema] = &source.place_as_written;
         entry.put("unrendered_database", database);
         entry.put("unrendered_schema", schema);
-        entry.put_json("doc_blocks", "[]");
+        entry.put("doc_blocks", &source.doc_blocks);
     }
 
     pub(super) fn macro_node(&self, found: &MacroNode, entry: &mut Object<'_>) {
@@ -114,7 +114,7 @@ impl Entries<'_> {
             config.put("enabled", &node.config.enabled());
             config.put_json("static_analysis", "null");
         });
-        entry.put_json("checksum", "null");
+        entry.put("checksum", &node.checksum.checksum);
         entry.put("schema", &node.relation.schema);
         entry.put("created_at", &self.created_at);
         entry.put_json("versions", "null");
@@ -141,7 +141,7 @@ impl Entries<'_> {
             config.put("tags", &exposure.tags);
             config.put("meta", &meta);
         });
-        entry.put_json("unrendered_config", "{}");
+        entry.put("unrendered_config", &exposure.unrendered_config);
         entry.put("url", &exposure.url);
         entry.put("depends_on", &exposure.depends_on);
         entry.put("refs", &self.refs(&exposure.depends_on.nodes));

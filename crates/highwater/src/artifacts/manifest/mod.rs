@@ -22,7 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::metadata;
@@ -31,7 +31,7 @@ use super::semantic::semantic_manifest_json;
 use super::write::{replace_with, write_json};
 use crate::context::Compiled;
 use crate::diagnostics::Diagnostic;
-use crate::manifest::{Manifest, Node, UnitTest};
+use crate::manifest::{LazyNode, Manifest, Node, ResourceType, UnitTest};
 use crate::project::stamp::Stamp;
 use crate::session::Session;
 use earlier::{Counted, Earlier, Layout};
@@ -135,8 +135,8 @@ pub(crate) fn sections(manifest: &Manifest) -> Vec<(&'static str, Vec<(String, V
 impl Writer<'_> {
     /// Writes the file; what an earlier one has alike is taken from there.
     fn replace(&self, path: &Path) -> Result<(), Diagnostic> {
-        let nodes = self.session.manifest.nodes.iter().filter(|(_, node)| node.unit_test.is_none());
-        let nodes: Vec<(&str, &Node)> = nodes.map(|(id, node)| (id.as_str(), &**node)).collect();
+        let nodes = self.session.manifest.nodes.iter().filter(|(_, node)| node.kind() != ResourceType::UnitTest);
+        let nodes: Vec<(&str, &LazyNode)> = nodes.map(|(id, node)| (id.as_str(), node)).collect();
         // A replay has the moment in it that it is told.
         let lineage = self.session.lineage.as_ref().filter(|_| std::env::var_os(crate::clock::VARIABLE).is_none());
         let earlier = lineage.and_then(|lineage| Earlier::open(path, lineage, nodes.len()));
@@ -154,12 +154,12 @@ impl Writer<'_> {
         };
         let Some((lineage, file)) = lineage.zip(file.metadata().ok()) else { return Ok(()) };
         let (ranges, tail) = places;
-        let same = |((id, _), range): (&(&str, &Node), Range<u64>)| self.is_as_parsed(lineage, id).then_some(range);
+        let same = |((id, _), range): (&(&str, &LazyNode), Range<u64>)| self.is_as_parsed(lineage, id).then_some(range);
         let layout = Layout {
             number: lineage.number.clone(),
             stamp: Stamp::of(&file),
             nodes: nodes.iter().zip(ranges).map(same).collect(),
-            tail: lineage.changed.is_empty().then_some(tail),
+            tail: lineage.is_rest_same.then_some(tail),
         };
         if let Err(problem) = crate::parse::write_part(&lineage.place, &layout) {
             tracing::debug!(target: "highwater::parse", "the layout of the manifest is not kept: {problem}");
@@ -175,7 +175,7 @@ impl Writer<'_> {
     /// Writes everything; where each node stands, and where what follows them begins, is the answer.
     fn write(
         &self,
-        nodes: &[(&str, &Node)],
+        nodes: &[(&str, &LazyNode)],
         earlier: Option<&Earlier>,
         out: &mut Counted<'_>,
     ) -> io::Result<(Vec<Range<u64>>, u64)> {
@@ -183,7 +183,7 @@ impl Writer<'_> {
         put_json(out, &metadata::manifest(self.session))?;
         let ranges = self.nodes(nodes, earlier, out)?;
         let tail = out.at;
-        let unchanged = self.session.lineage.as_ref().is_some_and(|lineage| lineage.changed.is_empty());
+        let unchanged = self.session.lineage.as_ref().is_some_and(|lineage| lineage.is_rest_same);
         match earlier.filter(|_| unchanged).and_then(|earlier| Some((earlier, earlier.layout.tail?))) {
             Some((earlier, start)) => earlier.copy(start..earlier.layout.stamp.size, out)?,
             None => self.rest(out)?,
@@ -202,8 +202,8 @@ impl Writer<'_> {
         field(out, "groups", &groups(manifest))?;
         field(out, "selectors", &manifest.selectors)?;
         self.disabled(out)?;
-        field(out, "parent_map", &manifest.parents)?;
-        field(out, "child_map", &manifest.children)?;
+        field(out, "parent_map", &Sorted(manifest.parents()))?;
+        field(out, "child_map", &Sorted(manifest.children()))?;
         field(out, "group_map", &group_map(manifest))?;
         self.unit_tests(out)?;
         self.section(out, "saved_queries", &manifest.saved_queries, |query, entry| {
@@ -223,7 +223,7 @@ impl Writer<'_> {
     /// Writes the nodes, those that an earlier file has alike from there, as many at a time as stand together.
     fn nodes(
         &self,
-        nodes: &[(&str, &Node)],
+        nodes: &[(&str, &LazyNode)],
         earlier: Option<&Earlier>,
         out: &mut Counted<'_>,
     ) -> io::Result<Vec<Range<u64>>> {
@@ -267,9 +267,9 @@ impl Writer<'_> {
 
     /// Unit tests have a section, and a shape, of their own.
     fn unit_tests(&self, out: &mut impl Write) -> io::Result<()> {
-        let nodes = self.session.manifest.nodes.iter();
+        let nodes = self.session.manifest.nodes.iter().filter(|(_, node)| node.kind() == ResourceType::UnitTest);
         let tests: Vec<(&str, (&Node, &UnitTest))> =
-            nodes.filter_map(|(id, node)| Some((id.as_str(), (&**node, node.unit_test.as_deref()?)))).collect();
+            nodes.filter_map(|(id, node)| Some((id.as_str(), (node.as_ref(), node.unit_test.as_deref()?)))).collect();
         out.write_all(b",\"unit_tests\":")?;
         write_section(out, &tests, |(node, test), object| self.entries.unit_test(node, test, object))
     }
@@ -286,7 +286,7 @@ impl Writer<'_> {
         write_section(out, &items, |item, object| fill(item, object))
     }
 
-    /// Nodes that configuration disabled, each in a list, as several may share an id.
+    /// Nodes and sources that configuration disabled, each in a list, as several may share an id.
     fn disabled(&self, out: &mut impl Write) -> io::Result<()> {
         out.write_all(b",\"disabled\":{")?;
         for (index, (id, node)) in self.session.manifest.disabled.iter().enumerate() {
@@ -297,6 +297,12 @@ impl Writer<'_> {
             write!(out, "{}{}:[", if index == 0 { "" } else { "," }, serde_json::to_string(id)?)?;
             out.write_all(&text)?;
             out.write_all(b"]")?;
+        }
+        let manifest = &self.session.manifest;
+        for (index, source) in manifest.disabled_sources.iter().enumerate() {
+            let comma = if index == 0 && manifest.disabled.is_empty() { "" } else { "," };
+            let entry = entry_value(|entry| self.entries.source(source, entry));
+            write!(out, "{comma}{}:[{entry}]", Value::from(source.unique_id.as_str()))?;
         }
         out.write_all(b"}")
     }
@@ -311,6 +317,19 @@ fn put_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(out, value).map_err(io::Error::from)
 }
 
+/// Relatives of each, in the order of their ids.
+struct Sorted<'a>(&'a IndexMap<String, Vec<String>>);
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(id, relatives)| {
+            let mut relatives: Vec<&str> = relatives.iter().map(String::as_str).collect();
+            relatives.sort_unstable();
+            (id, relatives)
+        }))
+    }
+}
+
 /// Groups by unique id.
 fn groups(manifest: &Manifest) -> IndexMap<&str, &Value> {
     manifest.groups.values().filter_map(|group| Some((group.get("unique_id")?.as_str()?, group))).collect()
@@ -319,9 +338,9 @@ fn groups(manifest: &Manifest) -> IndexMap<&str, &Value> {
 fn group_map(manifest: &Manifest) -> IndexMap<&str, Vec<&str>> {
     let mut groups: IndexMap<&str, Vec<&str>> =
         manifest.groups.keys().map(|group| (group.as_str(), Vec::new())).collect();
-    for node in manifest.nodes.values() {
-        if let Some(group) = &node.group {
-            groups.entry(group).or_default().push(&node.unique_id);
+    for (id, node) in &manifest.nodes {
+        if let Some(group) = node.member_of() {
+            groups.entry(group).or_default().push(id);
         }
     }
     groups

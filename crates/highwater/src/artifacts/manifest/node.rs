@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::Object;
 use super::config::{DOCS, contract, docs, write as write_config};
 use crate::manifest::{ColumnProperties, Node, RefCall, ResourceType};
-use crate::run::output_path;
+use crate::run::{keeps_rows, output_path};
 
 /// Writes the fields of a node; `compiled` is its SQL, when it was compiled.
 pub(super) fn node(node: &Node, compiled: Option<&str>, created_at: f64, entry: &mut Object<'_>) {
@@ -42,7 +42,7 @@ pub(super) fn node(node: &Node, compiled: Option<&str>, created_at: f64, entry: 
     // As in dbt, without what is blank around it, unless it is a block of its file.
     let is_block = node.resource_type == ResourceType::Snapshot;
     entry.put("raw_code", if is_block { node.raw_code.as_str() } else { node.raw_code.trim() });
-    entry.put_json("doc_blocks", "[]");
+    entry.put("doc_blocks", &node.doc_blocks);
     if node.resource_type == ResourceType::Seed {
         entry.put("root_path", &node.root);
         entry.put_object("depends_on", |object| object.put("macros", &node.depends_on.macros));
@@ -94,6 +94,7 @@ fn relation_name(node: &Node) -> Option<String> {
         ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot => {
             (node.config.materialized() != "ephemeral").then(|| node.relation.sql())
         }
+        ResourceType::Test => keeps_rows(node, false).then(|| node.relation.sql()),
         _ => None,
     }
 }
@@ -105,7 +106,7 @@ fn model_fields(node: &Node, entry: &mut Object<'_>) {
     entry.put("latest_version", &number(node.latest_version.as_deref()));
     entry.put("deprecation_date", &node.deprecation_date.as_deref().map(moment));
     entry.put("primary_key", &node.primary_key);
-    match node.time_spine.as_object() {
+    match node.time_spine.as_ref().and_then(|spine| spine.as_object()) {
         Some(spine) => entry.put_object("time_spine", |object| {
             object.put("standard_granularity_column", &spine.get("standard_granularity_column"));
             match spine.get("custom_granularities") {
@@ -187,7 +188,7 @@ pub(super) fn columns(columns: &IndexMap<String, ColumnProperties>, object: &mut
             });
             entry.put("tags", &column.tags);
             entry.put("granularity", &column.granularity);
-            entry.put_json("doc_blocks", "[]");
+            entry.put("doc_blocks", &column.doc_blocks);
             for (key, value) in &column.others {
                 entry.put(key, value);
             }

@@ -83,7 +83,7 @@ pub(super) fn names_and_types(table: &Table) -> Vec<Column> {
 }
 
 /// The relation as the server numbers it; null when there is none.
-fn object(relation: &Relation) -> String {
+pub(super) fn object(relation: &Relation) -> String {
     let name = format!("{}.{}", quote_identifier(&relation.schema), quote_identifier(&relation.identifier));
     format!("to_regclass({})", quote_literal(&name))
 }

@@ -6,6 +6,7 @@
 //! | `session.rs` | one session: statements, transactions, locks |
 //! | `own.rs` | which of the server's transactions are this process's own |
 //! | `catalog.rs` | what lies in the database |
+//! | `heap.rs` | tables whose rows are told by their tuples |
 //! | `cells.rs` | values and types |
 //! | `tls.rs` | encrypted sessions |
 //! | `errors.rs` | what the server says, read by its SQLSTATE |
@@ -13,6 +14,7 @@
 mod catalog;
 mod cells;
 mod errors;
+mod heap;
 mod own;
 mod session;
 mod settings;

@@ -19,7 +19,7 @@ use super::super::quiet::{AsOf, Quiet};
 use super::super::{Cell, Column, Connection, EngineError, Relation, RelationKind, Remarks, Table, quote_identifier};
 use super::own::{self, Own};
 use super::settings::Settings;
-use super::{catalog, cells, errors};
+use super::{catalog, cells, errors, heap};
 
 /// A session that was quiet for so long is asked whether it still lives before it is used.
 const QUIET: Duration = Duration::from_secs(10);
@@ -338,6 +338,14 @@ impl Connection for Session {
         }
         let table = self.query(&catalog::has_own_rows(relation))?;
         Ok(table.scalar() == Some(&Cell::Boolean(true)))
+    }
+
+    fn tuples_of(&mut self, relation: &Relation) -> Result<Option<String>, EngineError> {
+        if !self.is_here(&relation.database) {
+            return Ok(None);
+        }
+        let table = self.query(&heap::identity(relation))?;
+        Ok(table.scalar().and_then(Cell::as_text).map(str::to_owned))
     }
 
     fn keep_books(&mut self, only: bool) {

@@ -167,7 +167,6 @@ pub(super) fn take_where(
     };
     let fingerprint = job.dialect.fingerprint(&input.hashed, salt);
     let rows = input.rows();
-    job.around.scans.scan();
     let query = match values(job.dialect, &input.probe.group) {
         Some(values) => format!(
             "select {id} as p, n, f, v from (select {group}, {fingerprint}, min({values}) from {rows}{filter} group by 1) as taken(p, n, f, v)"

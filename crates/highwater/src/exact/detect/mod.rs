@@ -3,8 +3,10 @@
 //! | file | detector | reads |
 //! | --- | --- | --- |
 //! | `feed.rs` | swap feed: what the swaps of another exact model recorded | the ledger |
+//! | `rows.rs` | the next three, from cheap to dear | |
+//! | `tuples.rs` | which versions of rows a PostgreSQL table holds, and in which intervals others than before | the ids of its tuples |
+//! | `digest.rs` | fingerprints added up: whether anything changed at all, and in which part of many groups | the input |
 //! | `fingerprint.rs` | row count and sum of row hashes per group, compared with those stored | the input |
-//! | `digest.rs` | the same added up: whether anything changed at all, and in which part of many groups | the input |
 //! | `versions.rs` | rows at or beyond the newest version seen, where that is declared | those rows |
 //! | `transactions.rs` | the same, where the version is the id of PostgreSQL's transaction: rows that the last snapshot did not see | those rows |
 //! | `files.rs` | files by their list: names, sizes, times of writing | the list |
@@ -15,7 +17,9 @@ pub(crate) mod digest;
 pub(crate) mod feed;
 pub(crate) mod files;
 pub(crate) mod fingerprint;
+mod rows;
 mod transactions;
+pub(crate) mod tuples;
 mod versions;
 
 use highwater_sql::{Effect, Group};
@@ -30,10 +34,9 @@ use super::ledger;
 use super::logic::sha256;
 use super::model::RunIdentity;
 use super::prepare::{Input, Prepared};
-use super::scans::{self, Kept};
-use digest::Digest;
 use feed::Parent;
 pub(crate) use fingerprint::{carried, group_id};
+use tuples::Tuples;
 use versions::Token;
 pub(crate) use versions::part;
 
@@ -58,6 +61,11 @@ pub(crate) struct Observation {
     now: Option<String>,
     /// Whether only those of some groups are in it.
     partial: bool,
+    /// Temporary table `(p)` of the groups whose fingerprints are to be written, where they are more than those that changed.
+    taken: Option<String>,
+    /// The tuples it holds, and what the ledger says of them.
+    tuples: Option<Tuples>,
+    seen_tuples: Option<String>,
     /// What the ledger says it has seen of the parent.
     seen_seq: Option<u64>,
     /// How the promise that its detector relies on turned out to be broken.
@@ -85,6 +93,9 @@ impl Observation {
             parent: None,
             now: None,
             partial: false,
+            taken: None,
+            tuples: None,
+            seen_tuples: None,
             seen_seq: None,
             broken: None,
             versions: None,
@@ -121,6 +132,11 @@ impl Observation {
         self.parent.as_ref()
     }
 
+    /// What its tuples come to.
+    pub(super) fn standing(&self) -> Option<&str> {
+        self.tuples.as_ref().map(|tuples| tuples.standing.as_str())
+    }
+
     /// Whether there is anything that the ledger does not know yet.
     pub fn news(&self) -> bool {
         !self.seen
@@ -128,6 +144,7 @@ impl Observation {
             || self.parent.as_ref().map(|parent| parent.change_seq) != self.seen_seq
             || self.versions.as_ref().map(|(token, _)| token) != self.seen_token.as_ref()
             || self.files != self.seen_files
+            || self.standing() != self.seen_tuples.as_deref()
     }
 }
 
@@ -191,6 +208,9 @@ fn observe_one(
         parent,
         now: None,
         partial: false,
+        taken: None,
+        tuples: None,
+        seen_tuples: seen.as_ref().and_then(|seen| seen.tuples.clone()),
         broken: None,
         versions: None,
         seen_token: seen.as_ref().and_then(|seen| seen.token.clone()),
@@ -221,35 +241,7 @@ fn observe_one(
             observation.versions = Some((found.token, found.tail));
         }
         (_, _, seen) => {
-            let remembered = job.remembered.clone().filter(|known| known.inputs.contains(&index));
-            let recalled = remembered.map(|known| Kept { under: known.under, probe: input.id.clone(), quiet: None });
-            let kept = recalled.clone().or_else(|| scans::find(job, input, salt));
-            let digest = match (&seen, &recalled, focus) {
-                (Some(_), None, None) => digest::compare(job, input, index, salt, kept.as_ref())?,
-                _ => Digest::Unknown,
-            };
-            match digest {
-                Digest::Same => {}
-                Digest::Differs { now, changed } => {
-                    compared(job, &mut observation, index, &changed)?;
-                    (observation.now, observation.partial) = (Some(now), true);
-                }
-                Digest::Unknown => {
-                    let now = match (kept, focus) {
-                        (Some(kept), _) => fingerprint::recall(job, input, index, &kept, "true")?,
-                        (None, Some(set)) => fingerprint::take_in(job, input, index, salt, &prepared.axis, set)?,
-                        (None, None) => fingerprint::take(job, input, index, salt)?,
-                    };
-                    if seen.is_some() {
-                        let query = match focus {
-                            Some(set) => fingerprint::changed_in(job, input, &now, set),
-                            None => fingerprint::changed(job, input, &now),
-                        };
-                        compared(job, &mut observation, index, &query)?;
-                    }
-                    observation.now = Some(now);
-                }
-            }
+            rows::look(job, prepared, (index, salt), seen.as_ref(), focus, &mut observation)?;
             if let (None, Some(declared)) = (&observation.parent, &input.declared) {
                 observation.versions = Some(versions::begin(job, input, declared, index, salt)?);
             }
@@ -275,13 +267,17 @@ struct Seen {
     seq: u64,
     token: Option<Token>,
     files: Option<String>,
+    tuples: Option<String>,
 }
 
-/// What the ledger keeps of a list of files.
+/// What the ledger keeps of an input besides versions.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Listed {
-    files: String,
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    /// A list of files.
+    Files(String),
+    /// The tuples of a table.
+    Tuples(String),
 }
 
 fn last_seen(job: &mut Job, input: &Input) -> Result<Option<Seen>, ExactError> {
@@ -291,7 +287,14 @@ fn last_seen(job: &mut Job, input: &Input) -> Result<Option<Seen>, ExactError> {
         job.id(),
         quote_literal(&input.id)
     ))?;
-    Ok(table.rows.first().map(|row| Seen {
+    let Some(row) = table.rows.first() else { return Ok(None) };
+    let told = row[3].as_text().and_then(|text| serde_json::from_str(text).ok());
+    let (files, tuples) = match told {
+        Some(Kind::Files(files)) => (Some(files), None),
+        Some(Kind::Tuples(tuples)) => (None, Some(tuples)),
+        None => (None, None),
+    };
+    Ok(Some(Seen {
         fed: row[0].as_text() == Some("feed"),
         parent: row[1].as_text().map(str::to_owned),
         seq: match &row[2] {
@@ -300,7 +303,8 @@ fn last_seen(job: &mut Job, input: &Input) -> Result<Option<Seen>, ExactError> {
         },
         // One that another version wrote is one that was not written.
         token: row[3].as_text().and_then(|text| serde_json::from_str(text).ok()),
-        files: row[3].as_text().and_then(|text| serde_json::from_str::<Listed>(text).ok()).map(|listed| listed.files),
+        files,
+        tuples,
     }))
 }
 
@@ -319,7 +323,16 @@ pub(crate) fn record_within(
         return Ok(());
     };
     let some = job.store("recorded_some", &format!("select p from {delta} where {}", within("p", set)))?;
-    fingerprint::record(job, &prepared.inputs[index], now, Some(&some))
+    let input = &prepared.inputs[index];
+    fingerprint::record(job, input, now, Some(&some))?;
+    // What the ledger holds of the other groups is older: no tuples stand for all of it.
+    job.execute(&format!(
+        "update {}.inputs set token = null where model = {} and probe = {} and token like '{{\"tuples\"%'",
+        ledger::schema(&job.model.relation),
+        job.id(),
+        quote_literal(&input.id)
+    ))?;
+    Ok(())
 }
 
 /// Writes into the ledger what was observed: everything when `fresh`, else only what is news. Of an input that was not seen before everything is;
@@ -348,7 +361,11 @@ pub(crate) fn record(
         }
         let probe = quote_literal(&input.id);
         if let Some(now) = &observation.now {
-            fingerprint::record(job, input, now, observation.delta.as_deref().filter(|_| !anew))?;
+            let groups = observation.taken.as_deref().or(observation.delta.as_deref());
+            fingerprint::record(job, input, now, groups.filter(|_| !anew))?;
+        }
+        if let Some(tuples) = &observation.tuples {
+            tuples::record(job, input, tuples)?;
         }
         if let Some((_, tail)) = &observation.versions {
             versions::record(job, input, tail)?;
@@ -360,10 +377,11 @@ pub(crate) fn record(
             || ("null".to_owned(), "null".to_owned()),
             |parent| (quote_literal(&parent.id), parent.change_seq.to_string()),
         );
-        let token = match (&observation.versions, &observation.files) {
-            (Some((token, _)), _) => Some(serde_json::to_string(token)),
-            (None, Some(files)) => Some(serde_json::to_string(&Listed { files: files.clone() })),
-            (None, None) => None,
+        let token = match (&observation.versions, &observation.files, observation.standing()) {
+            (Some((token, _)), _, _) => Some(serde_json::to_string(token)),
+            (None, Some(files), _) => Some(serde_json::to_string(&Kind::Files(files.clone()))),
+            (None, None, Some(standing)) => Some(serde_json::to_string(&Kind::Tuples(standing.to_owned()))),
+            (None, None, None) => None,
         };
         let token = token.transpose().map_err(|error| job.broken(error.to_string()))?;
         let token = token.map_or_else(|| "null".to_owned(), |text| quote_literal(&text));

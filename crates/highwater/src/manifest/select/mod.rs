@@ -83,7 +83,7 @@ pub struct Selection {
 /// An unknown method, a malformed criterion, or one that needs the state of an earlier run.
 pub fn select(manifest: &Manifest, selection: &Selection) -> Result<IndexSet<String>, Diagnostic> {
     if let Some(only) = &selection.only {
-        return Ok(manifest.parents.keys().filter(|id| only.contains(id)).cloned().collect());
+        return Ok(manifest.parents().keys().filter(|id| only.contains(id)).cloned().collect());
     }
     let expression = expression(manifest, selection)?;
     let evaluator = Evaluator { manifest, state: selection.state.as_deref() };
@@ -94,7 +94,7 @@ pub fn select(manifest: &Manifest, selection: &Selection) -> Result<IndexSet<Str
             && !selection.exclude_resource_types.contains(&kind)
             && kind != ResourceType::Operation
     };
-    Ok(manifest.parents.keys().filter(|id| selected.contains(id.as_str())).filter(wanted).cloned().collect())
+    Ok(manifest.parents().keys().filter(|id| selected.contains(id.as_str())).filter(wanted).cloned().collect())
 }
 
 fn expression(manifest: &Manifest, selection: &Selection) -> Result<Expression, Diagnostic> {
@@ -175,7 +175,7 @@ impl<'m> Evaluator<'m> {
     fn evaluate(&self, expression: &Expression) -> Result<Selected<'m>, Diagnostic> {
         Ok(match expression {
             Expression::All => {
-                Selected { direct: self.manifest.parents.keys().map(String::as_str).collect(), ..Selected::default() }
+                Selected { direct: self.manifest.parents().keys().map(String::as_str).collect(), ..Selected::default() }
             }
             Expression::One(criterion) => self.criterion(criterion)?,
             Expression::Union(parts, mode) => {
@@ -258,7 +258,7 @@ impl<'m> Evaluator<'m> {
             Indirect::Buildable => self.with_ancestors(&selected),
             _ => selected.clone(),
         };
-        let children = selected.iter().filter_map(|id| self.manifest.children.get(*id)).flatten();
+        let children = selected.iter().filter_map(|id| self.manifest.children().get(*id)).flatten();
         let tests: HashSet<&'m str> =
             children.map(String::as_str).filter(|id| is_test(id) && !selected.contains(id)).collect();
         let (now, later): (HashSet<&'m str>, HashSet<&'m str>) = tests
@@ -277,11 +277,11 @@ impl<'m> Evaluator<'m> {
     }
 
     fn parents_of(&self, id: &str) -> impl Iterator<Item = &'m str> {
-        self.manifest.parents.get(id).into_iter().flatten().map(String::as_str)
+        self.manifest.parents().get(id).into_iter().flatten().map(String::as_str)
     }
 
     /// The manifest's own copies of ids.
     fn known(&self, ids: impl Iterator<Item = String>) -> Vec<&'m str> {
-        ids.filter_map(|id| self.manifest.parents.get_key_value(&id).map(|(id, _)| id.as_str())).collect()
+        ids.filter_map(|id| self.manifest.parents().get_key_value(&id).map(|(id, _)| id.as_str())).collect()
     }
 }

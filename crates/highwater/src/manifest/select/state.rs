@@ -31,7 +31,7 @@ pub(super) fn search<'m>(
         Diagnostic::error("HW0232", format!("`{}` compares with an earlier run, and none is named", criterion.raw))
             .help("name the folder with its artifacts: --state path/to/artifacts")
     })?;
-    let ids = || manifest.parents.keys().map(String::as_str);
+    let ids = || manifest.parents().keys().map(String::as_str);
     match criterion.method.as_str() {
         "result" => {
             let found = state.with_status(&criterion.value)?;
@@ -63,7 +63,7 @@ fn compared<'m>(
         _ => Part::Any,
     };
     let mut found = Vec::new();
-    for id in manifest.parents.keys().map(String::as_str) {
+    for id in manifest.parents().keys().map(String::as_str) {
         let fits = match criterion.value.as_str() {
             "new" => !comparison.is_known(id),
             "old" => comparison.is_known(id),

@@ -7,6 +7,9 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::{Call, alone, difference, project};
+use crate::parse::index::Place;
+use crate::project::settings;
+use crate::session::Session;
 
 fn kept(folder: &Path) -> [PathBuf; 2] {
     ["files", "nodes"].map(|name| folder.join("target/parsed").join(name))
@@ -89,5 +92,34 @@ fn commands_at_once_do_not_disturb_each_other() {
         });
     }
     let left = fs::read_dir(path.join("target/parsed")).expect("list").count();
-    assert_eq!(left, 2, "drafts are gone");
+    assert_eq!(left, 3, "drafts are gone");
+}
+
+#[test]
+fn one_command_at_a_time_keeps_what_it_parsed() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path();
+    project::write(path);
+    let settings = settings(&Call::default().options(path, true)).expect("settings");
+    let turn = Place::of(&settings).expect("a place").turn().expect("nobody else is here");
+    holds(path, "another command writes");
+    assert!(!path.join("target/parsed/files").exists());
+    drop(turn);
+    holds(path, "it has ended");
+    assert!(path.join("target/parsed/files").exists());
+}
+
+#[test]
+fn an_edit_reads_the_nodes_it_reaches() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path();
+    project::write(path);
+    holds(path, "nothing");
+    project::put(path, "models/staging/orders.sql", "select 3 as id from {{ source('raw', 'orders') }}\n");
+    let session = Session::glance(&Call::default().options(path, true)).expect("a project");
+    let nodes = || session.manifest.nodes.iter().chain(&session.manifest.disabled);
+    let read: Vec<&str> = nodes().filter(|(_, node)| node.is_read()).map(|(id, _)| id.as_str()).collect();
+    insta::assert_snapshot!(format!("{} nodes, read: {}", nodes().count(), read.join(", ")), @"19 nodes, read: model.shop.orders, model.shop.payments, test.shop.unique_orders_id.1360ecc70e, test.shop.not_null_orders_id.84ef11d8fe, test.shop.unique_payments_id.c8a2b0825e, test.shop.source_not_null_raw_orders_id.f232a64478, unit_test.shop.customers.sums");
 }

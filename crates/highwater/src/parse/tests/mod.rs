@@ -17,11 +17,14 @@ mod overlooked;
 mod project;
 mod random;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
 
+use crate::artifacts;
+use crate::manifest::LazyNode;
 use crate::project::LoadOptions;
 use crate::session::Session;
 
@@ -52,17 +55,33 @@ impl Call {
 
     /// What a command sees of the project, written out: with what is kept, or without.
     fn see(&self, folder: &Path, partial_parse: bool) -> String {
-        match Session::open(&self.options(folder, partial_parse)) {
+        match Session::glance(&self.options(folder, partial_parse)) {
             Ok(session) => {
+                // Before anything is read to be shown; the graph is made, which is shown with the rest.
+                let nodes = session.manifest.nodes.values().chain(session.manifest.disabled.values());
+                let outlines: Vec<String> = nodes.map(LazyNode::outline).collect();
+                session.manifest.parents();
                 let macros = session.macros.nodes();
                 let macros: Vec<&String> = macros.keys().collect();
-                let seen = format!("{:?}\n{:?}\n{macros:?}", session.manifest, session.warnings);
+                let seen = format!("{:?}\n{:?}\n{macros:?}\n{outlines:?}", session.manifest, session.warnings);
+                let seen = format!("{seen}\n{}", written(folder, &session, partial_parse));
                 // What is other every time must be that of this time.
                 seen.replace(&session.project.invocation_id, "[invocation]")
             }
             Err(problems) => format!("{problems:?}"),
         }
     }
+}
+
+/// `manifest.json` as a command writes it, without its head and the moments at which entries were made.
+fn written(folder: &Path, session: &Session, partial_parse: bool) -> String {
+    let path = folder.join(if partial_parse { "target/manifest.json" } else { "target/anew.json" });
+    artifacts::write_manifest(&path, session, &HashMap::new()).expect("written");
+    let text = std::fs::read_to_string(path).expect("written");
+    let (_, body) = text.split_once(",\"nodes\":").expect("a manifest");
+    let mut parts = body.split("\"created_at\":");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.trim_start_matches(|letter: char| ".0123456789".contains(letter)))
 }
 
 /// Where two texts begin to differ.

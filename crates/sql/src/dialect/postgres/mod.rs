@@ -61,6 +61,12 @@ impl Language for Postgres {
         format!("count(*), coalesce(sum(hash_record_extended(row({image}), {salt})), 0)")
     }
 
+    /// `xmin` has no cast to a number, only an age: the distance to the id of a transaction that is the same throughout a statement.
+    fn tuples(&self, salt: u64) -> Option<String> {
+        let id = "(((select age('3'::xid)::bigint + 3) - age(xmin)) & 4294967295)";
+        Some(format!("coalesce(sum(hashint8extended({id}, {salt})), 0)"))
+    }
+
     fn image(&self, column: &str, _data_type: &str) -> Vec<String> {
         vec![column.to_owned()]
     }
