@@ -12,7 +12,7 @@ use crate::footprint::{Computed, Mutant, Partial, Reaches, Shape, Source, Target
 use crate::footprint::{live, moment};
 use crate::sweep::{sweep, sweep_words};
 use crate::text::{Expanded, expand, parse, tables};
-use crate::tree::{Id, Scan, Tree, column};
+use crate::tree::{Id, Scan, Tree, column, column_name};
 use crate::{
     Analysis, Catalog, ColumnType, Effect, Finding, Group, Occurrence, Partitioning, Piece, Place, Probe, Reach,
     Request, Rows, Slice, TableInfo, Term,
@@ -44,10 +44,10 @@ pub fn analyse_with(request: &Request<'_>, mutant: Option<Mutant>) -> Analysis {
     };
     let (tree, mut findings) = bind(&query, &text, request.catalog);
     let (answer, harmless) = match tree {
-        Ok(tree) => match target_of(request, &tree) {
+        Ok(mut tree) => match target_of(request, &tree) {
             Ok(target) => {
                 let read: Vec<Span> = findings.clocks.iter().map(|(span, _)| *span).collect();
-                let clocks = clocks(&tree, &read);
+                let clocks = clocks(&mut tree, &read);
                 let walk = Walk::new(&tree, request.catalog, mutant);
                 (followed(&walk, target.as_ref(), &clocks, &text), clocks.harmless)
             }
@@ -230,12 +230,14 @@ fn followed(walk: &Walk<'_>, target: Option<&Target>, clocks: &Clocks, text: &Ex
     let blind = walk.mutant == Some(Mutant::ClockStandsStill);
     let terms: Vec<Term> = partials
         .into_iter()
+        .filter(|partial| !(blind && tree.scans[partial.scan].passing.is_some()))
         .map(|Partial { scan, group, rows, steps, effect }| {
             let live = columns.get(&scan);
             let used = |id: &usize| live.is_none_or(|live| live.contains(id));
             if let Some(Computed { sql, columns, scans }) = rows {
                 let moving = scans.iter().any(|scan| clocks.moving.contains(scan));
-                let tables: Vec<Vec<String>> = scans.iter().map(|scan| tree.scans[*scan].table.clone()).collect();
+                let scans = scans.iter().map(|scan| &tree.scans[*scan]).filter(|scan| scan.passing.is_none());
+                let tables: Vec<Vec<String>> = scans.map(|scan| scan.table.clone()).collect();
                 let table = tables.first().cloned().unwrap_or_default();
                 let rows = Some(Rows { sql, tables });
                 return Term {
@@ -245,15 +247,15 @@ fn followed(walk: &Walk<'_>, target: Option<&Target>, clocks: &Clocks, text: &Ex
                     effect,
                 };
             }
+            let Scan { table, ids, passing, .. } = &tree.scans[scan];
+            let name = |id: &Id| match passing {
+                Some(_) => column_name(*id),
+                None => tree.columns[*id].name.clone(),
+            };
             let probe = Probe {
-                table: tree.scans[scan].table.clone(),
-                rows: None,
-                columns: tree.scans[scan]
-                    .ids
-                    .iter()
-                    .filter(|id| used(id))
-                    .map(|id| tree.columns[*id].name.clone())
-                    .collect(),
+                table: table.clone(),
+                rows: passing.as_ref().map(|passing| Rows { sql: passing.sql.clone(), tables: Vec::new() }),
+                columns: ids.iter().filter(|id| used(id)).map(name).collect(),
                 filter: filters
                     .get(&scan)
                     .filter(|filters| !(filters.is_empty() || blind && clocks.moving.contains(&scan)))

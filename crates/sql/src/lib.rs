@@ -14,6 +14,7 @@
 //! | `files.rs` | files that a query reads |
 //! | `sweep.rs` | clocks, random numbers and unknown tables, wherever in the text |
 //! | `tree.rs` | our tree: a small algebra |
+//! | `node.rs` | the tree, looked through |
 //! | `footprint/` | one rule per operator |
 //! | `partials/` | an aggregation as two queries: partial aggregates per interval, and their combination |
 //! | `canonical.rs` | the meaning-preserving form |
@@ -27,6 +28,7 @@ mod excerpt;
 mod facts;
 mod files;
 mod footprint;
+mod node;
 mod partials;
 mod sweep;
 mod text;

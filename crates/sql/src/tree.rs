@@ -3,10 +3,11 @@
 //! A number is given where a column comes to be (a scan, a projection, a group key) and passes unchanged through filters, joins,
 //! windows and distinct. An expression over a node therefore needs no aliases, and following a column down is substitution.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{BinaryOperator, Expr, Ident, visit_expressions, visit_expressions_mut};
+use sqlparser::tokenizer::Span;
 
 use crate::excerpt::Excerpt;
 
@@ -73,6 +74,17 @@ pub(crate) struct Scan {
     pub aliased: bool,
     pub through: Vec<String>,
     pub place: Option<Place>,
+    /// For rows that no table has a part in and that come and go with time.
+    pub passing: Option<Passing>,
+}
+
+/// Rows that the clock makes: a series of days until today.
+#[derive(Debug, Clone)]
+pub(crate) struct Passing {
+    /// A query whose columns are named like the ids.
+    pub sql: String,
+    /// Mentions of the clock within, one by one.
+    pub clocks: Vec<Span>,
 }
 
 /// How a join treats rows without a partner. Right joins are bound as left joins with the sides changed.
@@ -123,6 +135,8 @@ pub(crate) enum Node {
         /// A query whose columns are named like the ids.
         sql: Option<String>,
         ids: Vec<Id>,
+        /// Mentions of the clock within, one by one.
+        clocks: Vec<Span>,
     },
     /// Rows for which every conjunct holds.
     Filter { input: Box<Node>, conjuncts: Vec<Expr> },
@@ -268,8 +282,8 @@ pub(crate) struct Tree {
     pub output: Vec<Id>,
     /// Their names, as far as they can be told.
     pub names: Vec<String>,
-    /// Columns named where something is decided that the nodes do not keep: conditions, subqueries, orders.
-    pub decisive: BTreeSet<Id>,
+    /// Columns named where something is decided that the nodes need not keep (conditions, subqueries, orders), and how often.
+    pub decisive: BTreeMap<Id, usize>,
     /// Columns of set operations whose values may have been another type in a branch: `1` there, `1.0` or `'1'` here.
     pub coerced: BTreeSet<Id>,
     /// Those of them of which nothing can be said below.
@@ -335,6 +349,21 @@ pub(crate) fn columns_of(expression: &Expr) -> BTreeSet<Id> {
     found
 }
 
+/// How often an expression names a column.
+pub(crate) fn mentions(expression: &Expr, id: Id) -> usize {
+    let mut found = 0;
+    let _ = visit_expressions(expression, |part: &Expr| {
+        let name = match part {
+            Expr::Identifier(name) => Some(name),
+            Expr::CompoundIdentifier(names) => names.first(),
+            _ => None,
+        };
+        found += usize::from(name.and_then(|name| number(&name.value)) == Some(id));
+        ControlFlow::<()>::Continue(())
+    });
+    found
+}
+
 /// More parts than this, and an expression is not carried further down: one that names a column twice doubles at every projection.
 const MOST_PARTS: usize = 1_000;
 
@@ -383,93 +412,4 @@ pub(crate) fn substitute(expression: &Expr, replacement: &dyn Fn(Id) -> Option<E
 pub(crate) fn field_of(field: &Ident) -> sqlparser::ast::AccessExpr {
     use sqlparser::ast::{AccessExpr, Subscript, Value};
     AccessExpr::Subscript(Subscript::Index { index: Expr::value(Value::SingleQuotedString(field.value.clone())) })
-}
-
-impl Tree {
-    /// In how many places a column is read.
-    pub fn reads(&self, id: Id) -> usize {
-        usize::from(self.output.contains(&id)) + usize::from(self.decisive.contains(&id)) + self.root.reads(id)
-    }
-}
-
-impl Node {
-    /// The columns of the relation.
-    pub fn ids(&self, tree: &[Scan]) -> BTreeSet<Id> {
-        match self {
-            Self::Scan(index) => tree[*index].ids.iter().copied().collect(),
-            Self::Constant { ids, .. } | Self::Set { ids, .. } | Self::Opaque { ids, .. } => {
-                ids.iter().copied().collect()
-            }
-            Self::Filter { input, .. } | Self::Distinct { input, .. } => input.ids(tree),
-            Self::Project { items, .. } => items.iter().map(|(id, _)| *id).collect(),
-            Self::Join { left, right, .. } => &left.ids(tree) | &right.ids(tree),
-            Self::Recursive { columns, .. } => columns.iter().map(|column| column.id).collect(),
-            Self::Depend { input, ids, .. } | Self::Expand { input, ids, .. } => {
-                input.ids(tree).into_iter().chain(ids.iter().copied()).collect()
-            }
-            Self::Group { keys, aggregates, .. } => keys.iter().chain(aggregates).map(|(id, _)| *id).collect(),
-            Self::Window { input, functions } => {
-                input.ids(tree).into_iter().chain(functions.iter().map(|function| function.id)).collect()
-            }
-        }
-    }
-
-    /// In how many places below a column is read. What aggregates and windows of correlated subqueries read is not among them.
-    pub fn reads(&self, id: Id) -> usize {
-        let among = |expressions: &mut dyn Iterator<Item = &Expr>| {
-            expressions.filter(|expression| columns_of(expression).contains(&id)).count()
-        };
-        match self {
-            Self::Scan(_) | Self::Constant { .. } => 0,
-            Self::Filter { input, conjuncts } => among(&mut conjuncts.iter()) + input.reads(id),
-            Self::Project { input, items } => among(&mut items.iter().map(|(_, item)| item)) + input.reads(id),
-            Self::Join { left, right, equalities, others, .. } => {
-                let pairs = equalities.iter().flat_map(|(left, right)| [left, right]);
-                among(&mut pairs.chain(others)) + left.reads(id) + right.reads(id)
-            }
-            Self::Depend { input, on, tie, .. } => {
-                let pairs = tie.equalities.iter().flat_map(|(own, theirs)| [own, theirs]);
-                let nearest = tie.nearest.iter().flat_map(|nearest| [&nearest.own, &nearest.theirs]);
-                among(&mut pairs.chain(&tie.others).chain(nearest)) + input.reads(id) + on.reads(id)
-            }
-            Self::Expand { input, series, .. } => {
-                usize::from(series.as_ref().is_none_or(|series| series.given.contains(&id))) + input.reads(id)
-            }
-            Self::Recursive { seed, step, columns, .. } => {
-                let named = columns.iter().filter(|column| column.seed == id || column.step == id).count();
-                named + seed.reads(id) + step.reads(id)
-            }
-            Self::Group { input, keys, aggregates } => {
-                among(&mut keys.iter().chain(aggregates).map(|(_, item)| item)) + input.reads(id)
-            }
-            // Every column of the input is looked at.
-            Self::Distinct { input } => 1 + input.reads(id),
-            Self::Window { input, functions } => {
-                functions.iter().filter(|function| function.uses.contains(&id)).count() + input.reads(id)
-            }
-            Self::Set { branches, .. } => {
-                branches.iter().map(|(branch, ids)| usize::from(ids.contains(&id)) + branch.reads(id)).sum()
-            }
-            Self::Opaque { inputs, .. } => inputs.iter().map(|input| 1 + input.reads(id)).sum(),
-        }
-    }
-
-    /// The scans below, in order.
-    pub fn scans(&self) -> Vec<usize> {
-        match self {
-            Self::Scan(index) => vec![*index],
-            Self::Constant { .. } => Vec::new(),
-            Self::Filter { input, .. }
-            | Self::Project { input, .. }
-            | Self::Expand { input, .. }
-            | Self::Group { input, .. }
-            | Self::Distinct { input, .. }
-            | Self::Window { input, .. } => input.scans(),
-            Self::Join { left, right, .. } => [left.scans(), right.scans()].concat(),
-            Self::Depend { input, on, .. } => [input.scans(), on.scans()].concat(),
-            Self::Recursive { seed, step, .. } => [seed.scans(), step.scans()].concat(),
-            Self::Set { branches, .. } => branches.iter().flat_map(|(branch, _)| branch.scans()).collect(),
-            Self::Opaque { inputs, .. } => inputs.iter().flat_map(Self::scans).collect(),
-        }
-    }
 }

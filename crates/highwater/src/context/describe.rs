@@ -55,7 +55,7 @@ pub(crate) fn lazy_model(node: &Node, batch: Option<&Batch>, compiled: Option<&s
 pub(super) fn result_value(node: &Json, fields: &Json) -> Value {
     let (node, fields) = (from_json(node), from_json(fields));
     let mut plain = vec![(Value::from("node"), node.clone())];
-    let mut shown = vec![(Value::from("node"), record(node))];
+    let mut shown = vec![(Value::from("node"), node_of_result(node))];
     for key in fields.try_iter().into_iter().flatten() {
         let value = fields.get_item(&key).unwrap_or_default();
         let described = match key.as_str() {
@@ -65,7 +65,23 @@ pub(super) fn result_value(node: &Json, fields: &Json) -> Value {
         plain.push((key.clone(), value));
         shown.push((key, described));
     }
-    Value::from_object(Record { shown: dict(shown), plain: dict(plain) })
+    Value::from_object(Record { shown: dict(shown), plain: dict(plain), absent: None })
+}
+
+/// A node whose configuration answers none for what it does not have, as dbt's does.
+fn node_of_result(node: Value) -> Value {
+    let mut shown = Vec::new();
+    for key in node.try_iter().into_iter().flatten() {
+        let value = node.get_item(&key).unwrap_or_default();
+        let is_config = key.as_str() == Some("config");
+        let value = if is_config {
+            Value::from_object(Record { shown: value.clone(), plain: value, absent: Some(Value::from(())) })
+        } else {
+            value
+        };
+        shown.push((key, value));
+    }
+    Value::from_object(Record { shown: dict(shown), plain: node, absent: None })
 }
 
 /// A dictionary that is an object in dbt: its items are attributes, and `to_dict()` gives the dictionary.
@@ -73,15 +89,17 @@ pub(super) fn result_value(node: &Json, fields: &Json) -> Value {
 struct Record {
     shown: Value,
     plain: Value,
+    /// The answer for a key that is not there.
+    absent: Option<Value>,
 }
 
 pub(super) fn record(plain: Value) -> Value {
-    Value::from_object(Record { shown: plain.clone(), plain })
+    Value::from_object(Record { shown: plain.clone(), plain, absent: None })
 }
 
 impl Object for Record {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.shown.get_item(key).ok().filter(|value| !value.is_undefined())
+        self.shown.get_item(key).ok().filter(|value| !value.is_undefined()).or_else(|| self.absent.clone())
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {

@@ -45,7 +45,7 @@ impl TableValue {
         column.attributes = vec![
             ("name", Value::from(self.names[index].as_str())),
             ("index", Value::from(index)),
-            ("data_type", Value::from(self.types[index].as_str())),
+            ("data_type", Value::from_object(DataType(self.types[index].clone()))),
         ];
         Value::from_object(column)
     }
@@ -224,6 +224,35 @@ impl Object for TableValue {
     }
 }
 
+/// The type of a column: its name, and `jsonify(value)`, which makes of a value what JSON can hold.
+#[derive(Debug)]
+struct DataType(String);
+
+impl Object for DataType {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        state: &mut State<'_, '_>,
+        method: &str,
+        values: &[Value],
+    ) -> Result<Value, minijinja::Error> {
+        match (method, values) {
+            ("jsonify", [value, ..]) => match value.kind() {
+                ValueKind::None | ValueKind::Bool | ValueKind::Number | ValueKind::String => Ok(value.clone()),
+                _ => value.call_method(state, "isoformat", &[]),
+            },
+            _ => Err(minijinja::ErrorKind::UnknownMethod.into()),
+        }
+    }
+
+    fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
 /// A sequence whose items may have names too: a row, the rows, the columns, the values of one column.
 #[derive(Debug)]
 struct Mapped {
@@ -273,7 +302,8 @@ impl Mapped {
 
 impl Object for Mapped {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Seq
+        // See [`TableValue`]: as a list a column would lose its name.
+        if self.attributes.is_empty() { ObjectRepr::Seq } else { ObjectRepr::Plain }
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {

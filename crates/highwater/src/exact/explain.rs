@@ -186,7 +186,6 @@ fn detector(job: &mut Job, input: &Input) -> Result<(String, Option<String>), Ex
         0 => format!("row count{by}"),
         _ => format!("fingerprint of {}{by}", plural(columns, "column")),
     };
-    let fingerprint = if tuples::tells(job, input)? { format!("tuples, then {fingerprint}") } else { fingerprint };
     if input.files.is_some() {
         let promise = "a file's size or time of writing changes when its rows do";
         return Ok((format!("list of files, then {fingerprint}"), Some(promise.to_owned())));
@@ -196,7 +195,10 @@ fn detector(job: &mut Job, input: &Input) -> Result<(String, Option<String>), Ex
         let detector = format!("{} by {}{audited}", declared.detect.word(), declared.version);
         return Ok((detector, Some(declared.contract(&part(&input.probe.group)))));
     }
-    let Some(exact) = job.around.parent(&input.relation) else { return Ok((fingerprint, None)) };
+    let Some(exact) = job.around.parent(&input.relation) else {
+        let tuples = if tuples::tells(job, input)? { "tuples, then " } else { "" };
+        return Ok((format!("{tuples}{fingerprint}"), None));
+    };
     let parent = Parent {
         id: String::new(),
         axis: Axis { partitioning: exact.partitioning(), dialect: job.dialect },

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::ResourceType;
-use super::configure::Layer;
+use super::configure::{Configurer, Layer};
 use super::draft::Draft;
 use super::issues::Issues;
 use super::properties::{Described, config_of, merge_deep, tests_of};
@@ -21,6 +21,8 @@ pub(super) struct Patch<'a> {
     pub described: &'a Described,
     /// The mapping that holds the description: the entry, or its version.
     pub text: &'a Yaml,
+    /// The version, where it is about one.
+    pub version: Option<&'a Yaml>,
     /// Its configuration.
     pub config: Layer,
     /// Its columns.
@@ -29,11 +31,41 @@ pub(super) struct Patch<'a> {
     pub tests: &'a [Yaml],
 }
 
+impl Patch<'_> {
+    /// When a model is no longer kept: each version says that for itself.
+    pub(super) fn deprecation_date(&self) -> Option<String> {
+        self.version.unwrap_or(&self.described.yaml).text_of("deprecation_date")
+    }
+
+    /// The constraints of the version, else those of the entry.
+    pub(super) fn constraints(&self) -> Vec<Value> {
+        let of = |yaml: &Yaml| yaml.json_of("constraints").as_array().filter(|all| !all.is_empty()).cloned();
+        self.version.and_then(of).or_else(|| of(&self.described.yaml)).unwrap_or_default()
+    }
+}
+
 /// Finds the node of every entry.
-pub(super) fn assign<'a>(drafts: &mut [Draft<'a>], properties: &'a [Described], issues: &mut Issues) {
+pub(super) fn assign<'a>(
+    drafts: &mut [Draft<'a>],
+    properties: &'a [Described],
+    configurer: &Configurer<'a>,
+    issues: &mut Issues,
+) {
     let mut names = Names::new();
     for (position, draft) in drafts.iter().enumerate() {
         names.entry((draft.node.resource_type, draft.node.name.clone())).or_default().push(position);
+    }
+    let is_disabled = |draft: &Draft<'a>| {
+        let node = &draft.node;
+        let configured = configurer.configure(draft.package, node.resource_type, &node.fqn, None, &draft.own);
+        configured.config.flag("enabled") == Some(false)
+    };
+    // What a package says of a file that the project turns off goes to the one that replaces it.
+    for positions in names.values_mut().filter(|positions| positions.len() > 1) {
+        let enabled: Vec<usize> = positions.iter().copied().filter(|place| !is_disabled(&drafts[*place])).collect();
+        if !enabled.is_empty() {
+            *positions = enabled;
+        }
     }
     for described in properties {
         let kind = match described.list {
@@ -68,6 +100,7 @@ fn whole(described: &Described) -> Patch<'_> {
     Patch {
         described,
         text: &described.yaml,
+        version: None,
         config: described.config(),
         columns: described.yaml.get("columns").map(Yaml::items).unwrap_or_default().iter().collect(),
         tests: tests_of(&described.yaml),
@@ -94,6 +127,13 @@ fn find(drafts: &[Draft<'_>], names: &Names, kind: ResourceType, name: &str, pac
 fn put<'a>(draft: &mut Draft<'a>, patch: Patch<'a>, issues: &mut Issues) {
     if let Some(earlier) = &draft.patch {
         let (first, second) = (earlier.described, patch.described);
+        if first.package != second.package {
+            // Its own package knows best.
+            if second.package == draft.package.name {
+                draft.patch = Some(Box::new(patch));
+            }
+            return;
+        }
         issues.add(
             second
                 .error("HW0204", format!("`{}` is described twice", second.name))
@@ -195,6 +235,7 @@ fn version_patch<'a>(described: &'a Described, version: &'a Yaml) -> Patch<'a> {
     Patch {
         described,
         text: if version.get("description").is_some() { version } else { &described.yaml },
+        version: Some(version),
         config: config.as_object().cloned().unwrap_or_default().into_iter().collect(),
         columns: version_columns(described, version),
         tests: tests_of(if has_tests { version } else { &described.yaml }),

@@ -47,7 +47,7 @@ impl<'a> Workbench<'a> {
         let mut drafts = draft::from_files(project, issues);
         let in_properties = properties.iter().filter(|described| described.list == "snapshots");
         drafts.extend(in_properties.filter_map(|described| draft::snapshot_of_properties(project, described)));
-        patch::assign(&mut drafts, properties, issues);
+        patch::assign(&mut drafts, properties, self.configurer, issues);
         let tables = sources::tables(project, self.configurer, properties, renderers, issues);
         let workshop = Workshop { project, macros: self.parse.macros, renderers };
         let tests = tests_of_nodes(&workshop, project, &drafts, issues);
@@ -272,9 +272,9 @@ fn describe(node: &mut Node, patch: &Patch<'_>, renderers: &Renderers, issues: &
     node.description = renderers.description(&described.package, &described.file, patch.text, issues);
     node.doc_blocks = renderers.doc_blocks(&described.package, patch.text);
     node.columns = columns(described, &patch.columns, renderers, issues);
-    node.deprecation_date = patch.text.text_of("deprecation_date");
+    node.deprecation_date = patch.deprecation_date();
     node.time_spine = described.yaml.get("time_spine").map(|spine| Box::new(spine.json()));
-    node.constraints = described.yaml.json_of("constraints").as_array().cloned().unwrap_or_default();
+    node.constraints = patch.constraints();
 }
 
 /// Database, schema and name, by the macros that the project may override.

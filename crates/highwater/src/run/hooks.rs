@@ -192,7 +192,7 @@ fn result_value(shared: &Shared<'_>, result: &NodeResult) -> Option<highwater_ji
     let manifest = &shared.session.manifest;
     let node = match shared.node(&result.unique_id) {
         Some(node) => context::node_json(node, result.compiled_code.as_deref()),
-        None => artifacts::exposure_value(manifest, manifest.exposures.get(&result.unique_id)?),
+        None => artifacts::manifest_entry(manifest, &result.unique_id)?,
     };
     let fields = json!({
         "status": result.status, "timing": result.timing, "thread_id": result.thread_id,

@@ -211,6 +211,25 @@ fn what_rewrites_a_table_and_no_row_keeps_its_tuples() {
 }
 
 #[test]
+fn an_exact_parent_is_told_by_its_ledger() {
+    let mut world = eight_days();
+    let child = world.child();
+    assert_eq!(world.run_model(&child).1, "");
+    for (sql, mode) in [
+        ("select 1", Mode::Unchanged),
+        ("update events set amount = amount + 1 where event_id = 30", Mode::Incremental),
+    ] {
+        execute(&mut world, sql);
+        assert_eq!(world.run().1, "");
+        let (report, differs) = world.run_model(&child);
+        assert_eq!((report.mode, differs.as_str()), (mode, ""), "{sql}: {report:#?}");
+        let before = marks(&mut world);
+        assert_eq!((world.run().0.mode, world.run_model(&child).0.mode), (Mode::Unchanged, Mode::Unchanged));
+        assert_eq!(marks(&mut world), before, "a run with nothing to do writes nothing");
+    }
+}
+
+#[test]
 fn a_copy_of_a_database_holds_the_same_tuples() {
     let original = highwater_testbed::postgres();
     let mut client = original.client();

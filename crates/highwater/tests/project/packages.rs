@@ -25,6 +25,36 @@ fn packages_bring_nodes_and_macros() {
 }
 
 #[test]
+fn what_a_package_says_of_a_file_goes_to_the_one_that_replaces_it() {
+    let files = "==> dbt_project.yml\nname: shop\nprofile: shop\nseeds: {utils: {rates: {+enabled: false}}}
+==> packages.yml\npackages:\n  - local: ../shared
+==> seeds/rates.csv\nid\n1
+==> dbt_packages/utils/seeds/rates.csv\nid\n2
+==> dbt_packages/utils/seeds/s.yml
+seeds: [{name: rates, config: {column_types: {id: bigint}}, columns: [{name: id, description: the key, data_tests: [unique]}]}]
+";
+    let (manifest, _) = build(&format!("{files}{PACKAGE}"));
+    let rates = &manifest.nodes["seed.shop.rates"];
+    assert_eq!(
+        (rates.columns["id"].description.as_str(), rates.config.get("column_types")),
+        ("the key", Some(&serde_json::json!({"id": "bigint"})))
+    );
+    let test = manifest.nodes.values().find(|node| node.name == "unique_rates_id").expect("the test");
+    assert_eq!(test.depends_on.nodes, ["seed.shop.rates"]);
+    let own = "==> seeds/own.yml\nseeds: [{name: rates, description: ours}]\n";
+    let (manifest, _) = build(&format!("{files}{PACKAGE}{own}"));
+    assert_eq!(manifest.nodes["seed.shop.rates"].description, "ours", "what the project says itself comes first");
+}
+
+#[test]
+fn a_description_without_a_template_stays_as_it_is_written() {
+    let (manifest, _) = build(
+        "==> models/a.sql\nselect 1 as id\n==> models/a.yml\nmodels:\n  - name: a\n    description: >\n      two\n      lines\n    columns: [{name: id}]\n",
+    );
+    assert_eq!(manifest.nodes["model.shop.a"].description, "two lines\n");
+}
+
+#[test]
 fn what_is_not_installed_is_an_error() {
     insta::assert_snapshot!(errors(FILES), @r"
     error HW0120: the package `../shared` is not installed

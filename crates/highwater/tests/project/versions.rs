@@ -44,6 +44,22 @@ fn every_version_is_a_node_of_its_own() {
 }
 
 #[test]
+fn each_version_has_its_own_end_and_may_have_its_own_constraints() {
+    let ends = FILES
+        .replace("{v: 1, ", "{v: 1, deprecation_date: 2024-01-01, constraints: [{type: check, expression: x > 0}], ")
+        .replace("latest_version: 2\n", "latest_version: 2\n    deprecation_date: 2030-01-01\n    constraints: [{type: primary_key, columns: [id]}]\n");
+    let (manifest, _) = build(&ends);
+    let told = ["model.shop.dim.v1", "model.shop.dim.v2"].map(|id| {
+        let node = &manifest.nodes[id];
+        format!("{:?} {}", node.deprecation_date, node.constraints[0]["type"])
+    });
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    Some("2024-01-01") "check"
+    None "primary_key"
+    "#);
+}
+
+#[test]
 fn a_version_that_does_not_exist_is_an_error() {
     insta::assert_snapshot!(errors(&FILES.replace("v=1", "v=7")), @r"
     error HW0217: `ref('dim', v=7)` names a version that does not exist

@@ -36,6 +36,37 @@ fn hooks_run_in_order_and_see_what_they_should() {
 }
 
 #[test]
+fn results_at_the_end_have_every_node_and_configurations_that_answer_none() {
+    let project = Project::new(&[
+        (
+            "dbt_project.yml",
+            "name: shop\nversion: '1.0'\nprofile: shop\non-run-end:\n\
+             - create table told (what varchar)\n\
+             - \"{% for r in results %}insert into told values ('{{ r.node.unique_id }} {{ r.status }} {{ r.node.config.full_refresh }} {{ r.node.config.get('no_such', 7) }} {{ r.node.config.enabled }}');{% endfor %}\"\n",
+        ),
+        ("models/days.sql", "{{ config(materialized='table') }} select date '2026-02-01' as date_day"),
+        ("models/orders.sql", "select 1 as id, date '2026-02-01' as at_day"),
+        (
+            "models/all.yml",
+            "models:\n  - {name: days, time_spine: {standard_granularity_column: date_day}, columns: [{name: date_day, granularity: day}]}\n\
+             semantic_models:\n  - name: orders\n    model: ref('orders')\n    defaults: {agg_time_dimension: at_day}\n\
+             \x20   entities: [{name: id, type: primary}]\n    dimensions: [{name: at_day, type: time, type_params: {time_granularity: day}}]\n\
+             \x20   measures: [{name: orders, agg: count, expr: id}]\n\
+             metrics: [{name: orders, label: Orders, type: simple, type_params: {measure: orders}}]\n\
+             saved_queries: [{name: daily, query_params: {metrics: [orders]}}]\n\
+             exposures: [{name: board, type: dashboard, owner: {email: a@b.c}, depends_on: [ref('orders')]}]\n",
+        ),
+    ]);
+    project.run(Command::Build);
+    insta::assert_snapshot!(project.query("select what from told order by what"), @r"
+    exposure.shop.board no-op None 7 True
+    model.shop.days success None 7 True
+    model.shop.orders success None 7 True
+    saved_query.shop.daily no-op None 7 True
+    ");
+}
+
+#[test]
 fn a_failed_post_hook_takes_the_model_back() {
     let project = Project::new(&[("models/a.sql", "{{ config(materialized='table') }} select 1 as id")]);
     project.run(Command::Run);

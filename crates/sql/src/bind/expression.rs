@@ -484,7 +484,7 @@ impl Resolver<'_, '_> {
 
     fn decide(&mut self, found: &Result<Expr, String>) {
         if let (true, Ok(found)) = (self.binder.deciding, found) {
-            self.binder.decisive.extend(columns_of(found));
+            self.binder.decide_by(found);
         }
     }
 
@@ -507,7 +507,7 @@ impl Resolver<'_, '_> {
             // Here an alias goes before a column of its name, unless that is grouped by: both may be meant. The third keeps the
             // condition from being taken for one that rows must pass.
             let bound = self.binder.expression_at(aliased, names, self.parts, 1)?;
-            self.binder.decisive.extend(columns_of(&own));
+            self.binder.decide_by(&own);
             let either = self.binder.new_column("either", None);
             return Ok(Expr::Tuple(vec![bound, own, column(either)]));
         }
@@ -530,7 +530,7 @@ impl Resolver<'_, '_> {
                 self.binder.outer_hits.push(names.outer.len() - depth);
                 if let Ok(found) = &found {
                     // What a subquery does with it is not part of the tree.
-                    self.binder.decisive.extend(columns_of(found));
+                    self.binder.decide_by(found);
                 }
                 return found.map_err(|message| self.binder.unbound(message, expression));
             }

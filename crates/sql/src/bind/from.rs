@@ -188,6 +188,7 @@ impl Binder<'_> {
             aliased: alias.is_some(),
             through: self.text.through(site.0),
             place: self.place(span_of(name)),
+            passing: None,
         };
         let named: Vec<(Id, String)> = ids.into_iter().zip(columns.into_iter().map(|column| column.name)).collect();
         self.declare(&scan.table, &named);
@@ -214,8 +215,9 @@ impl Binder<'_> {
             if self.bindings > MOST_BINDINGS {
                 return Err(finding);
             }
-            let hits = self.outer_hits.len();
-            let bound = self.recursive(found, at, finding)?;
+            let (hits, clocks) = (self.outer_hits.len(), self.findings.clocks.len());
+            let mut bound = self.recursive(found, at, finding)?;
+            self.constant(&mut bound, clocks);
             self.outer_hits.truncate(hits);
             let label = alias.map_or(&found.cte.alias.name, |alias| &alias.name);
             let named = bound.output.iter().copied().zip(bound.names).collect();
@@ -306,7 +308,7 @@ fn is_join_word(factor: &TableFactor) -> bool {
 }
 
 fn nothing(dialect: Dialect) -> Relation {
-    (Node::Constant { sql: Some("select 1".to_owned()), ids: Vec::new() }, Scope::empty(dialect))
+    (Node::Constant { sql: Some("select 1".to_owned()), ids: Vec::new(), clocks: Vec::new() }, Scope::empty(dialect))
 }
 
 pub(super) fn crossed(before: Option<Relation>, relation: Relation) -> Relation {

@@ -33,6 +33,7 @@ impl Binder<'_> {
     ) -> Result<Relation, Finding> {
         let (sides, constraint) = sides_of(&join.join_operator);
         let lateral_ground = matches!(sides, Sides::Inner | Sides::Left)
+            && self.mentions_columns(&join.relation)
             && matches!(
                 &join.relation,
                 TableFactor::UNNEST { .. } | TableFactor::Function { .. } | TableFactor::Table { args: Some(_), .. }

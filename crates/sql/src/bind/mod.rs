@@ -47,7 +47,7 @@ mod series;
 mod set;
 mod star;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use sqlparser::ast::{Cte, Expr, Query, Spanned};
@@ -55,7 +55,7 @@ use sqlparser::tokenizer::Span;
 
 use crate::excerpt::Excerpt;
 use crate::text::Expanded;
-use crate::tree::{ColumnFacts, Columns, Id, Limited, Pick, Scan, Tree, Unique};
+use crate::tree::{ColumnFacts, Columns, Id, Limited, Pick, Scan, Tree, Unique, columns_of};
 use crate::{Catalog, Dialect, Finding, Place};
 
 pub(crate) use frame::carried_by_group;
@@ -98,7 +98,7 @@ pub(crate) fn bind(query: &Query, text: &Expanded, catalog: &dyn Catalog) -> (Re
         barred: BTreeSet::new(),
         mixed: BTreeSet::new(),
         qualified: BTreeSet::new(),
-        decisive: BTreeSet::new(),
+        decisive: BTreeMap::new(),
         deciding: false,
         unique: Vec::new(),
         present: BTreeSet::new(),
@@ -196,8 +196,8 @@ struct Binder<'a> {
     mixed: BTreeSet<Id>,
     /// Tables that are named with their schema, in lower case.
     qualified: BTreeSet<String>,
-    /// Columns named where something is decided that the nodes do not keep.
-    decisive: BTreeSet<Id>,
+    /// Columns named where something is decided that the nodes need not keep, and how often.
+    decisive: BTreeMap<Id, usize>,
     /// Whether names met now are of that kind.
     deciding: bool,
     /// Columns that were declared to tell rows apart.
@@ -248,6 +248,11 @@ impl Binder<'_> {
         let id = self.new_column(name, data_type);
         self.columns[id].source = unknown.then(|| source.clone());
         id
+    }
+
+    /// Takes down that an expression's columns decide something.
+    fn decide_by(&mut self, expression: &Expr) {
+        columns_of(expression).into_iter().for_each(|id| *self.decisive.entry(id).or_default() += 1);
     }
 
     /// Runs a part of the binding whose names all count as deciding something.

@@ -62,7 +62,7 @@ impl Bound {
     /// No rows, no columns, no ties to anything.
     pub fn empty() -> Self {
         Self {
-            node: Node::Constant { sql: None, ids: Vec::new() },
+            node: Node::Constant { sql: None, ids: Vec::new(), clocks: Vec::new() },
             output: Vec::new(),
             names: Vec::new(),
             source: None,
@@ -94,7 +94,7 @@ impl Binder<'_> {
         if !crate::text::only_reads(query) || !query.pipe_operators.is_empty() || query.fetch.is_some() {
             return Err(self.unbound("this form of query has no rule", query));
         }
-        let hits = self.outer_hits.len();
+        let (hits, clocks) = (self.outer_hits.len(), self.findings.clocks.len());
         let around = outer_environment.clone();
         let mut environment = outer_environment;
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
@@ -108,29 +108,33 @@ impl Binder<'_> {
             self.declare(&view, &columns);
         }
         if !self.looks_out(hits, outer.len()) && self.recursions.is_empty() {
-            self.excerpt(query, around, &mut bound);
+            self.excerpt(query, around, &mut bound, clocks);
         }
         Ok(bound)
     }
 
-    /// Keeps the query's text, to be run alone where a rule needs its rows. What reads no table at all is no more than its text.
-    fn excerpt(&mut self, query: &Query, around: Option<Rc<Environment>>, bound: &mut Bound) {
+    /// Keeps the query's text, to be run alone where a rule needs its rows. `clocks` mentions of the clock came before it.
+    fn excerpt(&mut self, query: &Query, around: Option<Rc<Environment>>, bound: &mut Bound, clocks: usize) {
         if self.excerpts.len() >= MOST_EXCERPTS || branches(&query.body) > MOST_BRANCHES {
             return;
         }
         let around = std::iter::successors(around, |environment| environment.outer.clone());
         let around = around.map(|environment| (Rc::clone(&environment.cte), environment.recursive)).collect();
-        let excerpt = Excerpt { ids: bound.output.clone(), query: Rc::new(query.clone()), around };
-        let constant = matches!(bound.node, Node::Constant { .. });
-        if bound.node.scans().is_empty()
-            && !constant
-            && let Some((sql, types)) = excerpt.described(self.catalog)
-        {
-            typed(&mut self.columns, &excerpt.ids, types);
-            bound.node = Node::Constant { sql: Some(sql), ids: excerpt.ids.clone() };
-            bound.source = None;
+        self.excerpts.push(Excerpt { ids: bound.output.clone(), query: Rc::new(query.clone()), around });
+        if !matches!(bound.node, Node::Constant { .. }) {
+            self.constant(bound, clocks);
         }
-        self.excerpts.push(excerpt);
+    }
+
+    /// What reads no table at all is no more than its text. `clocks` mentions of the clock came before it.
+    pub(super) fn constant(&mut self, bound: &mut Bound, clocks: usize) {
+        let excerpt = self.excerpts.last().filter(|excerpt| excerpt.ids == bound.output);
+        let Some(excerpt) = excerpt.filter(|_| bound.node.scans().is_empty()) else { return };
+        let Some((sql, types)) = excerpt.described(self.catalog) else { return };
+        typed(&mut self.columns, &bound.output, types);
+        let clocks = self.findings.clocks[clocks..].iter().map(|(span, _)| *span).collect();
+        bound.node = Node::Constant { sql: Some(sql), ids: bound.output.clone(), clocks };
+        bound.source = None;
     }
 
     /// A limit keeps rows by comparing all of them: no slice of its result can be told from a slice of its input.
@@ -254,7 +258,7 @@ impl Binder<'_> {
                 if ids.iter().any(|id| self.columns[*id].data_type.is_none()) {
                     self.describe(&ids, &sql);
                 }
-                let node = Node::Constant { sql: Some(sql), ids: ids.clone() };
+                let node = Node::Constant { sql: Some(sql), ids: ids.clone(), clocks: Vec::new() };
                 Ok(Bound { node, output: ids, names, ..Bound::empty() })
             }
             _ => Err(self.unbound("this form of query has no rule", query)),
@@ -281,7 +285,7 @@ impl Binder<'_> {
             }
             let output: Vec<Id> = items.iter().map(|(id, _)| *id).collect();
             let names = output.iter().map(|id| self.columns[*id].name.clone()).collect();
-            let nothing = Node::Constant { sql: Some("select 1".to_owned()), ids: Vec::new() };
+            let nothing = Node::Constant { sql: Some("select 1".to_owned()), ids: Vec::new(), clocks: Vec::new() };
             let node = Node::Project { input: Box::new(nothing), items };
             let bound = Bound { node, output, names, ..Bound::empty() };
             all = Some(match all {

@@ -109,7 +109,7 @@ impl Binder<'_> {
         if let Some(within) = self.recursions.last_mut() {
             within.mention = Some(ids.clone());
         }
-        let all = Node::Constant { sql, ids: ids.clone() };
+        let all = Node::Constant { sql, ids: ids.clone(), clocks: Vec::new() };
         // To be distinct is not what matters: that there may be more of them than there are, is.
         Ok((Node::Distinct { input: Box::new(all) }, ids, names))
     }

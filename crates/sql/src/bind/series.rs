@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, ObjectName, TableAlias, TableFactor};
+use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, ObjectName, Spanned, TableAlias, TableFactor};
 
 use super::from::{Relation, crossed, unwatched_function};
+use super::function::kind_of;
 use super::scope::Scope;
 use super::{Binder, Environment};
 use crate::text::span_of;
@@ -28,8 +29,12 @@ impl Binder<'_> {
             self.findings.unstable.push(finding.clone());
             return Err(finding);
         }
-        if self.clock_within(factor) {
-            return Err(self.unbound("a series that depends on the clock has no rule", factor));
+        let clocks = self.clocks_within(factor)?;
+        if !clocks.is_empty() && (given.is_some() || alias.is_some_and(|alias| alias.columns.len() > 1)) {
+            return Err(self.unbound("a series of each row that depends on the clock has no rule", factor));
+        }
+        for clock in &clocks {
+            self.call(clock)?;
         }
         if let Some(given) = given {
             return Ok(self.expanded(left, left_scope, alias, &function, &given));
@@ -46,7 +51,8 @@ impl Binder<'_> {
         let sql = alias.map_or_else(|| factor.to_string(), |_| without_alias(factor));
         let text = format!("select * from {sql} as hw_series({})", column_name(id));
         self.describe(&[id], &text);
-        let constant = Node::Constant { sql: Some(text), ids: vec![id] };
+        let clocks = clocks.iter().map(|clock| clock.name.span()).collect();
+        let constant = Node::Constant { sql: Some(text), ids: vec![id], clocks };
         let label = alias.map_or(function.as_str(), |alias| &alias.name.value);
         let scope = Scope::of(self.dialect(), label, &[(id, column)]);
         Ok(match left {
@@ -96,16 +102,21 @@ impl Binder<'_> {
         Ok(given)
     }
 
-    fn clock_within(&self, factor: &TableFactor) -> bool {
-        let mut found = false;
+    /// Calls that read the clock among the arguments of a function in `from`.
+    fn clocks_within(&self, factor: &TableFactor) -> Result<Vec<Function>, Finding> {
+        let mut functions = Vec::new();
         let _ = sqlparser::ast::visit_expressions(factor, |expression: &Expr| {
             if let Expr::Function(function) = expression {
-                let name = function.name.0.last().map(|part| part.to_string().to_ascii_lowercase()).unwrap_or_default();
-                found |= !matches!(self.catalog.function(&name), Some(FunctionKind::Scalar));
+                functions.push(function.clone());
             }
             std::ops::ControlFlow::<()>::Continue(())
         });
-        found
+        let kind = |function: &Function| kind_of(function, self.catalog);
+        functions.retain(|function| kind(function) != Some(FunctionKind::Scalar));
+        if functions.iter().any(|function| kind(function) != Some(FunctionKind::Clock)) {
+            return Err(self.unbound("a series that depends on more than values has no rule", factor));
+        }
+        Ok(functions)
     }
 
     pub(super) fn expanded(

@@ -14,7 +14,7 @@ use sqlparser::ast::Expr;
 use super::mutant::Mutant;
 use super::rows::driver;
 use super::tie::dirty_tied;
-use super::{Partial, Reaches, Source, Target, Walk, both, outer, read_whole};
+use super::{Partial, Reaches, Source, Target, Walk, band, both, outer, read_whole};
 use crate::tree::{JoinKind, Node, Tie, as_column};
 use crate::{Finding, Piece};
 
@@ -63,6 +63,10 @@ fn anchored<'n>(walk: &Walk<'_>, node: &'n Node, target: &Target) -> Option<Anch
 }
 
 pub(super) fn dirty_join(walk: &Walk<'_>, node: &Node, target: &Target) -> Vec<Partial> {
+    if let Some((mut terms, rows)) = band::beside(walk, node, &[], target) {
+        terms.extend(walk.dirty(rows, target));
+        return terms;
+    }
     if let Some(Anchored { anchor, other, tie, target }) = anchored(walk, node, target) {
         let mut terms = walk.dirty(anchor, &target);
         if walk.mutant != Some(Mutant::JoinAnchorOnly) {

@@ -53,7 +53,7 @@ impl Live<'_> {
     fn walk(&mut self, node: &Node, wanted: &BTreeSet<Id>) {
         let own = node.ids(&self.tree.scans);
         let wanted: BTreeSet<Id> =
-            wanted.iter().chain(&self.tree.decisive).copied().filter(|id| own.contains(id)).collect();
+            wanted.iter().chain(self.tree.decisive.keys()).copied().filter(|id| own.contains(id)).collect();
         match node {
             Node::Scan(scan) => self.found.entry(*scan).or_default().extend(wanted),
             Node::Constant { .. } => {}

@@ -9,15 +9,19 @@
 
 use super::along::Margin;
 use super::{Partial, Reaches, Shape, Source, Target, Walk, let_through};
-use crate::tree::Id;
+use crate::tree::{Id, Scan, column};
 use crate::{Effect, Finding, Reach};
 
 use sqlparser::ast::Expr;
 
 /// A table's own column, for SQL that reads the table directly.
 pub(super) fn own_column(walk: &Walk<'_>, scan: usize, id: Id) -> Option<Expr> {
-    let known = walk.tree.scans[scan].ids.contains(&id);
-    known.then(|| walk.tree.columns.dialect.reading().own_name(&walk.tree.columns[id].name))
+    let Scan { ids, passing, .. } = &walk.tree.scans[scan];
+    let own = || match passing {
+        Some(_) => column(id),
+        None => walk.tree.columns.dialect.reading().own_name(&walk.tree.columns[id].name),
+    };
+    ids.contains(&id).then(own)
 }
 
 /// Whether the table's own columns make up the target.

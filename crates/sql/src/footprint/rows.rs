@@ -109,9 +109,12 @@ fn written(walk: &Walk<'_>, node: &Node, wanted: &BTreeSet<Id>) -> Option<String
             let items =
                 wanted.iter().map(|id| Some(format!("{} as {}", own_column(walk, *scan, *id)?, column_name(*id))));
             let items: Vec<String> = items.collect::<Option<_>>()?;
-            Some(format!("select {} from {MARK}{scan}{MARK}", list(&items)))
+            Some(match &walk.tree.scans[*scan].passing {
+                Some(passing) => format!("select {} from ({}) as hw_passing", list(&items), passing.sql),
+                None => format!("select {} from {MARK}{scan}{MARK}", list(&items)),
+            })
         }
-        Node::Constant { sql, ids } if wanted.iter().all(|id| ids.contains(id)) => {
+        Node::Constant { sql, ids, .. } if wanted.iter().all(|id| ids.contains(id)) => {
             let items: Vec<String> = wanted.iter().map(|id| column_name(*id)).collect();
             Some(format!("select {} from ({}) as hw_constant", list(&items), sql.as_ref()?))
         }
@@ -174,7 +177,7 @@ fn filtered(walk: &Walk<'_>, input: &Node, conjuncts: &[Expr], wanted: &BTreeSet
 pub(super) fn writable(walk: &Walk<'_>, node: &Node) -> BTreeSet<Id> {
     match node {
         Node::Scan(scan) => walk.tree.scans[*scan].ids.iter().copied().collect(),
-        Node::Constant { sql, ids } => {
+        Node::Constant { sql, ids, .. } => {
             if sql.is_some() {
                 ids.iter().copied().collect()
             } else {

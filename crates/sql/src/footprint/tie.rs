@@ -17,7 +17,8 @@
 
 use sqlparser::ast::{BinaryOperator, Expr, Ident};
 
-use super::computed::whole_computed;
+use super::band::is_one_row;
+use super::computed::{dirty_computed, whole_computed};
 use super::mutant::Mutant;
 use super::rows::{CHANGED, exact_rows, rows_sql, step};
 use super::{Partial, Target, Walk};
@@ -29,13 +30,19 @@ pub(super) fn dirty_tied(walk: &Walk<'_>, anchor: &Node, other: &Node, tie: &Tie
     if !tie.unknown
         && let Some(carried) = target.through_equalities(&tie.equalities, &walk.tree.columns)
     {
-        return walk.dirty(other, &carried);
+        return changes_of(walk, other, &carried);
     }
     let found = by_condition(walk, anchor, other, tie, target).or_else(|| by_key(walk, anchor, tie, target));
     match found {
-        Some((key, step)) => walk.dirty(other, &key).into_iter().map(|term| term.then(&step)).collect(),
+        Some((key, step)) => changes_of(walk, other, &key).into_iter().map(|term| term.then(&step)).collect(),
         None => whole_computed(walk, other, &untied()).unwrap_or_else(|| walk.everything(other, &untied())),
     }
+}
+
+/// How a relation's changes become dirty slices of it. One row of aggregates is looked at for itself: where it came from matters to none of them.
+fn changes_of(walk: &Walk<'_>, other: &Node, target: &Target) -> Vec<Partial> {
+    let computed = if is_one_row(other) { dirty_computed(walk, other, target) } else { None };
+    computed.unwrap_or_else(|| walk.dirty(other, target))
 }
 
 fn by_key(walk: &Walk<'_>, anchor: &Node, tie: &Tie, target: &Target) -> Option<(Target, Step)> {

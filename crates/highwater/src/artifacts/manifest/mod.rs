@@ -31,7 +31,7 @@ use super::semantic::semantic_manifest_json;
 use super::write::{replace_with, write_json};
 use crate::context::Compiled;
 use crate::diagnostics::Diagnostic;
-use crate::manifest::{Exposure, LazyNode, Manifest, Node, ResourceType, UnitTest};
+use crate::manifest::{LazyNode, Manifest, Node, ResourceType, UnitTest};
 use crate::project::stamp::Stamp;
 use crate::session::Session;
 use earlier::{Counted, Earlier, Layout};
@@ -100,17 +100,12 @@ pub fn manifest_entry(manifest: &Manifest, id: &str) -> Option<Value> {
         });
     }
     let source = manifest.sources.get(id).map(|source| entry_value(|entry| entries.source(source, entry)));
-    let exposure = || Some(exposure_value(manifest, manifest.exposures.get(id)?));
+    let exposure = || manifest.exposures.get(id).map(|exposure| entry_value(|entry| entries.exposure(exposure, entry)));
     let metric = || manifest.metrics.get(id).map(|metric| entry_value(|entry| entries.metric(metric, entry)));
     let model =
         || manifest.semantic_models.get(id).map(|model| entry_value(|entry| entries.semantic_model(model, entry)));
     let query = || manifest.saved_queries.get(id).map(|query| entry_value(|entry| entries.saved_query(query, entry)));
     source.or_else(exposure).or_else(metric).or_else(model).or_else(query)
-}
-
-/// An exposure as `manifest.json` has it.
-pub(crate) fn exposure_value(manifest: &Manifest, exposure: &Exposure) -> Value {
-    entry_value(|entry| Entries::new(manifest).exposure(exposure, entry))
 }
 
 /// Everything besides nodes as `manifest.json` has it: a section's name, and entries by unique id.

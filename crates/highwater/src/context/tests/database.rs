@@ -312,3 +312,13 @@ fn tables_are_cut_sorted_and_renamed() {
 "#
     );
 }
+
+#[test]
+fn the_type_of_a_column_makes_values_that_json_can_hold() {
+    let fixture = shop();
+    let query = "{% set r = run_query(\"select 1 as i, 1.50 as d, null as n, true as b, 'x' as s, date '2026-02-01' as day\") %}";
+    let template = format!(
+        "{query}{{% for c in r.columns %}}{{{{ tojson(c.data_type.jsonify(c[0])) }}}} {{% endfor %}}{{{{ r.columns.get('i').data_type }}}} {{{{ r.columns.get('s') | list }}}}"
+    );
+    insta::assert_snapshot!(fixture.render(&template), @r#"1 1.5 null true "x" "2026-02-01" INTEGER ['x']"#);
+}

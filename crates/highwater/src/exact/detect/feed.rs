@@ -27,8 +27,8 @@ pub(crate) struct Parent {
 /// # Errors
 /// When the ledger cannot be read.
 pub(crate) fn parent(job: &mut Job, input: &Input) -> Result<Option<Parent>, ExactError> {
-    // What is computed from several tables is told by none of them alone.
-    if input.probe.rows.as_ref().is_some_and(|rows| rows.tables.len() > 1) {
+    // What is computed from several tables is told by none of them alone, and what time makes by no table at all.
+    if input.probe.rows.as_ref().is_some_and(|rows| rows.tables.len() != 1) {
         return Ok(None);
     }
     let Some((relation, exact)) = job.around.parent_table(&input.relation) else { return Ok(None) };

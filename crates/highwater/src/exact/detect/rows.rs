@@ -32,8 +32,9 @@ pub(super) fn look(
     if kept.is_none() {
         job.around.scans.scan();
     }
-    // Before the rows: were one written between the two, the next run would take its tuple for another than this one.
-    if is_all {
+    // Before the rows: were one written between the two, the next run would take its tuple for another than this one. Of an exact model its ledger says
+    // more cheaply that nothing was written.
+    if is_all && observation.parent.is_none() {
         observation.tuples = tuples::look(job, input, index, salt, kept.as_ref())?;
     }
     if let (Some(now), Some(before)) = (observation.tuples.clone(), &observation.seen_tuples) {

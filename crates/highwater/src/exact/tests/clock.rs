@@ -1,8 +1,13 @@
 //! Conditions that read the clock: rule 32. A setting of the session stands in for the clock, so that a test can move it.
 
+use highwater_sql::Mutant;
+use rand::Rng;
+use rand::rngs::SmallRng;
+
 use super::engines::{On, on_both_engines};
 use super::world::{Known, World};
 use super::written::written;
+use super::{differential, joins};
 use crate::exact::{Class, SwapReport};
 
 on_both_engines![time_passes_through_a_filter, a_feed_does_not_see_time_pass, a_clock_elsewhere_rebuilds,];
@@ -77,5 +82,119 @@ fn a_clock_elsewhere_rebuilds(on: On) {
         let column = if sql.starts_with("select day") { "day:day" } else { "day:created_at" };
         let known = Known::of("shown", column, &sql);
         assert_eq!(class(&mut world, &known), (Class::ExactInterval, Vec::new()), "{sql}");
+    }
+}
+
+/// Series of days until today, in the ways that people write them, and what is joined to them: name, how it is cut, query.
+pub(super) const SPINES: &[(&str, &str, &str)] = &[
+    (
+        "days_until_today",
+        "day:day",
+        "with s as (select unnest(generate_series(date '2026-02-20', getvariable('today'), interval 1 day)) as day) select s.day, count(o.order_id) as n, sum(o.amount) as amount from s left join raw_orders o on cast(o.created_at as date) = s.day group by 1",
+    ),
+    (
+        "days_by_recursion",
+        "day:day",
+        "with recursive s as (select date '2026-02-20' as day union all select cast(day + 1 as date) from s where day < getvariable('today')) select s.day, p.plan_id, p.price from s join raw_plans p on s.day >= p.starts and (p.ends is null or s.day < p.ends)",
+    ),
+    (
+        "days_by_digits",
+        "day:day",
+        "with p as (select 0 as n union all select 1), numbered as (select a.n + 2 * b.n + 4 * c.n + 8 * d.n as n from p a cross join p b cross join p c cross join p d), days as (select cast(date '2026-02-20' + n as date) as day from numbered), s as (select * from days where day <= getvariable('today')) select s.day, o.order_id from s left join raw_orders o on cast(o.created_at as date) = s.day",
+    ),
+    (
+        "days_cut_today",
+        "day:day",
+        "select s.day, o.order_id from generate_series(timestamp '2026-02-20', timestamp '2026-03-20', interval 1 day) as s(day) left join raw_orders o on date_trunc('day', o.created_at) = s.day where s.day <= getvariable('today')",
+    ),
+    (
+        "orders_on_days",
+        "day:created_at",
+        "select o.order_id, o.created_at, s.day from raw_orders o left join generate_series(date '2026-02-20', getvariable('today'), interval 1 day) as s(day) on cast(o.created_at as date) = s.day",
+    ),
+    (
+        "days_of_customers",
+        "key:customer_id",
+        "select p.customer_id, count(*) as days from raw_plans p join (select unnest(generate_series(date '2026-02-20', getvariable('today'), interval 1 day)) as day) s on s.day between p.starts and p.ends group by 1",
+    ),
+    (
+        "since_a_while",
+        "day:created_at",
+        "select o.order_id, o.created_at from raw_orders o cross join (select getvariable('today') - 2 as since) b where o.created_at >= b.since",
+    ),
+    (
+        "days_and_returns",
+        "day:day",
+        "select day, 's' as kind from generate_series(date '2026-02-20', getvariable('today'), interval 1 day) as s(day) union all select returned_at, 'r' from raw_returns",
+    ),
+];
+
+/// On DuckDB alone: PostgreSQL makes moments with a zone of a series between days.
+fn spines(names: &[&str]) -> Vec<Known> {
+    let wanted = |name: &str| names.is_empty() || names.contains(&name);
+    SPINES.iter().filter(|(name, ..)| wanted(name)).map(|(name, cut, sql)| Known::of(name, cut, sql)).collect()
+}
+
+/// A change of the tables, or another day, before or after.
+fn change(random: &mut SmallRng) -> String {
+    if random.random_bool(0.4) {
+        return format!("set variable today = date '2026-02-25' + {}", random.random_range(0..9));
+    }
+    joins::change(random)
+}
+
+#[test]
+fn every_spine_is_always_what_a_rebuild_holds() {
+    let models = spines(&[]);
+    for seed in differential::seeds() {
+        if let Some(wrong) = differential::walk_in(&mut joins::world(On::DuckDb), change, seed, 12, &models) {
+            panic!("{wrong}");
+        }
+    }
+}
+
+#[test]
+fn a_spine_grows_by_the_days_that_went_by() {
+    for (name, cut, _) in SPINES {
+        let (mut world, known) = (joins::world(On::DuckDb), &spines(&[name])[0]);
+        let expected = if cut.starts_with("key:") { Class::ExactKey } else { Class::ExactInterval };
+        assert_eq!(class(&mut world, known), (expected, Vec::new()), "{name}");
+    }
+    let mut world = World::with_orders(On::DuckDb);
+    world.today("date '2026-02-23'");
+    let known = &spines(&["days_until_today"])[0];
+    world.run_and_compare(known);
+    assert_eq!(replaced(&world.run_and_compare(known)), (0, None));
+    world.today("date '2026-02-25'");
+    assert_eq!(replaced(&world.run_and_compare(known)), (2, None));
+    // The clock was set back.
+    world.today("date '2026-02-24'");
+    assert_eq!(replaced(&world.run_and_compare(known)), (1, None));
+    world.sql("insert into raw_orders values (70, 1, '2026-02-21 12:00', 1, null), (71, 1, '2027-01-01', 1, null)");
+    assert_eq!(replaced(&world.run_and_compare(known)), (1, None));
+}
+
+#[test]
+fn a_spine_that_stands_still_is_noticed() {
+    for name in ["days_until_today", "days_cut_today", "since_a_while"] {
+        let naive =
+            spines(&[name]).into_iter().map(|known| Known { read: Some(Some(Mutant::ClockStandsStill)), ..known });
+        let naive: Vec<Known> = naive.collect();
+        let noticed =
+            (0..8).any(|seed| differential::walk_in(&mut joins::world(On::DuckDb), change, seed, 15, &naive).is_some());
+        assert!(noticed, "{name} stands still");
+    }
+}
+
+/// Rows of which the clock decides more than whether they are there.
+#[test]
+fn the_clock_beside_a_row_rebuilds() {
+    let mut world = joins::world(On::DuckDb);
+    for sql in [
+        "select p.plan_id, s.day from raw_plans p, generate_series(p.starts, getvariable('today'), interval 1 day) as s(day)",
+        "select s.day, getvariable('today') as today from generate_series(date '2026-02-20', getvariable('today'), interval 1 day) as s(day) left join raw_orders o on o.created_at = s.day",
+    ] {
+        let (class, rules) = class(&mut world, &Known::of("shown", "day:day", sql));
+        assert!(class == Class::Full && rules.contains(&"clock"), "{sql}: {class:?} {rules:?}");
     }
 }

@@ -240,6 +240,7 @@ EXACT-INTERVAL selected_of_row
 EXACT-INTERVAL self_join
 EXACT-INTERVAL sets
 EXACT-INTERVAL since_a_return
+EXACT-INTERVAL spine
 EXACT-INTERVAL spread
 EXACT-INTERVAL through_view
 EXACT-INTERVAL top_by_day

@@ -67,7 +67,8 @@ fn counting_rows_is_not_enough(on: On) {
     world.sql("update raw_customers set region = 'south' where customer_id = 3");
     world.run(&known).expect("a run");
     assert_ne!(world.difference(&known), "", "the change of a customer");
-    world.naive = None;
+    // Such a run says that it has seen what it did not see: what comes after it shows nothing.
+    let mut world = customers(on);
     world.run_and_compare(&known);
     world.naive = Some(Naive::CountsOnly);
     world.sql("update facts set amount = amount + 1 where order_id = 4");

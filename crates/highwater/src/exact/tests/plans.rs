@@ -191,7 +191,10 @@ fn explanations(on: On) {
     for known in &models {
         texts.push(explained(&world.explain(known).expect("explanation")));
     }
-    insta::assert_snapshot!(texts.join("\n"), @r#"
+    // PostgreSQL looks at the tuples of a table before it looks at what its rows hold.
+    let text = texts.join("\n");
+    assert_eq!(text.contains("tuples, then "), on == On::Postgres, "{text}");
+    insta::assert_snapshot!(text.replace("tuples, then ", ""), @r#"
     facts is EXACT-INTERVAL: rebuilt by day of created_at, only the days that changed
       raw_orders: drives the day; detector: fingerprint of 4 columns by day; no promise needed
         a changed row dirties its day

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use highwater_sql::Mutant;
 
-use super::{joins, pivots, shapes};
+use super::{clock, joins, pivots, shapes};
 use crate::exact::detect::fingerprint::Naive;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -245,10 +245,10 @@ const RULES: &[Rule] = &[
     ),
     (
         "30",
-        "one value from a subquery",
+        "one value from a subquery, or a row of them that is joined",
         "in a condition: the band between its two values; in a column: all, once it has changed",
         "footprint/band.rs",
-        &["since_a_return", "above_a_rate", "share"],
+        &["since_a_return", "above_a_rate", "share", "bounds_in_band", "bounds_between", "newest_day"],
         &["ResultTakenForGiven"],
     ),
     (
@@ -265,6 +265,20 @@ const RULES: &[Rule] = &[
         "in a condition on one table's rows: the band that it crossed; elsewhere all, in every run",
         "footprint/clock.rs",
         &["until", "fn time_passes_through_a_filter", "fn a_clock_elsewhere_rebuilds"],
+        &["ClockStandsStill"],
+    ),
+    (
+        "32",
+        "series of days until today",
+        "as of a table: the days that went by have changed",
+        "footprint/clock.rs",
+        &[
+            "spine",
+            "days_until_today",
+            "days_by_recursion",
+            "days_by_digits",
+            "fn a_spine_grows_by_the_days_that_went_by",
+        ],
         &["ClockStandsStill"],
     ),
     (
@@ -354,7 +368,7 @@ fn page() -> String {
     let mut page = "# Rules\n\n\
          Every operator has a rule that says which partitions a change makes dirty; [exact.md](exact.md) says why they are right. Here is where each one\n\
          stands, how good its answer is, which queries or tests hold it to a full rebuild, and which deliberately wrong variant those catch\n\
-         ([mutants.md](mutants.md)). Names of queries are those of `crates/highwater/src/exact/tests/shapes.rs`, `joins.rs` and `pivots.rs`, and run\n\
+         ([mutants.md](mutants.md)). Names of queries are those of `crates/highwater/src/exact/tests/shapes.rs`, `joins.rs`, `pivots.rs` and `clock.rs`; they run\n\
          on both engines where PostgreSQL can say the same (`written.rs` beside them). What has no rule makes everything dirty. The page is written by\n\n\
          ```console\n$ HW_RULES=1 cargo test --package highwater --lib the_page_of_rules\n```\n\n\
          and a test fails when something that it names is gone.\n\n\
@@ -391,7 +405,7 @@ fn the_page_of_rules_is_true() {
         .filter_map(|entry| std::fs::read_to_string(entry.expect("an entry").path()).ok())
         .collect();
     let names = shapes::SHAPES.iter().map(|shape| shape.0).chain(joins::SHAPES.iter().map(|shape| shape.0));
-    let names: Vec<&str> = names.chain(pivots::SHAPES.iter().map(|shape| shape.0)).collect();
+    let names: Vec<&str> = names.chain(pivots::SHAPES.iter().chain(clock::SPINES).map(|shape| shape.0)).collect();
     let rules = Mutant::ALL.iter().map(|(mutant, ..)| format!("{mutant:?}"));
     let wrong: Vec<String> = rules.chain(Naive::WRONG.iter().map(|(naive, _)| format!("{naive:?}"))).collect();
     for (number, _, _, file, held, mutants) in RULES {

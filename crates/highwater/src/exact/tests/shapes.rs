@@ -438,6 +438,11 @@ pub const SHAPES: &[(&str, &str, &str)] = &[
         "select order_id, created_at, rank() over (order by amount) as place from raw_orders",
     ),
     (
+        "spine",
+        "day:day",
+        "select d.day, count(o.order_id) as n from generate_series(timestamp '2026-02-20', cast(current_date as timestamp), interval '1 day') as d(day) left join raw_orders o on cast(o.created_at as date) = cast(d.day as date) group by 1",
+    ),
+    (
         "pivoted",
         "day:day",
         "select cast(created_at as date) as day, sum(case when customer_id = 1 then amount end) as one, sum(case when customer_id = 2 then amount end) as two from raw_orders group by 1",

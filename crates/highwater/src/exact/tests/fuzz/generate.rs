@@ -34,7 +34,7 @@ pub fn case(seed: u64, focus: &[&'static str], place: Place) -> Case {
     // What nobody reads may change as well, but seldom.
     let read: Vec<String> = models.iter().flat_map(|model| model.query.tables()).collect();
     let used: Vec<Table> = tables.iter().filter(|table| read.contains(&table.name)).cloned().collect();
-    let clock = models.iter().any(|model| model.query.operators().contains(&"until"));
+    let clock = models.iter().any(|model| model.query.operators().iter().any(|name| ["until", "days"].contains(name)));
     let (most, most_changes) = if focus.is_empty() { (6, 4) } else { (4, 6) };
     let batches = (0..random.random_range(1..most))
         .map(|_| {

@@ -53,7 +53,7 @@ fn rows() -> Vec<Row> {
             Mutant::FirstWindowOnly => &["windows"],
             Mutant::RunningTurned => &["running"],
             Mutant::CarriedNewRowsOnly => &["group", "sessions"],
-            Mutant::ClockStandsStill => &["until"],
+            Mutant::ClockStandsStill => &["until", "days"],
         },
     });
     let detectors = Naive::WRONG.iter().map(|(naive, what)| Row {

@@ -328,6 +328,25 @@ pub fn bounded(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
     let kind = if grammar.chance(0.7) { Kind::Moment } else { Kind::Number };
     let (own, theirs) = (grammar.column(&input, kind)?, grammar.column(&other, kind)?);
     let items = Items::of("r", &input.columns);
+    if grammar.chance(0.5) {
+        let word = grammar.one_of(&["cross join", "join", "left join"]);
+        let on = if word == "cross join" { "" } else { " on true" };
+        let condition = grammar.one_of(&[
+            "between b.least and b.most",
+            ">= b.least",
+            "> b.most or b.most is null",
+            "= b.most",
+            "<= b.most",
+        ]);
+        let pieces = vec![
+            t(format!("select {} from ", items.sql())),
+            Piece::From(input),
+            t(format!(" as r {word} (select min(d.{theirs}) as least, max(d.{theirs}) as most from ")),
+            Piece::From(other),
+            t(format!(" as d) as b{on} where r.{own} {condition}")),
+        ];
+        return node("bounded", pieces, items.columns());
+    }
     let mut pieces =
         vec![t(format!("select {} from ", items.sql())), Piece::From(input), t(format!(" as r where r.{own} "))];
     let value = |aggregate: &str| {

@@ -28,6 +28,7 @@ type Production = (&'static str, u32, fn(&mut Grammar<'_>, u32) -> Option<Node>)
 const PRODUCTIONS: &[Production] = &[
     ("filter", 3, row::filter),
     ("until", 1, row::until),
+    ("days", 1, row::days),
     ("project", 4, row::project),
     ("shift", 1, row::shift),
     ("series", 2, row::series),
@@ -69,7 +70,7 @@ pub fn productions(duckdb: bool) -> impl Iterator<Item = &'static str> {
     PRODUCTIONS
         .iter()
         .map(|(name, _, _)| *name)
-        .filter(move |name| duckdb || !["asof", "until", "pivot", "unpivot"].contains(name))
+        .filter(move |name| duckdb || !["asof", "until", "days", "pivot", "unpivot"].contains(name))
 }
 
 /// Makes relations.

@@ -198,3 +198,36 @@ pub fn spine(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
         items.columns(),
     )
 }
+
+/// Rule 32: the days until today, and what belongs to each of them.
+pub fn days(grammar: &mut Grammar<'_>, depth: u32) -> Option<Node> {
+    if !grammar.duckdb {
+        return None;
+    }
+    let input = grammar.relation(depth);
+    let moment = grammar.column(&input, Kind::Moment)?;
+    let days = grammar.one_of(&[
+        "(select unnest(generate_series(date '2024-02-24', getvariable('today'), interval 1 day)) as day)",
+        "(select cast(day as date) as day from generate_series(date '2024-02-24', getvariable('today'), interval 1 day) as g(day))",
+        "(with recursive d as (select date '2024-02-24' as day union all select cast(day + 1 as date) from d where day < getvariable('today')) select day from d)",
+    ]);
+    let on = grammar.one_of(&["= c.day", "= c.day", "<= c.day", "> c.day"]);
+    let join = grammar.one_of(&["left join", "left join", "join"]);
+    let mut items = Items::default();
+    let name = grammar.name();
+    items.push("c.day".into(), name, Kind::Moment);
+    let turned = grammar.chance(0.3);
+    for (expression, column) in Items::of("r", &input.columns).0 {
+        if turned || column.kind != Kind::Moment {
+            items.push(expression, column.name, column.kind);
+        }
+    }
+    let condition = format!("cast(r.{moment} as date) {on}");
+    let head = t(format!("select {} from ", items.sql()));
+    let pieces = if turned {
+        vec![head, Piece::From(input), t(format!(" as r {join} {days} as c on {condition}"))]
+    } else {
+        vec![head, t(format!("{days} as c {join} ")), Piece::From(input), t(format!(" as r on {condition}"))]
+    };
+    node("days", pieces, items.columns())
+}
