@@ -88,7 +88,10 @@ pub(super) fn compare(
     let known = within(&bucket(column), &buckets);
     let now = match kept {
         Some(kept) => fingerprint::recall(job, input, index, kept, &known)?,
-        None => fingerprint::take_where(job, input, &format!("now_{index}"), salt, Some(&rows))?,
+        None => {
+            job.around.scans.scan();
+            fingerprint::take_where(job, input, &format!("now_{index}"), salt, Some(&rows))?
+        }
     };
     let changed = fingerprint::changed_among(job, input, &input.id, &now, Some(&known));
     Ok(Digest::Differs { now, changed })
