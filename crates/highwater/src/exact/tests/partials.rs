@@ -381,7 +381,10 @@ fn what_explain_says(on: On) {
         );
     }
     let database = format!(" {}.", kept(&world, "sums").database);
-    insta::assert_snapshot!(lines.join("\n").replace(&database, " shop."), @r#"
+    // PostgreSQL looks at the tuples of a table before it looks at what its rows hold.
+    let text = lines.join("\n").replace(&database, " shop.");
+    assert_eq!(text.contains("by tuples, then "), on == On::Postgres, "{text}");
+    insta::assert_snapshot!(text.replace("tuples, then ", ""), @r#"
 EXACT-KEY: rebuilt by customer_id, only the keys that changed, from partials by day of created_at in shop.highwater.partials_of_sums_649dcfce
   raw_orders by fingerprint of 4 columns by day
 EXACT-KEY: rebuilt by customer_id, only the keys that changed
