@@ -13,7 +13,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::engine::{Cell, Quiet, Relation};
+use crate::engine::{Cell, Connection, Quiet, Relation};
 
 use super::detect::Observation;
 use super::error::ExactError;
@@ -33,8 +33,13 @@ struct State {
     written: HashSet<String>,
     /// For models whose database has none yet.
     salt: Option<u64>,
+    /// What the catalogue says of collations, as of when.
+    blurred: Option<(Quiet, Arc<Blurred>)>,
     counts: Counts,
 }
+
+/// Tables and views that may have a collation: database, schema, name.
+pub(crate) type Blurred = Vec<(String, String, String)>;
 
 /// Fingerprints that stand in the ledger and are those of a table's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +67,8 @@ pub struct Counts {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     kept: HashMap<String, Kept>,
-    quiet: Option<Quiet>,
+    /// When that was.
+    pub quiet: Option<Quiet>,
 }
 
 impl PartialEq for Scans {
@@ -85,6 +91,18 @@ impl Scans {
     /// Says that a table is about to be swapped into.
     pub(crate) fn write(&self, relation: &Relation) {
         self.state().written.insert(name_of(relation));
+    }
+
+    /// What the catalogue said of collations when it was asked before, as long as nobody can have made a table since: no swap of this run, either.
+    pub(crate) fn blurred(&self, connection: &mut dyn Connection) -> Option<Arc<Blurred>> {
+        let (since, known) = self.state().blurred.clone()?;
+        let is_quiet = connection.still_quiet(&since);
+        (is_quiet && self.state().written.is_empty()).then_some(known)
+    }
+
+    /// Keeps what the catalogue says of collations, seen by a session that sees the database as it was at some moment or later.
+    pub(crate) fn keep_blurred(&self, known: &Arc<Blurred>, since: Option<&Quiet>) {
+        self.state().blurred = since.map(|since| (since.clone(), Arc::clone(known)));
     }
 
     /// Counts a scan.

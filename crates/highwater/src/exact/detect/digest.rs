@@ -77,11 +77,11 @@ pub(super) fn compare(
             format!("select {}, {fingerprint} from {}{filter} group by 1", bucket(&id), input.rows())
         }
     };
-    let buckets = job.store(
+    let (buckets, differing) = job.store_and_count(
         &format!("buckets_{index}"),
         &format!("select p from ({now} union all {}) as sides(p, n, f) group by p having {differs}", summed(&stored)),
     )?;
-    if job.count(&format!("select count(*) from {buckets}"))? == 0 {
+    if differing == 0 {
         return Ok(Digest::Same);
     }
     let rows = within(&bucket(&id), &buckets);

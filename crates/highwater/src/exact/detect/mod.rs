@@ -251,8 +251,8 @@ fn observe_one(
 }
 
 fn compared(job: &mut Job, observation: &mut Observation, index: usize, query: &str) -> Result<(), ExactError> {
-    let delta = job.store(&format!("delta_{index}"), query)?;
-    observation.changed = job.count(&format!("select count(*) from {delta}"))?;
+    let (delta, changed) = job.store_and_count(&format!("delta_{index}"), query)?;
+    observation.changed = changed;
     if observation.changed > 0 {
         observation.set = Some(job.store(&format!("changed_{index}"), &format!("select p, v from {delta}"))?);
     }
