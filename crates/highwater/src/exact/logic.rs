@@ -15,7 +15,7 @@ use super::job::Job;
 use super::prepare::Input;
 
 /// Raised whenever the rules behind dirty sets, slices or fingerprints change: what was built by other rules is built anew.
-const RULES: u32 = 2;
+const RULES: u32 = 3;
 
 /// Everything that decides what a partition holds besides the data, part by part, so that a run can say which part changed.
 pub(super) fn logic(

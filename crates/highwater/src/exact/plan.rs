@@ -64,6 +64,7 @@ pub(crate) fn plan(
                     Err(error) => (stuck(&job, PlanState::Refused, &error), true),
                 };
                 plans.push(plan);
+                known = std::mem::take(&mut job.scans);
                 if failed {
                     // A failed statement may have ended the transaction, and with it the sets of the models before.
                     ledger::rollback(&mut job);
@@ -81,7 +82,7 @@ pub(crate) fn plan(
 
 /// Starts a transaction on one snapshot; returns what was known before it.
 fn begin(connection: &mut dyn Connection, around: &Surroundings) -> Result<Known, ExactError> {
-    let known = around.scans.known(connection.quiet());
+    let known = around.scans.known(connection.quiet()).for_several();
     connection.begin_snapshot().map_err(|source| ExactError::Engine { model: "plan".to_owned(), source })?;
     Ok(known)
 }

@@ -35,7 +35,7 @@ use super::logic::sha256;
 use super::model::RunIdentity;
 use super::prepare::{Input, Prepared};
 use feed::Parent;
-pub(crate) use fingerprint::{carried, group_id};
+pub(crate) use fingerprint::{carried, group_id, ledger_column, stored};
 use tuples::Tuples;
 use versions::Token;
 pub(crate) use versions::part;

@@ -81,7 +81,8 @@ impl Language for DuckDb {
 
     fn fingerprint(&self, expressions: &[String], salt: u64) -> String {
         let row = if expressions.is_empty() { "hash(0)".to_owned() } else { self.key_hash(expressions) };
-        format!("count(*), coalesce(sum(hash({row}, {salt}::ubigint)), 0::hugeint)")
+        // Numbers with a sign are added up a sixth faster, so the lowest bit is given up for it.
+        format!("count(*), coalesce(sum((hash({row}, {salt}::ubigint) >> 1)::bigint), 0::hugeint)")
     }
 
     /// Zero and minus zero are equal, but queries can tell them apart.
