@@ -5,6 +5,8 @@
 //! scans the table itself. "Nobody" is what the engine says ([`Connection::still_quiet`]): DuckDB of its own process, which has the file to itself,
 //! PostgreSQL of the transactions that ended in between. The tables that swaps write are told here before they commit.
 //!
+//! A plan looks at several models in one transaction, and its scans of all groups are read by those that come later in it.
+//!
 //! Why not a scan that is a little old, and let the next run find the rest? A row that came and went between two runs' scans would have been built
 //! into a partition, and no scan would ever have seen it.
 //!
