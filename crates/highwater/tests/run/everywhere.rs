@@ -328,3 +328,16 @@ fn names_without_quotes() {
 fn database_of(project: &Project) -> String {
     project.session().project.target.database.clone()
 }
+
+#[test]
+fn types_of_a_seed_go_by_the_names_of_its_header() {
+    let files = [
+        ("seeds/rates.csv", "id,code\n1,2\n"),
+        ("seeds/seeds.yml", "seeds: [{name: rates, config: {column_types: {id: bigint, CODE: bigint}}}]"),
+    ];
+    for project in Project::everywhere(&files) {
+        assert_eq!(statuses(&project.run(Command::Seed)), "seed.shop.rates success");
+        let types = "select data_type from information_schema.columns where table_name = 'rates' order by column_name";
+        assert_eq!(project.query(types).to_lowercase(), "integer\nbigint");
+    }
+}
