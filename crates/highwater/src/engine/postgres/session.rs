@@ -19,7 +19,7 @@ use super::super::quiet::{AsOf, Quiet};
 use super::super::{Cell, Column, Connection, EngineError, Relation, RelationKind, Remarks, Table, quote_identifier};
 use super::own::{self, Own};
 use super::settings::Settings;
-use super::{catalog, cells, errors, heap};
+use super::{catalog, cells, errors, heap, replaced};
 
 /// A session that was quiet for so long is asked whether it still lives before it is used.
 const QUIET: Duration = Duration::from_secs(10);
@@ -63,6 +63,15 @@ impl Session {
             self.own.add(id);
         }
         Ok(())
+    }
+
+    /// Says when a table that the transaction has read was replaced under its snapshot.
+    fn stood_still(&mut self) -> Result<(), EngineError> {
+        let answer = self.query(replaced::REPLACED)?;
+        answer.scalar().map_or(Ok(()), |table| {
+            let message = format!("{table} was emptied, rewritten or replaced since the snapshot was taken");
+            Err(EngineError::Conflict { message })
+        })
     }
 
     /// Replaces a broken connection, where nothing is lost by it.
@@ -291,9 +300,11 @@ impl Connection for Session {
             let _ = self.end("rollback");
             return Err(EngineError::statement(message, "commit"));
         }
-        if (self.swaps || self.keeps_books)
-            && let Err(error) = self.own_up()
-        {
+        let mut ready = if self.swaps { self.stood_still() } else { Ok(()) };
+        if self.swaps || self.keeps_books {
+            ready = ready.and_then(|()| self.own_up());
+        }
+        if let Err(error) = ready {
             let _ = self.end("rollback");
             return Err(error);
         }
