@@ -116,7 +116,7 @@ fn a_parent_whose_numbers_begin_again_is_looked_at_anew(on: On) {
     let mut world = World::with_orders(on);
     let (parent, child) = (daily(), Known::of("child", "day:day", "select day, revenue from daily"));
     world.announce(&parent);
-    let mut change = |world: &mut World, order: u32, amount: u32| {
+    let change = |world: &mut World, order: u32, amount: u32| {
         world.sql(&format!("update raw_orders set amount = {amount} where order_id = {order}"));
         world.run_and_compare(&parent);
     };
