@@ -131,6 +131,12 @@ pub trait Connection: Send {
     /// The engine's own message.
     fn kind(&mut self, relation: &Relation) -> Result<Option<RelationKind>, EngineError>;
 
+    /// Whether all tables of these names are in a schema.
+    ///
+    /// # Errors
+    /// The engine's own message.
+    fn has_tables(&mut self, database: &str, schema: &str, names: &[&str]) -> Result<bool, EngineError>;
+
     /// Everything in a schema, by name.
     ///
     /// # Errors

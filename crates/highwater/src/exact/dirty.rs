@@ -9,7 +9,7 @@ use super::detect::Observation;
 use super::error::ExactError;
 use super::foresee::Shown;
 use super::job::{Job, number};
-use super::marks::{Mark, marked};
+use super::marks::{self, Mark, marked};
 use super::prepare::{Input, Prepared};
 use super::report::{Cut, DirtyPartition, LISTED};
 use super::reserved::Reserved;
@@ -50,6 +50,11 @@ pub(crate) fn dirty(
         "why",
         &format!("select cast(null as {id_type}) as p, 0::bigint as term, 0::bigint as rows_before, 0::bigint as rows_now where false"),
     )?;
+    let unchanged = by_hand.is_none() && observations.iter().all(|observation| observation.set.is_none());
+    if unchanged && !marks::any(job)? {
+        // Empty, it serves for both.
+        return Ok(Dirty { set: why.clone(), why, count: 0, null: false, all });
+    }
     let kept = empty_sets(job, &prepared.analysis.terms)?;
     for (index, term) in prepared.analysis.terms.iter().enumerate() {
         let input = &prepared.inputs[prepared.term_inputs[index]];
@@ -82,9 +87,9 @@ pub(crate) fn dirty(
     if let Some(kept) = &reserved.set {
         job.execute(&format!("delete from {why} where {}", within("p", kept)))?;
     }
-    let set = job.store("dirty", &format!("select distinct p from {why}"))?;
-    let [count, null] = job.numbers(&format!("select count(*), count(*) filter (where p is null) from {set}"))?;
-    Ok(Dirty { why, set, count, null: null > 0, all })
+    let (set, count) = job.store_and_count("dirty", &format!("select distinct p from {why}"))?;
+    let null = count > 0 && job.count(&format!("select count(*) from {set} where p is null"))? > 0;
+    Ok(Dirty { why, set, count, null, all })
 }
 
 /// A table `(p, v)` for every set that terms fill for others to read.

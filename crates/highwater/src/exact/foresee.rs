@@ -49,13 +49,13 @@ pub(crate) fn foresee(
             .delta
             .as_ref()
             .map_or_else(String::new, |delta| format!(" union all select p, rows_before, rows_now, v from {delta}"));
-        let delta = job.store(
+        let (delta, changed) = job.store_and_count(
             &format!("foreseen_{index}"),
             &format!(
                 "select distinct p, null::bigint as rows_before, null::bigint as rows_now, v from ({groups}) as groups{before}"
             ),
         )?;
-        observation.changed = job.count(&format!("select count(*) from {delta}"))?;
+        observation.changed = changed;
         observation.set =
             Some(job.store(&format!("foreseen_set_{index}"), &format!("select distinct p, v from {delta}"))?);
         observation.delta = Some(delta);

@@ -10,6 +10,7 @@ use super::failpoint;
 use super::lease::Writers;
 use super::ledger;
 use super::model::{ExactModel, Surroundings};
+use super::names::Columns;
 use super::scans::Known;
 
 /// Inputs whose fingerprints stand in the ledger under another name, and are those of their rows.
@@ -46,6 +47,8 @@ pub(crate) struct Job<'a> {
     pub remembered: Option<Remembered>,
     /// What other models' scans had told when the transaction began.
     pub scans: Known,
+    /// The columns of the tables that the query reads, as they were when it was prepared.
+    pub known: Columns,
     prefix: String,
     temporary: Vec<String>,
     /// A way to look for changes that is not enough.
@@ -78,6 +81,7 @@ impl<'a> Job<'a> {
             focus: None,
             remembered: None,
             scans: Known::default(),
+            known: Columns::new(),
             prefix: prefix.to_owned(),
             temporary: Vec::new(),
             #[cfg(test)]
@@ -188,12 +192,20 @@ impl<'a> Job<'a> {
 
     /// Fills a temporary table from a query, replacing what stood there, and returns its name in SQL.
     pub fn store(&mut self, name: &str, query: &str) -> Result<String, ExactError> {
+        self.store_and_count(name, query).map(|(table, _)| table)
+    }
+
+    /// As [`Job::store`], and returns the number of rows besides.
+    pub fn store_and_count(&mut self, name: &str, query: &str) -> Result<(String, u64), ExactError> {
         let table = self.temp(name);
-        self.execute(&self.dialect.store(&table, query))?;
+        let (sql, started) = (self.dialect.store(&table, query), std::time::Instant::now());
+        let count = self.connection.create_as(&sql).map_err(|error| self.error(error));
+        tracing::trace!(model = %self.label, seconds = started.elapsed().as_secs_f64(), sql, "store");
+        let count = count?;
         if !self.temporary.contains(&table) {
             self.temporary.push(table.clone());
         }
-        Ok(table)
+        Ok((table, count))
     }
 
     /// Drops what [`Job::store`] filled: a commit would keep it as long as the session lives.
@@ -246,6 +258,9 @@ impl<'a> Job<'a> {
 
     /// Columns of a relation; empty when there is none.
     pub fn columns(&mut self, relation: &Relation) -> Result<Vec<Column>, ExactError> {
+        if let Some(known) = self.known.get(relation) {
+            return Ok(known.plain.clone());
+        }
         self.connection.columns(relation).map_err(|error| self.error(error))
     }
 

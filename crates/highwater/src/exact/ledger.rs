@@ -27,7 +27,7 @@ use highwater_sql::Dialect;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::engine::{Cell, EngineError, Relation, quote_identifier, quote_literal};
+use crate::engine::{Cell, Connection, EngineError, Relation, quote_identifier, quote_literal};
 
 use super::cost::Forecast;
 use super::error::ExactError;
@@ -77,6 +77,25 @@ create table if not exists {ledger}.compared (
     model varchar, interval_start timestamp, key_hash {key}, label varchar, verified_at timestamp, differs boolean,
     missing bigint, extra bigint, changed bigint, columns varchar, cause varchar, row_count bigint, fingerprint {sum});
 ";
+
+/// The names of all of them.
+const NAMES: &[&str] = &[
+    "ledger",
+    "fence",
+    "leases",
+    "models",
+    "partitions",
+    "inputs",
+    "fingerprints",
+    "runs",
+    "dirty",
+    "verdicts",
+    "compared",
+    "reserved",
+    "backfills",
+    "backfill_models",
+    "backfill_partitions",
+];
 
 /// What finds the rows of one model among those of many, where the engine does not skip blocks by itself.
 const INDEXES: &str = "
@@ -168,16 +187,22 @@ pub(crate) fn id(relation: &Relation) -> String {
     format!("{}.{}", relation.schema, relation.identifier)
 }
 
+/// Whether all of some tables of the ledger are in the database of a relation.
+///
+/// # Errors
+/// The engine's own message.
+pub(crate) fn is_there(
+    connection: &mut dyn Connection,
+    relation: &Relation,
+    names: &[&str],
+) -> Result<bool, EngineError> {
+    connection.has_tables(&relation.database, "highwater", names)
+}
+
 /// Whether the database of a relation holds a ledger, in the form this code writes: an earlier one is brought to it by [`create`]. Fails on one
 /// from a later version.
 pub(crate) fn exists(job: &mut Job, relation: &Relation) -> Result<bool, ExactError> {
-    let found = job.count(&job.dialect.count_tables(
-        &quote_literal(&relation.database),
-        "'highwater'",
-        "'ledger', 'fence', 'leases', 'models', 'partitions', 'inputs', 'fingerprints', 'runs', 'dirty', 'verdicts', 'compared', \
-         'reserved', 'backfills', 'backfill_models', 'backfill_partitions'",
-    ))?;
-    if found < 15 {
+    if !is_there(job.connection, relation, NAMES).map_err(|error| job.error(error))? {
         return Ok(false);
     }
     let table = job.query(&format!("select max(version) from {}.ledger", schema(relation)))?;

@@ -1,5 +1,6 @@
 //! The logic of a model: everything that decides what a partition holds besides the data. When it changes, everything is built anew.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use highwater_sql::{Analysis, ColumnType};
@@ -14,7 +15,7 @@ use super::job::Job;
 use super::prepare::Input;
 
 /// Raised whenever the rules behind dirty sets, slices or fingerprints change: what was built by other rules is built anew.
-const RULES: u32 = 2;
+const RULES: u32 = 3;
 
 /// Everything that decides what a partition holds besides the data, part by part, so that a run can say which part changed.
 pub(super) fn logic(
@@ -25,10 +26,13 @@ pub(super) fn logic(
     inputs: &[Input],
     engine_version: &str,
 ) -> Result<Value, ExactError> {
-    let zone = job.query("select current_setting('TimeZone')")?;
-    let settings = job.query(job.dialect.settings())?;
-    let settings: serde_json::Map<String, Value> =
-        settings.rows.iter().map(|row| (row[0].to_string(), json!(row[1].to_string()))).collect();
+    let names = job.dialect.settings();
+    // Each for itself, because to list all that there are takes longer than a look at a small table.
+    let asked: Vec<String> = names.iter().map(|name| job.dialect.setting(name)).collect();
+    let told = job.query(&format!("select {}", asked.join(", ")))?;
+    let told = names.iter().zip(told.rows.into_iter().flatten()).filter(|(_, value)| !value.is_null());
+    let mut settings: BTreeMap<&str, String> = told.map(|(name, value)| (*name, value.to_string())).collect();
+    let zone = settings.remove("TimeZone");
     let mut sources = serde_json::Map::new();
     for input in inputs {
         let columns = job.columns(&input.relation)?;
@@ -49,7 +53,7 @@ pub(super) fn logic(
         "grain": job.model.unique_key,
         "sources": sources,
         "engine": engine_version,
-        "time_zone": zone.scalar().map(ToString::to_string),
+        "time_zone": zone,
         "settings": settings,
         "rules": RULES,
     }))

@@ -29,9 +29,8 @@ pub(crate) fn forget(job: &mut Job) -> Result<(), ExactError> {
         if id(&relation) != model || job.around.in_project.contains(&relation) {
             continue;
         }
-        let [database, schema, table] =
-            [&relation.database, &relation.schema, &relation.identifier].map(|part| quote_literal(part));
-        if job.count(&job.dialect.count_tables(&database, &schema, &table))? > 0 {
+        let Relation { database, schema, identifier } = &relation;
+        if job.connection.has_tables(database, schema, &[identifier]).map_err(|error| job.error(error))? {
             continue;
         }
         for table in OWN {

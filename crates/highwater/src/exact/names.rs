@@ -2,16 +2,18 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use highwater_sql::{Catalog, ColumnType, Dialect, FunctionKind, TableInfo};
 
-use crate::engine::{Cell, Column, Connection, Relation, quote_literal};
+use crate::engine::{Cell, Column, Connection, Quiet, Relation, quote_literal};
 
 use super::error::ExactError;
 use super::files::Files;
 use super::job::Job;
 use super::model::Surroundings;
 use super::prepare::column_type;
+use super::scans::{Blurred, Scans};
 
 /// Where unqualified names lead.
 pub(crate) struct Places {
@@ -45,10 +47,23 @@ impl Places {
     }
 }
 
+/// The columns of tables, as far as they have been asked for.
+pub(crate) type Columns = HashMap<Relation, KnownColumns>;
+
+/// The columns of a table; none when nobody knows it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KnownColumns {
+    /// As the database has them.
+    pub plain: Vec<Column>,
+    /// As the analysis wants them: with a collation where texts that differ may be equal.
+    collated: Vec<Column>,
+}
+
 /// Columns of tables, each asked for once.
 pub(crate) struct Cached<'a> {
     connection: &'a mut dyn Connection,
-    columns: HashMap<Relation, Vec<Column>>,
+    scans: (&'a Scans, Option<Quiet>),
+    columns: Columns,
     collated: Option<Collated>,
     ascends: Option<bool>,
 }
@@ -57,30 +72,35 @@ pub(crate) struct Cached<'a> {
 struct Collated {
     /// Everywhere.
     by_default: bool,
-    /// In these tables and views: database, schema, name.
-    relations: Vec<(String, String, String)>,
+    /// In these.
+    relations: Arc<Blurred>,
 }
 
 /// Asks the database which of its tables and views may have a collation. Where any table has, any view may.
-fn collated(connection: &mut dyn Connection) -> Collated {
-    let everywhere = Collated { by_default: true, relations: Vec::new() };
+fn collated(connection: &mut dyn Connection, (scans, since): &(&Scans, Option<Quiet>)) -> Collated {
+    let everywhere = Collated { by_default: true, relations: Arc::default() };
     let blurred = connection.dialect().blurred();
     let Ok(default) = connection.query(blurred.everywhere) else { return everywhere };
     let by_default = default.scalar() != Some(&Cell::Boolean(false));
+    if let Some(relations) = scans.blurred(connection) {
+        return Collated { by_default, relations };
+    }
     let Ok(table) = connection.query(blurred.relations) else { return everywhere };
     let relations = table.rows.iter().map(|row| (row[0].to_string(), row[1].to_string(), row[2].to_string()));
-    Collated { by_default, relations: relations.collect() }
+    let relations = Arc::new(relations.collect());
+    scans.keep_blurred(&relations, since.as_ref());
+    Collated { by_default, relations }
 }
 
 impl<'a> Cached<'a> {
-    /// Nothing asked for yet.
-    pub fn new(connection: &'a mut dyn Connection) -> Self {
-        Self::with(connection, HashMap::new())
+    /// Nothing asked for yet, by a session that sees the database as it was later than a moment.
+    pub fn new(connection: &'a mut dyn Connection, scans: &'a Scans, since: Option<Quiet>) -> Self {
+        Self { connection, scans: (scans, since), columns: HashMap::new(), collated: None, ascends: None }
     }
 
     /// With what is known already.
-    pub fn with(connection: &'a mut dyn Connection, columns: HashMap<Relation, Vec<Column>>) -> Self {
-        Self { connection, columns, collated: None, ascends: None }
+    pub fn with(self, columns: Columns) -> Self {
+        Self { columns, ..self }
     }
 
     /// Whose SQL the session reads.
@@ -89,30 +109,30 @@ impl<'a> Cached<'a> {
     }
 
     /// What has been asked for so far.
-    pub fn into_columns(self) -> HashMap<Relation, Vec<Column>> {
+    pub fn into_columns(self) -> Columns {
         self.columns
     }
 
     /// Columns of a relation; none when nobody knows it.
     pub fn columns(&mut self, relation: &Relation) -> Vec<Column> {
-        if let Some(columns) = self.columns.get(relation) {
-            return columns.clone();
+        if let Some(known) = self.columns.get(relation) {
+            return known.collated.clone();
         }
-        let columns = self.connection.columns(relation).unwrap_or_else(|error| {
+        let plain = self.connection.columns(relation).unwrap_or_else(|error| {
             // Nobody knows the table then, and the analysis takes it for one it cannot look into.
             tracing::debug!(%relation, %error, "columns");
             Vec::new()
         });
-        let columns = if columns.is_empty() { columns } else { self.with_collation(relation, columns) };
-        self.columns.insert(relation.clone(), columns.clone());
-        columns
+        let collated = if plain.is_empty() { Vec::new() } else { self.with_collation(relation, plain.clone()) };
+        self.columns.insert(relation.clone(), KnownColumns { plain, collated: collated.clone() });
+        collated
     }
 
     /// The engine does not tell a column's collation, only the text that made its table. A view, or a table whose text names one, may have
     /// one in any text column; so does everything while one is the default.
     fn with_collation(&mut self, relation: &Relation, mut columns: Vec<Column>) -> Vec<Column> {
         let dialect = self.dialect();
-        let known = self.collated.get_or_insert_with(|| collated(self.connection));
+        let known = self.collated.get_or_insert_with(|| collated(self.connection, &self.scans));
         let named = |(database, schema, name): &(String, String, String)| {
             database.eq_ignore_ascii_case(&relation.database)
                 && schema.eq_ignore_ascii_case(&relation.schema)

@@ -113,7 +113,7 @@ fn split(
             place: None,
         }),
         Some(moment) => {
-            let session = RefCell::new(Cached::new(connection));
+            let session = RefCell::new(Cached::new(connection, &around.scans, None));
             let describe = |text: &str| -> Option<Vec<ColumnType>> { session.borrow_mut().describe(text) };
             let function = |name: &str| Some(session.borrow_mut().function(around, name));
             highwater_sql::split(&SplitRequest {

@@ -17,6 +17,7 @@ use super::partials::{self, Spread};
 use super::prepare::{Prepared, prepare};
 use super::reads::{self, Reads};
 use super::report::{ModelPlan, Plan, PlanCause, PlanState, PlannedPartition};
+use super::scans::Known;
 
 /// The analysis of a model's query; tests give their own.
 pub(crate) type AnalyseModel<'a> = &'a dyn Fn(&ExactModel, &highwater_sql::Request) -> highwater_sql::Analysis;
@@ -42,18 +43,19 @@ pub(crate) fn plan(
     let mut plans = Vec::new();
     let Spread { models, around } = partials::spread(connection, models, around);
     let around = &around;
-    begin(connection)?;
+    let mut known = begin(connection, around)?;
     for (index, (planned, problem)) in models.iter().enumerate() {
         match planned {
             PlannedModel::Rebuilt { relation, .. } => ahead.unknown.push((relation.clone(), around.label(relation))),
             PlannedModel::Exact(model) => {
-                let mut job = Job::new(connection, model, around, &format!("hw_{index}"));
+                let mut job = Job::new(connection, model, around, "hw");
                 job.moment = run.started_at;
+                job.scans = known.clone();
                 if let Some(error) = problem {
                     plans.push(stuck(&job, PlanState::Refused, error));
                     continue;
                 }
-                let (plan, failed) = match one(&mut job, run, analyse, &mut ahead) {
+                let (plan, failed) = match one(&mut job, run, analyse, index, &mut ahead) {
                     Ok(plan) => (plan, false),
                     Err(error @ ExactError::NewerLedger { .. }) => {
                         ledger::rollback(&mut job);
@@ -62,13 +64,14 @@ pub(crate) fn plan(
                     Err(error) => (stuck(&job, PlanState::Refused, &error), true),
                 };
                 plans.push(plan);
+                known = std::mem::take(&mut job.scans);
                 if failed {
                     // A failed statement may have ended the transaction, and with it the sets of the models before.
                     ledger::rollback(&mut job);
                     for (_, work) in &mut ahead.work {
                         *work = Work::Everything;
                     }
-                    begin(connection)?;
+                    known = begin(connection, around)?;
                 }
             }
         }
@@ -77,12 +80,21 @@ pub(crate) fn plan(
     Ok(sum_up(plans))
 }
 
-fn begin(connection: &mut dyn Connection) -> Result<(), ExactError> {
-    connection.begin_snapshot().map_err(|source| ExactError::Engine { model: "plan".to_owned(), source })
+/// Starts a transaction on one snapshot; returns what was known before it.
+fn begin(connection: &mut dyn Connection, around: &Surroundings) -> Result<Known, ExactError> {
+    let known = around.scans.known(connection.quiet()).for_several();
+    connection.begin_snapshot().map_err(|source| ExactError::Engine { model: "plan".to_owned(), source })?;
+    Ok(known)
 }
 
-/// Plans one model and takes down what its children may expect.
-fn one(job: &mut Job, run: &RunIdentity, analyse: AnalyseModel, ahead: &mut Ahead) -> Result<ModelPlan, ExactError> {
+/// Plans the model of a number, and takes down what its children may expect.
+fn one(
+    job: &mut Job,
+    run: &RunIdentity,
+    analyse: AnalyseModel,
+    index: usize,
+    ahead: &mut Ahead,
+) -> Result<ModelPlan, ExactError> {
     let model = job.model;
     let relation = model.relation.clone();
     let own = |request: &highwater_sql::Request| analyse(model, request);
@@ -125,7 +137,8 @@ fn one(job: &mut Job, run: &RunIdentity, analyse: AnalyseModel, ahead: &mut Ahea
     match (&look.choice, &look.dirty) {
         (Choice::New | Choice::Whole { .. }, _) => ahead.work.push((relation, Work::Everything)),
         (Choice::Incremental, Some(dirty)) => {
-            let set = dirty.set.clone();
+            // The temporary tables of one model are filled anew for the next: a transaction that makes thousands gets slower with every one.
+            let set = job.store(&format!("dirty_{index}"), &format!("select p from {}", dirty.set))?;
             ahead.work.push((relation, Work::Partitions { set, axis: prepared.axis.clone(), staged: None }));
         }
         _ => {}
@@ -222,7 +235,7 @@ fn describe(job: &mut Job, prepared: &Prepared, look: &Look) -> Result<ModelPlan
         ..blank(job, state)
     };
     let mut ids = String::new();
-    if let Some(dirty) = &look.dirty {
+    if let Some(dirty) = look.dirty.as_ref().filter(|dirty| dirty.count > 0 || !dirty.all.is_empty()) {
         dirty_part(job, prepared, look, dirty, &mut plan)?;
         ids = content(job, dirty)?;
     }

@@ -97,7 +97,7 @@ pub(crate) fn prepare(job: &mut Job, engine_version: &str, analyse: Analyse) -> 
 pub(crate) fn look(job: &mut Job, engine_version: &str, analyse: Analyse) -> Result<Prepared, ExactError> {
     let places = Places::new(job)?;
     let files = Files::stand_in(job)?;
-    let session = RefCell::new(Cached::new(job.connection));
+    let session = RefCell::new(Cached::new(job.connection, &job.around.scans, job.scans.quiet.clone()));
     let catalog = Tables { places: &places, around: job.around, files: &files, session };
     let text = look_through(&files.text, &catalog).unwrap_or_else(|| embedded(&files.text).to_owned());
     let known = catalog.session.into_inner().into_columns();
@@ -105,12 +105,14 @@ pub(crate) fn look(job: &mut Job, engine_version: &str, analyse: Analyse) -> Res
     let axis = Axis { partitioning: named_as_in(job.model.partitioning(), &output), dialect: job.dialect };
     check_columns(job, &axis.partitioning, &output)?;
     let types: Vec<ColumnType> = output.iter().map(column_type).collect();
-    let session = RefCell::new(Cached::with(job.connection, known));
+    let cached = Cached::new(job.connection, &job.around.scans, job.scans.quiet.clone());
+    let session = RefCell::new(cached.with(known));
     let catalog = Tables { places: &places, around: job.around, files: &files, session };
     let mut analysis =
         analyse(&Request { sql: &files.text, catalog: &catalog, output: &types, partitioning: &axis.partitioning });
     let mut cached = catalog.session.into_inner();
     let (mut inputs, term_inputs) = inputs(&analysis, &places, job.around, &files, &mut cached);
+    job.known = cached.into_columns();
     settle_detectors(job, &mut inputs)?;
     refuse_itself(job, &inputs, &mut analysis);
     let logic = logic(job, &axis, &types, &analysis, &inputs, engine_version)?;
@@ -145,7 +147,7 @@ pub(crate) fn text_over(job: &mut Job, overlays: &[Overlay]) -> Result<String, E
         let sql = format!("select * from {}", token(index));
         around.views.insert(overlay.relation.clone(), ViewText { unique_id: String::new(), sql });
     }
-    let session = RefCell::new(Cached::new(job.connection));
+    let session = RefCell::new(Cached::new(job.connection, &job.around.scans, job.scans.quiet.clone()));
     let catalog = Tables { places: &places, around: &around, files: &files, session };
     let mut text = look_through(&files.text, &catalog).unwrap_or_else(|| embedded(&files.text).to_owned());
     for (index, overlay) in overlays.iter().enumerate() {

@@ -13,12 +13,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::engine::{Cell, Quiet, Relation};
+use crate::engine::{Cell, Connection, Quiet, Relation};
 
-use super::detect::Observation;
+use super::detect::{Observation, ledger_column, stored};
 use super::error::ExactError;
 use super::job::Job;
 use super::ledger;
+use super::logic::sha256;
 use super::prepare::{Input, Prepared};
 
 /// What the scans of a run have told; those who share it scan once.
@@ -33,17 +34,20 @@ struct State {
     written: HashSet<String>,
     /// For models whose database has none yet.
     salt: Option<u64>,
+    /// What the catalogue says of collations, as of when.
+    blurred: Option<(Quiet, Arc<Blurred>)>,
     counts: Counts,
 }
 
-/// Fingerprints that stand in the ledger and are those of a table's rows.
+/// Tables and views that may have a collation: database, schema, name.
+pub(crate) type Blurred = Vec<(String, String, String)>;
+
+/// Fingerprints that are those of a table's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Kept {
-    /// The name of the model, as a literal; see [`Job::id`].
-    pub under: String,
-    /// The name of the probe.
-    pub probe: String,
-    /// As of when.
+    /// Where they are, with the columns of the ledger's `fingerprints`: what stands after `from`, and a condition that can be added to.
+    pub groups: String,
+    /// As of when; none where it is this transaction's own snapshot.
     pub quiet: Option<Quiet>,
     /// What the table's tuples came to.
     pub tuples: Option<String>,
@@ -62,7 +66,16 @@ pub struct Counts {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     kept: HashMap<String, Kept>,
-    quiet: Option<Quiet>,
+    /// When that was.
+    pub quiet: Option<Quiet>,
+    for_several: bool,
+}
+
+impl Known {
+    /// For a transaction in which several models are looked at, as a plan does.
+    pub fn for_several(self) -> Self {
+        Self { for_several: true, ..self }
+    }
 }
 
 impl PartialEq for Scans {
@@ -79,12 +92,24 @@ impl Scans {
 
     /// What is known now; for a transaction that is about to begin.
     pub(crate) fn known(&self, quiet: Option<Quiet>) -> Known {
-        Known { kept: self.state().kept.clone(), quiet }
+        Known { kept: self.state().kept.clone(), quiet, for_several: false }
     }
 
     /// Says that a table is about to be swapped into.
     pub(crate) fn write(&self, relation: &Relation) {
         self.state().written.insert(name_of(relation));
+    }
+
+    /// What the catalogue said of collations when it was asked before, as long as nobody can have made a table since: no swap of this run, either.
+    pub(crate) fn blurred(&self, connection: &mut dyn Connection) -> Option<Arc<Blurred>> {
+        let (since, known) = self.state().blurred.clone()?;
+        let is_quiet = connection.still_quiet(&since);
+        (is_quiet && self.state().written.is_empty()).then_some(known)
+    }
+
+    /// Keeps what the catalogue says of collations, seen by a session that sees the database as it was at some moment or later.
+    pub(crate) fn keep_blurred(&self, known: &Arc<Blurred>, since: Option<&Quiet>) {
+        self.state().blurred = since.map(|since| (since.clone(), Arc::clone(known)));
     }
 
     /// Counts a scan.
@@ -117,7 +142,7 @@ fn question(job: &Job, input: &Input, salt: u64) -> Option<String> {
 /// The fingerprints of an input that another model of the run took, if they still hold.
 pub(crate) fn find(job: &mut Job, input: &Input, salt: u64) -> Option<Kept> {
     let kept = job.scans.kept.get(&question(job, input, salt)?)?.clone();
-    let is_quiet = kept.quiet.as_ref().is_some_and(|since| job.connection.still_quiet(since));
+    let is_quiet = kept.quiet.as_ref().is_none_or(|since| job.connection.still_quiet(since));
     let mut state = job.around.scans.state();
     let holds = is_quiet && !state.written.contains(&name_of(&input.relation));
     if !holds && !job.shares_what_was_written() {
@@ -140,14 +165,29 @@ pub(crate) fn keep(job: &mut Job, prepared: &Prepared, observations: &[Observati
         // A view's rows may come from anywhere.
         if job.connection.has_own_rows(&input.relation).is_ok_and(|own| own) {
             let kept = Kept {
-                under: job.id(),
-                probe: input.id.clone(),
+                groups: stored(job, &job.id(), input),
                 quiet: Some(quiet.clone()),
                 tuples: observation.standing().map(str::to_owned),
             };
             job.around.scans.state().kept.insert(question, kept);
         }
     }
+}
+
+/// The name of the temporary table `(p, n, f, v)` for a scan of all groups. Where other models are looked at in the same transaction it is one of its own,
+/// and they are let know of it.
+pub(crate) fn table_for(job: &mut Job, input: &Input, index: usize, salt: u64) -> String {
+    let Some(question) = question(job, input, salt).filter(|_| job.scans.for_several) else {
+        return format!("now_{index}");
+    };
+    let name = format!("scan_{}", &sha256(&question)[..16]);
+    let column = ledger_column(&input.probe.group);
+    let groups = format!(
+        "(select p as {column}, n as row_count, f as fingerprint, v as carried from {}) as scanned where true",
+        job.temp(&name)
+    );
+    job.scans.kept.insert(question, Kept { groups, quiet: None, tuples: None });
+    name
 }
 
 /// The salt of a model that has none yet: that of the others in its database, so that they can share.

@@ -21,12 +21,9 @@ pub struct Timings {
 /// # Errors
 /// When the ledger cannot be read.
 pub fn timings(connection: &mut dyn Connection, relation: &Relation) -> Result<Timings, EngineError> {
-    let dialect = connection.dialect();
-    let count = |names: &str| dialect.count_tables(&quote_literal(&relation.database), "'highwater'", names);
-    let is = |answer: crate::engine::Table, number: i128| answer.scalar().and_then(Cell::as_integer) == Some(number);
     let (schema, model) = (ledger::schema(relation), quote_literal(&ledger::id(relation)));
     let mut known = Timings::default();
-    if is(connection.query(&count("'runs'"))?, 1) {
+    if ledger::is_there(connection, relation, &["runs"])? {
         let mut last = |what: &str| {
             connection.query(&format!(
                 "select build_seconds, detect_seconds, dirty, cast(cast(finished_at as date) as varchar) from {schema}.runs \
@@ -39,7 +36,7 @@ pub fn timings(connection: &mut dyn Connection, relation: &Relation) -> Result<T
         known.whole = whole.rows.first().map(|row| format!("{} ({})", took(row), row[3]));
         known.incremental = some.rows.first().map(|row| format!("{} of {} partitions ({})", took(row), row[2], row[3]));
     }
-    if is(connection.query(&count("'backfills', 'backfill_models', 'backfill_partitions'"))?, 3) {
+    if ledger::is_there(connection, relation, &["backfills", "backfill_models", "backfill_partitions"])? {
         let last = connection.query(&format!(
             "select b.backfill, b.record, cast(cast(b.changed_at as date) as varchar), (select count(*) from {schema}.backfill_partitions as p \
              where p.backfill = b.backfill and p.model = {model}) from {schema}.backfills as b join {schema}.backfill_models as m on m.backfill = b.backfill \
@@ -52,7 +49,7 @@ pub fn timings(connection: &mut dyn Connection, relation: &Relation) -> Result<T
             format!("{} partitions{took}, {} ({})", row[3], row[0], row[2])
         });
     }
-    if is(connection.query(&count("'verdicts'"))?, 1) {
+    if ledger::is_there(connection, relation, &["verdicts"])? {
         let verdict = connection.query(&format!(
             "select outcome, scope, differing, seconds, cast(cast(verified_at as date) as varchar) from {schema}.verdicts \
              where model = {model} order by verified_at desc limit 1"

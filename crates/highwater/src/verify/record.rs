@@ -145,12 +145,7 @@ pub struct Differing {
 /// When the ledger cannot be read.
 pub fn differing(connection: &mut dyn Connection, relation: &Relation) -> Result<Vec<Differing>, EngineError> {
     let schema = ledger::schema(relation);
-    let tables = connection.query(&connection.dialect().count_tables(
-        &quote_literal(&relation.database),
-        "'highwater'",
-        "'compared', 'partitions', 'runs'",
-    ))?;
-    if tables.scalar().and_then(crate::engine::Cell::as_integer) != Some(3) {
+    if !ledger::is_there(connection, relation, &["compared", "partitions", "runs"])? {
         return Ok(Vec::new());
     }
     let model = quote_literal(&ledger::id(relation));

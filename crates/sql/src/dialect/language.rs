@@ -133,11 +133,13 @@ pub trait Language: Sync {
         None
     }
 
-    /// A query for the number of a schema's tables that have one of these names. The database and the names are literals, in SQL.
-    fn count_tables(&self, database: &str, schema: &str, names: &str) -> String;
+    /// The session's settings that change what a query means, `TimeZone` among them.
+    fn settings(&self) -> &'static [&'static str];
 
-    /// A query for settings of the session that change what a query means: name, value.
-    fn settings(&self) -> &'static str;
+    /// The value of a setting, as an expression; NULL where there is none to tell.
+    fn setting(&self, name: &str) -> String {
+        format!("current_setting('{name}', true)")
+    }
 
     /// Where texts that differ may be equal.
     fn blurred(&self) -> Blurred;

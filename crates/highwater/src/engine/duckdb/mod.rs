@@ -246,11 +246,26 @@ impl Connection for Session {
     }
 
     fn kind(&mut self, relation: &Relation) -> Result<Option<RelationKind>, EngineError> {
-        let found = self.relations(&relation.database, &relation.schema)?;
-        Ok(found
-            .into_iter()
-            .find(|(other, _)| other.identifier.eq_ignore_ascii_case(&relation.identifier))
-            .map(|(_, kind)| kind))
+        let views = self.query(&format!(
+            "select count(*) from duckdb_views() where not internal and lower(database_name) = lower({}) \
+             and lower(schema_name) = lower({}) and lower(view_name) = lower({})",
+            quote_literal(&relation.database),
+            quote_literal(&relation.schema),
+            quote_literal(&relation.identifier)
+        ))?;
+        if views.scalar().and_then(Cell::as_integer) > Some(0) {
+            return Ok(Some(RelationKind::View));
+        }
+        // Binding one table is much cheaper than listing all, each with the text that would make it.
+        Ok((!self.columns(relation)?.is_empty()).then_some(RelationKind::Table))
+    }
+
+    fn has_tables(&mut self, database: &str, schema: &str, names: &[&str]) -> Result<bool, EngineError> {
+        let tables = names.iter().map(|name| Relation::new(database, schema, *name).sql());
+        match self.query(&format!("select 1 from {} where false", tables.collect::<Vec<_>>().join(", "))) {
+            Err(EngineError::Statement { message, .. }) if is_missing(&message) => Ok(false),
+            answer => answer.map(|_| true),
+        }
     }
 
     fn remarks(&mut self, relation: &Relation) -> Result<Remarks, EngineError> {

@@ -25,6 +25,17 @@ pub(super) fn has_own_rows(relation: &Relation) -> String {
     format!("select relkind = 'r' and not relhassubclass from pg_class where oid = {}", object(relation))
 }
 
+/// How many tables of these names are in a schema.
+pub(super) fn count_tables(schema: &str, names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| quote_literal(name)).collect();
+    format!(
+        "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+         where n.nspname = {} and c.relkind in ('r', 'p') and c.relname in ({})",
+        quote_literal(schema),
+        names.join(", ")
+    )
+}
+
 /// Schema, name and letter of everything in a schema.
 pub(super) fn relations(schema: &str) -> String {
     format!(

@@ -286,6 +286,14 @@ impl Connection for Session {
         Ok(table.scalar().and_then(|cell| catalog::kind_of(&cell.to_string())))
     }
 
+    fn has_tables(&mut self, database: &str, schema: &str, names: &[&str]) -> Result<bool, EngineError> {
+        if !self.is_here(database) {
+            return Ok(false);
+        }
+        let found = self.query(&catalog::count_tables(schema, names))?;
+        Ok(found.scalar().and_then(Cell::as_integer) == i128::try_from(names.len()).ok())
+    }
+
     fn relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, EngineError> {
         if !self.is_here(database) {
             return Ok(Vec::new());

@@ -5,7 +5,7 @@
 //! first, and groups only within buckets that differ. Nothing more than the groups' own fingerprints is stored for it.
 //!
 //! **Why that is enough.** A bucket of the table and the same bucket of the ledger have equal counts and sums only if they hold the same rows, as far
-//! as columns are hashed, but for the chance of 2⁻⁶⁴ that any two fingerprints have: the argument is the same for a bucket as for a group. The sums
+//! as columns are hashed, but for the chance of 2⁻⁶³ that any two fingerprints have: the argument is the same for a bucket as for a group. The sums
 //! are exact integers, so adding them loses nothing. Equal rows lie in equal groups as long as a row's group is told by its hashed columns alone,
 //! which [`tells_the_group`] checks; where it cannot be sure, groups are compared one by one.
 
@@ -71,17 +71,17 @@ pub(super) fn compare(
     let summed =
         |stored: &str| format!("select {}, sum(row_count), sum(fingerprint) from {stored} group by 1", bucket(column));
     let now = match kept {
-        Some(kept) => summed(&fingerprint::stored(job, kept)),
+        Some(kept) => summed(&kept.groups),
         None => {
             let fingerprint = job.dialect.fingerprint(&input.hashed, salt);
             format!("select {}, {fingerprint} from {}{filter} group by 1", bucket(&id), input.rows())
         }
     };
-    let buckets = job.store(
+    let (buckets, differing) = job.store_and_count(
         &format!("buckets_{index}"),
         &format!("select p from ({now} union all {}) as sides(p, n, f) group by p having {differs}", summed(&stored)),
     )?;
-    if job.count(&format!("select count(*) from {buckets}"))? == 0 {
+    if differing == 0 {
         return Ok(Digest::Same);
     }
     let rows = within(&bucket(&id), &buckets);

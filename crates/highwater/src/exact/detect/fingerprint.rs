@@ -75,7 +75,13 @@ impl Naive {
 pub(crate) fn group_id(dialect: Dialect, group: &Group) -> String {
     match group {
         Group::Interval { expression, unit, .. } => dialect.interval(expression, *unit),
-        Group::Key { expressions } | Group::Values { expressions } => dialect.key_hash(expressions),
+        Group::Key { expressions } => dialect.key_hash(expressions),
+        // Equal values need not look alike (1.0 and 1.00, 0.0 and -0.0), and a condition can tell: one of them cannot stand for the other.
+        Group::Values { expressions } => {
+            let texts: Vec<String> =
+                expressions.iter().map(|expression| format!("cast({expression} as varchar)")).collect();
+            dialect.key_hash(&texts)
+        }
         Group::Whole => whole(dialect),
     }
 }
@@ -97,13 +103,13 @@ pub(crate) fn carried(dialect: Dialect, group: &Group) -> String {
 const NOTHING: &str = "cast(null as varchar[])";
 
 /// The column of the ledger that holds group ids.
-pub(super) fn ledger_column(group: &Group) -> &'static str {
+pub(crate) fn ledger_column(group: &Group) -> &'static str {
     if matches!(group, Group::Interval { .. }) { "interval_start" } else { "key_hash" }
 }
 
-/// Takes the input's fingerprints as they are now: a temporary table `(p, n, f, v)`.
-pub(crate) fn take(job: &mut Job, input: &Input, index: usize, salt: u64) -> Result<String, ExactError> {
-    take_where(job, input, &format!("now_{index}"), salt, None)
+/// Takes the input's fingerprints as they are now: a temporary table `(p, n, f, v)` of the given name.
+pub(crate) fn take(job: &mut Job, input: &Input, name: &str, salt: u64) -> Result<String, ExactError> {
+    take_where(job, input, name, salt, None)
 }
 
 /// Takes those of the groups in a set of partitions, for groups that are partitions.
@@ -123,10 +129,10 @@ pub(super) fn take_in(
     take_where(job, input, &format!("now_{index}"), salt, Some(&rows))
 }
 
-/// Where the ledger keeps fingerprints, as what stands after `from`.
-pub(super) fn stored(job: &Job, kept: &Kept) -> String {
+/// Where the ledger keeps the fingerprints of an input under a name (see [`Job::id`]), as what stands after `from`.
+pub(crate) fn stored(job: &Job, under: &str, input: &Input) -> String {
     let ledger = ledger::schema(&job.model.relation);
-    format!("{ledger}.fingerprints where model = {} and probe = {}", kept.under, quote_literal(&kept.probe))
+    format!("{ledger}.fingerprints where model = {under} and probe = {}", quote_literal(&input.id))
 }
 
 /// Those that the ledger keeps under another name and that pass a condition, in the form of [`take`].
@@ -140,7 +146,7 @@ pub(super) fn recall(
     let query = format!(
         "select {} as p, row_count as n, fingerprint as f, carried as v from {} and {condition}",
         ledger_column(&input.probe.group),
-        stored(job, kept)
+        kept.groups
     );
     job.store(&format!("now_{index}"), &query)
 }

@@ -35,7 +35,7 @@ use super::logic::sha256;
 use super::model::RunIdentity;
 use super::prepare::{Input, Prepared};
 use feed::Parent;
-pub(crate) use fingerprint::{carried, group_id};
+pub(crate) use fingerprint::{carried, group_id, ledger_column, stored};
 use tuples::Tuples;
 use versions::Token;
 pub(crate) use versions::part;
@@ -251,8 +251,8 @@ fn observe_one(
 }
 
 fn compared(job: &mut Job, observation: &mut Observation, index: usize, query: &str) -> Result<(), ExactError> {
-    let delta = job.store(&format!("delta_{index}"), query)?;
-    observation.changed = job.count(&format!("select count(*) from {delta}"))?;
+    let (delta, changed) = job.store_and_count(&format!("delta_{index}"), query)?;
+    observation.changed = changed;
     if observation.changed > 0 {
         observation.set = Some(job.store(&format!("changed_{index}"), &format!("select p, v from {delta}"))?);
     }

@@ -4,7 +4,7 @@
 use highwater_sql::Group;
 
 use super::digest::{self, Digest};
-use super::fingerprint::{self, ledger_column};
+use super::fingerprint::{self, ledger_column, stored};
 use super::{Observation, Seen, compared, tuples};
 use crate::exact::axis::within;
 use crate::exact::error::ExactError;
@@ -25,8 +25,7 @@ pub(super) fn look(
 ) -> Result<(), ExactError> {
     let input = &prepared.inputs[index];
     let remembered = job.remembered.clone().filter(|known| known.inputs.contains(&index));
-    let recalled =
-        remembered.map(|known| Kept { under: known.under, probe: input.id.clone(), quiet: None, tuples: None });
+    let recalled = remembered.map(|known| Kept { groups: stored(job, &known.under, input), quiet: None, tuples: None });
     let is_all = recalled.is_none() && focus.is_none();
     let kept = recalled.or_else(|| scans::find(job, input, salt));
     if kept.is_none() {
@@ -59,7 +58,14 @@ pub(super) fn look(
             let now = match (kept, focus) {
                 (Some(kept), _) => fingerprint::recall(job, input, index, &kept, "true")?,
                 (None, Some(set)) => fingerprint::take_in(job, input, index, salt, &prepared.axis, set)?,
-                (None, None) => fingerprint::take(job, input, index, salt)?,
+                (None, None) => {
+                    // Where there are tuples, they tell others more cheaply that nothing changed.
+                    let name = match observation.tuples {
+                        None => scans::table_for(job, input, index, salt),
+                        Some(_) => format!("now_{index}"),
+                    };
+                    fingerprint::take(job, input, &name, salt)?
+                }
             };
             if seen.is_some() {
                 let query = match focus {

@@ -8,7 +8,7 @@
 //! **Why that is enough.** A snapshot sees all of a transaction or nothing of it. So what one snapshot sees of a table and an earlier one did not bears
 //! ids that the earlier one saw nowhere; and what both see has not changed, nor has its group. If a group has the same ids now, as often as before, it has
 //! no tuple that the earlier snapshot did not see; and as it has no fewer, it has lost none. What makes two sums of hashes equal otherwise is the
-//! chance of 2⁻⁶⁴ that any two fingerprints have. That one id means one transaction, and a tuple always the same values, is what the engine answers for
+//! chance of 2⁻⁶³ that any two fingerprints have. That one id means one transaction, and a tuple always the same values, is what the engine answers for
 //! ([`Connection::tuples_of`]).
 //!
 //! This is not a watermark. "Rows with an id beyond the last one seen" misses transactions that began before and ended after, and those within others
@@ -24,8 +24,6 @@ use crate::exact::job::Job;
 use crate::exact::ledger;
 use crate::exact::prepare::Input;
 use crate::exact::scans::Kept;
-
-use super::fingerprint::stored;
 
 /// The tuples of a table's rows that a probe looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +48,7 @@ pub(super) fn look(
     let probe = &input.probe;
     let by_interval = matches!(probe.group, Group::Interval { .. });
     if let Some(kept) = kept {
-        let groups = format!("(select interval_start as p, row_count as n, tuples as x from {})", stored(job, kept));
+        let groups = format!("(select interval_start as p, row_count as n, tuples as x from {})", kept.groups);
         let tuples = kept.tuples.clone().map(|standing| Tuples { standing, groups: by_interval.then_some(groups) });
         return Ok(tuples);
     }

@@ -72,6 +72,10 @@ impl<F: FnMut(&mut dyn Connection, Call) -> Result<(), EngineError> + Send> Conn
         self.agreed(Call::Ask)?.kind(relation)
     }
 
+    fn has_tables(&mut self, database: &str, schema: &str, names: &[&str]) -> Result<bool, EngineError> {
+        self.agreed(Call::Ask)?.has_tables(database, schema, names)
+    }
+
     fn relations(&mut self, database: &str, schema: &str) -> Result<Vec<(Relation, RelationKind)>, EngineError> {
         self.agreed(Call::Ask)?.relations(database, schema)
     }

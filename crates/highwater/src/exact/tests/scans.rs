@@ -3,9 +3,10 @@
 use super::engines::{On, on_both_engines};
 use super::world::{Known, World, daily, facts};
 use crate::exact::detect::fingerprint::Naive;
-use crate::exact::{Counts, Mode, Scans};
+use crate::exact::{Counts, Mode, ModelPlan, PlannedModel, Scans};
 
 on_both_engines![
+    a_plan_of_several_says_what_plans_of_each_say,
     what_was_written_between_two_models_is_scanned_for,
     a_source_that_another_model_swaps_into_is_scanned_for,
     a_view_is_scanned_by_everyone,
@@ -65,6 +66,55 @@ fn customers_by_key_are_shared_as_orders_by_day_are() {
         world.sql(change);
         // The buckets that differ are scanned for their keys by the first alone.
         assert_eq!(run(&mut world, &models), Counts { taken: 3, spared: 2 }, "{change}");
+    }
+}
+
+/// What a run would do with models.
+fn plan(world: &mut World, models: &[Known]) -> Vec<ModelPlan> {
+    let planned: Vec<_> = models.iter().map(|known| PlannedModel::Exact(Box::new(world.own(known).model))).collect();
+    let identity = world.identity();
+    crate::exact::plan(world.session.as_mut(), &planned, &world.around, &identity).expect("a plan").models
+}
+
+/// Models that ask the same of the orders, and some that ask it of fewer rows, of other columns, or by month.
+fn a_plan_of_several_says_what_plans_of_each_say(on: On) {
+    let mut world = World::with_orders(on);
+    let mut models = five();
+    for (name, cut, query) in [
+        (
+            "large",
+            "day:day",
+            "select date_trunc('day', created_at) as day, sum(amount) as it from raw_orders where amount > 11 group by 1",
+        ),
+        (
+            "buyers",
+            "day:day",
+            "select date_trunc('day', created_at) as day, count(distinct customer_id) as it from raw_orders group by 1",
+        ),
+        (
+            "monthly",
+            "month:month",
+            "select date_trunc('month', created_at) as month, sum(amount) as it from raw_orders group by 1",
+        ),
+    ] {
+        models.push(Known::of(name, cut, query));
+    }
+    run(&mut world, &models);
+    for change in [
+        "insert into raw_orders values (7, 1, '2026-02-02', 5, null)",
+        "update raw_orders set amount = amount + 1 where order_id = 1",
+        "update raw_orders set customer_id = 3 where order_id = 2",
+        "delete from raw_orders where order_id = 3",
+    ] {
+        world.sql(change);
+        world.around.scans = Scans::default();
+        let together = plan(&mut world, &models);
+        if on == On::DuckDb {
+            assert_eq!(world.around.scans.counts(), Counts { taken: 4, spared: 4 }, "{change}");
+        }
+        assert!(together.iter().any(|model| model.dirty_count > 0), "{change}");
+        let each = models.iter().flat_map(|known| plan(&mut world, std::slice::from_ref(known)));
+        assert_eq!(together, each.collect::<Vec<_>>(), "{change}");
     }
 }
 

@@ -26,6 +26,20 @@ use crate::{FunctionKind, IntervalUnit};
 /// The dialect.
 pub(super) struct DuckDb;
 
+const SETTINGS: &[&str] = &[
+    "TimeZone",
+    "Calendar",
+    "default_collation",
+    "default_null_order",
+    "default_order",
+    "ieee_floating_point_ops",
+    "integer_division",
+    "null_order",
+    "old_implicit_casting",
+    "order_by_non_integer_literal",
+    "scalar_subquery_error_on_multiple_rows",
+];
+
 impl Language for DuckDb {
     fn name(&self) -> &'static str {
         "duckdb"
@@ -67,7 +81,8 @@ impl Language for DuckDb {
 
     fn fingerprint(&self, expressions: &[String], salt: u64) -> String {
         let row = if expressions.is_empty() { "hash(0)".to_owned() } else { self.key_hash(expressions) };
-        format!("count(*), coalesce(sum(hash({row}, {salt}::ubigint)), 0::hugeint)")
+        // Numbers with a sign are added up a sixth faster, so the lowest bit is given up for it.
+        format!("count(*), coalesce(sum((hash({row}, {salt}::ubigint) >> 1)::bigint), 0::hugeint)")
     }
 
     /// Zero and minus zero are equal, but queries can tell them apart.
@@ -129,17 +144,16 @@ impl Language for DuckDb {
         Some("main")
     }
 
-    fn count_tables(&self, database: &str, schema: &str, names: &str) -> String {
-        format!(
-            "select count(*) from duckdb_tables() where lower(database_name) = lower({database}) \
-             and schema_name = {schema} and table_name in ({names})"
-        )
+    fn settings(&self) -> &'static [&'static str] {
+        SETTINGS
     }
 
-    fn settings(&self) -> &'static str {
-        "select name, value from duckdb_settings() where name in ('calendar', 'default_collation', 'default_null_order', \
-         'default_order', 'ieee_floating_point_ops', 'integer_division', 'null_order', 'old_implicit_casting', \
-         'order_by_non_integer_literal', 'scalar_subquery_error_on_multiple_rows') order by name"
+    /// Of the usual calendar nothing is told, so that ledgers from before it was asked for stay as they are.
+    fn setting(&self, name: &str) -> String {
+        match name {
+            "Calendar" => "nullif(current_setting('Calendar'), 'gregorian')".to_owned(),
+            _ => format!("current_setting('{name}')"),
+        }
     }
 
     /// The engine does not tell a column's collation, only the text that made its table. Where any table has one, any view may.

@@ -13,12 +13,34 @@ mod types;
 
 use sqlparser::ast::Expr;
 
-use super::{Blurred, Language, Reading};
+use super::{Blurred, Language, Reading, carries_plainly};
 use crate::tree::ColumnFacts;
 use crate::{FunctionKind, IntervalUnit};
 
 /// The dialect.
 pub(super) struct Postgres;
+
+const SETTINGS: &[&str] = &[
+    "DateStyle",
+    "IntervalStyle",
+    "TimeZone",
+    "array_nulls",
+    "bytea_output",
+    "default_text_search_config",
+    "extra_float_digits",
+    "lc_collate",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "quote_all_identifiers",
+    "search_path",
+    "server_encoding",
+    "standard_conforming_strings",
+    "timezone_abbreviations",
+    "transform_null_equals",
+    "xmlbinary",
+    "xmloption",
+];
 
 /// Types with an order but no hash, so that they can be grouped by: their binary image stands in.
 const WITHOUT_HASH: &[&str] = &["MONEY", "BIT", "BIT VARYING", "VARBIT", "TSVECTOR", "TSQUERY"];
@@ -151,18 +173,8 @@ impl Language for Postgres {
         "select current_database(), schema from unnest(current_schemas(true)) with ordinality as path(schema, place) order by place"
     }
 
-    fn count_tables(&self, database: &str, schema: &str, names: &str) -> String {
-        format!(
-            "select count(*) from pg_catalog.pg_class join pg_catalog.pg_namespace on pg_namespace.oid = relnamespace \
-             where current_database() = {database} and nspname = {schema} and relkind in ('r', 'p') and relname in ({names})"
-        )
-    }
-
-    fn settings(&self) -> &'static str {
-        "select name, setting from pg_catalog.pg_settings where name in ('DateStyle', 'IntervalStyle', 'array_nulls', \
-         'bytea_output', 'default_text_search_config', 'extra_float_digits', 'lc_collate', 'lc_monetary', 'lc_numeric', \
-         'lc_time', 'quote_all_identifiers', 'search_path', 'server_encoding', 'standard_conforming_strings', \
-         'timezone_abbreviations', 'transform_null_equals', 'xmlbinary', 'xmloption') order by name"
+    fn settings(&self) -> &'static [&'static str] {
+        SETTINGS
     }
 
     fn blurred(&self) -> Blurred {
@@ -224,6 +236,11 @@ impl Reading for Postgres {
 
     fn type_name<'n>(&self, normalised: &'n str) -> &'n str {
         types::written(normalised)
+    }
+
+    // A `numeric` without bounds holds as many digits as there are.
+    fn carries(&self, data_type: &str) -> bool {
+        data_type == "DECIMAL" || carries_plainly(data_type)
     }
 
     fn type_of(&self, expression: &Expr, columns: &[ColumnFacts]) -> Option<String> {
