@@ -474,7 +474,7 @@ impl Compiler {
                 name: node.unique_id.clone(),
                 model: Some(describe::lazy_model(node, setting.batch, setting.compiled)),
                 config: node.config.clone(),
-                this: Some(RelationValue::of(&node.relation, None)),
+                this: Some(RelationValue::of(&node.relation, None).bare(node.bare)),
             },
         );
         let restricted = setting.node.filter(|node| node.resource_type != ResourceType::Operation);

@@ -61,6 +61,7 @@ pub(crate) use describe::node_json;
 pub use library::{Macros, load_macros};
 pub use parse::{Captured, NameKind, ParseContext};
 pub use query_map::QueryMap;
+pub(crate) use reference::external_location;
 pub use scene::Messages;
 pub(crate) use variables::metadata_environment;
 

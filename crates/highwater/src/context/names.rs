@@ -43,7 +43,7 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
         "builtins" => builtins(frame),
         "adapter" => Value::from_object(Adapter::new(frame)),
         "api" => dict(vec![
-            (Value::from("Relation"), Value::from_object(RelationClass)),
+            (Value::from("Relation"), Value::from_object(RelationClass(project.bare()))),
             (Value::from("Column"), Value::from_object(ColumnClass)),
         ]),
         "execute" => Value::from(scene.running().is_some()),

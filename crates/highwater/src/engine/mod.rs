@@ -25,13 +25,13 @@ mod table;
 use highwater_sql::Dialect;
 
 pub use self::comment::Comment;
-pub use self::ddl::{Ddl, ddl};
+pub use self::ddl::{Ddl, ddl, folded};
 pub use self::duckdb::DuckDb;
 pub use self::postgres::{Mode as PostgresEncryption, Postgres, Settings as PostgresSettings, Tls as PostgresTls};
 pub use error::{Cause, EngineError, MissingColumn, Obstacle};
 pub(crate) use occupant::occupant;
 pub use quiet::Quiet;
-pub use relation::{Relation, RelationKind, Remarks, quote_identifier, quote_literal};
+pub use relation::{Bare, Relation, RelationKind, Remarks, quote_identifier, quote_literal};
 pub use table::{Cell, Column, Table};
 
 /// A place where data lives. Connections are independent sessions on it.

@@ -47,6 +47,7 @@ pub(crate) use target::postgres_refused;
 pub use target::{Place, Target};
 
 use crate::diagnostics::{Diagnostic, SourceFile};
+use crate::engine::Bare;
 
 /// What the command line and the environment say about which project to load, and how.
 #[derive(Debug, Clone, Default)]
@@ -123,6 +124,11 @@ impl Project {
     /// The project itself, then its packages.
     pub fn all_packages(&self) -> impl Iterator<Item = &Package> {
         std::iter::once(&self.main).chain(&self.packages)
+    }
+
+    /// Which parts of names are written without quotes: `quoting` of the project itself, whatever its packages say.
+    pub fn bare(&self) -> Bare {
+        Bare::default().with(&self.main.quoting)
     }
 
     /// A package by its position in [`Project::all_packages`].

@@ -79,7 +79,7 @@ pub(crate) fn blank(node: &Node, status: Status, thread_id: &str) -> NodeResult 
         ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot => node.config.materialized() != "ephemeral",
         _ => false,
     };
-    let relation_name = has_relation.then(|| node.relation.sql());
+    let relation_name = has_relation.then(|| node.relation.written(node.bare));
     NodeResult { relation_name, ..blank_of(&node.unique_id, status, thread_id) }
 }
 
@@ -136,7 +136,7 @@ fn carry_out(
             result.status = verdict.status;
             result.failures = Some(verdict.failures);
             if data_test::keeps_rows(node, shared.options.store_failures) {
-                result.relation_name = Some(node.relation.sql());
+                result.relation_name = Some(node.relation.written(node.bare));
             }
             verdict.outcome
         }
