@@ -73,6 +73,15 @@ pub struct LoadOptions {
     pub partial_parse: Option<bool>,
 }
 
+/// `query-comment`: what is said with every statement.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct QueryComment {
+    /// A template; empty where nothing is to be said, none where the project does not speak of it.
+    pub template: Option<String>,
+    /// Whether it stands behind the statement.
+    pub append: bool,
+}
+
 /// A project and everything around it. Its own `dbt_project.yml` and files are its main package, whose fields can be
 /// read straight from the project (`project.name`, `project.root`, `project.files`).
 #[derive(Debug, Clone)]
@@ -85,8 +94,8 @@ pub struct Project {
     pub profile: String,
     /// Variables of the command line.
     pub cli_vars: IndexMap<String, Value>,
-    /// `query-comment`; null when the project says nothing.
-    pub query_comment: Value,
+    /// `query-comment`
+    pub query_comment: QueryComment,
     /// `flags`.
     pub flags: IndexMap<String, Value>,
     /// The database.

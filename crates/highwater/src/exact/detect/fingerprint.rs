@@ -230,6 +230,16 @@ fn looked_at(job: &Job, input: &Input) -> String {
     }
 }
 
+/// How many groups of an input the ledger has fingerprints of.
+pub(super) fn groups(job: &mut Job, input: &Input) -> Result<u64, ExactError> {
+    job.count(&format!(
+        "select count(*) from {}.fingerprints where model = {} and probe = {}",
+        ledger::schema(&job.model.relation),
+        job.id(),
+        quote_literal(&input.id)
+    ))
+}
+
 /// Stores fingerprints: of the groups in `delta`, or of all.
 pub(crate) fn record(job: &mut Job, input: &Input, now: &str, delta: Option<&str>) -> Result<(), ExactError> {
     let schema = ledger::schema(&job.model.relation);
