@@ -42,7 +42,7 @@ trait Rows {
 pub(super) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     let relation = &task.node.relation;
     if task.node.config.text("delimiter") == Some("") {
-        return Err(Diagnostic::error("HW0208", format!("the delimiter of the seed `{}` is empty", task.node.name))
+        return Err(Diagnostic::error("HW0424", format!("the delimiter of the seed `{}` is empty", task.node.name))
             .help("set `delimiter` to the character between the values, such as \";\"")
             .into());
     }
