@@ -87,22 +87,29 @@ impl Node {
     pub fn scans(&self) -> Vec<usize> {
         match self {
             Self::Scan(index) => vec![*index],
-            Self::Constant { .. } => Vec::new(),
+            _ => self.inputs().into_iter().flat_map(Self::scans).collect(),
+        }
+    }
+
+    /// The relations right below.
+    pub fn inputs(&self) -> Vec<&Self> {
+        match self {
+            Self::Scan(_) | Self::Constant { .. } => Vec::new(),
             Self::Filter { input, .. }
             | Self::Project { input, .. }
             | Self::Expand { input, .. }
             | Self::Group { input, .. }
             | Self::Distinct { input, .. }
-            | Self::Window { input, .. } => input.scans(),
-            Self::Join { left, right, .. } => [left.scans(), right.scans()].concat(),
-            Self::Depend { input, on, .. } => [input.scans(), on.scans()].concat(),
-            Self::Recursive { seed, step, .. } => [seed.scans(), step.scans()].concat(),
-            Self::Set { branches, .. } => branches.iter().flat_map(|(branch, _)| branch.scans()).collect(),
-            Self::Opaque { inputs, .. } => inputs.iter().flat_map(Self::scans).collect(),
+            | Self::Window { input, .. } => vec![input],
+            Self::Join { left, right, .. } => vec![left, right],
+            Self::Depend { input, on, .. } => vec![input, on],
+            Self::Recursive { seed, step, .. } => vec![seed, step],
+            Self::Set { branches, .. } => branches.iter().map(|(branch, _)| branch).collect(),
+            Self::Opaque { inputs, .. } => inputs.iter().collect(),
         }
     }
 
-    /// The relations right below.
+    /// The same, to be changed.
     pub fn inputs_mut(&mut self) -> Vec<&mut Self> {
         match self {
             Self::Scan(_) | Self::Constant { .. } => Vec::new(),

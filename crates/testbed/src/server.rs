@@ -33,6 +33,8 @@ const SETTINGS: &[&str] = &[
     "shared_buffers=64MB",
     "max_wal_size=256MB",
     "jit=off",
+    // Whoever reads the log of a server wants the lines of one test.
+    "log_line_prefix=%d|",
 ];
 /// What the shell runs: program, folder.
 const WATCH: &str =

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::nodes;
 use crate::arguments::{GlobalArguments, LogLevel, OutputArguments, SelectionArguments};
-use crate::exit::{Exit, Outcome};
+use crate::exit::Outcome;
 use crate::project;
 use crate::ui::Ui;
 use crate::ui::words::count;
@@ -35,7 +35,7 @@ pub struct Arguments {
 /// When nothing could be compiled.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, ui)?;
-    let mut options = nodes::plain_options(Command::Compile, global);
+    let mut options = nodes::plain_options(Command::Compile, global, &session)?;
     options.selection = project::selection(&arguments.selection, &session)?;
     options.deferral = project::deferral(&arguments.selection, &options.selection, &session)?;
     options.inline.clone_from(&arguments.inline);
@@ -70,7 +70,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
             &format!("compiled {} into {}", count(compiled, "node"), folder.display()),
         );
     }
-    Ok(if results.succeeded(false) { Exit::Ok } else { Exit::Failed })
+    Ok(nodes::exit_of_asking(&results))
 }
 
 /// The nodes themselves, without the tests that came along.

@@ -52,9 +52,8 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
             .into());
     }
     let session = nodes::open(global, ui)?;
-    let mut exit = Exit::Ok;
     if !arguments.no_compile {
-        let mut options: RunOptions = nodes::plain_options(Command::Compile, global);
+        let mut options: RunOptions = nodes::plain_options(Command::Compile, global, &session)?;
         options.selection = project::selection(&arguments.selection, &session)?;
         options.deferral = project::deferral(&arguments.selection, &options.selection, &session)?;
         let results = run::execute(&session, &options, &|_| {})?;
@@ -62,7 +61,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
             ui.problem(problem);
         }
         if !results.succeeded(false) {
-            exit = Exit::Failed;
+            return Ok(nodes::exit_of_asking(&results));
         }
     }
     let folder = &session.project.target_path;
@@ -74,7 +73,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     if ui.answers_json() {
         ui.answer_json(&json!({ "catalog": path }))?;
     }
-    Ok(exit)
+    Ok(Exit::Ok)
 }
 
 fn catalog(session: &Session, empty: bool) -> Result<Value, Diagnostic> {

@@ -64,7 +64,7 @@ fn reference(command: &clap::Command) -> String {
          | exit code | meaning |\n| --- | --- |\n\
          | 0 | all is well |\n\
          | 1 | a node failed, or a table differs from its rebuild |\n\
-         | 2 | could not run: command line, project, profile, selection, database |\n\
+         | 2 | could not run: command line, project, profile, selection, database; or compile, show or docs generate met an error |\n\
          | 3 | a defect of Highwater itself |\n\n\
          Answers go to standard output, everything else to standard error; with `--log-format json` the log lines are answers.\n\
          Every command has `--output json`.\n",

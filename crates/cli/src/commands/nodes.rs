@@ -185,16 +185,26 @@ pub fn options(
     options.threads = global.threads.map(usize::from);
     options.write_json = !global.no_write_json;
     options.arguments = recorded_arguments(command, Some(arguments), global);
+    options.warned = Warnings::of(global, session)?.of_templates();
     Ok(options)
 }
 
 /// The options of a command that has no flags of its own for running.
-pub fn plain_options(command: Command, global: &GlobalArguments) -> RunOptions {
+///
+/// # Errors
+/// When the options on warnings are not readable.
+pub fn plain_options(command: Command, global: &GlobalArguments, session: &Session) -> Result<RunOptions, Diagnostic> {
     let mut options = RunOptions::new(command);
     options.threads = global.threads.map(usize::from);
     options.write_json = !global.no_write_json;
     options.arguments = recorded_arguments(command, None, global);
-    options
+    options.warned = Warnings::of(global, session)?.of_templates();
+    Ok(options)
+}
+
+/// The exit of a command that asks, and builds nothing: an error ends it, as in dbt.
+pub fn exit_of_asking(results: &RunResults) -> Exit {
+    if results.succeeded(false) { Exit::Ok } else { Exit::CouldNotRun }
 }
 
 /// The command line as artifacts record it.
@@ -246,7 +256,11 @@ pub fn execute(session: &Session, options: &RunOptions, warnings: &Warnings, ui:
         }
     }
     let refused = results.diagnostics.iter().any(|problem| warnings.fate(problem) == Fate::Error);
-    Ok(if results.succeeded(warnings.fail_tests()) && !refused { Exit::Ok } else { Exit::Failed })
+    Ok(match refused {
+        true if results.results.is_empty() => Exit::CouldNotRun,
+        false if results.succeeded(warnings.fail_tests()) => Exit::Ok,
+        _ => Exit::Failed,
+    })
 }
 
 fn answer(session: &Session, summary: &Summary, results: &RunResults) -> Value {

@@ -38,7 +38,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     // The variables of the first time count, unless others are given now.
     let global = earlier.global(global);
     let session = nodes::open(&global, ui)?;
-    let mut options: RunOptions = nodes::plain_options(command, &global);
+    let mut options: RunOptions = nodes::plain_options(command, &global, &session)?;
     let warnings = Warnings::of(&global, &session)?;
     options.selection.only = Some(earlier.unfinished(warnings.fail_tests()));
     options.selection.state = Some(std::sync::Arc::new(PreviousState::default()));

@@ -31,7 +31,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let given = project::mapping("--args", &arguments.args)?;
     let session = nodes::open(global, ui)?;
     let ui = ui.for_session(&session);
-    let mut options = nodes::plain_options(Command::RunOperation, global);
+    let mut options = nodes::plain_options(Command::RunOperation, global, &session)?;
     options.arguments.insert("macro".to_owned(), arguments.name.as_str().into());
     options.arguments.insert("args".to_owned(), given.clone().into_iter().collect());
     let reporter = Reporter::new(&ui, &session.manifest);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::nodes;
 use crate::arguments::{GlobalArguments, OutputArguments, SelectionArguments};
-use crate::exit::{Exit, Outcome};
+use crate::exit::Outcome;
 use crate::project;
 use crate::ui::words::strong;
 use crate::ui::{Ui, table};
@@ -37,7 +37,7 @@ pub struct Arguments {
 /// When nothing could be run.
 pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outcome {
     let session = nodes::open(global, ui)?;
-    let mut options = nodes::plain_options(Command::Show, global);
+    let mut options = nodes::plain_options(Command::Show, global, &session)?;
     options.selection = project::selection(&arguments.selection, &session)?;
     options.deferral = project::deferral(&arguments.selection, &options.selection, &session)?;
     options.selection.select.extend(arguments.models.iter().cloned());
@@ -81,7 +81,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
             }
         }
     }
-    Ok(if results.succeeded(false) { Exit::Ok } else { Exit::Failed })
+    Ok(nodes::exit_of_asking(&results))
 }
 
 /// The rows in the shape `dbt show --output json` has.

@@ -53,7 +53,7 @@ pub fn execute(arguments: &Arguments, global: &GlobalArguments, ui: &Ui) -> Outc
     let Action::Freshness = arguments.action;
     let session = nodes::open(global, ui)?;
     let ui = ui.for_session(&session);
-    let mut options = nodes::plain_options(Command::Freshness, global);
+    let mut options = nodes::plain_options(Command::Freshness, global, &session)?;
     options.selection = project::selection(&arguments.selection, &session)?;
     let clock = Instant::now();
     let results = run::source_freshness(&session, &options, &|event| tell(&ui, &event))?;

@@ -2,6 +2,7 @@
 //!
 //! dbt names warnings by its own events. Here they go by code, and dbt's names stand for the codes that say the same.
 
+use highwater::context::Warned;
 use highwater::diagnostics::Diagnostic;
 use highwater::session::Session;
 use indexmap::IndexMap;
@@ -25,6 +26,9 @@ const NAMES: [(&str, &str); 10] = [
 ];
 /// A test that warns.
 const TEST: &str = "LogTestResult";
+
+/// The warnings of templates.
+const TEMPLATES: [&str; 2] = ["JinjaLogWarning", "SnapshotTimestampWarning"];
 
 /// What becomes of a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +101,16 @@ impl Warnings {
     /// Whether tests that warn fail the command.
     pub fn fail_tests(&self) -> bool {
         self.of_names(|name| name == TEST) == Fate::Error
+    }
+
+    /// What becomes of the warnings that templates give, as far as they are not just said.
+    pub fn of_templates(&self) -> IndexMap<&'static str, Warned> {
+        let fates = TEMPLATES.into_iter().filter_map(|name| match self.of_names(|other| other == name) {
+            Fate::Error => Some((name, Warned::Error)),
+            Fate::Silent => Some((name, Warned::Silent)),
+            Fate::Said => None,
+        });
+        fates.collect()
     }
 
     fn of_names(&self, is_it: impl Fn(&str) -> bool) -> Fate {

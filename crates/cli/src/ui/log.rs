@@ -49,7 +49,7 @@ impl Message<'_> {
         })
     }
 
-    /// `10:02:03.123456 [info ] [Thread-1  ]: `
+    /// `10:02:03.123456 [info ] [Thread-1 (]: `, cut as dbt cuts it
     pub fn prefix(&self) -> String {
         let clock = Zoned::now().strftime("%H:%M:%S.%6f").to_string();
         format!("{clock} [{:<5}] [{:<10.10}]: ", level_word(self.level), thread_name())
@@ -127,7 +127,7 @@ pub fn level_word(level: LogLevel) -> &'static str {
     }
 }
 
-/// `MainThread`, `Thread-1`
+/// `MainThread`, `Thread-1 (worker)`
 fn thread_name() -> String {
     let current = std::thread::current();
     match current.name() {

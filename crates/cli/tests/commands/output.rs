@@ -177,7 +177,7 @@ fn a_project_keeps_its_log() {
     let log = read("logs/dbt.log");
     // Everything is there, statements too, whatever is shown.
     for words in
-        ["[info ] [MainThread]: Running with hw=", "1 of 4 START", "[debug] [Thread-1  ]: On model.", "[HW0404]"]
+        ["[info ] [MainThread]: Running with hw=", "1 of 4 START", "[debug] [Thread-1 (]: On model.", "[HW0404]"]
     {
         assert!(log.contains(words), "{words} is missing in:\n{log}");
     }
@@ -224,4 +224,53 @@ fn warnings_of_templates_are_errors_where_warnings_are() {
     let output = project.command(&["run"]).env("DBT_WARN_ERROR", "1").output().expect("hw starts");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(project.output(&["--warn-error", "run", "--no-warn-error"]).status.code(), Some(0));
+    // By dbt's name of it, in every direction.
+    let with = |options: &str| {
+        let output = project.output(&["run", "--warn-error-options", options]);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).contains("be careful"))
+    };
+    assert_eq!(with("{error: [JinjaLogWarning]}"), (Some(1), true));
+    assert_eq!(with("{error: all}"), (Some(1), true));
+    assert_eq!(with("{error: [LogTestResult]}"), (Some(0), true));
+    assert_eq!(with("{error: all, warn: [JinjaLogWarning]}"), (Some(0), true));
+    assert_eq!(with("{silence: [JinjaLogWarning]}"), (Some(0), false));
+}
+
+#[test]
+fn exit_codes_are_those_of_dbt() {
+    let project = TestProject::new(
+        "=== models/good.sql\nselect 1 as id\n\
+         === models/raises.sql\n{% if execute %}{{ exceptions.raise_compiler_error('no') }}{% endif %}select 1 as id\n\
+         === models/refused.sql\nselect * from nowhere\n\
+         === macros/m.sql\n{% macro raises() %}{{ exceptions.raise_compiler_error('no') }}{% endmacro %}\n",
+    );
+    for (arguments, code) in [
+        ("compile --select raises", 2),
+        ("compile --select good refused", 0),
+        ("compile --inline {{nope()}}", 2),
+        ("show --select raises", 2),
+        ("show --select refused", 2),
+        ("docs generate --select raises", 2),
+        ("run --select raises", 1),
+        ("run --select refused", 1),
+        ("build --select raises", 1),
+        ("run --select no_such_thing", 0),
+        ("run --select no_such_thing --warn-error", 2),
+        ("run-operation raises", 1),
+        ("run --no-such-flag", 2),
+    ] {
+        let words: Vec<&str> = arguments.split(' ').collect();
+        let output = project.output(&words);
+        assert_eq!(output.status.code(), Some(code), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(!project.path("target/catalog.json").exists());
+}
+
+#[test]
+fn results_name_threads_as_dbt_does() {
+    let project = TestProject::new("=== models/a.sql\nselect 1 as id\n");
+    project.ok(&["run"]);
+    let written = std::fs::read_to_string(project.path("target/run_results.json")).expect("an artifact");
+    let results: Value = serde_json::from_str(&written).expect("JSON");
+    assert_eq!(results["results"][0]["thread_id"], "Thread-1 (worker)");
 }

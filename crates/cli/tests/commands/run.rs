@@ -179,7 +179,12 @@ fn statements_of_templates_are_told_to_those_who_debug() {
 ",
     );
     let told = project.hw(&["run", "--debug"]);
-    assert!(told.contains("On model.shop.a: select 41 + 1") && told.contains("'Thread-1' as thread"), "{told}");
+    assert!(
+        told.contains("On model.shop.a: /* {\"app\": \"dbt\", ")
+            && told.contains(" */\nselect 41 + 1")
+            && told.contains("'Thread-1 (worker)' as thread"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub(super) fn manifest(session: &Session) -> Value {
     let digest = Md5::digest(project.name.as_bytes());
     let project_id: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let now = now();
+    let [database, schema, identifier] = project.bare().0.map(|bare| !bare);
+    let column = project.main.quoting.get("column").and_then(Value::as_bool);
     json!({
         "dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json",
         "dbt_version": DBT_VERSION,
@@ -27,7 +29,7 @@ pub(super) fn manifest(session: &Session) -> Value {
         "user_id": null,
         "send_anonymous_usage_stats": false,
         "adapter_type": session.manifest.adapter_type,
-        "quoting": {"database": true, "schema": true, "identifier": true, "column": null},
+        "quoting": {"database": database, "schema": schema, "identifier": identifier, "column": column},
         "run_started_at": now,
     })
 }

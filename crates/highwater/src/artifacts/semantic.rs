@@ -74,7 +74,8 @@ fn meta(config: &crate::manifest::Config) -> Value {
 
 fn configuration(manifest: &Manifest) -> Value {
     let legacy = manifest.nodes.values().find(|node| node.can_be_read() && node.plain_name() == SPINE);
-    let legacy = legacy.map(|node| json!({"location": node.relation.sql(), "column_name": "date_day", "grain": "day"}));
+    let legacy = legacy
+        .map(|node| json!({"location": node.relation.written(node.bare), "column_name": "date_day", "grain": "day"}));
     let spines = manifest.nodes.values().filter(|node| node.is_spine()).filter_map(|node| spine(node));
     let [major, minor, patch] = INTERFACE;
     json!({
@@ -93,7 +94,7 @@ fn spine(node: &Node) -> Option<Value> {
     Some(json!({
         "node_relation": {
             "alias": node.relation.identifier, "schema_name": node.relation.schema, "database": node.relation.database,
-            "relation_name": node.relation.sql(),
+            "relation_name": node.relation.written(node.bare),
         },
         "primary_column": {"name": name, "time_granularity": column.and_then(|column| column.granularity.clone())},
         "custom_granularities": custom,

@@ -38,7 +38,7 @@ fn result(result: &FreshnessResult) -> Value {
         },
         "adapter_response": {},
         "timing": result.timing,
-        "thread_id": "Thread-1",
+        "thread_id": "Thread-1 (worker)",
         "execution_time": result.execution_time,
     })
 }

@@ -18,7 +18,7 @@ use super::relation::RelationValue;
 use super::scene::{Frame, Running, Transaction, lock};
 use super::statement::response;
 use super::table::TableValue;
-use crate::engine::{Column, Connection, EngineError, Table, ddl, quote_identifier};
+use crate::engine::{Column, Connection, EngineError, Relation, RelationKind, Table, ddl, folded, quote_identifier};
 use crate::manifest::Config;
 use crate::run::longer_text;
 
@@ -174,12 +174,7 @@ impl Adapter {
             "list_relations" | "list_relations_without_caching" => {
                 let (database, schema) = self.place(arguments)?;
                 let found = running.on_connection(|connection| connection.relations(&database, &schema))?;
-                list(
-                    found
-                        .iter()
-                        .map(|(relation, kind)| RelationValue::of(relation, Some(*kind)).into_value())
-                        .collect(),
-                )
+                list(found.iter().map(|(relation, kind)| self.known(relation, *kind)).collect())
             }
             "list_schemas" => list(schemas(running, &self.place(arguments)?.0)?.into_iter().map(Value::from).collect()),
             "check_schema_exists" => {
@@ -340,10 +335,18 @@ impl Adapter {
             return Ok(none());
         };
         let ddl = ddl(&self.0.scene.project.target.adapter);
-        let wanted = ddl.known_by(identifier);
-        let found = running.on_connection(|connection| connection.relations(database, schema))?;
+        // As in dbt: where names are written without quotes, any spelling finds them.
+        let place = Relation::new(database, schema, identifier);
+        let place = folded(&self.0.scene.project.target.adapter, place, self.0.scene.project.bare());
+        let wanted = ddl.known_by(&place.identifier);
+        let found = running.on_connection(|connection| connection.relations(&place.database, &place.schema))?;
         let found = found.iter().find(|(relation, _)| ddl.known_by(&relation.identifier) == wanted);
-        Ok(found.map_or_else(none, |(relation, kind)| RelationValue::of(relation, Some(*kind)).into_value()))
+        Ok(found.map_or_else(none, |(relation, kind)| self.known(relation, *kind)))
+    }
+
+    /// A relation of the database as templates have it.
+    fn known(&self, relation: &Relation, kind: RelationKind) -> Value {
+        RelationValue::of(relation, Some(kind)).bare(self.0.scene.project.bare()).into_value()
     }
 
     /// Makes columns of text longer where the other relation's are. Text without a length fits everywhere.
@@ -446,7 +449,7 @@ impl Object for Adapter {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str()? {
-            "Relation" => Some(Value::from_object(super::relation::RelationClass)),
+            "Relation" => Some(Value::from_object(super::relation::RelationClass(self.0.scene.project.bare()))),
             "Column" => Some(Value::from_object(column::ColumnClass)),
             "config" => Some(config(&self.0)),
             _ => None,

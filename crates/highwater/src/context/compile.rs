@@ -39,6 +39,17 @@ pub struct Flags {
     pub which: String,
     /// The command's arguments as artifacts record them.
     pub arguments: serde_json::Map<String, serde_json::Value>,
+    /// What becomes of the warnings that templates give, by dbt's names of them; those without a name here are said.
+    pub warned: IndexMap<&'static str, Warned>,
+}
+
+/// What becomes of a warning that a template gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warned {
+    /// It ends the template.
+    Error,
+    /// It is not said.
+    Silent,
 }
 
 /// SQL, ready to run.
@@ -395,22 +406,26 @@ impl Compiler {
         rendered.map_err(|error| self.explain_text(&error, &scene, file, text))
     }
 
-    /// Renders a project's query comment, which stands in the body of a macro for dbt: `return()` may end it, and it
-    /// knows `connection_name` and `node`.
+    /// Renders a text of dbt_project.yml that is the body of a macro: `return()` may end it.
     ///
     /// # Errors
     /// The text does not parse, or raises.
-    pub fn render_comment(&self, node: &Node, connection: &SharedConnection, text: &str) -> Result<String, Diagnostic> {
+    pub(super) fn render_returned(
+        &self,
+        connection: &SharedConnection,
+        text: &str,
+        names: &[(&str, Value)],
+    ) -> Result<String, Diagnostic> {
         let file = "dbt_project.yml";
-        let names = [
-            ("connection_name", Value::from(node.unique_id.as_str())),
-            ("node", Value::clone(&describe::lazy_model(node, None, None))),
-        ];
-        let (scene, rendered) = self.attempt(Some(node), connection, &self.project.name, file, text, &names);
+        let (scene, rendered) = self.attempt(None, connection, &self.project.name, file, text, names);
         rendered.or_else(|error| match error.returned() {
             Some(value) => Ok(value.to_string()),
             None => Err(self.explain_text(&error, &scene, file, text)),
         })
+    }
+
+    pub(super) fn project(&self) -> &Project {
+        &self.project
     }
 
     fn attempt(
@@ -459,7 +474,7 @@ impl Compiler {
                 name: node.unique_id.clone(),
                 model: Some(describe::lazy_model(node, setting.batch, setting.compiled)),
                 config: node.config.clone(),
-                this: Some(RelationValue::of(&node.relation, None)),
+                this: Some(RelationValue::of(&node.relation, None).bare(node.bare)),
             },
         );
         let restricted = setting.node.filter(|node| node.resource_type != ResourceType::Operation);

@@ -6,9 +6,9 @@ use highwater_jinja::value::{Object, ObjectRepr};
 use highwater_jinja::{Arguments, Error, Value};
 use minijinja::State;
 
-use super::Message;
 use super::fault::Fault;
 use super::scene::Frame;
+use super::{Message, Warned};
 
 /// The value of `exceptions`.
 pub(crate) fn value(frame: &Frame) -> Value {
@@ -19,21 +19,20 @@ pub(crate) fn value(frame: &Frame) -> Value {
 struct Exceptions(Frame);
 
 impl Exceptions {
-    /// Whether the command takes warnings for errors.
-    fn are_errors(&self) -> bool {
-        let flag = |running: &super::scene::Running| running.flags.arguments.get("warn_error") == Some(&true.into());
-        self.0.scene.running().is_some_and(flag)
+    /// Warns, as the command wants it of warnings with this name of dbt's. A warning taken for an error ends the template, as in dbt.
+    fn warn(&self, name: &str, text: &str) -> Result<Option<Value>, Error> {
+        match self.0.scene.running().and_then(|running| running.flags.warned.get(name)) {
+            Some(Warned::Error) => return Err(Error::raised(text)),
+            Some(Warned::Silent) => {}
+            None => self.0.scene.say(Message::Warning, text),
+        }
+        Ok(Some(Value::from("")))
     }
 
     fn method(&self, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
         let text = |index: usize, key: &str| arguments.get(index, key).map(ToString::to_string).unwrap_or_default();
         Err(match name {
-            // As dbt has it, such a warning taken for an error ends the template.
-            "warn" if self.are_errors() => Error::raised(text(0, "msg")),
-            "warn" => {
-                self.0.scene.say(Message::Warning, &text(0, "msg"));
-                return Ok(Some(Value::from("")));
-            }
+            "warn" => return self.warn("JinjaLogWarning", &text(0, "msg")),
             "warn_snapshot_timestamp_data_types" => {
                 let warning = format!(
                     "the clock of {} is {}, and its updated_at is {}: comparing the two converts one of them",
@@ -41,8 +40,7 @@ impl Exceptions {
                     text(0, "snapshot_time_data_type"),
                     text(1, "updated_at_data_type")
                 );
-                self.0.scene.say(Message::Warning, &warning);
-                return Ok(Some(Value::from("")));
+                return self.warn("SnapshotTimestampWarning", &warning);
             }
             "warn_once" => return Ok(Some(Value::from(""))),
             "raise_compiler_error"

@@ -5,6 +5,7 @@
 //! | `library.rs` | every macro of every package and our own, found by name |
 //! | `parse.rs` | reading a node before anything runs: which refs, sources, configuration |
 //! | `compile.rs` | from a node to the SQL that runs |
+//! | `comment.rs` | the comment of statements |
 //! | `ephemeral.rs` | ephemeral parents put in front of a query |
 //! | `query_map.rs` | from a byte of compiled SQL back to the template |
 //! | `diagnose.rs` | database errors as diagnostics that point into templates |
@@ -23,6 +24,7 @@
 
 mod adapter;
 mod column;
+mod comment;
 mod compile;
 mod config;
 mod constraints;
@@ -53,11 +55,13 @@ use highwater_jinja::{Clock, Error, Options, UndefinedPolicy, Value};
 use jiff::Timestamp;
 use regex::Regex;
 
-pub use compile::{Compiled, Compiler, Flags, Materialized, SharedConnection};
+pub use comment::Purpose;
+pub use compile::{Compiled, Compiler, Flags, Materialized, SharedConnection, Warned};
 pub(crate) use describe::node_json;
 pub use library::{Macros, load_macros};
 pub use parse::{Captured, NameKind, ParseContext};
 pub use query_map::QueryMap;
+pub(crate) use reference::external_location;
 pub use scene::Messages;
 pub(crate) use variables::metadata_environment;
 

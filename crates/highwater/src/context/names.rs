@@ -16,7 +16,7 @@ use super::scene::{Frame, lock};
 use super::{describe, exceptions, functions, moment, reference, statement, variables};
 
 /// The version of dbt whose behaviour templates may rely on.
-const DBT_VERSION: &str = "1.11.0";
+pub(super) const DBT_VERSION: &str = "1.11.0";
 
 /// The value of a name.
 pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
@@ -43,7 +43,7 @@ pub(crate) fn lookup(frame: &Frame, name: &str) -> Option<Value> {
         "builtins" => builtins(frame),
         "adapter" => Value::from_object(Adapter::new(frame)),
         "api" => dict(vec![
-            (Value::from("Relation"), Value::from_object(RelationClass)),
+            (Value::from("Relation"), Value::from_object(RelationClass(project.bare()))),
             (Value::from("Column"), Value::from_object(ColumnClass)),
         ]),
         "execute" => Value::from(scene.running().is_some()),

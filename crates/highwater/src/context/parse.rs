@@ -143,7 +143,7 @@ impl ParseContext<'_> {
                 name: name.to_owned(),
                 model: Some(LazyModel::new(Box::new(move || from_json(&node_json(&described, None))))),
                 config: node.config.clone(),
-                this: Some(RelationValue::of(&node.relation, None)),
+                this: Some(RelationValue::of(&node.relation, None).bare(node.bare)),
             },
             mode: Mode::Parse(Mutex::default()),
             extras: Mutex::default(),

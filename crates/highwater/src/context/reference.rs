@@ -10,7 +10,7 @@ use super::relation::{CTE_PREFIX, RelationValue};
 use super::scene::{Frame, Running, lock};
 use super::unit_test::Mock;
 use super::window_condition;
-use crate::engine::{Relation, quote_identifier, quote_literal};
+use crate::engine::{Bare, Relation, quote_identifier, quote_literal};
 use crate::manifest::{ColumnProperties, Config, Manifest, Node, RefCall, ResourceType, SourceNode};
 use crate::project::suggest;
 
@@ -130,7 +130,7 @@ fn referred(frame: &Frame, running: &Running, call: &RefCall) -> Result<Relation
         return Ok(restricted(frame, RelationValue::cte(&cte_name(node)), running, &node.config, &node.columns));
     }
     let relation = deferred(running, node)?;
-    let relation = RelationValue::of(relation.as_ref().unwrap_or(&node.relation), None);
+    let relation = RelationValue::of(relation.as_ref().unwrap_or(&node.relation), None).bare(node.bare);
     Ok(restricted(frame, relation, running, &node.config, &node.columns))
 }
 
@@ -250,7 +250,7 @@ pub(crate) fn source_function(frame: &Frame) -> Value {
                 .help("reach it with DuckDB itself: `external_location` at the source, or `attach` in the profile")
                 .into());
         }
-        let mut relation = RelationValue::of(&found.relation, None);
+        let mut relation = RelationValue::of(&found.relation, None).bare(Bare::default().with(&found.quoting));
         if let Some(location) = external_location(found) {
             relation = relation.read_from(location);
         }
@@ -265,7 +265,7 @@ fn setting<'a>(source: &'a SourceNode, key: &str) -> Option<&'a str> {
 
 /// Where the rows of a source lie that is a file (`external_location` of dbt-duckdb): a name in quotes, or a function call.
 /// `{name}`, `{identifier}`, `{schema}` and everything in `meta` and in the configuration stand for themselves.
-fn external_location(source: &SourceNode) -> Option<String> {
+pub(crate) fn external_location(source: &SourceNode) -> Option<String> {
     let meta = source.config.get("meta").and_then(serde_json::Value::as_object);
     let mut location = setting(source, "external_location")?.to_owned();
     let own = [

@@ -8,7 +8,7 @@ use highwater_jinja::value::{DynObject, Enumerator, Object, ObjectRepr};
 use highwater_jinja::{Arguments, Error, ErrorKind, Value, dict};
 use minijinja::State;
 
-use crate::engine::{Relation, RelationKind, quote_identifier};
+use crate::engine::{Bare, Relation, RelationKind, quote_identifier};
 
 /// The prefix of the common table expression of an ephemeral model.
 pub(crate) const CTE_PREFIX: &str = "__dbt__cte__";
@@ -53,6 +53,12 @@ impl RelationValue {
         );
         value.kind = kind.map(|kind| kind_word(kind).to_owned());
         value
+    }
+
+    /// The same relation, with these parts of its name written without quotes.
+    pub(crate) fn bare(mut self, bare: Bare) -> Self {
+        self.quote = bare.0.map(|bare| !bare);
+        self
     }
 
     /// The common table expression of an ephemeral model; prints as its bare name.
@@ -304,9 +310,9 @@ impl Object for RelationValue {
     }
 }
 
-/// `api.Relation`: makes relations.
+/// `api.Relation`: makes relations, their names written as the project has them.
 #[derive(Debug)]
-pub(crate) struct RelationClass;
+pub(crate) struct RelationClass(pub(crate) Bare);
 
 impl Object for RelationClass {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -346,11 +352,14 @@ impl Object for RelationClass {
             arguments.text(1, "schema")?,
             arguments.text(2, "identifier")?,
         );
+        made = made.bare(self.0);
         made.kind = arguments.text(3, "type")?;
         if let Some(policy) = arguments.keyword.get("quote_policy") {
             for (index, name) in PARTS.iter().enumerate() {
                 let flag = policy.get_attr(name)?;
-                made.quote[index] = flag.is_undefined() || flag.is_true();
+                if !flag.is_undefined() && !flag.is_none() {
+                    made.quote[index] = flag.is_true();
+                }
             }
         }
         Ok(made.into_value())

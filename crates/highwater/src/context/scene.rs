@@ -153,7 +153,9 @@ impl Scene {
 
     /// Tells a statement to those who debug.
     pub(crate) fn tell_statement(&self, sql: &str) {
-        self.say(Message::Debug, &format!("On {}: {}", self.subject.name, sql.trim()));
+        let comment = self.running().and_then(|running| lock(&running.connection).comment().cloned());
+        let sql = comment.map_or_else(|| sql.trim().to_owned(), |comment| comment.on(sql.trim()));
+        self.say(Message::Debug, &format!("On {}: {sql}", self.subject.name));
     }
 
     /// Defines a name for this rendering only.

@@ -94,6 +94,13 @@ impl Diagnostic {
         Self { code, severity, title: title.into(), labels: Vec::new(), notes: Vec::new(), help: Vec::new() }
     }
 
+    /// The same, where it keeps nothing from running.
+    #[must_use]
+    pub fn as_warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
+
     /// Adds a place, as a byte range of `file`.
     #[must_use]
     pub fn at(mut self, file: &Arc<SourceFile>, start: usize, end: usize, message: impl Into<String>) -> Self {

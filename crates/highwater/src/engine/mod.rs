@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `duckdb/` | DuckDB, embedded |
 //! | `postgres/` | PostgreSQL, over its own protocol |
+//! | `comment.rs` | the comment that a session puts on what it sends |
 //! | `ddl/` | how each engine makes, renames and removes tables and views |
 //! | `error.rs` | what an engine answers when it cannot |
 //! | `quiet.rs` | whether anybody may have written a database since |
@@ -11,6 +12,7 @@
 //! | `relation.rs` | names of tables and views, quoted |
 //! | `table.rs` | query results small enough to show |
 
+mod comment;
 mod ddl;
 mod duckdb;
 mod error;
@@ -22,13 +24,14 @@ mod table;
 
 use highwater_sql::Dialect;
 
-pub use self::ddl::{Ddl, ddl};
+pub use self::comment::Comment;
+pub use self::ddl::{Ddl, ddl, folded};
 pub use self::duckdb::DuckDb;
 pub use self::postgres::{Mode as PostgresEncryption, Postgres, Settings as PostgresSettings, Tls as PostgresTls};
 pub use error::{Cause, EngineError, MissingColumn, Obstacle};
 pub(crate) use occupant::occupant;
 pub use quiet::Quiet;
-pub use relation::{Relation, RelationKind, Remarks, quote_identifier, quote_literal};
+pub use relation::{Bare, Relation, RelationKind, Remarks, quote_identifier, quote_literal};
 pub use table::{Cell, Column, Table};
 
 /// A place where data lives. Connections are independent sessions on it.
@@ -66,6 +69,12 @@ pub trait Engine: Send + Sync {
 
 /// One session. Statements run in the caller's thread.
 pub trait Connection: Send {
+    /// Puts a comment on every statement from now on but those that begin and end transactions.
+    fn set_comment(&mut self, comment: Option<Comment>);
+
+    /// The comment it puts on statements.
+    fn comment(&self) -> Option<&Comment>;
+
     /// Runs statements whose rows nobody wants (several may be separated by semicolons) and returns the rows the last one changed.
     ///
     /// # Errors

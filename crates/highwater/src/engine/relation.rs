@@ -15,6 +15,23 @@ pub struct Relation {
     pub identifier: String,
 }
 
+/// Which parts of a name are written without quotes (`quoting` of dbt): database, schema, identifier.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Bare(pub [bool; 3]);
+
+impl Bare {
+    /// With what a mapping such as `{identifier: false}` says besides.
+    #[must_use]
+    pub fn with(mut self, quoting: &serde_json::Value) -> Self {
+        for (bare, part) in self.0.iter_mut().zip(["database", "schema", "identifier"]) {
+            if let Some(quoted) = quoting.get(part).and_then(serde_json::Value::as_bool) {
+                *bare = !quoted;
+            }
+        }
+        self
+    }
+}
+
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -60,6 +77,12 @@ impl Relation {
     #[must_use]
     pub fn with_identifier(&self, identifier: impl Into<String>) -> Self {
         Self { identifier: identifier.into(), ..self.clone() }
+    }
+
+    /// For SQL, parts that are `bare` without quotes.
+    pub fn written(&self, bare: Bare) -> String {
+        let parts = [&self.database, &self.schema, &self.identifier].into_iter().zip(bare.0);
+        parts.map(|(part, bare)| if bare { part.clone() } else { quote_identifier(part) }).collect::<Vec<_>>().join(".")
     }
 
     /// Quoted for SQL, all three parts.

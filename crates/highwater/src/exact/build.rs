@@ -200,6 +200,9 @@ fn finish(
     mode: Mode,
 ) -> Result<Done, ExactError> {
     let Work { run, epoch, .. } = work;
+    if look.known.is_none() {
+        ledger::begin_anew(job)?;
+    }
     let scope = look.dirty.as_ref().filter(|_| mode == Mode::Incremental);
     let over_something = look.target.kind.is_some();
     let here = here(job, prepared, look)?;

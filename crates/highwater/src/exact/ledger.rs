@@ -333,6 +333,14 @@ pub(crate) fn forget(job: &mut Job, relation: &Relation) -> Result<(), ExactErro
     Ok(())
 }
 
+/// Takes away what is left of one of the same name, for a model that is not known: its partitions, and how far others had seen it. The numbers of its
+/// changes begin again, and would tell them nothing.
+pub(crate) fn begin_anew(job: &mut Job) -> Result<(), ExactError> {
+    let (ledger, model) = (schema(&job.model.relation), job.id());
+    job.execute(&format!("delete from {ledger}.partitions where model = {model}"))?;
+    job.execute(&format!("delete from {ledger}.inputs where parent = {model}")).map(drop)
+}
+
 /// Gives up a transaction that failed. What failed is what matters; a failed commit has no transaction left to roll back.
 pub(crate) fn rollback(job: &mut Job) {
     if let Err(error) = job.connection.rollback() {

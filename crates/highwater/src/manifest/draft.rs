@@ -136,7 +136,8 @@ fn of_file<'a>(project: &Project, package: &'a Package, file: &'a ProjectFile, k
         path,
         original_file_path: file.path.clone(),
         fqn,
-        raw_code: file.source.text.trim_end().to_owned(),
+        // As in dbt, without what is blank around it.
+        raw_code: file.source.text.trim().to_owned(),
         checksum: file.checksum.clone(),
     };
     let mut node = blank(project, package, parts);

@@ -56,10 +56,13 @@ pub(super) fn config(project: &Project, described: &Described, kind: ResourceTyp
     configured(project, described, kind, fqn).config
 }
 
-/// The same, and what was written of it.
+/// The same, and what was written of it, without what stands beside.
 fn configured(project: &Project, described: &Described, kind: ResourceType, fqn: &[String]) -> Configured {
     let package = project.package(&described.package).expect("properties belong to a package of the project");
     let mut layer = config_of(&described.yaml);
+    let configurer = Configurer::new(project);
+    let own = described.yaml.get("config").map(Yaml::json_map).unwrap_or_default();
+    let written = configurer.configure(package, kind, fqn, Some(&own), &Layer::new()).written;
     let (meta, tags) = (meta_of(&described.yaml), tags_of(&described.yaml));
     if !meta.is_empty() {
         layer.insert("meta".to_owned(), Value::Object(meta.into_iter().collect()));
@@ -67,7 +70,7 @@ fn configured(project: &Project, described: &Described, kind: ResourceType, fqn:
     if !tags.is_empty() {
         layer.insert("tags".to_owned(), tags.into());
     }
-    Configurer::new(project).configure(package, kind, fqn, Some(&layer), &Layer::new())
+    Configured { written, ..configurer.configure(package, kind, fqn, Some(&layer), &Layer::new()) }
 }
 
 fn exposure(
@@ -89,6 +92,10 @@ fn exposure(
             }
         }
     }
+    // Sources, then models, then metrics, as in dbt.
+    nodes.sort_by_key(|id| [id.starts_with("metric."), !id.starts_with("source.")]);
+    let mut tags = tags(&config);
+    tags.sort();
     let owner = yaml.get("owner").cloned().unwrap_or_else(Yaml::null);
     Exposure {
         unique_id: format!("exposure.{}.{}", described.package, described.name),
@@ -101,7 +108,7 @@ fn exposure(
         description: renderers.description(&described.package, &described.file, yaml, issues),
         owner: Owner { name: owner.text_of("name"), email: owner.text_of("email") },
         depends_on: Dependencies { macros: Vec::new(), nodes },
-        tags: tags(&config),
+        tags,
         config,
         unrendered_config: written,
         original_file_path: described.path.clone(),

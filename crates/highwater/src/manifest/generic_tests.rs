@@ -93,28 +93,30 @@ pub(super) struct Workshop<'a> {
 impl Workshop<'_> {
     /// The node of one entry of a list of tests.
     ///
+    /// A test that does not exist is warned of (`HW0205`): as in dbt it fails when it runs, and nothing else does.
+    ///
     /// # Errors
-    /// `HW0205` for a test that does not exist, `HW0206` for an entry that is none.
+    /// `HW0206` for an entry that is none.
     pub fn make<'p>(&self, site: &Site<'_, 'p>, entry: &Yaml, issues: &mut Issues) -> Option<Draft<'p>> {
-        let made = self.try_make(site, entry);
+        let made = self.try_make(site, entry, issues);
         issues.keep(made)
     }
 
-    fn try_make<'p>(&self, site: &Site<'_, 'p>, entry: &Yaml) -> Result<Draft<'p>, Diagnostic> {
+    fn try_make<'p>(&self, site: &Site<'_, 'p>, entry: &Yaml, issues: &mut Issues) -> Result<Draft<'p>, Diagnostic> {
         let written = Written::read(site, entry)?;
-        let macro_node = self
-            .macros
-            .generic_test(&site.package.name, written.namespace.as_deref(), &written.name)
-            .ok_or_else(|| self.unknown(site, entry, &written))?;
+        let defined = self.macros.generic_test(&site.package.name, written.namespace.as_deref(), &written.name);
+        if defined.is_none() {
+            issues.add(self.unknown(site, entry, &written));
+        }
         let named = Named::new(&site.tested, &written);
         let mut config = self.render_config(site, entry, &written)?;
         if named.short != named.full && !config.contains_key("alias") {
             config.insert("alias".to_owned(), named.short.clone().into());
         }
         let mut node = self.node(site, &written, &named, &config);
-        node.depends_on.macros.push(macro_node.unique_id.clone());
+        node.depends_on.macros.extend(defined.map(|found| found.unique_id.clone()));
         // The two commonest tests, ours: what they read is known without reading them.
-        let built_in = self.project.package(&macro_node.package_name).is_none();
+        let built_in = defined.is_some_and(|found| self.project.package(&found.package_name).is_none());
         let plain = built_in && ["unique", "not_null"].contains(&written.name.as_str());
         if plain {
             site.tested.note_in(&mut node);
@@ -191,7 +193,8 @@ impl Workshop<'_> {
             Some(namespace) => format!("{namespace}.{}", written.name),
             None => written.name.clone(),
         };
-        let error = error_at("HW0205", site.file, written.place(entry), format!("there is no generic test `{full}`"));
+        let title = format!("there is no generic test `{full}`: it will fail when it runs");
+        let error = error_at("HW0205", site.file, written.place(entry), title).as_warning();
         if let Some(namespace) =
             written.namespace.as_deref().filter(|namespace| self.project.package(namespace).is_none())
         {

@@ -45,7 +45,9 @@ impl Tests {
             self.not_null.iter().filter(|name| self.unique.contains(*name) || self.disabled_unique.contains(*name));
         let both: Vec<String> = both.cloned().collect();
         let any = if self.unique.is_empty() { &self.disabled_unique } else { &self.unique };
-        if both.is_empty() { any.iter().cloned().collect() } else { both }
+        let mut key = if both.is_empty() { any.iter().cloned().collect() } else { both };
+        key.sort();
+        key
     }
 }
 
@@ -61,7 +63,9 @@ fn constrained(node: &Node) -> Option<Vec<String>> {
     let is_key = |constraint: &&Value| constraint.get("type").and_then(Value::as_str) == Some("primary_key");
     if let Some(constraint) = node.constraints.iter().find(is_key) {
         let columns = constraint.get("columns").and_then(Value::as_array).cloned().unwrap_or_default();
-        return Some(columns.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+        let mut columns: Vec<String> = columns.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        columns.sort();
+        return Some(columns);
     }
     let column =
         node.columns.values().find(|column| column.constraints.iter().any(|constraint| is_key(&constraint)))?;

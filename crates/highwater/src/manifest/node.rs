@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Config;
-use crate::engine::Relation;
+use crate::engine::{Bare, Relation};
 
 /// What a node is, in dbt's words.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -161,6 +161,8 @@ pub struct Node {
     pub fqn: Vec<String>,
     /// Where it is built; for ephemeral models and analyses the place it would have.
     pub relation: Relation,
+    /// Which parts of that are written without quotes.
+    pub bare: Bare,
     /// Everything merged.
     pub config: Config,
     /// What was written, without defaults: dbt compares it between two states of a project.
@@ -253,6 +255,10 @@ pub struct SourceNode {
     pub name: String,
     /// Where it lies.
     pub relation: Relation,
+    /// `quoting` of the source under that of the table: in queries nothing else counts for its name.
+    pub quoting: Value,
+    /// Which parts of its name artifacts write without quotes: there the project's `quoting` counts, too.
+    pub bare: Bare,
     /// Configuration (`event_time`, `loaded_at_field`, `enabled`, meta).
     pub config: Config,
     /// `loaded_at_field`.

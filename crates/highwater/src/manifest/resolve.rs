@@ -284,7 +284,7 @@ pub(super) fn asking<'a>(origin: &'a Origin, node: &'a Node) -> Asking<'a> {
     }
 }
 
-/// Unique ids of what a node refers to, and the problems with that.
+/// Unique ids of what a node refers to, sources first as in dbt, and the problems with that.
 pub(super) fn follow(index: &Index<'_>, node: &Node, asking: &Asking<'_>) -> (Vec<String>, Vec<Diagnostic>) {
     let mut ids: Vec<String> = Vec::new();
     let mut problems = Vec::new();
@@ -293,15 +293,15 @@ pub(super) fn follow(index: &Index<'_>, node: &Node, asking: &Asking<'_>) -> (Ve
             ids.push(id);
         }
     };
-    for call in distinct(&node.refs) {
-        match index.reference(call, asking) {
-            Ok(found) => add(found.unique_id.clone()),
-            Err(problem) => problems.push(problem),
-        }
-    }
     for (source, table) in distinct(&node.sources) {
         match index.source(source, table, asking) {
             Ok(id) => add(id.to_owned()),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    for call in distinct(&node.refs) {
+        match index.reference(call, asking) {
+            Ok(found) => add(found.unique_id.clone()),
             Err(problem) => problems.push(problem),
         }
     }

@@ -160,7 +160,7 @@ fn semantic_model(
     let relation = nodes.first().and_then(|id| manifest.nodes.get(id)).map(|node| {
         json!({
             "alias": node.relation.identifier, "schema_name": node.relation.schema, "database": node.relation.database,
-            "relation_name": node.relation.sql(),
+            "relation_name": node.relation.written(node.bare),
         })
     });
     let written = yaml.json();

@@ -8,7 +8,7 @@ use super::docs::Renderers;
 use super::issues::Issues;
 use super::properties::{Described, columns, meta_of, tags_of};
 use super::{ResourceType, SourceNode};
-use crate::engine::Relation;
+use crate::engine::{Bare, Relation, folded};
 use crate::project::Project;
 use crate::project::yaml::{Yaml, error_at};
 
@@ -64,24 +64,37 @@ fn table<'a>(
     let source = &described.yaml;
     let package = project.package(&described.package).expect("properties belong to a package of the project");
     let fqn = described.fqn(&[&described.name, &name]);
-    let configured =
-        configurer.configure(package, ResourceType::Source, &fqn, Some(&layer(source, yaml)), &Layer::new());
+    let layer = layer(source, yaml);
+    let configured = configurer.configure(package, ResourceType::Source, &fqn, Some(&layer), &Layer::new());
     let config = configured.config;
     let target = &project.target;
+    let mut quoting = source.json_of("quoting");
+    if let (Some(quoting), own) = (quoting.as_object_mut(), yaml.get("quoting").map(Yaml::json_map).unwrap_or_default())
+    {
+        quoting.extend(own);
+    } else {
+        quoting = yaml.json_of("quoting");
+    }
     let relation = Relation::new(
         source.text_of("database").or_else(|| source.text_of("catalog")).unwrap_or_else(|| target.database.clone()),
         source.text_of("schema").unwrap_or_else(|| described.name.clone()),
         yaml.text_of("identifier").unwrap_or_else(|| name.clone()),
     );
+    let relation = folded(&target.adapter, relation, Bare::default().with(&quoting));
     let table_columns: Vec<&Yaml> = yaml.get("columns").map(Yaml::items).unwrap_or_default().iter().collect();
     SourceNode {
         unique_id: format!("source.{}.{}.{name}", described.package, described.name),
         package_name: described.package.clone(),
         source_name: described.name.clone(),
         relation,
+        bare: project.bare().with(&quoting),
+        quoting,
         loaded_at_field: config.text("loaded_at_field").map(str::to_owned),
         loaded_at_query: config.text("loaded_at_query").map(str::to_owned),
-        freshness: config.get("freshness").cloned().unwrap_or_default(),
+        freshness: match layer.get("freshness") {
+            Some(Value::Null) => Value::Null,
+            _ => config.get("freshness").cloned().unwrap_or_else(|| Value::Object(Map::new())),
+        },
         external: yaml.json_of("external"),
         unrendered_config: configured.written,
         place_as_written: described.place_as_written.clone(),
@@ -108,6 +121,8 @@ fn layer(source: &Yaml, table: &Yaml) -> Layer {
     layer.insert("meta".to_owned(), Value::Object(meta.into_iter().collect()));
     let mut tags = tags_of(source);
     tags.extend(tags_of(table));
+    tags.sort();
+    tags.dedup();
     layer.insert("tags".to_owned(), tags.into());
     layer.shift_remove("freshness");
     if let Some(freshness) = freshness(source, table) {
@@ -129,22 +144,34 @@ fn either<'a>(yaml: &'a Yaml, key: &str) -> Option<&'a Yaml> {
     outer.or_else(inner)
 }
 
-/// `freshness` of the source under that of the table; null when the table says null.
+/// `freshness` of the source under that of the table, each beside its `config:` and then inside it; null when the last word is null.
 fn freshness(source: &Yaml, table: &Yaml) -> Option<Value> {
-    let (base, own) = (either(source, "freshness"), either(table, "freshness"));
-    if own.is_some_and(Yaml::is_null) {
-        return Some(Value::Null);
+    let mut merged = Some(Map::new());
+    for yaml in [source, table] {
+        let inner = yaml.get("config").and_then(|config| config.entry("freshness"));
+        for said in [yaml.entry("freshness"), inner].into_iter().flatten() {
+            merged = match said.value.is_null() {
+                true => None,
+                false => Some(merge(merged.unwrap_or_default(), said.value.json_map())),
+            };
+        }
     }
-    let fields = |yaml: Option<&Yaml>| -> Map<String, Value> {
-        yaml.map(Yaml::json_map).unwrap_or_default().into_iter().filter(|(_, value)| !value.is_null()).collect()
-    };
-    let (base, own) = (fields(base), fields(own));
-    if base.is_empty() && own.is_empty() {
-        return None;
+    match merged {
+        None => Some(Value::Null),
+        Some(fields) if fields.values().all(Value::is_null) => None,
+        Some(fields) => Some(Value::Object(fields)),
     }
-    let mut merged = base;
-    merged.extend(own);
-    Some(Value::Object(merged))
+}
+
+/// Thresholds are merged field by field; one that is null is taken back.
+fn merge(mut base: Map<String, Value>, own: Layer) -> Map<String, Value> {
+    for (key, value) in own {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Object(below)), Value::Object(above)) => below.extend(above),
+            (_, value) => drop(base.insert(key, value)),
+        }
+    }
+    base
 }
 
 /// `loaded_at_field` or `loaded_at_query`; a table that says null takes the source's word back.

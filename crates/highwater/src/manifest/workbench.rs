@@ -20,6 +20,7 @@ use super::sources::{self, Table};
 use super::{Node, ResourceType, checks};
 use crate::context::{Captured, NameKind, ParseContext};
 use crate::diagnostics::Diagnostic;
+use crate::engine::folded;
 use crate::project::Project;
 use crate::project::yaml::Yaml;
 
@@ -296,6 +297,8 @@ fn place(parse: &ParseContext<'_>, node: &mut Node) -> Result<(), Diagnostic> {
             node.relation.schema = schema.to_owned();
         }
     }
+    node.bare = parse.project.bare();
+    node.relation = folded(&parse.project.target.adapter, std::mem::take(&mut node.relation), node.bare);
     Ok(())
 }
 

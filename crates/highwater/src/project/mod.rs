@@ -47,6 +47,7 @@ pub(crate) use target::postgres_refused;
 pub use target::{Place, Target};
 
 use crate::diagnostics::{Diagnostic, SourceFile};
+use crate::engine::Bare;
 
 /// What the command line and the environment say about which project to load, and how.
 #[derive(Debug, Clone, Default)]
@@ -72,6 +73,15 @@ pub struct LoadOptions {
     pub partial_parse: Option<bool>,
 }
 
+/// `query-comment`: what is said with every statement.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct QueryComment {
+    /// A template; empty where nothing is to be said, none where the project does not speak of it.
+    pub template: Option<String>,
+    /// Whether it stands behind the statement.
+    pub append: bool,
+}
+
 /// A project and everything around it. Its own `dbt_project.yml` and files are its main package, whose fields can be
 /// read straight from the project (`project.name`, `project.root`, `project.files`).
 #[derive(Debug, Clone)]
@@ -84,8 +94,8 @@ pub struct Project {
     pub profile: String,
     /// Variables of the command line.
     pub cli_vars: IndexMap<String, Value>,
-    /// `query-comment`; null when the project says nothing.
-    pub query_comment: Value,
+    /// `query-comment`
+    pub query_comment: QueryComment,
     /// `flags`.
     pub flags: IndexMap<String, Value>,
     /// The database.
@@ -114,6 +124,11 @@ impl Project {
     /// The project itself, then its packages.
     pub fn all_packages(&self) -> impl Iterator<Item = &Package> {
         std::iter::once(&self.main).chain(&self.packages)
+    }
+
+    /// Which parts of names are written without quotes: `quoting` of the project itself, whatever its packages say.
+    pub fn bare(&self) -> Bare {
+        Bare::default().with(&self.main.quoting)
     }
 
     /// A package by its position in [`Project::all_packages`].

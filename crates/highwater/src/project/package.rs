@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::render::Renderer;
 use super::yaml::{self, Entry, Node, Yaml};
-use super::{ConfigTrees, DispatchRule, Package, Paths, suggest};
+use super::{ConfigTrees, DispatchRule, Package, Paths, QueryComment, suggest};
 use crate::diagnostics::{Diagnostic, SourceFile};
 
 /// The name of the file.
@@ -69,7 +69,7 @@ pub(super) struct RawProject {
 
 /// What only the project itself has a use for.
 pub(super) struct Extras {
-    pub query_comment: Value,
+    pub query_comment: QueryComment,
     pub flags: IndexMap<String, Value>,
 }
 
@@ -133,8 +133,21 @@ pub(super) fn build(raw: &RawProject, root: &Path, renderer: &Renderer) -> Resul
         files: Vec::new(),
         project_file: Arc::clone(&raw.file),
     };
-    let extras = Extras { query_comment: yaml.json_of("query-comment"), flags: reader.mapping("flags") };
+    let extras = Extras { query_comment: query_comment(&yaml), flags: reader.mapping("flags") };
     if reader.errors.is_empty() { Ok((package, extras)) } else { Err(reader.errors) }
+}
+
+/// `query-comment`: a template, or `{comment, append}`; `job-label` is for an engine that we do not have.
+fn query_comment(yaml: &Yaml) -> QueryComment {
+    let Some(entry) = yaml.entry("query-comment") else { return QueryComment::default() };
+    let text = |value: &Value| Some(value.as_str().unwrap_or_default().to_owned());
+    match entry.value.json() {
+        Value::Object(map) => QueryComment {
+            template: map.get("comment").and_then(text),
+            append: map.get("append").and_then(Value::as_bool).unwrap_or(false),
+        },
+        other => QueryComment { template: text(&other), append: false },
+    }
 }
 
 /// Key paths whose Jinja is rendered later, when more is known.

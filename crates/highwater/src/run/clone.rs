@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::transaction::lock;
 use super::worker::Shared;
 use super::{Event, Level, RunOptions, RunResults, Status, execute, node, timing};
-use crate::context::SharedConnection;
+use crate::context::{Purpose, SharedConnection};
 use crate::diagnostics::Diagnostic;
 use crate::engine::Relation;
 use crate::manifest::Node;
@@ -61,8 +61,9 @@ pub(super) fn clone(
 fn one_node(shared: &Shared<'_>, connection: &SharedConnection, node: &Node) -> super::NodeResult {
     let clock = Instant::now();
     let started = timing::moment();
-    let mut result = node::blank(node, Status::Success, "Thread-1");
-    match view_on_earlier(shared, connection, node) {
+    let mut result = node::blank(node, Status::Success, "Thread-1 (worker)");
+    let made = shared.comment_on(connection, Purpose::Node(node)).map_err(Failure::from);
+    match made.and_then(|()| view_on_earlier(shared, connection, node)) {
         Ok(message) => result.message = Some(message.to_owned()),
         Err(failure) => node::fail(&mut result, node, failure.told()),
     }

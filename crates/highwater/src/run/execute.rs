@@ -156,9 +156,6 @@ fn run_selected(
         run_nodes(shared, connection, selected, threads, results);
         return Ok(());
     }
-    if let Some(node) = selected.iter().find_map(|id| shared.node(id)) {
-        super::worker::check_comment(shared, &connection, node)?;
-    }
     let schemas: BTreeSet<(String, String)> = selected
         .iter()
         .filter_map(|id| shared.node(id))
@@ -210,7 +207,7 @@ fn run_nodes(
             let (jobs, done) = (&jobs_of_workers, done_by_workers.clone());
             // The first worker takes over the session that is open already.
             let connection = (number == 1).then(|| connection.clone());
-            let name = format!("Thread-{number}");
+            let name = format!("Thread-{number} (worker)");
             let worker = std::thread::Builder::new().name(name.clone());
             let started = worker.spawn_scoped(scope, move || work(shared, connection, &name, jobs, &done));
             started.expect("a thread can be had, as for every spawn");

@@ -12,7 +12,8 @@ use super::failure::{self, Failure};
 use super::transaction::lock;
 use super::worker::Shared;
 use super::{Event, RunOptions, Timing, timing};
-use crate::context::SharedConnection;
+use crate::artifacts;
+use crate::context::{Purpose, SharedConnection};
 use crate::diagnostics::Diagnostic;
 use crate::engine::Cell;
 use crate::manifest::{SourceNode, select};
@@ -146,6 +147,8 @@ fn limit(source: &SourceNode, key: &str) -> Option<(i64, String)> {
 
 /// When the newest row was loaded; of an empty table that is infinitely long ago.
 fn newest(shared: &Shared<'_>, connection: &SharedConnection, source: &SourceNode) -> Result<Timestamp, Diagnostic> {
+    let described = artifacts::manifest_entry(&shared.session.manifest, &source.unique_id).unwrap_or_default();
+    shared.comment_on(connection, Purpose::Other(&source.unique_id, &highwater_jinja::from_json(&described)))?;
     let filter = source.freshness.get("filter").and_then(Value::as_str).filter(|filter| !filter.trim().is_empty());
     let relation = &source.relation;
     let query = match (&source.loaded_at_query, &source.loaded_at_field) {

@@ -13,7 +13,7 @@ use super::transaction::{in_transaction, lock};
 use super::worker::{Shared, Task};
 use super::{Event, node, timing};
 use crate::artifacts;
-use crate::context::{self, SharedConnection};
+use crate::context::{self, Purpose, SharedConnection};
 use crate::manifest::Config;
 use crate::project::Package;
 
@@ -95,6 +95,7 @@ pub(crate) fn run_hooks(task: &Task<'_>, moment: Moment, transaction: bool) -> R
             &hook.sql,
         )?;
         if !is_empty(&sql) {
+            task.tell(&sql);
             task.connection().execute(&sql).map_err(|error| hook_failed(moment, &sql, &error))?;
         }
     }
@@ -215,6 +216,7 @@ fn run_project_hook(
     let rendered = shared.compiler.render_with(None, connection, &package.name, file, text, names);
     let (compiled_at, compiled) = (timing::moment(), rendered.is_ok());
     let outcome = rendered.and_then(|sql| {
+        shared.comment_on(connection, Purpose::Connection("master"))?;
         if !is_empty(&sql) {
             in_transaction(connection, || Ok(lock(connection).execute(&sql)?)).map_err(Failure::told)?;
         }

@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::result::{NodeResult, Status};
 use super::worker::{Part, Shared, Task};
 use super::{Command, Event, Level, materialize, node};
-use crate::context::{SharedConnection, window_condition};
+use crate::context::{Purpose, SharedConnection, window_condition};
 use crate::diagnostics::Diagnostic;
 use crate::engine::RelationKind;
 use crate::manifest::{BatchSize, Node, ResourceType};
@@ -152,7 +152,12 @@ impl<'a> Run<'a> {
         std::thread::scope(|scope| {
             for _ in 1..threads {
                 // A session that the engine refuses leaves its share to the others.
-                scope.spawn(|| self.shared.connect().map(|own| work(&own)));
+                scope.spawn(|| {
+                    let own = self.shared.connect()?;
+                    self.shared.comment_on(&own, Purpose::Node(self.node))?;
+                    work(&own);
+                    Ok::<(), Failure>(())
+                });
             }
             work(connection);
         });
@@ -188,7 +193,7 @@ impl<'a> Run<'a> {
             last: index + 1 == self.windows.len(),
             incremental: index > 0 || self.incremental,
         };
-        let task = Task::new(shared, connection, node, Arc::clone(&compiled))?.of_batch(part);
+        let task = Task::new(shared, connection, node, Arc::clone(&compiled)).of_batch(part);
         let outcome =
             materialize::build(&task).map_err(|failure| failure.diagnostic(&shared.compiler, node, Some(&compiled)))?;
         shared.write_batch_sql("run", node, &label, &task.script());

@@ -63,6 +63,9 @@ pub(crate) use worker::output_path;
 
 use std::collections::HashMap;
 
+use indexmap::IndexMap;
+
+use crate::context::Warned;
 use crate::diagnostics::Diagnostic;
 use crate::exact::{ExactModel, PlannedModel, Surroundings};
 use crate::manifest::select::Selection;
@@ -150,6 +153,8 @@ pub struct RunOptions {
     pub write_json: bool,
     /// The command's arguments as artifacts record them.
     pub arguments: serde_json::Map<String, serde_json::Value>,
+    /// What becomes of the warnings that templates give, by dbt's names of them; those without a name here are said.
+    pub warned: IndexMap<&'static str, Warned>,
 }
 
 impl RunOptions {
@@ -173,6 +178,7 @@ impl RunOptions {
             deferral: None,
             write_json: true,
             arguments: serde_json::Map::new(),
+            warned: IndexMap::new(),
         }
     }
 }
@@ -199,7 +205,7 @@ pub fn run_operation(
     session: &Session,
     options: &RunOptions,
     name: &str,
-    arguments: &indexmap::IndexMap<String, serde_json::Value>,
+    arguments: &IndexMap<String, serde_json::Value>,
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<RunResults, Vec<Diagnostic>> {
     operation::run_operation(session, options, name, arguments, events)

@@ -10,7 +10,7 @@ use super::failure::{self, Failure};
 use super::result::{NodeResult, Status};
 use super::worker::{Outcome, Shared, Task};
 use super::{Command, audits, data_test, materialize, microbatch, timing, unit_test};
-use crate::context::{Compiled, SharedConnection};
+use crate::context::{Compiled, Purpose, SharedConnection};
 use crate::diagnostics::Diagnostic;
 use crate::engine::Table;
 use crate::manifest::{Node, ResourceType};
@@ -22,6 +22,10 @@ const SAMPLE: u32 = 10;
 pub(crate) fn run(shared: &Shared<'_>, connection: &SharedConnection, node: &Node, thread_id: &str) -> NodeResult {
     let (clock, started) = (Instant::now(), timing::moment());
     let mut result = blank(node, Status::Success, thread_id);
+    if let Err(diagnostic) = shared.comment_on(connection, Purpose::Node(node)) {
+        fail(&mut result, node, diagnostic);
+        return result;
+    }
     if microbatch::builds(shared.options.command) && microbatch::applies(shared, node) {
         // Each batch has a rendering of its own.
         microbatch::run(shared, connection, node, &mut result);
@@ -75,7 +79,7 @@ pub(crate) fn blank(node: &Node, status: Status, thread_id: &str) -> NodeResult 
         ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot => node.config.materialized() != "ephemeral",
         _ => false,
     };
-    let relation_name = has_relation.then(|| node.relation.sql());
+    let relation_name = has_relation.then(|| node.relation.written(node.bare));
     NodeResult { relation_name, ..blank_of(&node.unique_id, status, thread_id) }
 }
 
@@ -119,7 +123,7 @@ fn carry_out(
     if shared.options.command == Command::Compile {
         return Ok(());
     }
-    let task = Task::new(shared, connection, node, Arc::clone(compiled))?;
+    let task = Task::new(shared, connection, node, Arc::clone(compiled));
     let mut outcome = match (shared.options.command, node.resource_type) {
         (Command::Show, _) => {
             let sql = shown(&task)?;
@@ -132,7 +136,7 @@ fn carry_out(
             result.status = verdict.status;
             result.failures = Some(verdict.failures);
             if data_test::keeps_rows(node, shared.options.store_failures) {
-                result.relation_name = Some(node.relation.sql());
+                result.relation_name = Some(node.relation.written(node.bare));
             }
             verdict.outcome
         }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::failure::Failure;
 use super::worker::Shared;
 use super::{Event, NodeResult, RunOptions, RunResults, Status, execute, timing};
+use crate::context::Purpose;
 use crate::diagnostics::Diagnostic;
 use crate::session::Session;
 
@@ -24,6 +25,7 @@ pub(super) fn run_operation(
     let one = |diagnostic: Diagnostic| vec![diagnostic];
     let shared = Shared::new(session, options, events, &IndexSet::new()).map_err(one)?;
     let connection = shared.connect().map_err(Failure::told).map_err(one)?;
+    shared.comment_on(&connection, Purpose::Connection(&format!("macro_{name}"))).map_err(one)?;
     let outcome = shared.compiler.run_operation(&connection, name, arguments);
     shared.pass_on_messages();
     if let Err(problem) = &outcome

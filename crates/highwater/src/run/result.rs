@@ -86,7 +86,7 @@ pub struct NodeResult {
     pub failures: Option<u64>,
     /// Seconds.
     pub execution_time: f64,
-    /// `Thread-1`.
+    /// `Thread-1 (worker)`, as dbt's threads are called.
     pub thread_id: String,
     /// Phases.
     pub timing: Vec<Timing>,

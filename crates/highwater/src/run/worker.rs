@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::transaction::lock;
 use super::{Event, Level, RunOptions};
 use crate::artifacts;
-use crate::context::{Compiled, Compiler, Flags, Message, Messages, SharedConnection};
+use crate::context::{Compiled, Compiler, Flags, Message, Messages, Purpose, SharedConnection};
 use crate::diagnostics::Diagnostic;
 use crate::engine::{Connection, Ddl, Engine, RelationKind, Table};
 use crate::exact::{Functions, Scans};
@@ -65,6 +65,7 @@ impl<'a> Shared<'a> {
             sample: options.sample.map(|window| (window.start, window.end)),
             which: options.command.word().to_owned(),
             arguments: options.arguments.clone(),
+            warned: options.warned.clone(),
         };
         let said: Arc<Mutex<Vec<(Message, String)>>> = Arc::default();
         let keep = Arc::clone(&said);
@@ -128,7 +129,19 @@ impl<'a> Shared<'a> {
     /// # Errors
     /// When the engine refuses a further one.
     pub(crate) fn connect(&self) -> Result<SharedConnection, Failure> {
-        Ok(Arc::new(Mutex::new(self.engine.connect()?)))
+        let connection = Arc::new(Mutex::new(self.engine.connect()?));
+        self.comment_on(&connection, Purpose::Connection("master"))?;
+        Ok(connection)
+    }
+
+    /// Has a session say with its statements what they are for.
+    ///
+    /// # Errors
+    /// When the project's `query-comment` raises, or ends the comment itself.
+    pub(crate) fn comment_on(&self, connection: &SharedConnection, purpose: Purpose<'_>) -> Result<(), Diagnostic> {
+        let comment = self.compiler.comment(connection, purpose)?;
+        lock(connection).set_comment(comment);
+        Ok(())
     }
 
     /// The SQL of a node, rendered at the first call.
@@ -218,7 +231,6 @@ pub(crate) struct Task<'a> {
     pub(crate) compiled: Arc<Compiled>,
     /// For a batch of a microbatch model: which part of the whole it is.
     pub(crate) part: Option<Part>,
-    comment: Option<Comment>,
     script: RefCell<Vec<String>>,
 }
 
@@ -231,12 +243,6 @@ pub(crate) struct Part {
     pub(crate) last: bool,
     /// Whether it goes on from the table there is, even in a full refresh.
     pub(crate) incremental: bool,
-}
-
-/// `query-comment`: where it goes, and its text.
-struct Comment {
-    text: String,
-    append: bool,
 }
 
 /// What a node's work came to.
@@ -270,18 +276,14 @@ impl Outcome {
 }
 
 impl<'a> Task<'a> {
-    /// A task; renders the project's query comment for it.
-    ///
-    /// # Errors
-    /// When the comment's template raises.
+    /// A task.
     pub(crate) fn new(
         shared: &'a Shared<'a>,
         connection: &'a SharedConnection,
         node: &'a Node,
         compiled: Arc<Compiled>,
-    ) -> Result<Self, Diagnostic> {
-        let comment = comment(shared, connection, node)?;
-        Ok(Self { shared, connection, node, compiled, part: None, comment, script: RefCell::default() })
+    ) -> Self {
+        Self { shared, connection, node, compiled, part: None, script: RefCell::default() }
     }
 
     /// The same for one batch of a microbatch model.
@@ -304,8 +306,8 @@ impl<'a> Task<'a> {
     /// # Errors
     /// The engine's own message.
     pub(crate) fn aside(&self, sql: &str) -> Result<u64, Failure> {
-        let sql = self.commented(sql);
-        Ok(self.connection().execute(&sql)?)
+        self.tell(sql);
+        Ok(self.connection().execute(sql)?)
     }
 
     /// The session, for one statement.
@@ -318,9 +320,9 @@ impl<'a> Task<'a> {
     /// # Errors
     /// The engine's own message.
     pub(crate) fn execute(&self, sql: &str) -> Result<u64, Failure> {
-        let sql = self.commented(sql);
-        self.script.borrow_mut().push(sql.clone());
-        Ok(self.connection().execute(&sql)?)
+        self.tell(sql);
+        self.record(sql);
+        Ok(self.connection().execute(sql)?)
     }
 
     /// Makes a table from a query and keeps the statement's text for `target/run`. Returns the rows of the table.
@@ -328,9 +330,9 @@ impl<'a> Task<'a> {
     /// # Errors
     /// The engine's own message.
     pub(crate) fn create_as(&self, sql: &str) -> Result<u64, Failure> {
-        let sql = self.commented(sql);
-        self.script.borrow_mut().push(sql.clone());
-        Ok(self.connection().create_as(&sql)?)
+        self.tell(sql);
+        self.record(sql);
+        Ok(self.connection().create_as(sql)?)
     }
 
     /// Runs a query and keeps its text for `target/run`.
@@ -338,9 +340,9 @@ impl<'a> Task<'a> {
     /// # Errors
     /// The engine's own message.
     pub(crate) fn query(&self, sql: &str) -> Result<Table, Failure> {
-        let sql = self.commented(sql);
-        self.script.borrow_mut().push(sql.clone());
-        Ok(self.connection().query(&sql)?)
+        self.tell(sql);
+        self.record(sql);
+        Ok(self.connection().query(sql)?)
     }
 
     /// Keeps a text for `target/run` that others have run.
@@ -367,43 +369,9 @@ impl<'a> Task<'a> {
         script
     }
 
-    /// The statement with the project's comment; those who look for a fault are told of it.
-    fn commented(&self, sql: &str) -> String {
-        let sql = match &self.comment {
-            None => sql.to_owned(),
-            Some(Comment { text, append: false }) => format!("/* {text} */\n{sql}"),
-            Some(Comment { text, append: true }) => {
-                format!("{}\n/* {text} */;", sql.trim_end().trim_end_matches(';'))
-            }
-        };
-        (self.shared.events)(Event::Statement { unique_id: self.node.unique_id.clone(), sql: sql.clone() });
-        sql
+    /// Tells those who look for a fault of a statement, as it is sent.
+    pub(crate) fn tell(&self, sql: &str) {
+        let sql = self.connection().comment().map_or_else(|| sql.to_owned(), |comment| comment.on(sql));
+        (self.shared.events)(Event::Statement { unique_id: self.node.unique_id.clone(), sql });
     }
-}
-
-/// Refuses a comment that no statement could carry: one whose macro does not exist.
-///
-/// # Errors
-/// When the comment's template calls what is not there.
-pub(crate) fn check_comment(shared: &Shared<'_>, connection: &SharedConnection, node: &Node) -> Result<(), Diagnostic> {
-    comment(shared, connection, node).map(drop)
-}
-
-/// The query comment of a node, when the project asks for one; a text, or `{comment, append}`.
-fn comment(shared: &Shared<'_>, connection: &SharedConnection, node: &Node) -> Result<Option<Comment>, Diagnostic> {
-    let setting = &shared.session.project.query_comment;
-    let (template, append) = match setting.as_object() {
-        Some(map) => (
-            map.get("comment").and_then(serde_json::Value::as_str),
-            map.get("append").and_then(serde_json::Value::as_bool).unwrap_or(false),
-        ),
-        None => (setting.as_str(), false),
-    };
-    let Some(template) = template.filter(|template| !template.trim().is_empty()) else { return Ok(None) };
-    let text = shared.compiler.render_comment(node, connection, template)?;
-    if text.contains("*/") {
-        let title = "query-comment must not contain the end of a comment (`*/`)";
-        return Err(Diagnostic::error("HW0415", title).help("take it out of query-comment in dbt_project.yml"));
-    }
-    Ok(Some(Comment { text: text.trim().to_owned(), append }).filter(|comment| !comment.text.is_empty()))
 }

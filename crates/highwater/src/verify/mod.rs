@@ -101,23 +101,25 @@ pub(crate) fn recorded(
     }
     job.begin()?;
     let mut outcome = within(job, options, analyse, Some(run));
-    match &mut outcome {
-        Ok(verdict) => {
-            let kept = job.drop_temporary().and_then(|()| job.connection.commit().map_err(|error| job.error(error)));
-            if let Err(error) = kept {
+    if let Ok(verdict) = &mut outcome {
+        let kept = job.drop_temporary().and_then(|()| job.connection.commit().map_err(|error| job.error(error)));
+        match kept {
+            Err(error @ ExactError::Conflict { .. }) => outcome = Err(error),
+            Err(error) => {
                 verdict.notes.push(unkept(&error));
                 verdict.marked = 0;
             }
+            Ok(()) => {}
         }
-        Err(error) => {
-            ledger::rollback(job);
-            if let ExactError::Conflict { .. } = error {
-                // Somebody else wrote a verdict at the same time.
-                let note = unkept(error);
-                let mut verdict = verified(job, options, analyse)?;
-                verdict.notes.push(note);
-                return Ok(verdict);
-            }
+    }
+    if let Err(error) = &outcome {
+        ledger::rollback(job);
+        if let ExactError::Conflict { .. } = error {
+            // Somebody else wrote a verdict at the same time, or put another table in the place of one.
+            let note = unkept(error);
+            let mut verdict = verified(job, options, analyse)?;
+            verdict.notes.push(note);
+            return Ok(verdict);
         }
     }
     outcome

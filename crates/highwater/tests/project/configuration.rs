@@ -175,8 +175,8 @@ sources:
         format!("{}\n{}\n{}\n{:?}", orders.relation, orders.freshness, serde_json::json!(orders.config), orders.tags), @r#"
     "shop"."raw_dev"."ORDERS_V1"
     {"warn_after":{"count":1,"period":"day"},"error_after":{"count":2,"period":"day"}}
-    {"enabled":true,"event_time":"created_at","meta":{"a":1,"b":2},"tags":["src","hot"],"freshness":{"warn_after":{"count":1,"period":"day"},"error_after":{"count":2,"period":"day"}},"loaded_at_field":"loaded_at"}
-    ["src", "hot"]
+    {"enabled":true,"event_time":"created_at","meta":{"a":1,"b":2},"tags":["hot","src"],"freshness":{"warn_after":{"count":1,"period":"day"},"error_after":{"count":2,"period":"day"}},"loaded_at_field":"loaded_at"}
+    ["hot", "src"]
     "#);
     let customers = &manifest.sources["source.shop.raw.customers"];
     assert_eq!(customers.config.text("event_time"), Some("loaded_at"));

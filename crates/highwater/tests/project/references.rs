@@ -23,7 +23,7 @@ fn references_become_a_graph() {
     metric.shop.m
     metric.shop.n
     ");
-    insta::assert_snapshot!(format!("{:?}", graph::ancestors(&manifest, &["exposure.shop.board".to_owned()], None)), @r#"{"model.shop.c": 1, "model.shop.b": 2, "source.shop.raw.orders": 2, "seed.shop.a": 3}"#);
+    insta::assert_snapshot!(format!("{:?}", graph::ancestors(&manifest, &["exposure.shop.board".to_owned()], None)), @r#"{"model.shop.c": 1, "source.shop.raw.orders": 2, "model.shop.b": 2, "seed.shop.a": 3}"#);
     insta::assert_snapshot!(format!("{:?}", graph::descendants(&manifest, &["seed.shop.a".to_owned()], Some(2))), @r#"{"model.shop.b": 1, "model.shop.c": 2}"#);
     assert_eq!(manifest.parents()["metric.shop.n"], ["metric.shop.m"]);
     assert_eq!(manifest.parents()["metric.shop.m"], ["model.shop.c"]);
@@ -38,6 +38,15 @@ join {{ source('raw', 'customer') }} using (id) join {{ source('rew', 'orders') 
 join {{ ref('orders') }} using (id) join {{ ref('shop', 'stg_order') }} using (id)
 ==> models/s.yml\nsources: [{name: raw, tables: [{name: orders}, {name: customers}]}]
 "), @r#"
+    error HW0214: `source('raw', 'customer')` names no source
+      at models/fct_orders.sql:4:23 `'customer'` (no such table in this project or its packages)
+      help: did you mean `customers`?
+    error HW0214: `source('rew', 'orders')` names no source
+      at models/fct_orders.sql:4:64 `'rew'` (no such source in this project or its packages)
+      help: did you mean `raw`?
+    error HW0214: `source('other', 'x')` names no source
+      at models/fct_orders.sql:4:110 `'other'` (no such source in this project or its packages)
+      help: describe it in a properties file: sources: [{name: other, tables: [{name: x}]}]
     error HW0213: `ref('stg_order')` names no model, seed or snapshot
       at models/fct_orders.sql:2:13 `'stg_order'` (not found in this project or its packages)
       help: did you mean `stg_orders` (models/staging/stg_orders.sql)?
@@ -50,15 +59,6 @@ join {{ ref('orders') }} using (id) join {{ ref('shop', 'stg_order') }} using (i
     error HW0213: `ref('shop', 'stg_order')` names no model, seed or snapshot
       at models/fct_orders.sql:5:57 `'stg_order'` (not found in the package `shop`)
       help: did you mean `stg_orders` (models/staging/stg_orders.sql)?
-    error HW0214: `source('raw', 'customer')` names no source
-      at models/fct_orders.sql:4:23 `'customer'` (no such table in this project or its packages)
-      help: did you mean `customers`?
-    error HW0214: `source('rew', 'orders')` names no source
-      at models/fct_orders.sql:4:64 `'rew'` (no such source in this project or its packages)
-      help: did you mean `raw`?
-    error HW0214: `source('other', 'x')` names no source
-      at models/fct_orders.sql:4:110 `'other'` (no such source in this project or its packages)
-      help: describe it in a properties file: sources: [{name: other, tables: [{name: x}]}]
     "#);
 }
 
@@ -68,13 +68,13 @@ fn references_to_what_is_disabled_say_so() {
         "==> models/a.sql\n{{ config(enabled=false) }} select 1 as id
 ==> models/b.sql\nselect * from {{ ref('a') }} join {{ source('raw', 'orders') }}
 ==> models/s.yml\nsources: [{name: raw, tables: [{name: orders, config: {enabled: false}}]}]
-"), @r"
-    error HW0215: `ref('a')` names a model that is disabled
-      at models/b.sql:1:22 `'a'` (disabled)
-      help: enable models/a.sql (`enabled: true`), or remove the reference
+"), @"
     error HW0216: `source('raw', 'orders')` names a source that is disabled
       at models/b.sql:1:52 `'orders'` (disabled)
       help: enable it in models/s.yml (`enabled: true`), or remove the reference
+    error HW0215: `ref('a')` names a model that is disabled
+      at models/b.sql:1:22 `'a'` (disabled)
+      help: enable models/a.sql (`enabled: true`), or remove the reference
     ");
 }
 

@@ -134,6 +134,34 @@ fn a_test_knows_what_it_tests_and_how() {
     assert_eq!(singular.depends_on.nodes, ["model.shop.orders"]);
 }
 
+/// As in dbt: one test that is not there keeps nothing else from running.
+#[test]
+fn tests_that_do_not_exist_are_warned_of() {
+    let (manifest, warnings) = build(
+        "==> models/orders.sql\nselect 1 as id\n==> models/schema.yml\nmodels:\n  - name: orders\n    columns:\n      - name: id\n        \
+         tests:\n          - uniqe\n          - nope.unique: {arguments: {to: ref('orders')}}\n          - something_else\n",
+    );
+    insta::assert_snapshot!(warnings, @"
+    warning HW0205: there is no generic test `uniqe`: it will fail when it runs
+      at models/schema.yml:6:13 `uniqe`
+      help: did you mean `unique`?
+    warning HW0205: there is no generic test `nope.unique`: it will fail when it runs
+      at models/schema.yml:7:13 `nope.unique: {arguments: {to: ref('orders')}}`
+      help: the package `nope` is not installed: add it to packages.yml and run `hw deps`
+    warning HW0205: there is no generic test `something_else`: it will fail when it runs
+      at models/schema.yml:8:13 `something_else`
+      help: define it: {% test something_else(model, column_name) %} in tests/generic/
+    ");
+    let tests = manifest.nodes.values().filter(|node| node.test_metadata.is_some());
+    let told: Vec<String> =
+        tests.map(|node| format!("{} {:?} {:?}", node.name, node.depends_on.macros, node.depends_on.nodes)).collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    uniqe_orders_id ["macro.dbt.get_where_subquery"] ["model.shop.orders"]
+    nope_unique_orders_id__ref_orders_ ["macro.dbt.get_where_subquery"] ["model.shop.orders"]
+    something_else_orders_id ["macro.dbt.get_where_subquery"] ["model.shop.orders"]
+    "#);
+}
+
 #[test]
 fn malformed_tests_are_pointed_at() {
     let file = |tests: &str| {
@@ -141,17 +169,6 @@ fn malformed_tests_are_pointed_at() {
             "==> models/orders.sql\nselect 1 as id\n==> models/schema.yml\nmodels:\n  - name: orders\n    columns:\n      - name: id\n        tests:\n{tests}"
         )
     };
-    insta::assert_snapshot!(errors(&file("          - uniqe\n          - nope.unique\n          - something_else\n")), @r"
-    error HW0205: there is no generic test `uniqe`
-      at models/schema.yml:6:13 `uniqe`
-      help: did you mean `unique`?
-    error HW0205: there is no generic test `nope.unique`
-      at models/schema.yml:7:13 `nope.unique`
-      help: the package `nope` is not installed: add it to packages.yml and run `hw deps`
-    error HW0205: there is no generic test `something_else`
-      at models/schema.yml:8:13 `something_else`
-      help: define it: {% test something_else(model, column_name) %} in tests/generic/
-    ");
     insta::assert_snapshot!(errors(&file("          - accepted_values:\n            values: [1]\n")), @r"
     error HW0206: a test is one name with its arguments below it, not `accepted_values` and `values`
       at models/schema.yml:6:13 `accepted_values:`

@@ -106,6 +106,83 @@ fn a_target_folder_that_cannot_be_written_does_not_undo_the_run() {
     assert_eq!(project.query("from a"), "1");
 }
 
+/// What dbt 1.11 writes for the same files, in its order.
+#[test]
+fn what_dbt_puts_in_order() {
+    let project = Project::new(&[
+        ("models/a.sql", "\n\n  select id from {{ source('raw', 'orders') }}\n"),
+        ("models/b.sql", "select id from {{ ref('a') }} union all select id from {{ source('raw', 'orders') }}"),
+        (
+            "models/all.yml",
+            "sources:
+- name: raw
+  tags: [late]
+  freshness: null
+  config: {monitored: true}
+  tables:
+  - name: orders
+    tags: [early, late]
+    columns: [{name: id, data_tests: [not_null]}]
+  - {name: files, meta: {external_location: 'in/{name}.csv'}}
+models:
+- name: b
+  columns:
+  - {name: z, data_tests: [unique, not_null]}
+  - {name: y, data_tests: [unique, not_null]}
+exposures:
+- name: board
+  type: dashboard
+  tags: [b, a]
+  meta: {of: us}
+  owner: {name: me}
+  depends_on: [\"ref('b')\", \"source('raw', 'orders')\"]
+",
+        ),
+    ]);
+    let mut compile = RunOptions::new(Command::Compile);
+    compile.selection.select = vec!["a".to_owned()];
+    project.results(&compile);
+    let manifest = read(&project, "manifest.json");
+    let (a, b) = (&manifest["nodes"]["model.shop.a"], &manifest["nodes"]["model.shop.b"]);
+    let sources = &manifest["sources"];
+    let (orders, files) = (&sources["source.shop.raw.orders"], &sources["source.shop.raw.files"]);
+    let tests = manifest["nodes"].as_object().expect("nodes").values();
+    let test = tests.clone().find(|node| node["name"] == "source_not_null_raw_orders_id").expect("the test");
+    let exposure = &manifest["exposures"]["exposure.shop.board"];
+    let told = [
+        &a["raw_code"],
+        &a["compiled_code"],
+        &b["depends_on"]["nodes"],
+        &b["primary_key"],
+        &orders["config"],
+        &orders["freshness"],
+        &files["relation_name"],
+        &test["attached_node"],
+        &test["file_key_name"],
+        &exposure["tags"],
+        &exposure["meta"],
+        &exposure["unrendered_config"],
+        &exposure["depends_on"]["nodes"],
+        &manifest["docs"]["doc.dbt.__overview__"]["name"],
+    ];
+    insta::assert_snapshot!(told.map(Value::to_string).join("\n"), @r#"
+    "select id from {{ source('raw', 'orders') }}"
+    "select id from \"shop\".\"raw\".\"orders\""
+    ["source.shop.raw.orders","model.shop.a"]
+    ["y","z"]
+    {"enabled":true,"event_time":null,"freshness":null,"loaded_at_field":null,"loaded_at_query":null,"meta":{},"tags":["early","late"],"static_analysis":null,"monitored":true}
+    null
+    "'in/files.csv'"
+    null
+    "sources.raw"
+    ["a","b"]
+    {"of":"us"}
+    {}
+    ["source.shop.raw.orders","model.shop.b"]
+    "__overview__"
+    "#);
+}
+
 /// What dbt 1.11 writes for the same files, word for word.
 #[test]
 fn what_is_written_in_a_project_is_told_as_it_is_written() {

@@ -274,3 +274,70 @@ fn a_seed_whose_header_quotes_its_names() {
         assert_eq!(project.query("select id, \"from\" from main.mail"), "1 | Ada");
     }
 }
+
+/// `quoting` of the project counts for what it builds, that of a source for the source alone; PostgreSQL makes bare names small.
+#[test]
+fn names_without_quotes() {
+    let files = [
+        (
+            "dbt_project.yml",
+            "name: shop\nprofile: shop\nquoting: {database: false, schema: false, identifier: false}\n",
+        ),
+        ("models/Orders.sql", "{{ config(materialized='table') }} select 1 as id"),
+        (
+            "models/Grown.sql",
+            "{{ config(materialized='incremental') }} select id from {{ ref('Orders') }} \
+             {% if is_incremental() %} where id not in (select id from {{ this }}) {% endif %}",
+        ),
+        (
+            "models/Read.sql",
+            "-- depends_on: {{ ref('Grown') }}\nselect id, '{{ adapter.get_relation(this.database, this.schema, 'ORDERS') }}' as found, \
+             '{{ api.Relation.create(schema='S', identifier='T') }}' as made \
+             from {{ source('raw', 'Orders') }} join {{ source('raw', 'Small') }} using (id)",
+        ),
+        (
+            "models/all.yml",
+            "sources:\n- name: raw\n  schema: main\n  tables: [{name: Orders, identifier: '{{ \"orders\" if target.type == \"postgres\" else \"Orders\" }}'}, {name: Small, identifier: GROWN, quoting: {identifier: false}}]\n",
+        ),
+    ];
+    for project in Project::everywhere(&files) {
+        for _ in 0..2 {
+            let results = project.run(Command::Run);
+            assert_eq!(statuses(&results).matches(" success").count(), 3, "{results}");
+        }
+        let told = project.query("select id, found, made from main.read").replace(&database_of(&project), "db");
+        let manifest: serde_json::Value = serde_json::from_str(&project.read("target/manifest.json")).expect("JSON");
+        let name = |kind: &str, id: &str| {
+            manifest[kind][id]["relation_name"].to_string().replace(&database_of(&project), "db")
+        };
+        let names = [
+            name("nodes", "model.shop.Orders"),
+            name("sources", "source.shop.raw.Small"),
+            manifest["metadata"]["quoting"].to_string(),
+        ];
+        insta::allow_duplicates! { insta::assert_snapshot!(told.to_lowercase(), @"1 | db.main.orders | s.t"); }
+        insta::allow_duplicates! { insta::assert_snapshot!(names.join("\n").to_lowercase(), @r#"
+        "db.main.orders"
+        "db.main.grown"
+        {"database":false,"schema":false,"identifier":false,"column":null}
+        "#); }
+        assert_eq!(project.query("select count(*) from main.grown"), "1");
+    }
+}
+
+fn database_of(project: &Project) -> String {
+    project.session().project.target.database.clone()
+}
+
+#[test]
+fn types_of_a_seed_go_by_the_names_of_its_header() {
+    let files = [
+        ("seeds/rates.csv", "id,code\n1,2\n"),
+        ("seeds/seeds.yml", "seeds: [{name: rates, config: {column_types: {id: bigint, CODE: bigint}}}]"),
+    ];
+    for project in Project::everywhere(&files) {
+        assert_eq!(statuses(&project.run(Command::Seed)), "seed.shop.rates success");
+        let types = "select data_type from information_schema.columns where table_name = 'rates' order by column_name";
+        assert_eq!(project.query(types).to_lowercase(), "integer\nbigint");
+    }
+}

@@ -92,33 +92,6 @@ fn a_failed_hook_of_the_project_is_a_failure_of_the_run() {
 }
 
 #[test]
-fn a_query_comment_stands_before_the_statements() {
-    let project = Project::new(&[
-        ("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\nquery-comment: 'built by {{ target.name }}'\n"),
-        ("models/a.sql", "select 1 as id"),
-    ]);
-    project.run(Command::Run);
-    insta::assert_snapshot!(project.read("target/run/shop/models/a.sql"), @r#"
-    /* built by dev */
-    create view "shop"."main"."a__dbt_tmp" as (
-    select 1 as id
-    );
-    "#);
-}
-
-#[test]
-fn a_query_comment_may_come_from_a_macro_and_knows_the_node() {
-    let project = Project::new(&[
-        ("dbt_project.yml", "name: shop\nversion: '1.0'\nprofile: shop\nquery-comment: \"{{ return(told(node)) }}\"\n"),
-        ("macros/told.sql", "{% macro told(node) %}{{ return({'for': node.name} | tojson) }}{% endmacro %}"),
-        ("models/a.sql", "select 1 as id"),
-    ]);
-    project.run(Command::Run);
-    let written = project.read("target/run/shop/models/a.sql");
-    assert!(written.starts_with("/* {\"for\": \"a\"} */"), "{written}");
-}
-
-#[test]
 fn hooks_of_a_snapshot_are_templates_too() {
     let project = Project::new(&[(
         "snapshots/kept.sql",

@@ -9,6 +9,7 @@
 //! | `seeds.rs` | CSV files |
 //! | `data_tests.rs` | tests, severities, kept rows |
 //! | `hooks.rs` | hooks of models and of the project |
+//! | `comments.rs` | the comments of statements, as the engines were sent them |
 //! | `everywhere.rs` | the same projects on every engine |
 //! | `postgres.rs` | what only Postgres has, and what can happen to a connection |
 //! | `show.rs` | compiling and showing |
@@ -23,6 +24,7 @@
 
 mod artifacts;
 mod audits;
+mod comments;
 mod contracts;
 mod data_tests;
 mod drifts;

@@ -55,6 +55,11 @@ impl Project {
         self.server.as_ref().expect("a project on Postgres")
     }
 
+    /// The same, where it is on one.
+    pub fn server_if_any(&self) -> Option<&highwater_testbed::Database> {
+        self.server.as_ref()
+    }
+
     /// The database, beside the project.
     fn engine(&self) -> Box<dyn Engine> {
         match &self.server {

@@ -44,6 +44,18 @@ fn configured_types_and_delimiter() {
 }
 
 #[test]
+fn an_empty_delimiter_is_an_error_of_the_seed() {
+    for project in Project::everywhere(&[
+        ("seeds/codes.csv", "code;rate\n007;1\n"),
+        ("seeds/seeds.yml", "seeds: [{name: codes, config: {delimiter: ''}}]"),
+    ]) {
+        let message = project.run(Command::Seed);
+        assert!(message.contains("Compilation Error in seed codes (seeds/codes.csv)"), "{message}");
+        assert!(message.contains("the delimiter of the seed `codes` is empty"), "{message}");
+    }
+}
+
+#[test]
 fn a_second_run_replaces_the_rows_and_a_full_refresh_the_table() {
     let project = Project::new(&[("seeds/s.csv", "id,name\n1,a\n2,b\n")]);
     project.run(Command::Seed);

@@ -52,3 +52,17 @@ fn the_limit_stands_in_the_query_and_the_header_before_it() {
     ");
     assert_eq!(results.results[0].table.as_ref().expect("rows").rows[0][0].to_string(), "7");
 }
+
+/// As packages do it that compare what is stored with what there is.
+#[test]
+fn a_column_of_a_result_is_searched() {
+    let project = shop();
+    project.write(
+        "models/searched.sql",
+        "{% set found = run_query('select range as n from range(3)') %}\n\
+         {% if execute %}select {{ 2 in found.columns['n'] }} as inside, {{ 3 not in found.columns[0] }} as outside, \
+         {{ [1, 5] | reject('in', found.columns['n']) | list | length }} as kept{% endif %}",
+    );
+    assert!(project.run(Command::Run).contains("model.shop.searched success"));
+    assert_eq!(project.query("select * from main.searched"), "true | true | 1");
+}

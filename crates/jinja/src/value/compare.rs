@@ -72,6 +72,8 @@ pub(crate) fn contains(container: &Value, item: &Value) -> Result<bool, Error> {
         },
         ValueKind::Undefined => Ok(false),
         ValueKind::Seq | ValueKind::Iterable => Ok(iterate(container)?.contains(item)),
+        // What has names besides its items, such as a column of a result.
+        ValueKind::Plain if container.try_iter().is_ok() => Ok(iterate(container)?.contains(item)),
         _ => {
             let message = format!("argument of type '{}' is not iterable", type_name(container));
             Err(Error::new(ErrorKind::Type, message))

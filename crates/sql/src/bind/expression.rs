@@ -5,18 +5,18 @@ use std::rc::Rc;
 
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, LambdaSyntax,
-    NamedWindowDefinition, NamedWindowExpr, OneOrManyWithParens, Query, Spanned, VisitMut, VisitorMut, WindowSpec,
-    WindowType,
+    NamedWindowDefinition, OneOrManyWithParens, Spanned, VisitMut, VisitorMut, WindowType,
 };
 use sqlparser::tokenizer::Span;
 
 use super::function::{function_name, is_unnest};
 use super::name::lookup;
-use super::query::Bound;
+use super::operator::{doubtful, path};
 use super::scope::Scope;
+use super::subquery::{Subquery, among, empty_query, keeps_some};
 use super::{Binder, Environment, MOST_BINDINGS, frame, order};
 use crate::dialect::type_of;
-use crate::tree::{Id, Node, Pick, Tie, WindowFunction, column, columns_of, field_of, is_reserved};
+use crate::tree::{Id, Pick, WindowFunction, column, columns_of, field_of, is_reserved};
 use crate::{Finding, FunctionKind};
 
 /// How deep one select-list alias may lean on another.
@@ -54,6 +54,22 @@ pub(super) struct Names<'n> {
     pub windows: &'n [NamedWindowDefinition],
 }
 
+impl<'n> Names<'n> {
+    /// The columns of rows, and of the queries around.
+    pub fn of_row(scope: &'n Scope, outer: &'n [&'n Scope]) -> Self {
+        Self {
+            scope,
+            outer,
+            environment: None,
+            aliases: &[],
+            key_aliases: &[],
+            grouped: false,
+            having: false,
+            windows: &[],
+        }
+    }
+}
+
 /// What an expression left behind, to be made into nodes.
 #[derive(Default)]
 pub(super) struct Parts {
@@ -66,19 +82,6 @@ pub(super) struct Parts {
     pub unnested: Vec<(Id, Expr)>,
 }
 
-/// A subquery within an expression.
-pub(super) struct Subquery {
-    pub bound: Bound,
-    /// Columns that stand for its value.
-    pub ids: Vec<Id>,
-    /// `x in (select ...)` that keeps rows for which it is true: what is looked for.
-    pub sought: Vec<Expr>,
-    /// `x in (select ...)` anywhere: what is looked for.
-    pub wanted: Vec<Expr>,
-    /// Whether it stood within an aggregate's arguments.
-    pub below_group: bool,
-}
-
 impl Binder<'_> {
     /// Binds an expression that reads one row and nothing else; none when it holds a subquery.
     pub(super) fn row_expression(
@@ -88,16 +91,7 @@ impl Binder<'_> {
         environment: Option<&Rc<Environment>>,
         outer: &[&Scope],
     ) -> Result<Option<Expr>, Finding> {
-        let names = Names {
-            scope,
-            outer,
-            environment,
-            aliases: &[],
-            key_aliases: &[],
-            grouped: false,
-            having: false,
-            windows: &[],
-        };
+        let names = Names { environment, ..Names::of_row(scope, outer) };
         let mut parts = Parts::default();
         let bound = self.deciding(|binder| binder.expression(expression, &names, &mut parts))?;
         Ok((parts.subqueries.is_empty() && parts.windows.is_empty()).then_some(bound))
@@ -113,7 +107,7 @@ impl Binder<'_> {
         self.expression_at(expression, names, parts, 0)
     }
 
-    fn expression_at(
+    pub(super) fn expression_at(
         &mut self,
         expression: &Expr,
         names: &Names<'_>,
@@ -128,58 +122,6 @@ impl Binder<'_> {
             ControlFlow::Break(finding) => Err(*finding),
         }
     }
-
-    /// Hangs a bound subquery on the rows it was computed for.
-    pub(super) fn depend(&mut self, input: Node, bound: Bound, ids: Vec<Id>) -> Node {
-        let available = input.ids(&self.scans);
-        let correlated = !bound.correlations.is_empty() || !bound.conditions.is_empty();
-        let near = |(_, outer): &(Expr, Expr)| columns_of(outer).is_subset(&available);
-        let turned = |(inner, outer): (Expr, Expr)| (outer, inner);
-        let (on, equalities, others) = match bound.source {
-            Some(source) if correlated => {
-                let both = &available | &source.ids(&self.scans);
-                let equalities = bound.correlations.into_iter().filter(near).map(turned).collect();
-                let others = bound.conditions.into_iter().filter(|condition| columns_of(condition).is_subset(&both));
-                (source, equalities, others.collect())
-            }
-            _ => (bound.node, Vec::new(), Vec::new()),
-        };
-        let tie = Tie { equalities, others, ..Tie::default() };
-        let mut node = Node::Depend { input: Box::new(input), on: Box::new(on), tie, ids };
-        // What a subquery within the subquery asks of these rows.
-        for deferred in bound.deferred {
-            if deferred.equalities.iter().all(near) {
-                let tie = Tie { equalities: deferred.equalities.into_iter().map(turned).collect(), ..Tie::default() };
-                node = Node::Depend { input: Box::new(node), on: Box::new(deferred.on), tie, ids: Vec::new() };
-            }
-        }
-        node
-    }
-
-    /// Hangs a subquery of an expression on the rows of `input`.
-    pub(super) fn hang(&mut self, input: Node, subquery: Subquery) -> Node {
-        let Subquery { mut bound, ids, sought, wanted, .. } = subquery;
-        let available = input.ids(&self.scans);
-        // Where it matters whether it is false or unknown, a NULL on either side is as good as an equal value.
-        let single = |list: &[Expr]| list.len() == 1 && bound.output.len() == 1;
-        if sought.is_empty() && single(&wanted) && columns_of(&wanted[0]).is_subset(&available) {
-            let pair = self.compared(&wanted[0], &column(bound.output[0]));
-            if let Some(pair) = pair.filter(|(wanted, _)| !columns_of(wanted).is_empty()) {
-                let tie = Tie { equalities: vec![pair], unknown: true, ..Tie::default() };
-                return Node::Depend { input: Box::new(input), on: Box::new(bound.node), tie, ids };
-            }
-        }
-        if bound.correlations.is_empty() && !sought.is_empty() && sought.len() == bound.output.len() {
-            let named = sought.iter().zip(&bound.output).filter(|(wanted, _)| !columns_of(wanted).is_empty());
-            let named: Vec<(&Expr, Id)> = named.map(|(wanted, id)| (wanted, *id)).collect();
-            let equalities = named.into_iter().filter_map(|(wanted, id)| self.compared(wanted, &column(id))).collect();
-            bound.source = None;
-            let Bound { node, .. } = bound;
-            let tie = Tie { equalities, ..Tie::default() };
-            return Node::Depend { input: Box::new(input), on: Box::new(node), tie, ids };
-        }
-        self.depend(input, bound, ids)
-    }
 }
 
 /// The parts of `a and b and c`.
@@ -192,12 +134,12 @@ pub(super) fn conjuncts(expression: &Expr) -> Vec<&Expr> {
 }
 
 /// Walks an expression on the way down to replace names and subqueries, on the way up to lift out what folds or looks across rows.
-struct Resolver<'r, 'b> {
-    binder: &'r mut Binder<'b>,
-    names: &'r Names<'r>,
-    parts: &'r mut Parts,
-    alias_depth: usize,
-    within_aggregate: usize,
+pub(super) struct Resolver<'r, 'b> {
+    pub binder: &'r mut Binder<'b>,
+    pub names: &'r Names<'r>,
+    pub parts: &'r mut Parts,
+    pub alias_depth: usize,
+    pub within_aggregate: usize,
     /// Parameters of the lambdas around, innermost last.
     parameters: Vec<Vec<String>>,
     /// Where lists are made whose order does not matter.
@@ -240,7 +182,11 @@ impl Resolver<'_, '_> {
                 }
             }
             Expr::Exists { subquery, .. } => {
-                let subquery = std::mem::replace(&mut **subquery, empty_query());
+                let mut subquery = std::mem::replace(&mut **subquery, empty_query());
+                // Whether there are rows does not depend on how many are kept.
+                if keeps_some(&subquery) {
+                    subquery.limit_clause = None;
+                }
                 *expression = self.subquery(&subquery, Vec::new(), Vec::new(), true)?;
             }
             Expr::Subquery(subquery) => {
@@ -357,41 +303,6 @@ impl Resolver<'_, '_> {
         Ok(())
     }
 
-    /// A window with its name followed to its definition.
-    fn window(&self, over: &WindowType, depth: usize) -> Option<WindowSpec> {
-        let defined = |name: &Ident| {
-            let found =
-                self.names.windows.iter().find(|NamedWindowDefinition(other, _)| {
-                    self.binder.dialect().same_name(&other.value, &name.value)
-                })?;
-            match &found.1 {
-                NamedWindowExpr::NamedWindow(base) if depth < 20 => {
-                    self.window(&WindowType::NamedWindow(base.clone()), depth + 1)
-                }
-                NamedWindowExpr::WindowSpec(spec) if depth < 20 => {
-                    self.window(&WindowType::WindowSpec(spec.clone()), depth + 1)
-                }
-                _ => None,
-            }
-        };
-        match over {
-            WindowType::NamedWindow(name) => defined(name),
-            WindowType::WindowSpec(spec) => match &spec.window_name {
-                None => Some(spec.clone()),
-                Some(base) => {
-                    let base = defined(base)?;
-                    let mut merged = spec.clone();
-                    merged.window_name = None;
-                    merged.partition_by = base.partition_by;
-                    if merged.order_by.is_empty() {
-                        merged.order_by = base.order_by;
-                    }
-                    Some(merged)
-                }
-            },
-        }
-    }
-
     fn leave(&mut self, expression: &mut Expr) -> Result<(), Finding> {
         if let Expr::Lambda(_) = expression {
             self.parameters.pop();
@@ -440,46 +351,6 @@ impl Resolver<'_, '_> {
             *expression = column(id);
         }
         Ok(())
-    }
-
-    /// The columns of `x` or of `(x, y)` in `x in (select ...)`.
-    fn sought(&mut self, expression: &Expr) -> Result<Vec<Expr>, Finding> {
-        let wanted = match expression {
-            Expr::Tuple(items) => items.clone(),
-            Expr::Nested(inner) => return self.sought(&inner.clone()),
-            other => vec![other.clone()],
-        };
-        wanted.iter().map(|item| self.binder.expression_at(item, self.names, self.parts, self.alias_depth)).collect()
-    }
-
-    fn subquery(
-        &mut self,
-        subquery: &Query,
-        sought: Vec<Expr>,
-        wanted: Vec<Expr>,
-        verdict: bool,
-    ) -> Result<Expr, Finding> {
-        let mut scopes = vec![self.names.scope];
-        scopes.extend(self.names.outer);
-        let hits = self.binder.outer_hits.len();
-        let environment = self.names.environment.cloned();
-        let mut bound = self.binder.deciding(|binder| binder.query(subquery, environment, &scopes))?;
-        let correlated = self.binder.looks_out(hits, scopes.len());
-        if correlated && bound.correlations.is_empty() && bound.conditions.is_empty() {
-            // It looks at the outer row in a way we cannot follow: whatever it reads may matter to every row.
-            bound.source = None;
-        }
-        // Not written in the subquery itself but in what is looked for: those rows matter only where nothing else ties them.
-        let (sought, wanted) = if correlated { (Vec::new(), Vec::new()) } else { (sought, wanted) };
-        let id = match bound.output.as_slice() {
-            _ if verdict => self.binder.new_column("subquery", Some("BOOLEAN".to_owned())),
-            // The value of a subquery has the type of the subquery's column.
-            [single] => self.binder.computed_column("subquery", &column(*single)),
-            _ => self.binder.new_column("subquery", None),
-        };
-        let below_group = self.within_aggregate > 0;
-        self.parts.subqueries.push(Subquery { bound, ids: vec![id], sought, wanted, below_group });
-        Ok(column(id))
     }
 
     fn decide(&mut self, found: &Result<Expr, String>) {
@@ -537,59 +408,5 @@ impl Resolver<'_, '_> {
         }
         let text = path.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".");
         Err(self.binder.unbound(format!("`{text}` is no column of the tables in sight"), expression))
-    }
-}
-
-/// Whether an operator stands without parentheses below another, and parsers differ on which of the two binds tighter.
-fn doubtful(above: &BinaryOperator, side: &Expr) -> bool {
-    use BinaryOperator as Op;
-    let Expr::BinaryOp { op: below, .. } = side else { return false };
-    let sure = |op: &Op| {
-        matches!(
-            op,
-            Op::And | Op::Or | Op::Plus | Op::Minus | Op::Multiply | Op::Divide | Op::Modulo | Op::DuckIntegerDivide
-        ) || compares(op)
-    };
-    let plain = |op: &Op| compares(op) || matches!(op, Op::And | Op::Or);
-    // Any other operator binds tighter than a comparison; but an arrow need not.
-    above != below && !(sure(above) && sure(below)) && (!plain(above) || arrow(below))
-}
-
-/// Whether one arrow follows another, as in `payload -> 'user' ->> 'name'`: all engines read a path from left to right.
-fn path(above: &BinaryOperator, left: &Expr) -> bool {
-    matches!(left, Expr::BinaryOp { op, .. } if arrow(above) && arrow(op))
-}
-
-fn arrow(op: &BinaryOperator) -> bool {
-    matches!(op, BinaryOperator::Arrow | BinaryOperator::LongArrow)
-}
-
-fn compares(op: &BinaryOperator) -> bool {
-    use BinaryOperator as Op;
-    matches!(op, Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq)
-}
-
-/// `left in (right)`.
-fn among(left: &Expr, right: &Expr, negated: bool) -> Expr {
-    let subquery = match right {
-        Expr::Subquery(subquery) => subquery.clone(),
-        _ => Box::new(empty_query()),
-    };
-    Expr::InSubquery { expr: Box::new(left.clone()), subquery, negated }
-}
-
-pub(super) fn empty_query() -> Query {
-    use sqlparser::ast::{SetExpr, Values};
-    Query {
-        with: None,
-        body: Box::new(SetExpr::Values(Values { explicit_row: false, value_keyword: false, rows: Vec::new() })),
-        order_by: None,
-        limit_clause: None,
-        fetch: None,
-        locks: Vec::new(),
-        for_clause: None,
-        settings: None,
-        format_clause: None,
-        pipe_operators: Vec::new(),
     }
 }

@@ -95,7 +95,17 @@ pub(super) fn carried(function: &Function, spec: &WindowSpec) -> Option<Expr> {
 pub(crate) fn carried_by_group(function: &Function) -> Option<Expr> {
     let takes =
         matches!(function_name(function).as_str(), "min" | "max" | "any_value" | "first" | "last" | "arbitrary");
-    carried_value(function).filter(|_| takes)
+    carried_value(function).filter(|_| takes).or_else(|| ranked(function))
+}
+
+/// What `percentile_disc` takes from the row at a certain place.
+fn ranked(function: &Function) -> Option<Expr> {
+    let (FunctionArguments::List(list), [order]) = (&function.args, function.within_group.as_slice()) else {
+        return None;
+    };
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(place)))] = list.args.as_slice() else { return None };
+    let plain = function.filter.is_none() && function.over.is_none() && matches!(place.value, Value::Number(..));
+    (plain && function_name(function) == "percentile_disc").then(|| order.expr.clone())
 }
 
 fn carried_value(function: &Function) -> Option<Expr> {

@@ -4,13 +4,14 @@ use std::rc::Rc;
 
 use sqlparser::ast::{Expr, Join, JoinConstraint, JoinOperator, TableFactor};
 
-use super::expression::conjuncts;
+use super::expression::{Names, Parts, conjuncts};
 use super::from::Relation;
 use super::scope::{Found, Scope};
+use super::subquery::Subquery;
 use super::{Binder, Environment};
 use crate::Finding;
 use crate::text::parts_of;
-use crate::tree::{Id, JoinKind, Node, Tie, column, columns_of};
+use crate::tree::{Id, JoinKind, Node, Tie, as_column, column, columns_of};
 
 /// How a join operator treats its two sides.
 enum Sides {
@@ -96,7 +97,7 @@ impl Binder<'_> {
         environment: Option<&Rc<Environment>>,
         outer: &[&Scope],
     ) -> Result<Relation, Finding> {
-        let ((left, mut left_scope), (right, mut right_scope)) = (left, right);
+        let ((mut left, mut left_scope), (mut right, mut right_scope)) = (left, right);
         let mut conditions: Vec<Expr> = Vec::new();
         let mut pairs: Vec<(Id, Id)> = Vec::new();
         let mut merged: Vec<Id> = Vec::new();
@@ -104,9 +105,15 @@ impl Binder<'_> {
             JoinConstraint::On(expression) => {
                 let both = left_scope.clone().and(right_scope.clone());
                 for conjunct in conjuncts(expression) {
-                    match self.row_expression(conjunct, &both, environment, outer)? {
-                        Some(bound) => conditions.push(bound),
-                        None => return Err(self.unbound("a subquery in a join condition has no rule", join)),
+                    let names = Names { environment, ..Names::of_row(&both, outer) };
+                    let mut parts = Parts::default();
+                    conditions.push(self.deciding(|binder| binder.expression(conjunct, &names, &mut parts))?);
+                    let alone = conditions.last().is_some_and(|bound| as_column(bound).is_some());
+                    if !parts.windows.is_empty() {
+                        return Err(self.unbound("a window in a join condition has no rule", join));
+                    }
+                    for subquery in parts.subqueries {
+                        (left, right) = self.hang_on_a_side(left, right, subquery, alone, join)?;
                     }
                 }
             }
@@ -188,6 +195,29 @@ impl Binder<'_> {
         let node = Node::Join { kind, left: Box::new(first), right: Box::new(second), equalities, others, complete };
         let scope = scope_of(left_scope, right_scope);
         Ok(self.merged(node, scope, &pairs))
+    }
+
+    /// Hangs a subquery of a join's condition on the side whose rows it looks at. `alone` is whether it is the condition.
+    fn hang_on_a_side(
+        &mut self,
+        left: Node,
+        right: Node,
+        mut subquery: Subquery,
+        alone: bool,
+        join: &Join,
+    ) -> Result<(Node, Node), Finding> {
+        if !alone {
+            subquery.sought.clear();
+        }
+        let asked = subquery.asked();
+        let (lefts, rights) = (left.ids(&self.scans), right.ids(&self.scans));
+        match (asked.is_disjoint(&lefts), asked.is_disjoint(&rights)) {
+            (_, true) => Ok((self.hang(left, subquery), right)),
+            (true, false) => Ok((left, self.hang(right, subquery))),
+            (false, false) => {
+                Err(self.unbound("a subquery in a join condition that looks at both sides has no rule", join))
+            }
+        }
     }
 
     /// Parts conditions into equalities between the two sides, conditions of these two alone, and whether nothing was left over.

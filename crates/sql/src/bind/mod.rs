@@ -6,6 +6,7 @@
 //! | `query.rs` | queries, common table expressions, limits |
 //! | `set.rs` | union, except, intersect |
 //! | `select.rs` | one `select` block, from its tables to its columns |
+//! | `filter.rs` | the `where` clause |
 //! | `star.rs` | the select list, its stars expanded |
 //! | `distinct.rs` | `distinct`, `distinct on`, and what an `order by` goes by |
 //! | `from.rs` | tables, subqueries |
@@ -13,7 +14,10 @@
 //! | `pivot.rs` | `pivot` and `unpivot` |
 //! | `grouping.rs` | grouping sets |
 //! | `join.rs` | joins |
-//! | `expression.rs` | aggregates, windows, subqueries and names within expressions |
+//! | `expression.rs` | aggregates, windows and names within expressions |
+//! | `subquery.rs` | subqueries within expressions |
+//! | `operator.rs` | operators that parsers bind differently |
+//! | `window.rs` | windows by name |
 //! | `name.rs` | what a path of names leads to |
 //! | `function.rs` | what calling a function means |
 //! | `frame.rs` | how far a window looks along its order |
@@ -29,6 +33,7 @@
 mod compare;
 mod distinct;
 mod expression;
+mod filter;
 mod frame;
 mod from;
 mod full;
@@ -37,6 +42,7 @@ mod grouping;
 mod join;
 mod name;
 mod nearest;
+mod operator;
 mod order;
 mod pivot;
 mod query;
@@ -46,6 +52,8 @@ mod select;
 mod series;
 mod set;
 mod star;
+mod subquery;
+mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

@@ -127,5 +127,5 @@ fn named(seed: &Bound, cte: &Cte) -> Vec<String> {
 /// `select * from name`.
 fn whole(dialect: Dialect, name: &ObjectName) -> Query {
     let bare = name.0.last().map(ToString::to_string).unwrap_or_default();
-    crate::text::parse(&format!("select * from {bare}"), dialect).unwrap_or_else(|_| super::expression::empty_query())
+    crate::text::parse(&format!("select * from {bare}"), dialect).unwrap_or_else(|_| super::subquery::empty_query())
 }

@@ -6,30 +6,19 @@ use std::rc::Rc;
 
 use sqlparser::ast::{Expr, GroupByExpr, OrderBy, Query, Select, Value, Visit, Visitor};
 
-use super::expression::{Names, Parts, Subquery, conjuncts};
+use super::expression::{Names, Parts, conjuncts};
 use super::function::function_name;
 use super::grouping::{alternatives, product};
-use super::join::sides_of_equality;
-use super::query::{Bound, Deferred};
+use super::query::Bound;
 use super::scope::Scope;
 use super::star::Item;
+use super::subquery::Subquery;
 use super::{Binder, Environment};
-use crate::tree::{Id, JoinKind, Node, Series, WindowFunction, as_column, column, column_name, columns_of, substitute};
+use crate::tree::{Id, Node, Series, WindowFunction, as_column, column, column_name, columns_of, substitute};
 use crate::{Catalog, Finding, FunctionKind};
 
 /// Above this many copies of a table, grouping sets are not written out: within each other they multiply.
 const MOST_COPIES: usize = 200;
-
-/// What a where clause says of the rows of queries around it.
-#[derive(Default)]
-struct Outside {
-    /// Equalities between an inner expression and an outer one.
-    correlations: Vec<(Expr, Expr)>,
-    /// Every condition that names an outer column.
-    conditions: Vec<Expr>,
-    /// Subqueries that ask for rows of a query around this one.
-    deferred: Vec<Deferred>,
-}
 
 /// Above this many grouping expressions, `group by` is not taken apart.
 const MOST_KEYS: usize = 500;
@@ -90,95 +79,6 @@ impl Binder<'_> {
         if known { Ok(()) } else { Err(self.unbound("a clause of this select has no rule", select)) }
     }
 
-    /// The where clause: plain conditions become a filter, subqueries hang on the rows below it, and equalities with an outer
-    /// query's columns are what ties this query to it.
-    fn filtered(
-        &mut self,
-        from: Node,
-        selection: Option<&Expr>,
-        names: &Names<'_>,
-    ) -> Result<(Node, Outside), Finding> {
-        let mut node = from;
-        let (mut plain, mut outside) = (Vec::new(), Outside::default());
-        for conjunct in selection.map(conjuncts).unwrap_or_default() {
-            let mut parts = Parts::default();
-            // A positive `in` or `exists` standing alone keeps rows by the rows it finds; below `or` or `not`, all of them matter.
-            let bound = self.deciding(|binder| binder.expression(conjunct, names, &mut parts))?;
-            let alone = as_column(&bound).is_some();
-            for mut subquery in parts.subqueries {
-                if !alone {
-                    subquery.sought.clear();
-                }
-                if let Some(rest) = self.deferred(&node, subquery, &mut outside.deferred) {
-                    node = self.hang(node, rest);
-                }
-            }
-            let available = node.ids(&self.scans);
-            if columns_of(&bound).is_subset(&available) {
-                plain.push(bound);
-                continue;
-            }
-            if let Some((a, b)) = sides_of_equality(&bound) {
-                let inside = |side: &Expr| {
-                    let columns = columns_of(side);
-                    !columns.is_empty() && columns.is_subset(&available)
-                };
-                let without = |side: &Expr| {
-                    let columns = columns_of(side);
-                    !columns.is_empty() && columns.is_disjoint(&available)
-                };
-                if inside(a) && without(b) {
-                    outside.correlations.extend(self.compared(a, b));
-                } else if inside(b) && without(a) {
-                    outside.correlations.extend(self.compared(b, a));
-                }
-            }
-            outside.conditions.push(bound);
-        }
-        self.tie(&mut node, &plain);
-        if !plain.is_empty() {
-            node = Node::Filter { input: Box::new(node), conjuncts: plain };
-        }
-        Ok((node, outside))
-    }
-
-    /// A subquery within a subquery that asks for rows of the query around both: these it is tied to, wherever it stands.
-    fn deferred(&self, node: &Node, mut subquery: Subquery, deferred: &mut Vec<Deferred>) -> Option<Subquery> {
-        let available = node.ids(&self.scans);
-        let near = |(_, outer): &(Expr, Expr)| columns_of(outer).is_subset(&available);
-        let nested = std::mem::take(&mut subquery.bound.deferred);
-        let (nearby, far): (Vec<Deferred>, Vec<Deferred>) =
-            nested.into_iter().partition(|deferred| deferred.equalities.iter().all(near));
-        subquery.bound.deferred = nearby;
-        deferred.extend(far);
-        let (_, far): (Vec<_>, Vec<_>) = subquery.bound.correlations.iter().cloned().partition(near);
-        let outer = |(_, outer): &(Expr, Expr)| columns_of(outer).is_disjoint(&available);
-        let far: Vec<(Expr, Expr)> = far.into_iter().filter(outer).collect();
-        if far.is_empty() || subquery.bound.source.is_none() || !subquery.bound.deferred.is_empty() {
-            return Some(subquery);
-        }
-        deferred.extend(subquery.bound.source.take().map(|on| Deferred { on, equalities: far }));
-        None
-    }
-
-    /// `from a, b where a.k = b.k`: an equality above inner joins holds as if it had been written in the join.
-    fn tie(&mut self, node: &mut Node, conditions: &[Expr]) {
-        match node {
-            Node::Join { kind: JoinKind::Inner, left, right, equalities, others, .. } => {
-                let (more, between, _) = self.split(conditions.to_vec(), left, right);
-                equalities.extend(more);
-                let meets = |side: &Node, condition: &Expr| !columns_of(condition).is_disjoint(&side.ids(&self.scans));
-                others
-                    .extend(between.into_iter().filter(|condition| meets(left, condition) && meets(right, condition)));
-                self.tie(left, conditions);
-                self.tie(right, conditions);
-            }
-            Node::Join { kind: JoinKind::Left, left, .. } => self.tie(left, conditions),
-            Node::Depend { input, .. } | Node::Filter { input, .. } => self.tie(input, conditions),
-            _ => {}
-        }
-    }
-
     fn is_grouped(&self, select: &Select, items: &[Item]) -> bool {
         let by = match &select.group_by {
             GroupByExpr::All(_) => true,
@@ -235,6 +135,8 @@ impl Binder<'_> {
         if let (Some((id, call)), Node::Project { input, .. }) = (unnested.into_iter().next(), &mut bound.node) {
             // Elements come last: windows and their conditions have seen the rows as they were.
             let rows = std::mem::replace(&mut **input, Bound::empty().node);
+            let (rows, mut calls) = self.beside_clocks(rows, vec![call.clone()], &self.clocks_of(&call));
+            let call = calls.pop().unwrap_or(call);
             let series = Series { given: columns_of(&call), call: element_rows(id, &call), outer: false };
             **input = Node::Expand { input: Box::new(rows), ids: vec![id], series: Some(series) };
         }
@@ -429,6 +331,9 @@ fn over_group(
     }
     if let Some(along) = &mut window.along {
         along.by = over_keys(&along.by);
+    }
+    if let Some(side) = &mut window.side {
+        side.by = over_keys(&side.by);
     }
     window.carried = window.carried.as_ref().map(over_keys);
     let used = columns_of_keys.iter().filter(|(_, columns)| columns.is_subset(&window.uses)).map(|(id, _)| *id);

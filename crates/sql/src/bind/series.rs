@@ -10,7 +10,7 @@ use super::function::kind_of;
 use super::scope::Scope;
 use super::{Binder, Environment};
 use crate::text::span_of;
-use crate::tree::{Id, Node, Series, SetKind, column_name, columns_of_all, substitute};
+use crate::tree::{Id, JoinKind, Node, Series, SetKind, column, column_name, columns_of_all, substitute};
 use crate::{Dialect, Finding, FunctionKind};
 
 impl Binder<'_> {
@@ -30,14 +30,15 @@ impl Binder<'_> {
             return Err(finding);
         }
         let clocks = self.clocks_within(factor)?;
-        if !clocks.is_empty() && (given.is_some() || alias.is_some_and(|alias| alias.columns.len() > 1)) {
-            return Err(self.unbound("a series of each row that depends on the clock has no rule", factor));
+        if let Some(given) = given {
+            let (left, given) = self.beside_clocks(left, given, &clocks);
+            return Ok(self.expanded(left, left_scope, alias, &function, &given));
+        }
+        if !clocks.is_empty() && alias.is_some_and(|alias| alias.columns.len() > 1) {
+            return Err(self.unbound("a series of several columns that depends on the clock has no rule", factor));
         }
         for clock in &clocks {
             self.call(clock)?;
-        }
-        if let Some(given) = given {
-            return Ok(self.expanded(left, left_scope, alias, &function, &given));
         }
         if alias.is_some_and(|alias| alias.columns.len() > 1) {
             return Ok(self.expanded(left, left_scope, alias, &function, &[]));
@@ -59,6 +60,39 @@ impl Binder<'_> {
             Node::Constant { ref ids, .. } if ids.is_empty() => (constant, scope),
             left => crossed(Some((left, left_scope)), (constant, scope)),
         })
+    }
+
+    /// Calls within an expression that read the clock.
+    pub(super) fn clocks_of(&self, expression: &Expr) -> Vec<Function> {
+        let mut clocks = functions_within(expression);
+        clocks.retain(|function| kind_of(function, self.catalog) == Some(FunctionKind::Clock));
+        clocks
+    }
+
+    /// A series of each row until today: the clock is a table of one row that stands beside the rows, and its value one more that is given.
+    pub(super) fn beside_clocks(&mut self, left: Node, given: Vec<Expr>, clocks: &[Function]) -> (Node, Vec<Expr>) {
+        let mut texts: Vec<String> = clocks.iter().map(ToString::to_string).collect();
+        texts.sort();
+        texts.dedup();
+        let (mut node, mut given) = (left, given);
+        for text in texts {
+            let id = self.new_column("today", None);
+            let sql = format!("select {text} as {}", column_name(id));
+            self.describe(&[id], &sql);
+            let same = clocks.iter().filter(|clock| clock.to_string() == text);
+            let clocks = same.map(|clock| clock.name.span()).collect();
+            let today = Node::Constant { sql: Some(sql), ids: vec![id], clocks };
+            node = Node::Join {
+                kind: JoinKind::Inner,
+                left: Box::new(node),
+                right: Box::new(today),
+                equalities: Vec::new(),
+                others: Vec::new(),
+                complete: true,
+            };
+            given = given.iter().map(|expression| in_place_of(expression, &text, id)).collect();
+        }
+        (node, given)
     }
 
     pub(super) fn arguments_given(
@@ -104,13 +138,7 @@ impl Binder<'_> {
 
     /// Calls that read the clock among the arguments of a function in `from`.
     fn clocks_within(&self, factor: &TableFactor) -> Result<Vec<Function>, Finding> {
-        let mut functions = Vec::new();
-        let _ = sqlparser::ast::visit_expressions(factor, |expression: &Expr| {
-            if let Expr::Function(function) = expression {
-                functions.push(function.clone());
-            }
-            std::ops::ControlFlow::<()>::Continue(())
-        });
+        let mut functions = functions_within(factor);
         let kind = |function: &Function| kind_of(function, self.catalog);
         functions.retain(|function| kind(function) != Some(FunctionKind::Scalar));
         if functions.iter().any(|function| kind(function) != Some(FunctionKind::Clock)) {
@@ -192,6 +220,29 @@ pub(super) fn of_the_row(node: &Node, output: &[Id], row: &BTreeSet<Id>) -> Opti
         }
         _ => None,
     }
+}
+
+fn functions_within(part: &impl sqlparser::ast::Visit) -> Vec<Function> {
+    let mut functions = Vec::new();
+    let _ = sqlparser::ast::visit_expressions(part, |expression: &Expr| {
+        if let Expr::Function(function) = expression {
+            functions.push(function.clone());
+        }
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    functions
+}
+
+/// An expression with a column in the place of a call.
+fn in_place_of(expression: &Expr, call: &str, id: Id) -> Expr {
+    let mut replaced = expression.clone();
+    let _ = sqlparser::ast::visit_expressions_mut(&mut replaced, |part: &mut Expr| {
+        if matches!(part, Expr::Function(_)) && part.to_string() == call {
+            *part = column(id);
+        }
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    replaced
 }
 
 /// The factor's text up to its alias.

@@ -16,7 +16,7 @@ mod reading;
 use serde::Serialize;
 
 pub use language::{Blurred, Language};
-pub(crate) use reading::{Reading, cast_to, last_name, type_of};
+pub(crate) use reading::{Reading, carries_plainly, cast_to, last_name, type_of};
 
 /// Whose SQL it is. What can be asked of it is in [`Language`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]

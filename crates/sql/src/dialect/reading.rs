@@ -47,27 +47,7 @@ pub(crate) trait Reading: Language {
 
     /// Whether values of a type come back from their texts as what they were.
     fn carries(&self, data_type: &str) -> bool {
-        const PLAIN: &[&str] = &[
-            "TINYINT",
-            "SMALLINT",
-            "INTEGER",
-            "BIGINT",
-            "HUGEINT",
-            "UTINYINT",
-            "USMALLINT",
-            "UINTEGER",
-            "UBIGINT",
-            "VARCHAR",
-            "DATE",
-            "TIME",
-            "TIMESTAMP",
-            "TIMESTAMP WITH TIME ZONE",
-            "BOOLEAN",
-            "DOUBLE",
-            "FLOAT",
-            "UUID",
-        ];
-        PLAIN.contains(&data_type) || data_type.starts_with("DECIMAL(")
+        carries_plainly(data_type)
     }
 
     /// The value at a position (from 0) of what [`Language::carry`] kept in a column `v`.
@@ -177,4 +157,29 @@ pub(crate) fn cast_to(dialect: Dialect, expression: Expr, normalised: &str) -> E
 /// The type of an expression over columns; none when it takes more than we know to tell.
 pub(crate) fn type_of(expression: &Expr, columns: &Columns) -> Option<String> {
     columns.dialect.reading().type_of(expression, columns)
+}
+
+/// Whether values of a type come back from their texts as what they were, in every engine.
+pub(crate) fn carries_plainly(data_type: &str) -> bool {
+    const PLAIN: &[&str] = &[
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "HUGEINT",
+        "UTINYINT",
+        "USMALLINT",
+        "UINTEGER",
+        "UBIGINT",
+        "VARCHAR",
+        "DATE",
+        "TIME",
+        "TIMESTAMP",
+        "TIMESTAMP WITH TIME ZONE",
+        "BOOLEAN",
+        "DOUBLE",
+        "FLOAT",
+        "UUID",
+    ];
+    PLAIN.contains(&data_type) || data_type.starts_with("DECIMAL(")
 }

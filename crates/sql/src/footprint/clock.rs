@@ -1,7 +1,8 @@
 //! The clock: rule 32.
 //!
 //! - **What**: `where cast(received_at as date) <= current_date`: a condition on one table's own rows that reads the clock, or the session; and
-//!   `generate_series(date '2024-01-01', current_date, interval 1 day)`: rows that no table has a part in, and the clock has.
+//!   `generate_series(date '2024-01-01', current_date, interval 1 day)`: rows that no table has a part in, and the clock has. A series of each row,
+//!   `generate_series(valid_from, current_date, interval 1 day)`, is made beside such a row of one moment (`bind/series.rs`).
 //! - **Footprint**: none of its own. The clock stands still within a transaction, so detecting and building see the same moment.
 //! - **Dirty map**: a table filtered so is a table like any other, whose rows come and go as time passes. The condition is part of the probe's
 //!   filter: the groups whose fingerprint over the rows that pass *now* differs from the one over the rows that passed *then* are those with

@@ -70,6 +70,10 @@ impl Dependencies<'_> {
             Node::Distinct { input } => self.gather(input),
             Node::Window { input, functions } => {
                 self.gather(input);
+                // What is computed for a row is one value, whatever it was computed from.
+                for key in keys_of_rows(self.tree, input) {
+                    self.follows(key, functions.iter().map(|function| function.id));
+                }
                 for function in functions {
                     self.made.insert(function.id);
                     let bare: Option<Vec<Id>> = function.partition.iter().map(as_column).collect();
@@ -151,6 +155,23 @@ impl Dependencies<'_> {
             }
         }
     }
+}
+
+/// Columns that tell the rows of a relation apart, each set of them alone: declared keys, as long as the rows stay the table's, and those of groups.
+fn keys_of_rows(tree: &Tree, node: &Node) -> Vec<BTreeSet<Id>> {
+    let ids = node.ids(&tree.scans);
+    let mut keys: Vec<BTreeSet<Id>> =
+        tree.unique.iter().filter(|unique| unique.ids == ids).map(|unique| unique.key.clone()).collect();
+    match node {
+        Node::Filter { input, .. }
+        | Node::Project { input, .. }
+        | Node::Window { input, .. }
+        | Node::Depend { input, .. } => keys.extend(keys_of_rows(tree, input)),
+        Node::Group { keys: by, .. } => keys.push(by.iter().map(|(id, _)| *id).collect()),
+        Node::Distinct { .. } => keys.push(ids),
+        _ => {}
+    }
+    keys
 }
 
 fn equality(condition: &Expr) -> Option<(&Expr, &Expr)> {

@@ -194,9 +194,9 @@ pub(super) fn writable(walk: &Walk<'_>, node: &Node) -> BTreeSet<Id> {
         Node::Join { kind, left, right, others, complete, .. } => {
             let left = writable(walk, left);
             let both = &left | &writable(walk, right);
-            let met = columns_of_all(others).is_subset(&both) && (*complete || *kind == JoinKind::Inner);
+            let met = columns_of_all(others).is_subset(&both) && *complete;
             match (met, kind) {
-                (true, _) => both,
+                (_, JoinKind::Inner) | (true, _) => both,
                 (false, JoinKind::Full) => BTreeSet::new(),
                 (false, _) => left,
             }
@@ -231,7 +231,12 @@ fn joined(walk: &Walk<'_>, node: &Node, wanted: &BTreeSet<Id>) -> Option<String>
     if *kind == JoinKind::Inner && wanted.is_subset(&right_ids) {
         return rows(walk, right, wanted);
     }
-    let inner = wanted | &columns_of_all(others);
+    // An inner join without one of its conditions has more rows, and no fewer.
+    let writable =
+        if *kind == JoinKind::Inner { &writable(walk, left) | &writable(walk, right) } else { BTreeSet::new() };
+    let leave = |condition: &&Expr| *kind != JoinKind::Inner || columns_of(condition).is_subset(&writable);
+    let others: Vec<&Expr> = others.iter().filter(leave).collect();
+    let inner = wanted | &columns_of_all(others.iter().copied());
     let side = |node: &Node, ids: &BTreeSet<Id>, all: &BTreeSet<Id>| rows(walk, node, &(all & ids));
     let word = match kind {
         JoinKind::Inner => "join",

@@ -12,8 +12,11 @@
 //! - **Unknown** (rule 9, `not in`, `in` as a value): an anchor row is tied to equal values and to NULLs, and one whose own value is NULL to
 //!   everything. So a NULL that comes or goes dirties every slice, and any change dirties the rows without a value.
 //!
-//! Other conditions may come on top; leaving them out only widens. **Fallback**: the other side's result is watched as a whole, where it can be
+//! Other conditions may come on top; leaving them out only widens. So what names a value that was computed across rows, the end of a period that
+//! is the next one's beginning, is left out where changes of such values cannot be followed. **Fallback**: the other side's result is watched as a whole, where it can be
 //! computed alone (rule 30: a scalar subquery changes nothing as long as its value stays); else its tables. Any change of it dirties everything.
+
+use std::collections::BTreeSet;
 
 use sqlparser::ast::{BinaryOperator, Expr, Ident};
 
@@ -21,9 +24,10 @@ use super::band::is_one_row;
 use super::computed::{dirty_computed, whole_computed};
 use super::mutant::Mutant;
 use super::rows::{CHANGED, exact_rows, rows_sql, step};
+use super::window::stacked;
 use super::{Partial, Target, Walk};
 use crate::tree::{Id, Nearest, Node, Tie, column_name, columns_of, columns_of_all, substitute};
-use crate::{Finding, Step};
+use crate::{Effect, Finding, Step};
 
 /// How changes of `other` become dirty slices of `anchor`.
 pub(super) fn dirty_tied(walk: &Walk<'_>, anchor: &Node, other: &Node, tie: &Tie, target: &Target) -> Vec<Partial> {
@@ -32,11 +36,67 @@ pub(super) fn dirty_tied(walk: &Walk<'_>, anchor: &Node, other: &Node, tie: &Tie
     {
         return changes_of(walk, other, &carried);
     }
+    let terms = tied_by(walk, anchor, other, tie, target);
+    if !is_lost(&terms) {
+        return terms;
+    }
+    let coarser = coarser(anchor, other, tie).map(|tie| tied_by(walk, anchor, other, &tie, target));
+    coarser.filter(|terms| !is_lost(terms)).unwrap_or(terms)
+}
+
+fn tied_by(walk: &Walk<'_>, anchor: &Node, other: &Node, tie: &Tie, target: &Target) -> Vec<Partial> {
     let found = by_condition(walk, anchor, other, tie, target).or_else(|| by_key(walk, anchor, tie, target));
     match found {
         Some((key, step)) => changes_of(walk, other, &key).into_iter().map(|term| term.then(&step)).collect(),
         None => whole_computed(walk, other, &untied()).unwrap_or_else(|| walk.everything(other, &untied())),
     }
+}
+
+fn is_lost(terms: &[Partial]) -> bool {
+    terms.iter().any(|term| matches!(term.effect, Effect::All(_)))
+}
+
+/// The tie without what names values that were computed across rows (the end of a period is the next one's beginning): it ties more rows, not
+/// fewer. None when that leaves nothing of it, or all.
+fn coarser(anchor: &Node, other: &Node, tie: &Tie) -> Option<Tie> {
+    if tie.unknown || stacked(other) > MOST_STACKED_TIED {
+        return None;
+    }
+    let mut across = across_rows(other);
+    across.extend(across_rows(anchor));
+    let plain = |expression: &Expr| columns_of(expression).is_disjoint(&across);
+    let equalities: Vec<(Expr, Expr)> =
+        tie.equalities.iter().filter(|(own, theirs)| plain(own) && plain(theirs)).cloned().collect();
+    let others: Vec<Expr> = tie.others.iter().filter(|condition| plain(condition)).cloned().collect();
+    let (left, before) = (equalities.len() + others.len(), tie.equalities.len() + tie.others.len());
+    (left > 0 && left < before).then(|| Tie { equalities, others, ..Tie::default() })
+}
+
+/// With more windows and groups than this on top of each other, one look at a tie is enough.
+const MOST_STACKED_TIED: usize = 3;
+
+/// The columns of a relation whose values come from other rows than their own.
+fn across_rows(node: &Node) -> BTreeSet<Id> {
+    let mut across: BTreeSet<Id> = node.inputs().into_iter().flat_map(across_rows).collect();
+    let reads = |across: &BTreeSet<Id>, items: &[(Id, Expr)]| -> Vec<Id> {
+        items.iter().filter(|(_, item)| !columns_of(item).is_disjoint(across)).map(|(id, _)| *id).collect()
+    };
+    match node {
+        Node::Window { functions, .. } => across.extend(functions.iter().map(|function| function.id)),
+        Node::Depend { ids, .. } | Node::Expand { ids, .. } => across.extend(ids),
+        Node::Project { items, .. } => across.extend(reads(&across, items)),
+        Node::Group { keys, aggregates, .. } => {
+            across.extend(reads(&across, keys));
+            across.extend(aggregates.iter().map(|(id, _)| *id));
+        }
+        Node::Set { branches, ids, .. } => {
+            let at = |at: &usize| branches.iter().any(|(_, columns)| across.contains(&columns[*at]));
+            let found: Vec<Id> = (0..ids.len()).filter(at).map(|at| ids[at]).collect();
+            across.extend(found);
+        }
+        _ => {}
+    }
+    across
 }
 
 /// How a relation's changes become dirty slices of it. One row of aggregates is looked at for itself: where it came from matters to none of them.

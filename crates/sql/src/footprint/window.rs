@@ -224,21 +224,13 @@ const MOST_STACKED: usize = 8;
 const MOST_STACKED_KEPT: usize = 3;
 
 /// The greatest number of windows, and of groups whose aggregates may name partitions, on one way down.
-fn stacked(node: &Node) -> usize {
-    match node {
-        Node::Scan(_) | Node::Constant { .. } => 0,
-        Node::Window { input, .. } => stacked(input) + 1,
-        Node::Group { input, aggregates, .. } => stacked(input) + usize::from(!aggregates.is_empty()),
-        Node::Filter { input, .. }
-        | Node::Project { input, .. }
-        | Node::Expand { input, .. }
-        | Node::Distinct { input, .. } => stacked(input),
-        Node::Join { left, right, .. } => stacked(left).max(stacked(right)),
-        Node::Depend { input, on, .. } => stacked(input).max(stacked(on)),
-        Node::Recursive { seed, step, .. } => stacked(seed).max(stacked(step)),
-        Node::Set { branches, .. } => branches.iter().map(|(branch, _)| stacked(branch)).max().unwrap_or(0),
-        Node::Opaque { inputs, .. } => inputs.iter().map(stacked).max().unwrap_or(0),
-    }
+pub(super) fn stacked(node: &Node) -> usize {
+    let own = match node {
+        Node::Window { .. } => 1,
+        Node::Group { aggregates, .. } => usize::from(!aggregates.is_empty()),
+        _ => 0,
+    };
+    node.inputs().into_iter().map(stacked).max().unwrap_or(0) + own
 }
 
 fn too_deep(place: Option<&Place>) -> Finding {

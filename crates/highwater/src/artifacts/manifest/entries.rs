@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::config::DOCS;
 use super::node::{columns, number};
 use super::{Entries, Object};
+use crate::context::external_location;
 use crate::manifest::{
     Config, DocsBlock, Exposure, MacroNode, Metric, Node, SavedQuery, SemanticModel, SourceNode, UnitTest,
 };
@@ -29,7 +30,11 @@ impl Entries<'_> {
         entry.put("source_description", &source.source_description);
         entry.put("loader", &source.loader);
         entry.put("identifier", &source.relation.identifier);
-        entry.put_json("quoting", r#"{"database":null,"schema":null,"identifier":null,"column":null}"#);
+        entry.put_object("quoting", |object| {
+            for part in ["database", "schema", "identifier", "column"] {
+                object.put(part, &source.quoting.get(part));
+            }
+        });
         entry.put("loaded_at_field", &source.loaded_at_field);
         entry.put("loaded_at_query", &source.loaded_at_query);
         entry.put("freshness", &freshness);
@@ -48,10 +53,17 @@ impl Entries<'_> {
             config.put("meta", &meta);
             config.put("tags", &source.tags);
             config.put_json("static_analysis", "null");
+            let known = ["enabled", "event_time", "freshness", "loaded_at_field", "loaded_at_query", "meta", "tags"];
+            for (key, value) in source.config.settings() {
+                if !known.contains(&key.as_str()) {
+                    config.put(key, value);
+                }
+            }
         });
         entry.put_json("patch_path", "null");
         entry.put_object("unrendered_config", |config| as_written(&source.unrendered_config, config));
-        entry.put("relation_name", &source.relation.sql());
+        let location = external_location(source);
+        entry.put("relation_name", &location.unwrap_or_else(|| source.relation.written(source.bare)));
         entry.put("created_at", &self.created_at);
         let [database, schema] = &source.place_as_written;
         entry.put("unrendered_database", database);
@@ -278,13 +290,30 @@ fn external(written: &Value) -> Value {
 
 /// Thresholds with what they leave out; null stays null.
 fn freshness(written: &Value) -> Value {
+    if written.is_null() {
+        return Value::Null;
+    }
     let mut whole: Value = serde_json::from_str(NO_FRESHNESS).expect("a constant");
     if let (Some(whole), Some(written)) = (whole.as_object_mut(), written.as_object()) {
-        whole.extend(
-            written.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), value.clone())),
-        );
+        whole.extend(written.iter().map(|(key, value)| (key.clone(), value.clone())));
     }
     whole
+}
+
+/// The page that dbt's documentation opens with: it looks for the block under dbt's own name.
+pub(super) fn overview() -> DocsBlock {
+    DocsBlock {
+        unique_id: "doc.dbt.__overview__".to_owned(),
+        name: "__overview__".to_owned(),
+        package_name: "dbt".to_owned(),
+        path: "overview.md".to_owned(),
+        original_file_path: "docs/overview.md".to_owned(),
+        text: "### Welcome\n\nThese pages describe a dbt project: its models, sources, seeds, snapshots and tests.\n\n\
+               * **Project** shows it as folders of files.\n* **Database** shows it as schemas of tables and views.\n* \
+               The button at the lower right draws who reads whom.\n\nA docs block `__overview__` of the project \
+               replaces this page."
+            .to_owned(),
+    }
 }
 
 pub(super) fn doc(doc: &DocsBlock, entry: &mut Object<'_>) {

@@ -31,7 +31,7 @@ use super::semantic::semantic_manifest_json;
 use super::write::{replace_with, write_json};
 use crate::context::Compiled;
 use crate::diagnostics::Diagnostic;
-use crate::manifest::{LazyNode, Manifest, Node, ResourceType, UnitTest};
+use crate::manifest::{DocsBlock, LazyNode, Manifest, Node, ResourceType, UnitTest};
 use crate::project::stamp::Stamp;
 use crate::session::Session;
 use earlier::{Counted, Earlier, Layout};
@@ -196,7 +196,7 @@ impl Writer<'_> {
         let manifest = &self.session.manifest;
         self.section(out, "sources", &manifest.sources, |source, entry| self.entries.source(source, entry))?;
         self.section(out, "macros", &manifest.macros, |found, entry| self.entries.macro_node(found, entry))?;
-        self.section(out, "docs", &manifest.docs, entries::doc)?;
+        self.docs(out)?;
         self.section(out, "exposures", &manifest.exposures, |exposure, entry| self.entries.exposure(exposure, entry))?;
         self.section(out, "metrics", &manifest.metrics, |metric, entry| self.entries.metric(metric, entry))?;
         field(out, "groups", &groups(manifest))?;
@@ -284,6 +284,16 @@ impl Writer<'_> {
         write!(out, ",\"{name}\":")?;
         let items: Vec<(&str, &T)> = items.iter().map(|(id, item)| (id.as_str(), item)).collect();
         write_section(out, &items, |item, object| fill(item, object))
+    }
+
+    /// The docs blocks of the project, and the page that dbt's documentation opens with where the project has none of its own.
+    fn docs(&self, out: &mut impl Write) -> io::Result<()> {
+        let overview = entries::overview();
+        let docs = &self.session.manifest.docs;
+        let mut items: Vec<(&str, &DocsBlock)> = docs.iter().map(|(id, doc)| (id.as_str(), doc)).collect();
+        items.push((&overview.unique_id, &overview));
+        out.write_all(b",\"docs\":")?;
+        write_section(out, &items, |doc, object| entries::doc(doc, object))
     }
 
     /// Nodes and sources that configuration disabled, each in a list, as several may share an id.

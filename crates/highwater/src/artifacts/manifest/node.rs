@@ -92,9 +92,9 @@ fn target(folder: &str, node: &Node) -> String {
 fn relation_name(node: &Node) -> Option<String> {
     match node.resource_type {
         ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot => {
-            (node.config.materialized() != "ephemeral").then(|| node.relation.sql())
+            (node.config.materialized() != "ephemeral").then(|| node.relation.written(node.bare))
         }
-        ResourceType::Test => keeps_rows(node, false).then(|| node.relation.sql()),
+        ResourceType::Test => keeps_rows(node, false).then(|| node.relation.written(node.bare)),
         _ => None,
     }
 }
@@ -136,14 +136,20 @@ fn moment(written: &str) -> String {
 fn test_fields(node: &Node, entry: &mut Object<'_>) {
     if let Some(metadata) = &node.test_metadata {
         entry.put("column_name", &node.column_name);
-        entry.put("file_key_name", &node.attached_node.as_deref().map(file_key).unwrap_or_default());
-        entry.put("attached_node", &node.attached_node);
+        entry.put("file_key_name", &file_key(node));
+        // dbt looks for it in the package of the test's own file only.
+        let own = node.attached_node.as_ref().filter(|id| id.split('.').nth(1) == Some(node.package_name.as_str()));
+        entry.put("attached_node", &own);
         entry.put("test_metadata", metadata);
     }
 }
 
-/// `models.orders` for `model.shop.orders`, of whatever version: the section of the properties file that the test stands in.
-fn file_key(id: &str) -> String {
+/// `models.orders` for a test of `model.shop.orders`, of whatever version, `sources.shop` for one of any of its tables: the section
+/// and the entry of the properties file that the test stands in.
+fn file_key(test: &Node) -> String {
+    let Some(id) = test.attached_node.as_deref() else {
+        return test.sources.last().map(|(source, _)| format!("sources.{source}")).unwrap_or_default();
+    };
     let kind = id.split('.').next().unwrap_or_default();
     let name = id.splitn(3, '.').nth(2).unwrap_or_default();
     let name = name.rsplit_once(".v").filter(|_| kind == "model").map_or(name, |(name, _)| name);

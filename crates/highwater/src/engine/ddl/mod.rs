@@ -23,6 +23,11 @@ pub trait Ddl: Sync {
         name.to_lowercase()
     }
 
+    /// What a name becomes that is written without quotes.
+    fn folded(&self, name: &str) -> String {
+        name.to_owned()
+    }
+
     /// Whether a statement is answered by its verb and a number of rows (`SELECT 5`), which results then repeat.
     fn answers_verbs(&self) -> bool {
         false
@@ -51,6 +56,15 @@ pub trait Ddl: Sync {
         }
         format!("{}{suffix}", &name[..end])
     }
+}
+
+/// Where a relation lies whose `bare` parts are written without quotes.
+pub fn folded(adapter: &str, mut relation: Relation, bare: super::Bare) -> Relation {
+    let parts = [&mut relation.database, &mut relation.schema, &mut relation.identifier];
+    for (part, _) in parts.into_iter().zip(bare.0).filter(|(_, bare)| *bare) {
+        *part = ddl(adapter).folded(part);
+    }
+    relation
 }
 
 /// The statements of an engine, by its adapter's name.

@@ -16,6 +16,10 @@ impl Ddl for Postgres {
         name.to_owned()
     }
 
+    fn folded(&self, name: &str) -> String {
+        name.to_lowercase()
+    }
+
     fn answers_verbs(&self) -> bool {
         true
     }

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::super::comment::Sent;
 use super::super::{Cause, EngineError, MissingColumn};
 
 /// DuckDB's own words.
@@ -15,13 +16,25 @@ pub(super) fn message_of(error: &duckdb::Error) -> String {
 }
 
 /// A statement that failed.
-pub(super) fn statement_error(error: &duckdb::Error, sql: &str) -> EngineError {
+pub(super) fn statement_error(error: &duckdb::Error, sent: &Sent<'_>) -> EngineError {
     let message = message_of(error);
     if is_conflict(&message) {
         return EngineError::Conflict { message };
     }
-    let offset = offset_of(&message, sql).and_then(|offset| u32::try_from(offset).ok());
-    EngineError::Statement { cause: cause_of(&message), message, sql: sql.to_owned(), offset }
+    let offset = offset_of(&message, &sent.text).and_then(|offset| sent.offset(offset));
+    let message = of_own_lines(message, sent.lines_before());
+    EngineError::Statement { cause: cause_of(&message), message, sql: sent.sql.to_owned(), offset }
+}
+
+/// The message with its lines counted from the statement's own first one; the caret stays below what it points at.
+fn of_own_lines(message: String, before: usize) -> String {
+    let Some(found) = PLACE.captures_iter(&message).last().filter(|_| before > 0) else { return message };
+    let Some(line) = found[2].parse::<usize>().ok().and_then(|line| line.checked_sub(before)) else { return message };
+    let head = format!("LINE {line}: ");
+    let pad = (found[4].len() + head.len()).saturating_sub(found[1].len());
+    let own = format!("{head}{}\n{:pad$}^", &found[3], "");
+    let whole = found.get_match().range();
+    format!("{}{own}{}", &message[..whole.start], &message[whole.end..])
 }
 
 /// Whether the engine says that there is no such table, schema or database. Nothing was executed then, so a transaction goes on.
@@ -81,10 +94,11 @@ fn candidates(said: &str) -> Vec<String> {
     names
 }
 
+static PLACE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?m)^(LINE (\d+): )(.*)\n( *)\^").expect("a constant pattern"));
+
 /// The place of `LINE n:`, the line's text and the caret below it.
 fn offset_of(message: &str, sql: &str) -> Option<usize> {
-    static PLACE: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"(?m)^(LINE (\d+): )(.*)\n( *)\^").expect("a constant pattern"));
     let found = PLACE.captures_iter(message).last()?;
     let line: usize = found[2].parse().ok()?;
     let column = found[4].len().checked_sub(found[1].len())?;

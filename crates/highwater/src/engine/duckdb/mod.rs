@@ -15,9 +15,11 @@ use highwater_sql::Dialect;
 use jiff::civil;
 
 use self::errors::{is_missing, message_of, statement_error};
+use super::comment::Sent;
 use super::quiet::{AsOf, Quiet, UnderWay, Writes, may_write};
 use super::{
-    Cell, Column, Connection, Engine, EngineError, Obstacle, Relation, RelationKind, Remarks, Table, quote_literal,
+    Cell, Column, Comment, Connection, Engine, EngineError, Obstacle, Relation, RelationKind, Remarks, Table,
+    quote_literal,
 };
 
 /// A DuckDB database: a file, or memory.
@@ -49,7 +51,7 @@ impl DuckDb {
                 EngineError::Open { path, message, obstacle: Obstacle::File }
             }
         })?;
-        let version = first.version().map_err(|error| statement_error(&error, "select version()"))?;
+        let version = first.version().map_err(|error| statement_error(&error, &Sent::plain("select version()")))?;
         Ok(Self {
             first: Mutex::new(first),
             path: path.to_path_buf(),
@@ -78,7 +80,8 @@ impl Engine for DuckDb {
             obstacle: Obstacle::File,
         })?;
         let writes = Arc::clone(&self.writes);
-        let mut session = Session { session, writes, exclusive: self.exclusive(), swaps: false, keeps_books: true };
+        let mut session =
+            Session { session, writes, exclusive: self.exclusive(), swaps: false, keeps_books: true, comment: None };
         // Casts between instants and days must not depend on where the command runs.
         session.execute("set TimeZone = 'UTC'")?;
         if !self.prologue.trim().is_empty() {
@@ -129,12 +132,20 @@ struct Session {
     swaps: bool,
     /// See [`Connection::keep_books`].
     keeps_books: bool,
+    /// See [`Connection::set_comment`].
+    comment: Option<Comment>,
 }
 
 impl Session {
     /// Counts a statement that may write, from now until what is returned goes.
     fn counted(&self, sql: &str) -> Option<UnderWay> {
         (!self.swaps && !self.keeps_books && may_write(sql)).then(|| self.writes.begin())
+    }
+
+    fn send(&self, sent: &Sent<'_>) -> Result<u64, EngineError> {
+        let _under_way = self.counted(sent.sql);
+        let changed = self.session.execute(&sent.text, []).map_err(|error| statement_error(&error, sent))?;
+        Ok(changed as u64)
     }
 }
 
@@ -143,16 +154,23 @@ impl Connection for Session {
         Dialect::DuckDb
     }
 
+    fn set_comment(&mut self, comment: Option<Comment>) {
+        self.comment = comment;
+    }
+
+    fn comment(&self) -> Option<&Comment> {
+        self.comment.as_ref()
+    }
+
     fn execute(&mut self, sql: &str) -> Result<u64, EngineError> {
-        let _under_way = self.counted(sql);
-        let changed = self.session.execute(sql, []).map_err(|error| statement_error(&error, sql))?;
-        Ok(changed as u64)
+        self.send(&Sent::new(sql, self.comment()))
     }
 
     fn query(&mut self, sql: &str) -> Result<Table, EngineError> {
         let _under_way = self.counted(sql);
-        let mut statement = self.session.prepare(sql).map_err(|error| statement_error(&error, sql))?;
-        let batches: Vec<_> = statement.query_arrow([]).map_err(|error| statement_error(&error, sql))?.collect();
+        let sent = Sent::new(sql, self.comment());
+        let mut statement = self.session.prepare(&sent.text).map_err(|error| statement_error(&error, &sent))?;
+        let batches: Vec<_> = statement.query_arrow([]).map_err(|error| statement_error(&error, &sent))?.collect();
         let schema = statement.schema();
         let columns = schema
             .fields()
@@ -186,6 +204,10 @@ impl Connection for Session {
         Ok(names_and_types(&self.query(&format!("describe {}", sql.trim_end().trim_end_matches(';')))?))
     }
 
+    fn begin(&mut self) -> Result<(), EngineError> {
+        self.send(&Sent::plain("begin transaction")).map(drop)
+    }
+
     fn begin_snapshot(&mut self) -> Result<(), EngineError> {
         self.begin()?;
         self.swaps = true;
@@ -193,14 +215,14 @@ impl Connection for Session {
     }
 
     fn commit(&mut self) -> Result<(), EngineError> {
-        let answer = self.execute("commit");
+        let answer = self.send(&Sent::plain("commit"));
         self.swaps = false;
         answer.map(drop)
     }
 
     fn rollback(&mut self) -> Result<(), EngineError> {
         self.swaps = false;
-        self.execute("rollback").map(drop)
+        self.send(&Sent::plain("rollback")).map(drop)
     }
 
     fn quiet(&mut self) -> Option<Quiet> {

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use postgres::error::{DbError, ErrorPosition};
 use regex::Regex;
 
+use super::super::comment::Sent;
 use super::super::{Cause, EngineError, MissingColumn, Obstacle};
 
 /// A session that could not be opened.
@@ -40,7 +41,7 @@ pub(super) fn is_about_encryption(error: &postgres::Error) -> bool {
 }
 
 /// A statement that failed.
-pub(super) fn statement_error(error: &postgres::Error, sql: &str) -> EngineError {
+pub(super) fn statement_error(error: &postgres::Error, sent: &Sent<'_>) -> EngineError {
     let Some(said) = error.as_db_error() else {
         return EngineError::Lost { message: words(error) };
     };
@@ -55,8 +56,8 @@ pub(super) fn statement_error(error: &postgres::Error, sql: &str) -> EngineError
         _ => EngineError::Statement {
             cause: cause_of(said),
             message,
-            sql: sql.to_owned(),
-            offset: said.position().and_then(|position| offset_of(position, sql)),
+            sql: sent.sql.to_owned(),
+            offset: said.position().and_then(|position| offset_of(position, sent)),
         },
     }
 }
@@ -113,10 +114,10 @@ fn words(error: &postgres::Error) -> String {
 }
 
 /// Positions are counted in characters, from one.
-fn offset_of(position: &ErrorPosition, sql: &str) -> Option<u32> {
+fn offset_of(position: &ErrorPosition, sent: &Sent<'_>) -> Option<u32> {
     let ErrorPosition::Original(position) = position else { return None };
     let before = usize::try_from(*position).ok()?.checked_sub(1)?;
-    u32::try_from(sql.char_indices().nth(before).map_or(sql.len(), |(offset, _)| offset)).ok()
+    sent.offset(sent.text.char_indices().nth(before).map_or(sent.text.len(), |(offset, _)| offset))
 }
 
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#""([^"]+)""#).expect("a constant pattern"));

@@ -7,6 +7,7 @@
 //! | `own.rs` | which of the server's transactions are this process's own |
 //! | `catalog.rs` | what lies in the database |
 //! | `heap.rs` | tables whose rows are told by their tuples |
+//! | `replaced.rs` | tables that were replaced under a snapshot |
 //! | `cells.rs` | values and types |
 //! | `tls.rs` | encrypted sessions |
 //! | `errors.rs` | what the server says, read by its SQLSTATE |
@@ -16,6 +17,7 @@ mod cells;
 mod errors;
 mod heap;
 mod own;
+mod replaced;
 mod session;
 mod settings;
 mod tls;

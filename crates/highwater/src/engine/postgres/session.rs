@@ -15,11 +15,14 @@ use std::time::{Duration, Instant};
 use highwater_sql::Dialect;
 use postgres::{Client, SimpleQueryMessage, Statement};
 
+use super::super::comment::Sent;
 use super::super::quiet::{AsOf, Quiet};
-use super::super::{Cell, Column, Connection, EngineError, Relation, RelationKind, Remarks, Table, quote_identifier};
+use super::super::{
+    Cell, Column, Comment, Connection, EngineError, Relation, RelationKind, Remarks, Table, quote_identifier,
+};
 use super::own::{self, Own};
 use super::settings::Settings;
-use super::{catalog, cells, errors, heap};
+use super::{catalog, cells, errors, heap, replaced};
 
 /// A session that was quiet for so long is asked whether it still lives before it is used.
 const QUIET: Duration = Duration::from_secs(10);
@@ -39,6 +42,8 @@ pub(super) struct Session {
     swaps: bool,
     /// See [`Connection::keep_books`].
     keeps_books: bool,
+    /// See [`Connection::set_comment`].
+    comment: Option<Comment>,
 }
 
 /// What is known of the transaction the session is in.
@@ -52,8 +57,17 @@ enum Transaction {
 
 impl Session {
     pub(super) fn new(client: Client, settings: Settings, own: Arc<Own>) -> Self {
-        let (locks, used) = (BTreeSet::new(), Instant::now());
-        Self { client, settings, transaction: Transaction::None, locks, used, own, swaps: false, keeps_books: false }
+        Self {
+            client,
+            settings,
+            transaction: Transaction::None,
+            locks: BTreeSet::new(),
+            used: Instant::now(),
+            own,
+            swaps: false,
+            keeps_books: false,
+            comment: None,
+        }
     }
 
     /// Says that the transaction that is about to end is ours, so that nobody takes it for somebody else's.
@@ -63,6 +77,15 @@ impl Session {
             self.own.add(id);
         }
         Ok(())
+    }
+
+    /// Says when a table that the transaction has read was replaced under its snapshot.
+    fn stood_still(&mut self) -> Result<(), EngineError> {
+        let answer = self.query(replaced::REPLACED)?;
+        answer.scalar().map_or(Ok(()), |table| {
+            let message = format!("{table} was emptied, rewritten or replaced since the snapshot was taken");
+            Err(EngineError::Conflict { message })
+        })
     }
 
     /// Replaces a broken connection, where nothing is lost by it.
@@ -88,13 +111,13 @@ impl Session {
     /// Does something with the connection and remembers how it went.
     fn attempt<T>(
         &mut self,
-        sql: &str,
-        work: impl FnOnce(&mut Client) -> Result<T, postgres::Error>,
+        sent: &Sent<'_>,
+        work: impl FnOnce(&mut Client, &str) -> Result<T, postgres::Error>,
     ) -> Result<T, EngineError> {
         self.revive()?;
-        let outcome = work(&mut self.client);
+        let outcome = work(&mut self.client, &sent.text);
         self.used = Instant::now();
-        outcome.map_err(|error| self.failed(errors::statement_error(&error, sql)))
+        outcome.map_err(|error| self.failed(errors::statement_error(&error, sent)))
     }
 
     fn failed(&mut self, error: EngineError) -> EngineError {
@@ -120,7 +143,13 @@ impl Session {
     }
 
     fn simple(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>, EngineError> {
-        self.attempt(sql, |client| client.simple_query(sql))
+        let sent = Sent::new(sql, self.comment.as_ref());
+        self.attempt(&sent, Client::simple_query)
+    }
+
+    /// A statement about transactions: without the comment.
+    fn plain(&mut self, sql: &str) -> Result<(), EngineError> {
+        self.attempt(&Sent::plain(sql), Client::simple_query).map(drop)
     }
 
     /// Prepares a statement. When the failure is to be `undone`, a transaction goes on as if nothing had been asked.
@@ -128,19 +157,19 @@ impl Session {
         self.revive()?;
         let inside = undone && self.transaction == Transaction::Open;
         if inside {
-            self.simple("savepoint highwater_prepare")?;
+            self.plain("savepoint highwater_prepare")?;
         }
-        let prepared = self.client.prepare(sql);
+        let prepared = self.client.prepare(&Sent::new(sql, self.comment.as_ref()).text);
         self.used = Instant::now();
         if inside && !self.client.is_closed() {
             let back = if prepared.is_err() { "rollback to savepoint highwater_prepare; " } else { "" };
-            self.simple(&format!("{back}release savepoint highwater_prepare"))?;
+            self.plain(&format!("{back}release savepoint highwater_prepare"))?;
         }
         Ok(prepared)
     }
 
     fn end(&mut self, how: &str) -> Result<(), EngineError> {
-        let outcome = self.simple(how).map(drop);
+        let outcome = self.plain(how);
         self.transaction = Transaction::None;
         self.swaps = false;
         outcome
@@ -148,9 +177,9 @@ impl Session {
 
     /// Starts a transaction; on another connection, should the first turn out to be broken.
     fn start(&mut self, sql: &str) -> Result<(), EngineError> {
-        let mut outcome = self.simple(sql);
+        let mut outcome = self.plain(sql);
         if matches!(outcome, Err(EngineError::Lost { .. })) && self.client.is_closed() && self.locks.is_empty() {
-            outcome = self.simple(sql);
+            outcome = self.plain(sql);
         }
         outcome?;
         self.transaction = Transaction::Open;
@@ -161,6 +190,14 @@ impl Session {
 impl Connection for Session {
     fn dialect(&self) -> Dialect {
         Dialect::Postgres
+    }
+
+    fn set_comment(&mut self, comment: Option<Comment>) {
+        self.comment = comment;
+    }
+
+    fn comment(&self) -> Option<&Comment> {
+        self.comment.as_ref()
     }
 
     fn execute(&mut self, sql: &str) -> Result<u64, EngineError> {
@@ -186,15 +223,17 @@ impl Connection for Session {
         let names: Vec<String> = columns.iter().map(|name| quote_identifier(name)).collect();
         let sql = format!("copy {table} ({}) from stdin with (format csv)", names.join(", "));
         self.revive()?;
-        let started = self.client.copy_in(&sql).map(|mut writer| {
+        let comment = self.comment.clone();
+        let sent = Sent::new(&sql, comment.as_ref());
+        let started = self.client.copy_in(&*sent.text).map(|mut writer| {
             // What the server has against the rows it says at the end.
             let _ = writer.write_all(csv.as_bytes());
             writer.finish()
         });
         self.used = Instant::now();
         match started {
-            Ok(outcome) => outcome.map_err(|error| self.failed(errors::statement_error(&error, &sql))),
-            Err(error) => Err(self.refused_copy(errors::statement_error(&error, &sql))),
+            Ok(outcome) => outcome.map_err(|error| self.failed(errors::statement_error(&error, &sent))),
+            Err(error) => Err(self.refused_copy(errors::statement_error(&error, &sent))),
         }
     }
 
@@ -205,7 +244,10 @@ impl Connection for Session {
             // Nobody asks for the types of what several statements give.
             Err(error) if errors::is_several_statements(&error) => None,
             // The work of the transaction is not what it was meant to be, even where the failure was undone.
-            Err(error) => return Err(self.failed(errors::statement_error(&error, sql))),
+            Err(error) => {
+                let error = errors::statement_error(&error, &Sent::new(sql, self.comment.as_ref()));
+                return Err(self.failed(error));
+            }
         };
         let answers = self.simple(sql)?;
         Ok(table(statement.as_ref(), &answers))
@@ -220,7 +262,9 @@ impl Connection for Session {
     }
 
     fn describe(&mut self, sql: &str) -> Result<Vec<Column>, EngineError> {
-        let statement = self.prepare(sql, true)?.map_err(|error| errors::statement_error(&error, sql))?;
+        let prepared = self.prepare(sql, true)?;
+        let sent = Sent::new(sql, self.comment.as_ref());
+        let statement = prepared.map_err(|error| errors::statement_error(&error, &sent))?;
         let columns = statement.columns();
         if columns.is_empty() {
             return Ok(Vec::new());
@@ -299,9 +343,11 @@ impl Connection for Session {
             let _ = self.end("rollback");
             return Err(EngineError::statement(message, "commit"));
         }
-        if (self.swaps || self.keeps_books)
-            && let Err(error) = self.own_up()
-        {
+        let mut ready = if self.swaps { self.stood_still() } else { Ok(()) };
+        if self.swaps || self.keeps_books {
+            ready = ready.and_then(|()| self.own_up());
+        }
+        if let Err(error) = ready {
             let _ = self.end("rollback");
             return Err(error);
         }

@@ -75,7 +75,13 @@ impl Naive {
 pub(crate) fn group_id(dialect: Dialect, group: &Group) -> String {
     match group {
         Group::Interval { expression, unit, .. } => dialect.interval(expression, *unit),
-        Group::Key { expressions } | Group::Values { expressions } => dialect.key_hash(expressions),
+        Group::Key { expressions } => dialect.key_hash(expressions),
+        // Equal values need not look alike (1.0 and 1.00, 0.0 and -0.0), and a condition can tell: one of them cannot stand for the other.
+        Group::Values { expressions } => {
+            let texts: Vec<String> =
+                expressions.iter().map(|expression| format!("cast({expression} as varchar)")).collect();
+            dialect.key_hash(&texts)
+        }
         Group::Whole => whole(dialect),
     }
 }
@@ -222,6 +228,16 @@ fn looked_at(job: &Job, input: &Input) -> String {
         // The others are mistakes elsewhere.
         _ => String::new(),
     }
+}
+
+/// How many groups of an input the ledger has fingerprints of.
+pub(super) fn groups(job: &mut Job, input: &Input) -> Result<u64, ExactError> {
+    job.count(&format!(
+        "select count(*) from {}.fingerprints where model = {} and probe = {}",
+        ledger::schema(&job.model.relation),
+        job.id(),
+        quote_literal(&input.id)
+    ))
 }
 
 /// Stores fingerprints: of the groups in `delta`, or of all.

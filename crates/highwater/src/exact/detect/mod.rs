@@ -210,12 +210,12 @@ fn observe_one(
         partial: false,
         taken: None,
         tuples: None,
-        seen_tuples: seen.as_ref().and_then(|seen| seen.tuples.clone()),
+        seen_tuples: seen.as_ref().and_then(|seen| seen.told.tuples.clone()),
         broken: None,
         versions: None,
         seen_token: seen.as_ref().and_then(|seen| seen.token.clone()),
         files: list.as_ref().and_then(files::List::settled),
-        seen_files: seen.as_ref().and_then(|seen| seen.files.clone()),
+        seen_files: seen.as_ref().and_then(|seen| seen.told.files.clone()),
         list,
     };
     match (&observation.parent, feedable, seen) {
@@ -228,7 +228,7 @@ fn observe_one(
         // Nothing was swapped in since: whatever the grouping, its rows are what they were.
         (Some(parent), None, Some(seen)) if parent.change_seq == seen.seq && !input.probe.moving => {}
         // The same files as before.
-        (_, _, Some(Seen { files: Some(before), .. }))
+        (_, _, Some(Seen { told: Told { files: Some(before), .. }, .. }))
             if !input.probe.moving && observation.files.as_ref() == Some(&before) => {}
         (None, _, Some(Seen { token: Some(token), .. })) if input.declared.is_some() => {
             let declared = input.declared.clone().ok_or_else(|| job.broken("no detector is declared"))?;
@@ -266,18 +266,22 @@ struct Seen {
     parent: Option<String>,
     seq: u64,
     token: Option<Token>,
-    files: Option<String>,
-    tuples: Option<String>,
+    told: Told,
 }
 
 /// What the ledger keeps of an input besides versions.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    /// A list of files.
-    Files(String),
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Told {
     /// The tuples of a table.
-    Tuples(String),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tuples: Option<String>,
+    /// A list of files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<String>,
+    /// How many groups have a fingerprint. Were some lost, a group that is gone would be missed by nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<u64>,
 }
 
 fn last_seen(job: &mut Job, input: &Input) -> Result<Option<Seen>, ExactError> {
@@ -288,12 +292,6 @@ fn last_seen(job: &mut Job, input: &Input) -> Result<Option<Seen>, ExactError> {
         quote_literal(&input.id)
     ))?;
     let Some(row) = table.rows.first() else { return Ok(None) };
-    let told = row[3].as_text().and_then(|text| serde_json::from_str(text).ok());
-    let (files, tuples) = match told {
-        Some(Kind::Files(files)) => (Some(files), None),
-        Some(Kind::Tuples(tuples)) => (None, Some(tuples)),
-        None => (None, None),
-    };
     Ok(Some(Seen {
         fed: row[0].as_text() == Some("feed"),
         parent: row[1].as_text().map(str::to_owned),
@@ -303,8 +301,7 @@ fn last_seen(job: &mut Job, input: &Input) -> Result<Option<Seen>, ExactError> {
         },
         // One that another version wrote is one that was not written.
         token: row[3].as_text().and_then(|text| serde_json::from_str(text).ok()),
-        files,
-        tuples,
+        told: row[3].as_text().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
     }))
 }
 
@@ -325,9 +322,9 @@ pub(crate) fn record_within(
     let some = job.store("recorded_some", &format!("select p from {delta} where {}", within("p", set)))?;
     let input = &prepared.inputs[index];
     fingerprint::record(job, input, now, Some(&some))?;
-    // What the ledger holds of the other groups is older: no tuples stand for all of it.
+    // What the ledger holds of the other groups is older: no tuples and no files stand for all of it.
     job.execute(&format!(
-        "update {}.inputs set token = null where model = {} and probe = {} and token like '{{\"tuples\"%'",
+        "update {}.inputs set token = null where model = {} and probe = {} and detector = 'fingerprint'",
         ledger::schema(&job.model.relation),
         job.id(),
         quote_literal(&input.id)
@@ -377,14 +374,15 @@ pub(crate) fn record(
             || ("null".to_owned(), "null".to_owned()),
             |parent| (quote_literal(&parent.id), parent.change_seq.to_string()),
         );
-        let token = match (&observation.versions, &observation.files, observation.standing()) {
-            (Some((token, _)), _, _) => Some(serde_json::to_string(token)),
-            (None, Some(files), _) => Some(serde_json::to_string(&Kind::Files(files.clone()))),
-            (None, None, Some(standing)) => Some(serde_json::to_string(&Kind::Tuples(standing.to_owned()))),
-            (None, None, None) => None,
+        let token = match &observation.versions {
+            Some((token, _)) => serde_json::to_string(token),
+            None => serde_json::to_string(&Told {
+                tuples: observation.standing().map(str::to_owned),
+                files: observation.files.clone(),
+                groups: if observation.fed { None } else { Some(fingerprint::groups(job, input)?) },
+            }),
         };
-        let token = token.transpose().map_err(|error| job.broken(error.to_string()))?;
-        let token = token.map_or_else(|| "null".to_owned(), |text| quote_literal(&text));
+        let token = quote_literal(&token.map_err(|error| job.broken(error.to_string()))?);
         let word = match &input.declared {
             _ if observation.fed => "feed",
             Some(declared) if observation.versions.is_some() => declared.detect.word(),

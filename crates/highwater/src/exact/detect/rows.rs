@@ -36,13 +36,22 @@ pub(super) fn look(
     if is_all && observation.parent.is_none() {
         observation.tuples = tuples::look(job, input, index, salt, kept.as_ref())?;
     }
-    if let (Some(now), Some(before)) = (observation.tuples.clone(), &observation.seen_tuples) {
-        if tuples::same(job, &now.standing, before) {
-            return Ok(());
-        }
-        if let Some(others) = tuples::others(job, input, index, &now, before)? {
-            return look_into(job, input, (index, salt), kept.as_ref(), others, observation);
-        }
+    let standings = observation.tuples.clone().zip(observation.seen_tuples.clone());
+    if let Some((now, before)) = &standings
+        && tuples::same(job, &now.standing, before)
+    {
+        return Ok(());
+    }
+    // Where the ledger has lost fingerprints, nothing can be compared with it.
+    let seen = match seen.and_then(|seen| seen.told.groups) {
+        Some(groups) if is_all && fingerprint::groups(job, input)? != groups => None,
+        _ => seen,
+    };
+    observation.seen = seen.is_some();
+    if let (Some(_), Some((now, before))) = (seen, &standings)
+        && let Some(others) = tuples::others(job, input, index, now, before)?
+    {
+        return look_into(job, input, (index, salt), kept.as_ref(), others, observation);
     }
     let digest = match seen {
         Some(_) if is_all => digest::compare(job, input, index, salt, kept.as_ref())?,

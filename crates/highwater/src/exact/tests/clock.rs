@@ -191,7 +191,7 @@ fn a_spine_that_stands_still_is_noticed() {
 fn the_clock_beside_a_row_rebuilds() {
     let mut world = joins::world(On::DuckDb);
     for sql in [
-        "select p.plan_id, s.day from raw_plans p, generate_series(p.starts, getvariable('today'), interval 1 day) as s(day)",
+        "select p.plan_id, p.starts as day, getvariable('today') - cast(p.starts as date) as age from raw_plans p",
         "select s.day, getvariable('today') as today from generate_series(date '2026-02-20', getvariable('today'), interval 1 day) as s(day) left join raw_orders o on o.created_at = s.day",
     ] {
         let (class, rules) = class(&mut world, &Known::of("shown", "day:day", sql));

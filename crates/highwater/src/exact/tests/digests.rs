@@ -75,3 +75,23 @@ fn counting_rows_is_not_enough(on: On) {
     world.run(&known).expect("a run");
     assert_ne!(world.difference(&known), "", "a change by hand");
 }
+
+/// PostgreSQL alone tells rows by their tuples first: those of a table, then those of its days.
+#[test]
+fn counting_tuples_is_not_enough() {
+    let update = "update raw_orders set amount = amount + 1 where order_id = 3";
+    for (change, days) in
+        [(update.to_owned(), 1), (format!("{update}; insert into raw_orders values (20, 1, '2026-03-01', 1, null)"), 2)]
+    {
+        for naive in [Some(Naive::CountsOnly), None] {
+            let mut world = customers(On::Postgres);
+            let known = daily();
+            world.run_and_compare(&known);
+            world.naive = naive;
+            world.sql(&change);
+            let report = world.run(&known).expect("a run");
+            assert_eq!(report.replaced_count, days - u64::from(naive.is_some()), "{naive:?}: {change}");
+            assert_eq!(world.difference(&known).is_empty(), naive.is_none(), "{naive:?}: {change}");
+        }
+    }
+}

@@ -10,6 +10,8 @@ on_both_engines![
     a_table_brought_back_from_a_copy_is_mended_day_by_day,
     a_ledger_brought_back_from_a_copy_is_believed_no_further_than_it_goes,
     an_earlier_ledger_is_brought_up_to_date,
+    a_ledger_that_lost_fingerprints_is_not_compared_with,
+    a_parent_whose_numbers_begin_again_is_looked_at_anew,
     rows_before_the_beginning_and_of_days_to_come_are_counted,
     one_model_in_two_schemas_is_two_tables,
     what_is_gone_is_forgotten_when_something_new_is_built,
@@ -90,6 +92,46 @@ fn an_earlier_ledger_is_brought_up_to_date(on: On) {
     let report = world.run_and_compare(&known);
     assert_eq!((report.mode, report.replaced_count), (Mode::Incremental, 1));
     assert_eq!(world.rows("select version from highwater.ledger"), "7");
+}
+
+/// A group that is gone from the source is missed by its fingerprint only.
+fn a_ledger_that_lost_fingerprints_is_not_compared_with(on: On) {
+    for lost in [
+        "drop table highwater.fingerprints",
+        "delete from highwater.fingerprints",
+        "delete from highwater.fingerprints where interval_start = timestamp '2026-02-02'",
+    ] {
+        let mut world = World::with_orders(on);
+        let known = daily();
+        world.run_and_compare(&known);
+        world.sql(lost);
+        world.sql("delete from raw_orders where created_at >= '2026-02-02' and created_at < '2026-02-03'");
+        assert_eq!(world.run_and_compare(&known).mode, Mode::Whole, "{lost}");
+        assert_eq!(world.run_and_compare(&known).mode, Mode::Unchanged, "{lost}");
+    }
+}
+
+/// The child has seen numbers of changes that come a second time.
+fn a_parent_whose_numbers_begin_again_is_looked_at_anew(on: On) {
+    let mut world = World::with_orders(on);
+    let (parent, child) = (daily(), Known::of("child", "day:day", "select day, revenue from daily"));
+    world.announce(&parent);
+    let change = |world: &mut World, order: u32, amount: u32| {
+        world.sql(&format!("update raw_orders set amount = {amount} where order_id = {order}"));
+        world.run_and_compare(&parent);
+    };
+    for amount in 100..104 {
+        change(&mut world, 3, amount);
+        world.run_and_compare(&child);
+    }
+    world.sql("delete from highwater.models where model = 'main.daily'");
+    change(&mut world, 3, 104);
+    for amount in 100..106 {
+        change(&mut world, 1, amount);
+    }
+    assert_eq!(world.run_and_compare(&child).mode, Mode::Whole);
+    assert_eq!(world.run_and_compare(&parent).mode, Mode::Unchanged);
+    assert_eq!(world.run_and_compare(&child).mode, Mode::Unchanged);
 }
 
 fn rows_before_the_beginning_and_of_days_to_come_are_counted(on: On) {

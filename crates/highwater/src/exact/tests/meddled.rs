@@ -2,7 +2,7 @@
 
 use highwater_sql::Dialect;
 
-use crate::engine::{Column, Connection, EngineError, Quiet, Relation, RelationKind, Table};
+use crate::engine::{Column, Comment, Connection, EngineError, Quiet, Relation, RelationKind, Table};
 
 /// What the machinery is about to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,14 @@ impl<F: FnMut(&mut dyn Connection, Call) -> Result<(), EngineError>> Meddled<'_,
 }
 
 impl<F: FnMut(&mut dyn Connection, Call) -> Result<(), EngineError> + Send> Connection for Meddled<'_, F> {
+    fn set_comment(&mut self, comment: Option<Comment>) {
+        self.session.set_comment(comment);
+    }
+
+    fn comment(&self) -> Option<&Comment> {
+        self.session.comment()
+    }
+
     fn dialect(&self) -> Dialect {
         self.session.dialect()
     }

@@ -7,10 +7,11 @@
 //! | `world.rs` | a small shop, and what a run of a model there comes to |
 //! | `meddled.rs` | a session that fails when a test says so |
 //! | `written.rs` | queries as each engine writes them |
-//! | `shapes.rs`, `joins.rs` | queries by name |
+//! | `shapes.rs`, `joins.rs`, `analysts.rs` | queries by name |
 //! | `rules.rs` | every rule, and what holds it to a rebuild |
 //! | `fuzz/` | generated projects |
 
+mod analysts;
 mod audits;
 mod clock;
 mod costs;

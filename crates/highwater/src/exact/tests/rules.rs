@@ -8,7 +8,7 @@ use std::path::Path;
 
 use highwater_sql::Mutant;
 
-use super::{clock, joins, pivots, shapes};
+use super::{analysts, clock, joins, pivots, shapes};
 use crate::exact::detect::fingerprint::Naive;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -30,7 +30,7 @@ const RULES: &[Rule] = &[
         "series, lists, laterals over the row alone",
         "the slices that the rows made of a changed row lie in",
         "footprint/expand.rs",
-        &["days_of_plans", "unnested_days", "spread", "moments_of_row", "selected_of_row"],
+        &["days_of_plans", "unnested_days", "spread", "moments_of_row", "selected_of_row", "days_until_today_of_each"],
         &["SeriesByItsStart"],
     ),
     (
@@ -88,7 +88,7 @@ const RULES: &[Rule] = &[
         "ranges, histories, bands",
         "the slices with a row for which the condition holds",
         "footprint/tie.rs",
-        &["terms", "terms_between", "plans_on_calendar"],
+        &["terms", "terms_between", "plans_on_calendar", "terms_by_next", "plan_within_session"],
         &["BandByEnd"],
     ),
     (
@@ -158,9 +158,9 @@ const RULES: &[Rule] = &[
     (
         "19",
         "slice from an aggregate: cohorts, last seen",
-        "every slice with a row of a changed group, when it is min, max, first or last; else all",
+        "every slice with a row of a changed group, when it is min, max, first, last or percentile_disc; else all",
         "footprint/group.rs",
-        &["first_order", "cohort_day", "last_seen", "cohort_of_row"],
+        &["first_order", "cohort_day", "last_seen", "cohort_of_row", "median_day"],
         &["CarriedNewRowsOnly"],
     ),
     (
@@ -208,7 +208,7 @@ const RULES: &[Rule] = &[
         "rows frames, lag, lead",
         "one way along time; with a key, where it occurs",
         "footprint/onward.rs",
-        &["before", "running_of_all", "following_of_all"],
+        &["before", "running_of_all", "following_of_all", "day_over_day"],
         &["RunningTurned", "WindowAlwaysAligned"],
     ),
     (
@@ -240,7 +240,7 @@ const RULES: &[Rule] = &[
         "correlated subqueries, laterals",
         "as 3, by what ties them",
         "footprint/join.rs",
-        &["correlated", "newest_term", "twice"],
+        &["correlated", "newest_term", "twice", "plan_in_force", "users_of_payers"],
         &["SubqueryIgnored"],
     ),
     (
@@ -309,7 +309,14 @@ const RULES: &[Rule] = &[
         &["unpivot_by_day", "unpivoted_days", "unpivoted_names"],
         &["PostImagesOnly", "SeriesByItsStart"],
     ),
-    ("35", "sessions", "by their first moment as 19", "footprint/group.rs", &["gaps"], &["CarriedNewRowsOnly"]),
+    (
+        "35",
+        "sessions",
+        "by their first moment as 19",
+        "footprint/group.rs",
+        &["gaps", "sessions_by_gap"],
+        &["CarriedNewRowsOnly"],
+    ),
     (
         "36",
         "period over period, share of total",
@@ -324,7 +331,7 @@ const RULES: &[Rule] = &[
         "ties that a declared key breaks",
         "not refused",
         "footprint/ties.rs",
-        &["fn a_declared_key_breaks_ties"],
+        &["fn a_declared_key_breaks_ties", "two_lately"],
         &[],
     ),
     (
@@ -405,7 +412,8 @@ fn the_page_of_rules_is_true() {
         .filter_map(|entry| std::fs::read_to_string(entry.expect("an entry").path()).ok())
         .collect();
     let names = shapes::SHAPES.iter().map(|shape| shape.0).chain(joins::SHAPES.iter().map(|shape| shape.0));
-    let names: Vec<&str> = names.chain(pivots::SHAPES.iter().chain(clock::SPINES).map(|shape| shape.0)).collect();
+    let names: Vec<&str> =
+        names.chain(pivots::SHAPES.iter().chain(clock::SPINES).chain(analysts::QUERIES).map(|shape| shape.0)).collect();
     let rules = Mutant::ALL.iter().map(|(mutant, ..)| format!("{mutant:?}"));
     let wrong: Vec<String> = rules.chain(Naive::WRONG.iter().map(|(naive, _)| format!("{naive:?}"))).collect();
     for (number, _, _, file, held, mutants) in RULES {

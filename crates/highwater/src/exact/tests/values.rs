@@ -5,7 +5,11 @@ use highwater_sql::IntervalUnit;
 use super::engines::{On, on_both_engines};
 use super::world::{Known, World};
 
-on_both_engines![groups_of_intervals_are_the_intervals, values_with_one_hash_are_not_one_value,];
+on_both_engines![
+    groups_of_intervals_are_the_intervals,
+    values_with_one_hash_are_not_one_value,
+    equal_values_that_look_different_are_kept_apart,
+];
 
 /// A type, and values of it of which no two are one and for some of which DuckDB's `hash` is the same. Each follows the one before.
 const CONFUSED: &[(&str, &[&str])] = &[
@@ -49,6 +53,23 @@ fn moments(on: On) -> &'static [&'static str] {
         On::DuckDb => &["0044-03-15 (BC) 12:00:00", "290308-01-01 (BC) 00:00:01", "294247-01-10 04:00:54"],
         On::Postgres => &["0044-03-15 12:00:00 BC", "4713-01-01 00:00:01 BC", "294276-12-31 04:00:54"],
     }
+}
+
+/// What a condition holds against the rows is the value itself, and not one that the engine calls equal.
+fn equal_values_that_look_different_are_kept_apart(on: On) {
+    let mut world = World::with_orders(on);
+    world.sql(
+        "create table raw_sizes (size double precision); insert into raw_sizes values (cast('-0' as double precision)); \
+         update raw_orders set note = cast(cast('0' as double precision) as varchar) where order_id = 1",
+    );
+    let known = Known::of(
+        "sized",
+        "day:created_at",
+        "select o.order_id, o.created_at, s.size from raw_orders o left join raw_sizes s on o.note like cast(s.size as varchar) || '%'",
+    );
+    world.run_and_compare(&known);
+    world.sql("insert into raw_sizes values (cast('0' as double precision))");
+    world.run_and_compare(&known);
 }
 
 /// Whatever groups are made of, their ids are the starts of intervals.

@@ -206,17 +206,14 @@ fn who_waits_for_one_that_commits_has_looked_in_vain() {
     let known = daily();
     world.run_and_compare(&known);
     world.sql("insert into raw_orders values (8, 1, '2026-02-02', 5, null)");
-    let (mut first, mut watch) = (world.engine.connect().expect("session"), world.engine.connect().expect("session"));
+    let engine = Arc::clone(&world.engine);
+    let mut first = engine.connect().expect("session");
     for commits in [false, true] {
         first.begin_snapshot().and_then(|()| first.execute(RAISE)).expect("fence");
         world.sql("update raw_orders set amount = amount + 1 where order_id = 8");
         let result = std::thread::scope(|scope| {
             let run = scope.spawn(|| world.run(&known));
-            let waiting =
-                "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-            while watch.query(waiting).expect("sessions").scalar().and_then(Cell::as_integer) == Some(0) {
-                assert!(!run.is_finished(), "it did not wait");
-            }
+            wait_for_a_lock(engine.as_ref(), || assert!(!run.is_finished(), "it did not wait"));
             if commits { first.commit() } else { first.rollback() }.expect("the end");
             run.join().expect("no panic")
         });
@@ -224,6 +221,42 @@ fn who_waits_for_one_that_commits_has_looked_in_vain() {
         assert_eq!(world.difference(&known).is_empty(), !commits);
     }
     world.run_and_compare(&known);
+}
+
+/// PostgreSQL alone shows an old snapshot nothing of a table that has got a new file since. Whoever waits for a load has taken such a snapshot.
+#[test]
+fn who_waits_for_a_table_to_be_loaded_anew_does_not_take_it_for_empty() {
+    for load in [
+        "truncate raw_orders; insert into raw_orders select * from copy",
+        "alter table raw_orders rename to old; create table raw_orders as select * from copy",
+        "drop table raw_orders; alter table copy rename to raw_orders; insert into raw_orders select * from raw_orders limit 1",
+        "alter table raw_orders alter column amount type integer using amount + 1",
+    ] {
+        let (mut world, known) = with_work(On::Postgres);
+        world.run_and_compare(&known);
+        world.sql("create table copy as select * from raw_orders");
+        let mut loader = world.engine.connect().expect("session");
+        loader.begin().and_then(|()| loader.execute(load)).expect(load);
+        let runs = Interrupted::new(&world, &known);
+        let report = std::thread::scope(|scope| {
+            let run = scope.spawn(|| runs.other(Duration::ZERO));
+            wait_for_a_lock(world.engine.as_ref(), || assert!(!run.is_finished(), "it did not wait"));
+            loader.commit().expect("loaded");
+            run.join().expect("no panic").expect(load)
+        });
+        world.compare(&known);
+        assert!(report.rows_total > 0, "{load}: {report:#?}");
+    }
+}
+
+/// Looks until a session of the database waits for another one.
+fn wait_for_a_lock(engine: &dyn Engine, meanwhile: impl Fn()) {
+    let waiting =
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let mut watch = engine.connect().expect("session");
+    while watch.query(waiting).expect("sessions").scalar().and_then(Cell::as_integer) == Some(0) {
+        meanwhile();
+    }
 }
 
 /// Two transactions that fill the same new day: nothing they write is the same row.

@@ -13,7 +13,7 @@ mod types;
 
 use sqlparser::ast::Expr;
 
-use super::{Blurred, Language, Reading};
+use super::{Blurred, Language, Reading, carries_plainly};
 use crate::tree::ColumnFacts;
 use crate::{FunctionKind, IntervalUnit};
 
@@ -236,6 +236,11 @@ impl Reading for Postgres {
 
     fn type_name<'n>(&self, normalised: &'n str) -> &'n str {
         types::written(normalised)
+    }
+
+    // A `numeric` without bounds holds as many digits as there are.
+    fn carries(&self, data_type: &str) -> bool {
+        data_type == "DECIMAL" || carries_plainly(data_type)
     }
 
     fn type_of(&self, expression: &Expr, columns: &[ColumnFacts]) -> Option<String> {

@@ -29,7 +29,7 @@ pub(super) fn read(task: &Task<'_>) -> Result<Copied, Failure> {
     let configured = configured_types(task);
     let folds = task.node.config.flag("quote_columns") == Some(false);
     let columns = names.into_iter().enumerate().map(|(index, name)| {
-        let configured = configured.get(&name.to_ascii_lowercase()).cloned();
+        let configured = configured.get(&name).cloned();
         let inferred = match configured {
             Some(_) => None,
             None => Some(infer(records.iter().filter_map(|record| record.get(index)))),

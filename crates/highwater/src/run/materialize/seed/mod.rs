@@ -42,7 +42,7 @@ trait Rows {
 pub(super) fn build(task: &Task<'_>) -> Result<Outcome, Failure> {
     let relation = &task.node.relation;
     if task.node.config.text("delimiter") == Some("") {
-        return Err(Diagnostic::error("HW0208", format!("the delimiter of the seed `{}` is empty", task.node.name))
+        return Err(Diagnostic::error("HW0424", format!("the delimiter of the seed `{}` is empty", task.node.name))
             .help("set `delimiter` to the character between the values, such as \";\"")
             .into());
     }
@@ -77,12 +77,12 @@ fn has_unique_index(task: &Task<'_>) -> bool {
     indexes.into_iter().flatten().any(|index| index.get("unique").and_then(Value::as_bool) == Some(true))
 }
 
-/// `column_types`, by lower-case name.
+/// `column_types`, by the name as the header has it: in another case it means nothing, as in dbt.
 fn configured_types(task: &Task<'_>) -> IndexMap<String, String> {
     let map = task.node.config.get("column_types").and_then(Value::as_object);
     map.into_iter()
         .flatten()
-        .filter_map(|(name, data_type)| Some((name.to_lowercase(), data_type.as_str()?.to_owned())))
+        .filter_map(|(name, data_type)| Some((name.clone(), data_type.as_str()?.to_owned())))
         .collect()
 }
 

@@ -125,7 +125,7 @@ fn typed_columns(task: &Task<'_>, staged: &Relation) -> Result<Vec<SeedColumn>, 
         .zip(inferred)
         .map(|(name, inferred)| {
             let written = if quoted { quote_identifier(&name) } else { name.clone() };
-            match configured.get(&name.to_lowercase()) {
+            match configured.get(&name) {
                 Some(data_type) => SeedColumn { name, written, data_type: data_type.clone(), inferred: false },
                 None => SeedColumn { name, written, data_type: Inferred::sql(inferred).to_owned(), inferred: true },
             }
