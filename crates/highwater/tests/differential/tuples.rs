@@ -187,6 +187,23 @@ fn what_may_change_without_a_tuple_is_not_told_by_tuples() {
     }
 }
 
+/// Hosts of servers do not let everybody ask which server it is.
+#[test]
+fn a_server_that_does_not_say_which_it_is_is_told_by_fingerprints() {
+    let mut world = eight_days();
+    execute(
+        &mut world,
+        "revoke execute on function pg_control_system() from public; drop role if exists hw_plain; create role hw_plain; \
+         grant all on schema main, highwater to hw_plain; grant all on all tables in schema main, highwater to hw_plain",
+    );
+    assert!(tuples_of(&mut world, "events").is_some());
+    world.session = world.place.engine.connect().expect("session");
+    execute(&mut world, "set role hw_plain; update events set amount = 1000 where event_id = 30");
+    assert_eq!(tuples_of(&mut world, "events"), None);
+    let (report, differs) = world.run();
+    assert_eq!((differs.as_str(), report.replaced_count), ("", 1), "{report:#?}");
+}
+
 #[test]
 fn what_rewrites_a_table_and_no_row_keeps_its_tuples() {
     let mut world = eight_days();

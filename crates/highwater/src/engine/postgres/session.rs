@@ -42,6 +42,8 @@ pub(super) struct Session {
     swaps: bool,
     /// See [`Connection::keep_books`].
     keeps_books: bool,
+    /// Which server it is, once asked; none when it does not say.
+    server: Option<Option<String>>,
     /// See [`Connection::set_comment`].
     comment: Option<Comment>,
 }
@@ -66,6 +68,7 @@ impl Session {
             own,
             swaps: false,
             keeps_books: false,
+            server: None,
             comment: None,
         }
     }
@@ -86,6 +89,16 @@ impl Session {
             let message = format!("{table} was emptied, rewritten or replaced since the snapshot was taken");
             Err(EngineError::Conflict { message })
         })
+    }
+
+    /// What no other server has; none when this one does not say.
+    fn server(&mut self) -> Result<Option<String>, EngineError> {
+        if self.server.is_none() {
+            let may_ask = self.query(heap::MAY_ASK)?.scalar() == Some(&Cell::Boolean(true));
+            let answer = if may_ask { Some(self.query(heap::SERVER)?) } else { None };
+            self.server = Some(answer.and_then(|table| table.scalar().and_then(Cell::as_text).map(str::to_owned)));
+        }
+        Ok(self.server.clone().flatten())
     }
 
     /// Replaces a broken connection, where nothing is lost by it.
@@ -398,7 +411,8 @@ impl Connection for Session {
         if !self.is_here(&relation.database) {
             return Ok(None);
         }
-        let table = self.query(&heap::identity(relation))?;
+        let Some(server) = self.server()? else { return Ok(None) };
+        let table = self.query(&heap::identity(relation, &server))?;
         Ok(table.scalar().and_then(Cell::as_text).map(str::to_owned))
     }
 
