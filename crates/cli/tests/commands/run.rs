@@ -181,7 +181,7 @@ fn statements_of_templates_are_told_to_those_who_debug() {
     let told = project.hw(&["run", "--debug"]);
     assert!(
         told.contains("On model.shop.a: /* {\"app\": \"dbt\", ")
-            && told.contains(" */\nselect 41 + 1")
+            && told.contains(" */\n[CLOCK]  select 41 + 1")
             && told.contains("'Thread-1 (worker)' as thread"),
         "{told}"
     );

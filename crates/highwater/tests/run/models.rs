@@ -19,19 +19,23 @@ fn a_chain_of_view_ephemeral_model_and_table() {
     let events: Vec<&str> = events.lines().filter(|line| !line.starts_with("started")).collect();
     insta::assert_snapshot!(events.join("\n"), @r#"
 1 of 2 start sql view model main.raw
-on model.shop.raw: create view "shop"."main"."raw__dbt_tmp" as (
+on model.shop.raw: /* {"app": "dbt", "dbt_version": "1.11.0", "profile_name": "shop", "target_name": "dev", "node_id": "model.shop.raw"} */
+create view "shop"."main"."raw__dbt_tmp" as (
 select 1 as id union all select 2
 );
-on model.shop.raw: alter view "shop"."main"."raw__dbt_tmp" rename to "raw"
+on model.shop.raw: /* {"app": "dbt", "dbt_version": "1.11.0", "profile_name": "shop", "target_name": "dev", "node_id": "model.shop.raw"} */
+alter view "shop"."main"."raw__dbt_tmp" rename to "raw"
 1 of 2 success sql view model main.raw
 2 of 2 start sql table model main_marts.total
-on model.shop.total: create table "shop"."main_marts"."total__dbt_tmp" as (
+on model.shop.total: /* {"app": "dbt", "dbt_version": "1.11.0", "profile_name": "shop", "target_name": "dev", "node_id": "model.shop.total"} */
+create table "shop"."main_marts"."total__dbt_tmp" as (
  with __dbt__cte__doubled as (
  select id * 2 as id from "shop"."main"."raw"
 )
 select sum(id) as n from __dbt__cte__doubled
 );
-on model.shop.total: alter table "shop"."main_marts"."total__dbt_tmp" rename to "total"
+on model.shop.total: /* {"app": "dbt", "dbt_version": "1.11.0", "profile_name": "shop", "target_name": "dev", "node_id": "model.shop.total"} */
+alter table "shop"."main_marts"."total__dbt_tmp" rename to "total"
 2 of 2 success sql table model main_marts.total
 finished
 "#);
